@@ -1,0 +1,44 @@
+# make help lists the targets. Every target makes .venv and installs what it needs first.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+LAUNCH := $(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml
+RECIPE ?= trainer/recipes/quickstart.yaml
+OUT ?= out/quickstart
+EXTRAS := offline,train,eval,dev
+
+.PHONY: help install quickstart test lint types check clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 14
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make .venv with everything but the demo
+
+quickstart: install ## Train four language modules and three alignment adapters, and show what each stage bought
+	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE)
+	$(LAUNCH) trainer/stage2.py --recipe $(RECIPE)
+	$(BIN)/python -m eval.sample $(OUT)
+	@echo
+	@echo "Encode with them:"
+	@sed -n '/^# quickstart: begin/,/^# quickstart: end/p' README.md | sed '/^# quickstart/d; s/^/    /'
+
+test: install ## Run the tests (offline)
+	$(BIN)/python -m pytest
+
+lint: install ## Check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install ## Check types
+	$(BIN)/mypy
+
+check: test lint types ## Everything that CI runs
+
+clean: ## Remove .venv and caches; what was trained in out/ stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
