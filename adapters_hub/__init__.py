@@ -1,0 +1,54 @@
+"""Modular sentence encoders: one frozen base, a module per language, alignment on the side."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters_hub.base import BaseEncoder, load_base
+    from adapters_hub.encoder import ModularEncoder
+    from adapters_hub.errors import (
+        AdaptersHubError,
+        BaseEncoderError,
+        CompositionError,
+        InputTextError,
+        ModuleFormatError,
+    )
+    from adapters_hub.modules import AlignmentAdapter, LanguageModule
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdaptersHubError",
+    "AlignmentAdapter",
+    "BaseEncoder",
+    "BaseEncoderError",
+    "CompositionError",
+    "InputTextError",
+    "LanguageModule",
+    "ModularEncoder",
+    "ModuleFormatError",
+    "load_base",
+]
+
+# Loaded when first asked for: torch and transformers take seconds that --help and --version need not wait for.
+_HOMES = {
+    "adapters_hub.base": ("BaseEncoder", "load_base"),
+    "adapters_hub.encoder": ("ModularEncoder",),
+    "adapters_hub.errors": (
+        "AdaptersHubError",
+        "BaseEncoderError",
+        "CompositionError",
+        "InputTextError",
+        "ModuleFormatError",
+    ),
+    "adapters_hub.modules": ("AlignmentAdapter", "LanguageModule"),
+}
+
+
+def __getattr__(name: str) -> object:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

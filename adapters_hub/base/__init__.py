@@ -1,0 +1,15 @@
+"""Base encoders: one frozen multilingual transformer that every language module is built on."""
+
+from adapters_hub.base.architectures import ARCHITECTURES, Architecture, architecture_for
+from adapters_hub.base.fingerprint import fingerprint
+from adapters_hub.base.loading import BaseEncoder, load_base, plain_tokenizer
+
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "BaseEncoder",
+    "architecture_for",
+    "fingerprint",
+    "load_base",
+    "plain_tokenizer",
+]

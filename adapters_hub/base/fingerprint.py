@@ -1,0 +1,61 @@
+"""The identity of a base encoder: modules trained on one base are refused on another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+from adapters_hub.base.architectures import Architecture
+
+# Everything in a configuration that changes what the transformer computes, under all the names it goes by.
+_SHAPE_GIVING = (
+    "model_type",
+    "hidden_size",
+    "d_model",
+    "num_hidden_layers",
+    "encoder_layers",
+    "num_attention_heads",
+    "encoder_attention_heads",
+    "intermediate_size",
+    "encoder_ffn_dim",
+    "hidden_act",
+    "hidden_activation",
+    "activation_function",
+    "layer_norm_eps",
+    "norm_eps",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "scale_embedding",
+    "layer_types",
+    "local_attention",
+    "rope_parameters",
+)
+
+
+def fingerprint(backbone: PreTrainedModel, architecture: Architecture) -> str:
+    """SHA-256 over the transformer's weights (as float32) and its shape-giving configuration.
+
+    The token embedding is left out: it is what a language module replaces. A checkpoint has the same fingerprint
+    wherever it is kept, so long as its numbers are the same; a half-precision copy of a float32 one is another base.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    digest.update(json.dumps(_shape_giving(backbone.config), sort_keys=True).encode())
+    embedding = architecture.token_embeddings + "."
+    for name, tensor in sorted(backbone.state_dict().items()):
+        if name.startswith(embedding):
+            continue
+        values = tensor.detach().to("cpu", torch.float32).contiguous()
+        digest.update(f"{name}{tuple(values.shape)}".encode())
+        digest.update(memoryview(values.numpy()).cast("B"))
+    return digest.hexdigest()
+
+
+def _shape_giving(config: PretrainedConfig) -> dict[str, object]:
+    values = config.to_dict()
+    return {key: values[key] for key in _SHAPE_GIVING if key in values}

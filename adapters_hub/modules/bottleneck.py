@@ -1,0 +1,166 @@
+"""The parallel bottleneck: what an alignment adapter adds beside every feed-forward sub-layer.
+
+Source: He et al. 2022, Towards a Unified View of Parameter-Efficient Transfer Learning (parallel adapter); reference
+values of AdapterHub's `ParBnConfig`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+from transformers import PreTrainedModel
+from transformers.activations import ACT2FN
+
+from adapters_hub.base.architectures import Architecture
+from adapters_hub.errors import ModuleFormatError
+
+ADAPTER_TYPE = "parallel_bottleneck"
+
+
+@dataclass(frozen=True)
+class BottleneckConfig:
+    """Shape and settings of the bottlenecks of one encoder.
+
+    Attributes:
+        hidden_size: width of the encoder.
+        num_layers: number of blocks, one bottleneck each.
+        reduction_factor: `hidden_size / reduction_factor` is the width of the bottleneck.
+        non_linearity: a name of `transformers.activations.ACT2FN`.
+        scaling: factor of the delta.
+    """
+
+    hidden_size: int
+    num_layers: int
+    reduction_factor: float = 2.0
+    non_linearity: str = "relu"
+    scaling: float = 4.0
+    adapter_type: str = ADAPTER_TYPE
+
+    def __post_init__(self) -> None:
+        if self.adapter_type != ADAPTER_TYPE:
+            raise ModuleFormatError(f"expected adapter_type {ADAPTER_TYPE!r}, found {self.adapter_type!r}")
+        if self.non_linearity not in ACT2FN:
+            raise ModuleFormatError(f"non_linearity {self.non_linearity!r} is unknown to transformers")
+        if not isinstance(self.scaling, int | float) or not abs(self.scaling) < float("inf"):
+            raise ModuleFormatError(f"scaling must be a number, not {self.scaling!r}")
+        if not 1 <= self.bottleneck_size <= 16 * self.hidden_size:
+            raise ModuleFormatError(
+                f"reduction_factor {self.reduction_factor} of {self.hidden_size} gives no usable bottleneck width"
+            )
+
+    @property
+    def bottleneck_size(self) -> int:
+        """Width of the bottleneck."""
+        return int(self.hidden_size / self.reduction_factor) if self.reduction_factor > 0 else 0
+
+
+class ParallelBottleneck(nn.Module):
+    """`scaling * up(act(down(x)))`: zero at the start, so that switching it on changes nothing until it is trained."""
+
+    def __init__(self, width: int, size: int, non_linearity: str, scaling: float) -> None:
+        super().__init__()
+        self.down = nn.Linear(width, size)
+        self.act = ACT2FN[non_linearity]
+        self.up = nn.Linear(size, width)
+        self.scaling = scaling
+        nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
+        nn.init.zeros_(self.down.bias)
+        nn.init.zeros_(self.up.weight)
+        nn.init.zeros_(self.up.bias)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """`[..., width]` to the delta `[..., width]`."""
+        return cast(torch.Tensor, self.up(self.act(self.down(hidden))) * self.scaling)
+
+
+class Bottlenecks(nn.Module):
+    """One parallel bottleneck for each block of an encoder."""
+
+    def __init__(self, config: BottleneckConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.layers = nn.ModuleList(
+            ParallelBottleneck(config.hidden_size, config.bottleneck_size, config.non_linearity, config.scaling)
+            for _ in range(config.num_layers)
+        )
+
+    def attach(self, backbone: PreTrainedModel, architecture: Architecture) -> list[RemovableHandle]:
+        """Add the deltas to the blocks of `backbone` from now on.
+
+        Returns:
+            Handles; `.remove()` on each switches the deltas off again.
+        """
+        blocks = backbone.get_submodule(architecture.blocks)
+        handles: list[RemovableHandle] = []
+        for block, bottleneck in zip(cast(nn.ModuleList, blocks), self.layers, strict=True):
+            handles += _attach_one(block, cast(ParallelBottleneck, bottleneck), architecture)
+        return handles
+
+
+def blend(adapters: Sequence[tuple[Bottlenecks, float]]) -> Bottlenecks:
+    """One `Bottlenecks` that gives the weighted sum of the deltas of several, exactly.
+
+    The bottlenecks are laid side by side (their widths add up) and each one's weight and scaling is folded into its
+    part of the up-projection.
+    """
+    first = adapters[0][0].config
+    if len(adapters) == 1 and adapters[0][1] == 1.0:
+        return adapters[0][0]
+    if any(adapter.config.non_linearity != first.non_linearity for adapter, _ in adapters):
+        raise ModuleFormatError("alignment adapters with different non-linearities cannot be blended")
+    size = sum(adapter.config.bottleneck_size for adapter, _ in adapters)
+    config = BottleneckConfig(
+        first.hidden_size, first.num_layers, first.hidden_size / size, first.non_linearity, scaling=1.0
+    )
+    blended = Bottlenecks(config)
+    with torch.no_grad():
+        for index, layer in enumerate(cast(Sequence[ParallelBottleneck], blended.layers)):
+            parts = [
+                (cast(ParallelBottleneck, adapter.layers[index]), weight * adapter.config.scaling)
+                for adapter, weight in adapters
+            ]
+            layer.down = _linear(
+                torch.cat([part.down.weight for part, _ in parts]), torch.cat([part.down.bias for part, _ in parts])
+            )
+            layer.up = _linear(
+                torch.cat([part.up.weight * factor for part, factor in parts], dim=1),
+                torch.stack([part.up.bias * factor for part, factor in parts]).sum(0),
+            )
+    return blended.requires_grad_(False).eval()
+
+
+def _linear(weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
+    linear = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device, dtype=weight.dtype)
+    linear.weight.copy_(weight)
+    linear.bias.copy_(bias)
+    return linear
+
+
+def _attach_one(block: nn.Module, bottleneck: ParallelBottleneck, architecture: Architecture) -> list[RemovableHandle]:
+    output = block.get_submodule(architecture.ffn_output)
+    if architecture.bottleneck == "residual":
+        # Post-LN: `output(hidden, residual)` ends in LayerNorm(dense(hidden) + residual).
+        def add_to_residual(_module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            hidden, residual = args
+            return hidden, residual + bottleneck(residual)
+
+        return [output.register_forward_pre_hook(add_to_residual)]
+
+    # Pre-LN: the sub-layer's input is seen at one module, its result leaves at another (or the same).
+    seen: list[torch.Tensor] = []
+
+    def keep_input(_module: nn.Module, args: tuple[Any, ...]) -> None:
+        seen[:] = [args[0]]
+
+    def add_to_output(_module: nn.Module, _args: tuple[Any, ...], result: torch.Tensor) -> torch.Tensor:
+        return result + cast(torch.Tensor, bottleneck(seen.pop()))
+
+    return [
+        block.get_submodule(architecture.ffn_input).register_forward_pre_hook(keep_input),
+        output.register_forward_hook(add_to_output),
+    ]

@@ -1,0 +1,170 @@
+"""Language modules: what stage 1 makes for one language, as a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from safetensors.torch import save_file
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.base.loading import BaseEncoder
+from adapters_hub.errors import ModuleFormatError
+from adapters_hub.folders import write_folder
+from adapters_hub.modules.lora import LORA_FILES, LoRA
+from adapters_hub.modules.manifest import LanguageModuleManifest, ModuleFile, list_files, verify_files
+from adapters_hub.modules.tensors import read_tensors
+
+EMBEDDINGS_FILE = "embeddings.safetensors"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+ADAPTERS = ("language_adapter", "sentence_adapter")
+
+
+@dataclass
+class LanguageModule:
+    """Tokenizer, token embeddings, language LoRA and sentence LoRA of one language; each may be missing.
+
+    A missing vocabulary means the base's own, a missing LoRA that its phase was left out.
+
+    Attributes:
+        manifest: what it is.
+        tokenizer: None if the module uses the base's.
+        embeddings: `[vocabulary, dim]`; None if the module uses the base's.
+        loras: the adapters by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
+        folder: where it was loaded from.
+    """
+
+    manifest: LanguageModuleManifest
+    tokenizer: PreTrainedTokenizerFast | None
+    embeddings: torch.Tensor | None
+    loras: dict[str, LoRA]
+    folder: Path
+
+    @property
+    def language(self) -> str:
+        """ISO 639-3."""
+        return self.manifest.language
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> LanguageModule:
+        """Load and check a module folder.
+
+        Args:
+            folder: as `save_language_module` wrote it.
+            verify: compare every file's SHA-256 with the manifest first.
+
+        Raises:
+            ModuleFormatError: something is missing, damaged, tampered with or too new.
+        """
+        folder = Path(folder)
+        manifest = LanguageModuleManifest.read(folder)
+        if verify:
+            verify_files(folder, manifest, _needed_files(manifest))
+        tokenizer, embeddings = None, None
+        if "vocabulary" in manifest.components:
+            tokenizer = _load_tokenizer(folder)
+            embeddings = read_tensors(folder / EMBEDDINGS_FILE).get("weight")
+            if embeddings is None or embeddings.ndim != 2 or embeddings.shape[1] != manifest.dimension:
+                raise ModuleFormatError(
+                    f"{folder / EMBEDDINGS_FILE}: expected one tensor 'weight' [vocabulary, {manifest.dimension}]"
+                )
+            if len(tokenizer) > embeddings.shape[0]:
+                raise ModuleFormatError(
+                    f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {embeddings.shape[0]} rows"
+                )
+        loras = {name: LoRA.read(folder / name) for name in ADAPTERS if name in manifest.components}
+        return cls(manifest, tokenizer, embeddings, loras, folder)
+
+    def check_base(self, base: BaseEncoder) -> None:
+        """Refuse a base that the module was not trained on.
+
+        Raises:
+            CompositionError: the fingerprints differ.
+            ModuleFormatError: a LoRA does not fit the base's layers, or vectors or sequences have another length.
+        """
+        self.manifest.base.check(base.fingerprint, f"the language module of {self.language!r}")
+        if self.manifest.dimension != base.dimension or self.manifest.max_length > base.max_positions:
+            raise ModuleFormatError(
+                f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
+                f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
+            )
+        for name, lora in self.loras.items():
+            lora.check_fits(base.backbone, self.folder / name)
+
+
+def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor) -> None:
+    """Write a tokenizer and its embeddings `[vocabulary, dim]` (in their own precision) into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:  # the tokenizers library raises bare Exception for a full disk
+        raise OSError(str(error)) from error
+    save_file({"weight": embeddings.detach().cpu().contiguous()}, folder / EMBEDDINGS_FILE, metadata={"format": "pt"})
+
+
+def save_language_module(
+    target: str | os.PathLike[str],
+    manifest: LanguageModuleManifest,
+    parts: Mapping[str, Path],
+    *,
+    replace: bool = False,
+) -> LanguageModule:
+    """Assemble a module folder, whole or not at all, and load it back.
+
+    Args:
+        target: the folder to make.
+        manifest: without `files`, `fingerprint` and `components`, which are filled in here.
+        parts: folders to take: `vocabulary` (tokenizer and embeddings), `language_adapter`, `sentence_adapter`.
+        replace: take the place of an existing folder.
+    """
+    with write_folder(target, replace=replace) as folder:
+        for component, source in parts.items():
+            if component == "vocabulary":
+                for name in (*TOKENIZER_FILES, EMBEDDINGS_FILE):
+                    shutil.copyfile(source / name, folder / name)
+            else:
+                (folder / component).mkdir()
+                for name in LORA_FILES:
+                    shutil.copyfile(source / name, folder / component / name)
+        files = list_files(folder)
+        dataclasses.replace(
+            manifest,
+            files=files,
+            fingerprint=_fingerprint(manifest, files),
+            components=tuple(name for name in ("vocabulary", *ADAPTERS) if name in parts),
+        ).write(folder)
+        LanguageModule.load(folder, verify=False)
+    return LanguageModule.load(target, verify=False)
+
+
+def _fingerprint(manifest: LanguageModuleManifest, files: Mapping[str, ModuleFile]) -> str:
+    """Everything that the module's vectors depend on."""
+    digest = hashlib.sha256()
+    facts = (manifest.base.fingerprint, manifest.pooling, manifest.prompt, manifest.max_length)
+    digest.update(repr(facts).encode())
+    for name, file in sorted(files.items()):
+        if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):
+            digest.update(f"{name}:{file.sha256}".encode())
+    return digest.hexdigest()
+
+
+def _needed_files(manifest: LanguageModuleManifest) -> list[str]:
+    needed = [f"{name}/{file}" for name in ADAPTERS if name in manifest.components for file in LORA_FILES]
+    return [*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE] if "vocabulary" in manifest.components else needed
+
+
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    for name in TOKENIZER_FILES:
+        if not (folder / name).is_file() or (folder / name).is_symlink():
+            raise ModuleFormatError(f"{folder}: the tokenizer file {name!r} is missing: fetch the module again")
+    try:
+        return cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))
+    except Exception as error:  # the tokenizers library raises bare Exception on a malformed file
+        raise ModuleFormatError(f"{folder}: the tokenizer cannot be read ({error}): fetch the module again") from error

@@ -1,0 +1,46 @@
+"""Read safetensors files with an error that says what is wrong; no other weight format is ever read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from adapters_hub.errors import ModuleFormatError
+
+_MAX_JSON_BYTES = 4 << 20
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a safetensors file, on the CPU.
+
+    Raises:
+        ModuleFormatError: the file is missing, truncated or not safetensors.
+    """
+    if not path.is_file() or path.is_symlink():
+        raise ModuleFormatError(f"{path} is missing: expected a plain safetensors file")
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModuleFormatError(f"{path} is truncated or not safetensors ({error}): fetch it again") from error
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A small JSON object such as `adapter_config.json`.
+
+    Raises:
+        ModuleFormatError: the file is missing, too large or not a JSON object.
+    """
+    if not path.is_file() or path.is_symlink() or path.stat().st_size > _MAX_JSON_BYTES:
+        raise ModuleFormatError(f"{path} is missing, or not a small plain file: expected a JSON object")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModuleFormatError(f"{path} is not valid JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise ModuleFormatError(f"{path} does not hold a JSON object")
+    return values
