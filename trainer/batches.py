@@ -1,0 +1,248 @@
+"""From text to batches: tokenize once, order by (seed, epoch), collate so that a batch depends on its rows alone."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
+
+
+def tokenize(
+    data: Dataset,
+    columns: Sequence[str],
+    tokenizer: PreTrainedTokenizerFast,
+    prompt: str,
+    max_length: int,
+    what: str,
+    only_keys: Sequence[str] = (),
+) -> Dataset:
+    """Replace each text column by `<column>_ids` and `<column>_key`, a hash of the text (`only_keys`: by the key).
+
+    Texts that are longer than `max_length` tokens are cut, and counted in the log. An empty text has no ids. The
+    result is an Arrow file on disk, memory-mapped.
+    """
+
+    def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
+        result: dict[str, list[Any]] = {}
+        for column in columns:
+            texts = [text.strip() if text else "" for text in batch[column]]
+            encoded = tokenizer(
+                [prompt + text for text in texts], truncation=True, max_length=max_length, return_attention_mask=False
+            )
+            result[f"{column}_ids"] = [
+                ids if text else [] for ids, text in zip(encoded["input_ids"], texts, strict=True)
+            ]
+            result[f"{column}_key"] = [_key(text) for text in texts]
+            result[f"{column}_cut"] = [bool(encoding.overflowing) for encoding in encoded.encodings or ()]
+        for column in only_keys:
+            result[f"{column}_key"] = [_key(text.strip()) for text in batch[column]]
+        return result
+
+    settings = (
+        repr((data._fingerprint, list(columns), list(only_keys), prompt, max_length))
+        + tokenizer.backend_tokenizer.to_str()
+    )
+    tokenized = data.map(
+        run,
+        batched=True,
+        remove_columns=data.column_names,
+        new_fingerprint=hashlib.sha256(settings.encode()).hexdigest()[:32],
+        desc=f"tokenizing {what}",
+    )
+    cut = sum(int(np.sum(tokenized.with_format("numpy")[f"{column}_cut"][:])) for column in columns)
+    logger.info("%s: %d texts of more than %d tokens were cut", what, cut, max_length)
+    return tokenized.remove_columns([f"{column}_cut" for column in columns])
+
+
+def _key(text: str) -> int:
+    return int.from_bytes(
+        hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True
+    )
+
+
+class Rows(TorchDataset[dict[str, Any]]):
+    """Rows of one or several datasets under running numbers.
+
+    A number `n` beyond the total length stands for row `n % len` in a later epoch; it comes back as `draw`, so that
+    whatever is drawn at random for a row (masks) depends on the seed, the row and the epoch alone: the same after a
+    resume and on any number of processes. `row` is the row's number within its part, unless the data brings its own.
+    """
+
+    def __init__(self, *parts: Dataset) -> None:
+        self.parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        row = number % len(self)
+        part = int(np.searchsorted(self._starts, row, side="right")) - 1
+        place = row - int(self._starts[part])
+        return {"row": place, **self.parts[part][place], "part": part, "draw": number}
+
+
+class Order(Sampler[int]):
+    """The order of the rows in an epoch, a function of (seed, epoch) alone.
+
+    With several parts, blocks of `block` rows of one part alternate, so that every batch is of one kind. The share
+    of the second part's blocks is `second_share`. An epoch ends when each part was seen in full at least once; the
+    shorter one is repeated, freshly shuffled. Parts are cut to whole blocks.
+
+    Args:
+        lengths: rows of each part (one or two).
+        block: rows of one training step over all processes.
+        seed: of the recipe.
+        second_share: share of the blocks that come from the second part.
+    """
+
+    def __init__(self, lengths: Sequence[int], block: int, seed: int, second_share: float = 0.5) -> None:
+        self.lengths = list(lengths)
+        self.block = block
+        self.seed = seed
+        self.epoch = 0
+        shares = [1.0] if len(self.lengths) == 1 else [1 - second_share, second_share]
+        self._shares = shares
+        self._blocks = [max(length // block, 1) for length in self.lengths]
+        self._count = max(int(np.ceil(blocks / share)) for blocks, share in zip(self._blocks, shares, strict=True))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Use the order of that epoch from the next iteration on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count * self.block if len(self.lengths) > 1 else self.lengths[0]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers(self.epoch))
+
+    def numbers(self, epoch: int) -> list[int]:
+        """The row numbers of one epoch, as `Rows` understands them."""
+        offset = epoch * sum(self.lengths)
+        if len(self.lengths) == 1:
+            return [offset + int(row) for row in self._shuffled(epoch, 0, 0)]
+        result: list[int] = []
+        used = [0, 0]
+        for index in range(self._count):
+            # Blocks of the second part are spread evenly.
+            part = int(np.floor((index + 1) * self._shares[1]) > np.floor(index * self._shares[1]))
+            lap, block = divmod(used[part], self._blocks[part])
+            rows = self._shuffled(epoch, part, lap)[block * self.block : (block + 1) * self.block]
+            result += [offset + part * self.lengths[0] + int(row) for row in rows]
+            used[part] += 1
+        return result
+
+    def _shuffled(self, epoch: int, part: int, lap: int) -> np.ndarray:
+        return np.random.default_rng([self.seed, epoch, part, lap]).permutation(self.lengths[part])
+
+
+def passes(token_ids: Sequence[Sequence[int]], tokens_per_pass: int, pad_id: int) -> list[dict[str, torch.Tensor]]:
+    """Sort texts by length and pad them in passes of at most `tokens_per_pass` tokens, padding counted.
+
+    Returns:
+        Passes with `input_ids` and `attention_mask` `[n, tokens]` and `rows` `[n]`, the texts' places.
+    """
+    order = sorted(range(len(token_ids)), key=lambda index: (len(token_ids[index]), index))
+    groups: list[list[int]] = []
+    for index in order:
+        width = len(token_ids[index])
+        if groups and width * (len(groups[-1]) + 1) <= tokens_per_pass:
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return [_pad(token_ids, group, pad_id) for group in groups]
+
+
+def _pad(token_ids: Sequence[Sequence[int]], group: list[int], pad_id: int) -> dict[str, torch.Tensor]:
+    width = max(len(token_ids[index]) for index in group)
+    ids = torch.full((len(group), width), pad_id, dtype=torch.long)
+    mask = torch.zeros((len(group), width), dtype=torch.long)
+    for row, index in enumerate(group):
+        ids[row, : len(token_ids[index])] = torch.tensor(token_ids[index], dtype=torch.long)
+        mask[row, : len(token_ids[index])] = 1
+    return {"input_ids": ids, "attention_mask": mask, "rows": torch.tensor(group)}
+
+
+class PairCollator:
+    """Batches of pairs or triplets, for contrastive and cosine losses.
+
+    Args:
+        encoded: columns that go through the trained encoder, in order; others are only looked up by key.
+        pad_id: padding id of the tokenizer.
+        tokens_per_pass: see `passes`.
+
+    Returns (from a call):
+        `passes` over all texts of the encoded columns one after the other (a missing hard negative is left out),
+        `<column>_key` `[n]`, `has_negative` `[n]`, `part` and `row`.
+    """
+
+    def __init__(self, encoded: Sequence[str], pad_id: int, tokens_per_pass: int) -> None:
+        self.encoded = list(encoded)
+        self.pad_id = pad_id
+        self.tokens_per_pass = tokens_per_pass
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate rows of `Rows`."""
+        texts: list[list[int]] = []
+        for column in self.encoded:
+            texts += [row[f"{column}_ids"] for row in rows if row[f"{column}_ids"]]
+        batch: dict[str, Any] = {"passes": passes(texts, self.tokens_per_pass, self.pad_id)}
+        for name in rows[0]:
+            if name.endswith("_key") or name in ("part", "row"):
+                batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.long)
+        negative = self.encoded[-1]
+        batch["has_negative"] = torch.tensor([bool(row[f"{negative}_ids"]) for row in rows])
+        return batch
+
+
+class MaskingCollator:
+    """Batches for masked language modelling: 80 % of the chosen tokens masked, 10 % replaced, 10 % left.
+
+    Source: Devlin et al. 2019, section 3.1. Masks depend on the seed and on each row's `draw` alone.
+
+    Args:
+        tokenizer: gives the mask and padding ids and which tokens are special.
+        probability: share of the tokens that are chosen.
+        seed: of the recipe.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, probability: float, seed: int) -> None:
+        self.mask_id = int(tokenizer.mask_token_id)  # type: ignore[arg-type]
+        self.pad_id = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
+        self.special = np.array(sorted(set(tokenizer.all_special_ids)))
+        self.ordinary = np.setdiff1d(np.arange(len(tokenizer)), self.special)
+        self.probability = probability
+        self.seed = seed
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Collate rows of `Rows` into `input_ids`, `attention_mask` and `labels` (-100: not predicted)."""
+        masked = [self._mask(np.array(row["text_ids"]), row["draw"]) for row in rows]
+        batch = _pad([ids.tolist() for ids, _ in masked], list(range(len(rows))), self.pad_id)
+        labels = torch.full_like(batch["input_ids"], -100)
+        for row, (_, targets) in enumerate(masked):
+            labels[row, : len(targets)] = torch.from_numpy(targets)
+        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+
+    def _mask(self, ids: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self.seed, draw])
+        open_places = np.flatnonzero(~np.isin(ids, self.special))
+        count = max(1, round(self.probability * len(open_places))) if len(open_places) else 0
+        chosen = random.permutation(open_places)[:count]
+        targets = np.full(len(ids), -100, dtype=np.int64)
+        targets[chosen] = ids[chosen]
+        fate = random.random(count)
+        masked = ids.copy()
+        masked[chosen[fate < 0.8]] = self.mask_id
+        replaced = chosen[(fate >= 0.8) & (fate < 0.9)]
+        masked[replaced] = random.choice(self.ordinary, len(replaced))
+        return masked, targets

@@ -1,0 +1,42 @@
+"""How the stages speak to the person who started them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import parse_flag_from_env
+
+from adapters_hub.errors import AdaptersHubError
+from trainer.processes import start_missing_processes
+
+
+def run_command(command: Callable[[], None]) -> None:
+    """Run a command line: log on the main process only, and show a user's mistake as one line.
+
+    Leaves with status 1 after a mistake and 130 after Ctrl-C.
+    """
+    # Said explicitly, or the tokenizers library warns when data loading forks.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    try:
+        start_missing_processes()
+        # Without being told, it takes several processes on the CPU for as many processes of their own, all main ones.
+        cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+        main = PartialState(cpu=cpu).is_main_process
+        logging.basicConfig(
+            format="%(message)s", level=logging.INFO if main else logging.ERROR, stream=sys.stderr, force=True
+        )
+        for noisy in ("httpx", "httpx2", "gensim", "fsspec", "filelock", "urllib3", "accelerate", "datasets"):
+            logging.getLogger(noisy).setLevel(logging.WARNING)
+        command()
+    except AdaptersHubError as error:
+        if PartialState().is_main_process:
+            sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; the same command goes on from the last checkpoint\n")
+        sys.exit(130)

@@ -1,0 +1,200 @@
+"""Read text and pairs through `datasets`: memory-mapped, cleaned, counted."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import hashlib
+import logging
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Literal, cast
+
+import numpy as np
+from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+
+from adapters_hub.errors import AdaptersHubError
+from trainer.settings import DataSource, fill
+
+logger = logging.getLogger(__name__)
+
+_OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+_FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+_SEPARATORS = {".tsv": "\t", ".csv": ","}
+
+
+class DataError(AdaptersHubError):
+    """Training data that is missing, unreadable or has other columns than expected."""
+
+
+def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
+    """Sentences of one language.
+
+    Returns:
+        A dataset with the column `text`: stripped, not empty, no exact duplicates.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty.
+    """
+    data = _load(source, language, pivot, expected=("text",), at_least=1, any_number=True)
+    columns = data.column_names
+    if len(columns) > 1:
+        data = concatenate_datasets([data.select_columns([name]).rename_column(name, "text") for name in columns])
+    elif columns != ["text"]:
+        data = data.rename_column(columns[0], "text")
+    return _clean(data, ("text",), f"{language} text", source.limit)
+
+
+def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, str, str]) -> Dataset:
+    """Pairs of sentences, some or all with a hard negative.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        names: what to call the three columns; the third is optional in the data.
+
+    Returns:
+        A dataset with the columns `names` (the third is empty where there is none): no row with an empty or twice the
+        same sentence, no exact duplicates.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty, or has other columns.
+    """
+    data = _load(source, language, pivot, expected=names, at_least=2)
+    for old, new in zip(data.column_names, names, strict=False):
+        data = data.rename_column(old, f"_{new}")
+    for name in data.column_names:
+        data = data.rename_column(name, name.removeprefix("_"))
+    if names[2] not in data.column_names:
+        data = data.add_column(names[2], [""] * len(data))  # type: ignore[call-arg]
+    return _clean(data, names, f"{language} pairs", source.limit)
+
+
+def _load(
+    source: DataSource, language: str, pivot: str, expected: tuple[str, ...], at_least: int, any_number: bool = False
+) -> Dataset:
+    """The chosen columns, in the order asked for, as strings."""
+    where = fill(source.path, language, pivot)
+    if not where:
+        raise DataError(f"no data for {language!r}: set the path of its data ({', '.join(expected)}) in the recipe")
+    columns = [fill(name, language, pivot) for name in source.columns] if source.columns else None
+    path = Path(where)
+    looks_local = path.suffix in (*_FORMATS, *_OPENERS) or where.startswith((".", "/", "~"))
+    if path.is_file():
+        data = _load_file(path, columns, expected)
+    elif looks_local:
+        raise DataError(f"data file {where!r} does not exist (for language {language!r}): check the path in the recipe")
+    else:
+        data = _load_from_hub(where, source)
+    names = columns or data.column_names[: None if any_number and columns else len(expected)]
+    missing = [name for name in names if name not in data.column_names]
+    if missing or len(names) < at_least:
+        wanted = ", ".join(columns or expected[:at_least])
+        raise DataError(
+            f"{where}: expected the columns {wanted}; found {', '.join(data.column_names)}: "
+            "name the right ones under 'columns'"
+        )
+    return data.select_columns(names)
+
+
+def _load_from_hub(name: str, source: DataSource) -> Dataset:
+    try:
+        return cast(Dataset, load_dataset(name, source.subset, split=source.split))
+    except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
+        raise DataError(
+            f"no file and no Hub dataset {name!r} can be read ({str(error).splitlines()[0]}): check the path"
+        ) from error
+
+
+def _load_file(path: Path, columns: list[str] | None, expected: tuple[str, ...]) -> Dataset:
+    suffix = path.with_suffix("").suffix if path.suffix in _OPENERS else path.suffix
+    if suffix not in _FORMATS:
+        raise DataError(f"{path}: unknown format; expected one of {' '.join(_FORMATS)}, also as .xz or .gz")
+    options: dict[str, Any] = {}
+    try:
+        with _OPENERS.get(path.suffix, open)(path, "rb") as file:
+            if not file.read(1):  # some readers of datasets fail on it without a word
+                raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
+        if suffix in _SEPARATORS:
+            options = _table_options(path, _SEPARATORS[suffix], columns, expected)
+        loaded = load_dataset(_FORMATS[suffix], data_files=str(path), split="train", **options)
+    except DataError:
+        raise
+    except Exception as error:  # the readers of datasets raise their own and pandas' and pyarrow's exceptions
+        cause = error.__cause__ or error
+        told = (str(cause) or repr(cause)).splitlines()[0]
+        raise DataError(f"{path} cannot be read as {suffix[1:]}: {told}") from error
+    return cast(Dataset, loaded)
+
+
+def _table_options(path: Path, separator: str, columns: list[str] | None, expected: tuple[str, ...]) -> dict[str, Any]:
+    """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL  # type: ignore[assignment]
+    opener = _OPENERS.get(path.suffix, open)
+    with opener(path, "rt", encoding="utf-8", newline="") as file:
+        first = next(csv.reader(file, delimiter=separator, quoting=quoting), None)
+    if not first:
+        raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
+    if columns:
+        if missing := [name for name in columns if name not in first]:
+            raise DataError(
+                f"{path}: expected the columns {', '.join(columns)}; its header line has {', '.join(first)} "
+                f"(missing: {', '.join(missing)})"
+            )
+        names, header = first, 0
+    else:
+        if len(first) > len(expected) or len(first) < len(expected) - 1:
+            raise DataError(
+                f"{path}: expected {' and '.join(map(str, sorted({max(len(expected) - 1, 1), len(expected)})))} "
+                f"columns ({', '.join(expected)}), found {len(first)}: name those to take under 'columns'"
+            )
+        names, header = list(expected), None
+    return {
+        "sep": separator,
+        "header": header,
+        "names": names,
+        "quoting": quoting,
+        "keep_default_na": False,
+        "na_values": [],
+        "index_col": False,
+        "features": Features({name: Value("string") for name in names}),
+        "encoding": "utf-8",
+    }
+
+
+def _clean(data: Dataset, names: tuple[str, ...], what: str, limit: int | None) -> Dataset:
+    """Drop empty rows, pairs of twice the same sentence and exact duplicates, and say how many there were."""
+    optional = names[2:]
+    digests = np.zeros(len(data), dtype=np.uint64)
+    usable = np.zeros(len(data), dtype=bool)
+    identical = 0
+    position = 0
+    for batch in data.iter(batch_size=4096):
+        for row in zip(*(batch[name] for name in names), strict=True):
+            parts = [part.strip() if isinstance(part, str) else "" for part in row]
+            required = parts[: len(names) - len(optional)]
+            same = len(required) > 1 and len(set(required)) == 1 and required[0] != ""
+            identical += same
+            usable[position] = all(required) and not same
+            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            digests[position] = int.from_bytes(digest, "little")
+            position += 1
+    rows = np.flatnonzero(usable)
+    _, first = np.unique(digests[rows], return_index=True)
+    kept = rows[np.sort(first)]
+    empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
+    if limit is not None:
+        kept = kept[:limit]
+    notes = [
+        f"{count} {name}"
+        for count, name in ((empty, "empty"), (identical, "identical pairs"), (duplicates, "duplicates"))
+        if count
+    ]
+    logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
+    if not len(kept):
+        raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
+    return data.select(kept)

@@ -1,0 +1,172 @@
+"""LA: masked language modelling trains the language LoRA and the token embeddings of a language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig
+from safetensors import safe_open
+from torch import nn
+from torch.nn.functional import cross_entropy
+from transformers import PreTrainedModel
+from transformers.activations import ACT2FN
+from transformers.utils.hub import cached_file
+
+from adapters_hub.base import BaseEncoder
+from trainer.phase_trainer import EncoderModel, PhaseTrainer
+
+
+class MaskedLanguageModelHead(nn.Module):
+    """From a hidden state to logits over the vocabulary; the output weights are the token embeddings.
+
+    It is trained with the language and left behind: a sentence encoder has no use for it.
+
+    Args:
+        width: of the encoder.
+        activation: a name of `transformers.activations.ACT2FN`, or `identity`.
+        eps: of the layer norm.
+        has_dense_bias: whether the dense layer has a bias.
+        vocabulary: number of tokens.
+    """
+
+    def __init__(self, width: int, activation: str, eps: float, has_dense_bias: bool, vocabulary: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width, bias=has_dense_bias)
+        self.act = nn.Identity() if activation == "identity" else ACT2FN[activation]
+        self.norm = nn.LayerNorm(width, eps=eps)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+
+    def forward(self, hidden: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
+        """`[n, dim]` and `[vocabulary, dim]` to logits `[n, vocabulary]`."""
+        return nn.functional.linear(self.norm(self.act(self.dense(hidden))), embeddings, self.bias)
+
+
+def pretrained_output_bias(base: BaseEncoder) -> torch.Tensor | None:
+    """The output bias `[vocabulary]` of the base's own MLM head; None if its checkpoint has none."""
+    layout = base.architecture.mlm_head
+    return None if layout is None else _checkpoint_tensors(base, [layout.bias]).get(layout.bias)
+
+
+def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> MaskedLanguageModelHead:
+    """The base's own MLM head for another vocabulary, or, where its checkpoint has none, one that starts plain.
+
+    Args:
+        base: the base encoder.
+        vocabulary: number of tokens.
+        bias: `[vocabulary]`, the output bias moved to the new vocabulary.
+    """
+    width, layout = base.dimension, base.architecture.mlm_head
+    names = (
+        []
+        if layout is None
+        else [f"{layout.dense}.weight", f"{layout.dense}.bias", f"{layout.norm}.weight", f"{layout.norm}.bias"]
+    )
+    tensors = _checkpoint_tensors(base, names)
+    eps = float(getattr(base.backbone.config, "layer_norm_eps", getattr(base.backbone.config, "norm_eps", 1e-5)))
+    if layout is not None and f"{layout.dense}.weight" in tensors:
+        head = MaskedLanguageModelHead(width, layout.activation, eps, f"{layout.dense}.bias" in tensors, vocabulary)
+        state = {
+            "dense.weight": tensors[f"{layout.dense}.weight"],
+            "dense.bias": tensors.get(f"{layout.dense}.bias"),
+            "norm.weight": tensors.get(f"{layout.norm}.weight"),
+            "norm.bias": tensors.get(f"{layout.norm}.bias"),
+        }
+        head.load_state_dict({name: value.float() for name, value in state.items() if value is not None}, strict=False)
+    else:
+        head = MaskedLanguageModelHead(width, "identity", eps, True, vocabulary)
+        nn.init.eye_(head.dense.weight)
+        nn.init.zeros_(head.dense.bias)
+    if bias is not None:
+        head.bias.data.copy_(bias)
+    return head
+
+
+def _checkpoint_tensors(base: BaseEncoder, names: list[str]) -> dict[str, torch.Tensor]:
+    """Those of the named tensors that the base's safetensors file has."""
+    if not names:
+        return {}
+    path = Path(base.checkpoint) / "model.safetensors"
+    if not path.is_file():
+        found = cached_file(
+            base.checkpoint, "model.safetensors", revision=base.revision, _raise_exceptions_for_missing_entries=False
+        )
+        if found is None:
+            return {}
+        path = Path(found)
+    with safe_open(path, "pt") as file:
+        present = set(file.keys())
+        return {name: file.get_tensor(name) for name in names if name in present}
+
+
+class MaskedLanguageModel(EncoderModel):
+    """A transformer with an MLM head tied to its token embedding.
+
+    Args:
+        backbone: the transformer.
+        embedding: its token embedding.
+        head: the head.
+    """
+
+    def __init__(self, backbone: PreTrainedModel, embedding: nn.Embedding, head: MaskedLanguageModelHead) -> None:
+        super().__init__(backbone)
+        self.head = head
+        self._embedding = [embedding]  # in a list: it is registered once, inside the backbone
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Sum of the cross-entropies of the chosen tokens; logits are computed for these alone.
+
+        Args:
+            input_ids: `[batch, tokens]`.
+            attention_mask: `[batch, tokens]`.
+            labels: `[batch, tokens]`, -100 where nothing is predicted.
+
+        Returns:
+            A scalar in float32.
+        """
+        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        chosen = labels != -100
+        logits = self.head(hidden[chosen], self._embedding[0].weight)
+        with torch.autocast(logits.device.type, enabled=False):
+            return cross_entropy(logits.float(), labels[chosen], reduction="sum")
+
+
+class LanguageAdaptationTrainer(PhaseTrainer):
+    """Trains a `MaskedLanguageModel`; the loss is a mean over the predicted tokens of the whole step."""
+
+    # transformers counts the predicted tokens over accumulated batches and processes if it believes that the model
+    # divides by them; here `compute_loss` does.
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.model_accepts_loss_kwargs = True
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Sum of the cross-entropies over the number of predicted tokens in the step, on all processes."""
+        total = model(inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
+        if num_items_in_batch is None:  # evaluation
+            loss = total / (inputs["labels"] != -100).sum().clamp(min=1)
+        else:
+            # DDP averages the gradients over processes; the count is of all of them.
+            loss = total * self.accelerator.num_processes / num_items_in_batch
+        return (loss, {}) if return_outputs else loss
+
+
+def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> LoraConfig:
+    """PEFT's configuration for a LoRA on every dense layer of the blocks."""
+    return LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=base.architecture.lora_targets,
+        base_model_name_or_path=base.source,
+        task_type="FEATURE_EXTRACTION",
+    )

@@ -1,0 +1,93 @@
+"""Losses over sentence vectors, in float32, over all processes as over one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
+
+
+def contrastive_loss(
+    anchors: torch.Tensor,
+    positives: torch.Tensor,
+    negatives: torch.Tensor,
+    *,
+    anchor_keys: torch.Tensor,
+    positive_keys: torch.Tensor,
+    negative_keys: torch.Tensor,
+    has_negative: torch.Tensor,
+    scale: float = 20.0,
+) -> torch.Tensor:
+    """Multiple-negatives ranking loss, both ways, with optional hard negatives.
+
+    Each anchor is to find its positive among all positives and hard negatives of the batch (and each positive its
+    anchor among all anchors). Candidates with the text of the anchor or of its positive are never its negatives.
+
+    Args:
+        anchors: `[n, dim]`.
+        positives: `[n, dim]`.
+        negatives: `[n, dim]`; rows without a hard negative hold anything.
+        anchor_keys: `[n]`, equal for equal texts; likewise the other keys.
+        positive_keys: `[n]`.
+        negative_keys: `[n]`.
+        has_negative: `[n]`, whether a row has a hard negative.
+        scale: factor of the cosine similarities.
+
+    Returns:
+        The mean loss, a scalar in float32.
+
+    References:
+        Henderson et al. 2017, Efficient Natural Language Response Suggestion for Smart Reply, section 4.4.
+    """
+    anchors, positives, negatives = (normalize(x.float(), dim=-1) for x in (anchors, positives, negatives))
+    same_text = _equal(positive_keys, positive_keys) | _equal(anchor_keys, anchor_keys)
+    same_text |= _equal(anchor_keys, positive_keys) | _equal(positive_keys, anchor_keys)
+    same_text.fill_diagonal_(False)
+    not_a_negative = _equal(anchor_keys, negative_keys) | _equal(positive_keys, negative_keys) | ~has_negative[None, :]
+    to_positives = (anchors @ positives.T * scale).masked_fill(same_text, float("-inf"))
+    to_negatives = (anchors @ negatives.T * scale).masked_fill(not_a_negative, float("-inf"))
+    target = torch.arange(len(anchors), device=anchors.device)
+    forward = cross_entropy(torch.cat([to_positives, to_negatives], dim=1), target)
+    backward = cross_entropy(to_positives.T, target)
+    return (forward + backward) / 2
+
+
+def cosine_loss(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean of `1 - cos(vector, target)` over `[n, dim]` and `[n, dim]`: a scalar in float32."""
+    return (1 - cosine_similarity(vectors.float(), targets.float(), dim=-1)).mean()
+
+
+def gather(values: torch.Tensor) -> torch.Tensor:
+    """The values of all processes, `[n, …]` to `[processes * n, …]`, in the order of one process's batch.
+
+    The loss is then computed over everything on every process. Its gradient reaches only the local rows, scaled by
+    the number of processes, so that after the average over processes it is that of one process with all rows.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return values
+    if values.dtype == torch.bool:  # not every backend can send booleans
+        return gather(values.to(torch.uint8)).bool()
+    parts = [torch.empty_like(values) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, values.detach().contiguous())
+    if values.requires_grad:
+        parts[dist.get_rank()] = _ScaleGradient.apply(values, float(dist.get_world_size()))  # type: ignore[no-untyped-call]
+    return torch.cat(parts)
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """The identity, with its gradient multiplied by a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, values: torch.Tensor, factor: float) -> torch.Tensor:  # noqa: ANN401
+        ctx.factor = factor
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # noqa: ANN401
+        return gradient * ctx.factor, None
+
+
+def _equal(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    return rows[:, None] == columns[None, :]

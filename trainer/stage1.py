@@ -1,0 +1,294 @@
+"""Stage 1: a language module out of text and paraphrases of one language.
+
+accelerate launch trainer/stage1.py [--recipe RECIPE.yaml] [--languages deu,kaz] [...]
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from peft import inject_adapter_in_model
+from peft.functional import get_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from adapters_hub import BaseEncoder, LanguageModule, load_base
+from adapters_hub.encoder import Composition
+from adapters_hub.modules import (
+    ADAPTERS,
+    BaseReference,
+    LanguageModuleManifest,
+    LoRA,
+    save_language_module,
+    write_lora,
+    write_vocabulary,
+)
+from adapters_hub.modules.language_module import EMBEDDINGS_FILE
+from trainer import sentence_encoding
+from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
+from trainer.console import run_command
+from trainer.corpora import load_pairs, load_text
+from trainer.embedding_trainer import SentenceModel
+from trainer.language_adaptation import (
+    LanguageAdaptationTrainer,
+    MaskedLanguageModel,
+    lora_config,
+    mlm_head,
+    pretrained_output_bias,
+)
+from trainer.phase_trainer import training_arguments
+from trainer.runs import base_reference, own_copy, rows_in_order, split, versions
+from trainer.sentence_encoding import SentenceEncodingTrainer
+from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, parse_recipe
+from trainer.vocabulary import build_vocabulary
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
+
+logger = logging.getLogger(__name__)
+
+_BIAS_FILE = "output_bias.safetensors"
+
+
+def main() -> None:
+    """Train the language modules of a recipe, one after the other."""
+    recipe = parse_recipe("stage1.py", "Stage 1: train language modules.")
+    base: BaseEncoder | None = None
+    for language in recipe.language_list:
+        target = Path(recipe.output_dir) / language
+        if _is_finished(recipe, language, target):
+            Workspace(recipe.output_dir, language).remove()  # left behind if a run was killed at its very end
+            logger.info("%s is finished: skipped", target)
+            continue
+        if base is None:
+            logger.info("loading the base encoder %s", recipe.base)
+            with PartialState().main_process_first():
+                base = load_base(recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling)
+        Stage1(recipe, language, base).run(target)
+
+
+def _is_finished(recipe: Recipe, language: str, target: Path) -> bool:
+    if not (target / "module.json").is_file() or recipe.overwrite:
+        return False
+    recorded = LanguageModuleManifest.read(target).training.get("settings", {})
+    check_same_settings(target, recorded, settings_of(recipe, language))
+    return True
+
+
+def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
+    """Everything that the weights of a language module depend on."""
+    sections = {phase: getattr(recipe, phase) for phase in PHASES if phase in recipe.phase_list}
+    values: dict[str, Any] = {name: describe(section, recipe, language) for name, section in sections.items()}
+    for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
+        values[name] = getattr(recipe, name)
+    if recipe.start_from:
+        values["start_from_module"] = LanguageModuleManifest.read(Path(recipe.start_from)).fingerprint
+    if "vocabulary" in values and not recipe.vocabulary.data.path:
+        values["vocabulary"]["data"] = describe(recipe.la, recipe, language)["data"]
+    return values
+
+
+class Stage1:
+    """The phases of one language.
+
+    Args:
+        recipe: all settings.
+        language: ISO 639-3.
+        base: the base encoder; it is copied, never changed.
+    """
+
+    def __init__(self, recipe: Recipe, language: str, base: BaseEncoder) -> None:
+        self.recipe = recipe
+        self.language = language
+        self.base = base
+        self.settings = settings_of(recipe, language)
+        self.workspace = Workspace(recipe.output_dir, language)
+        self.phases = recipe.phase_list
+        self.parts: dict[str, Path] = {}
+        """Where the parts of the module lie: `vocabulary`, `language_adapter`, `sentence_adapter`."""
+        self.facts: dict[str, Any] = {}
+
+    def run(self, target: Path) -> None:
+        """Run the phases that are not done yet, and assemble the module at `target`."""
+        if self.recipe.start_from:
+            self._take_over(Path(self.recipe.start_from))
+        steps = {"vocabulary": self._vocabulary, "la": self._language_adaptation, "se": self._sentence_encoding}
+        chain: dict[str, Any] = {key: value for key, value in self.settings.items() if key not in PHASES}
+        for phase in self.phases:
+            chain[phase] = self.settings[phase]
+            folder = self.workspace.phase(phase, chain)
+            if not folder.result.is_dir():
+                logger.info("%s: %s", self.language, phase)
+                set_seed(self.recipe.seed)
+                steps[phase](folder)
+            self._collect(phase, folder)
+            if phase == self.recipe.stop_after:
+                logger.info("%s: stopped after %s; the same command without --stop_after goes on", self.language, phase)
+                return
+        self._assemble(target)
+
+    def _take_over(self, source: Path) -> None:
+        """Parts of another module of this language, for the phases that are left out."""
+        module = LanguageModule.load(source)
+        module.check_base(self.base)
+        if module.language != self.language:
+            raise SettingsError(f"{source} is a module of {module.language!r}, not of {self.language!r}")
+        provides = {"vocabulary": "vocabulary", "language_adapter": "la", "sentence_adapter": "se"}
+        self.parts = {
+            part: source / part if part in ADAPTERS else source
+            for part, phase in provides.items()
+            if part in module.manifest.components and phase not in self.phases
+        }
+        self.facts = {"start_from": {"path": str(source), "fingerprint": module.manifest.fingerprint}}
+        self.facts["vocabulary"] = module.manifest.vocabulary
+
+    def _collect(self, phase: str, folder: PhaseFolder) -> None:
+        self.facts[phase] = folder.facts()
+        for part in ADAPTERS:
+            if (folder.result / part).is_dir():
+                self.parts[part] = folder.result / part
+        if (folder.result / EMBEDDINGS_FILE).is_file():
+            self.parts["vocabulary"] = folder.result
+
+    def _vocabulary(self, folder: PhaseFolder) -> None:
+        settings = self.recipe.vocabulary
+        source = settings.data if settings.data.path else self.recipe.la.data
+
+        def write(result: Path) -> None:
+            data = None if settings.strategy == "keep" else load_text(source, self.language, self.recipe.pivot)
+            vocabulary = build_vocabulary(
+                self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed
+            )
+            trains = "la" in self.phases and self.recipe.la.train_embeddings
+            if settings.strategy != "keep" or trains:
+                # Half precision already here: training starts from, and ends with, what a module holds.
+                write_vocabulary(result, vocabulary.tokenizer, vocabulary.embeddings.to(torch.float16))
+            if vocabulary.output_bias is not None:
+                save_file({"bias": vocabulary.output_bias.contiguous()}, result / _BIAS_FILE)
+            write_facts(result, vocabulary.facts)
+
+        folder.finish(write)
+
+    def _language_adaptation(self, folder: PhaseFolder) -> None:
+        settings, recipe = self.recipe.la, self.recipe
+        base, tokenizer = self._composed()
+        with PartialState().main_process_first():
+            text = load_text(settings.data, self.language, recipe.pivot)
+            encoded = tokenize(text, ["text"], tokenizer, base.prompt, settings.max_length, f"{self.language} text")
+        train, evaluation = split(encoded, settings.eval_share)
+        arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
+        rows, order = rows_in_order([train], arguments, recipe.seed)
+
+        write_adapter = self._inject(base, f"lang_{self.language}", settings.lora)
+        base.token_embeddings.weight.requires_grad_(settings.train_embeddings)
+        head = mlm_head(base, base.token_embeddings.num_embeddings, self._output_bias())
+        trainer = LanguageAdaptationTrainer(
+            MaskedLanguageModel(base.backbone, base.token_embeddings, head),
+            arguments,
+            rows,
+            order,
+            MaskingCollator(tokenizer, settings.mask_probability, recipe.seed),
+            eval_rows=Rows(evaluation) if evaluation else None,
+        )
+        facts = trainer.run(folder.logs) | {"rows": len(train)}
+
+        def write(result: Path) -> None:
+            write_adapter(result / ADAPTERS[0])
+            if settings.train_embeddings:
+                write_vocabulary(result, tokenizer, base.token_embeddings.weight.detach().to(torch.float16))
+            write_facts(result, facts)
+
+        folder.finish(write)
+
+    def _sentence_encoding(self, folder: PhaseFolder) -> None:
+        settings, recipe = self.recipe.se, self.recipe
+        base, tokenizer = self._composed()
+        with PartialState().main_process_first():
+            pairs = load_pairs(settings.data, self.language, recipe.pivot, sentence_encoding.COLUMNS)
+            encoded = tokenize(
+                pairs, sentence_encoding.COLUMNS, tokenizer, base.prompt, settings.max_length, f"{self.language} pairs"
+            )
+        train, evaluation = split(encoded, settings.eval_share)
+        arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
+        rows, order = rows_in_order([train], arguments, recipe.seed)
+
+        write_adapter = self._inject(base, f"sent_{self.language}", settings.lora)
+        trainer = SentenceEncodingTrainer(
+            SentenceModel(base.backbone, base.pooling),
+            arguments,
+            rows,
+            order,
+            PairCollator(sentence_encoding.COLUMNS, int(tokenizer.pad_token_id), settings.tokens_per_pass),
+            eval_rows=Rows(evaluation) if evaluation else None,
+            scale=settings.scale,
+            gradient_cache=settings.gradient_cache,
+        )
+        facts = trainer.run(folder.logs) | {"rows": len(train)}
+
+        def write(result: Path) -> None:
+            write_adapter(result / ADAPTERS[1])
+            write_facts(result, facts)
+
+        folder.finish(write)
+
+    def _composed(self) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
+        """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it."""
+        base = own_copy(self.base)
+        partial = self._partial_module()
+        Composition(base).activate(partial)
+        return base, partial.tokenizer or base.tokenizer
+
+    def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings) -> Callable[[Path], None]:
+        """Put a new LoRA on the base, the only thing that is trainable then; returns what writes it to a folder."""
+        config = lora_config(base, settings.rank, settings.alpha, settings.dropout)
+        inject_adapter_in_model(config, base.backbone, adapter_name=name)
+
+        def write(folder: Path) -> None:
+            state = get_peft_model_state_dict(base.backbone, adapter_name=name, save_embedding_layers=False)
+            write_lora(folder, config, state)
+
+        return write
+
+    def _partial_module(self) -> LanguageModule:
+        """The parts that are there so far, as a module that a composition can be set to."""
+        tokenizer, embeddings = None, None
+        if vocabulary := self.parts.get("vocabulary"):
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(vocabulary)
+            embeddings = load_file(vocabulary / EMBEDDINGS_FILE)["weight"]
+        loras = {name: LoRA.read(self.parts[name]) for name in ADAPTERS if name in self.parts}
+        return LanguageModule(self._manifest(), tokenizer, embeddings, loras, self.workspace.folder)
+
+    def _output_bias(self) -> torch.Tensor | None:
+        path = self.workspace.folder / "vocabulary" / "result" / _BIAS_FILE
+        if path.is_file():
+            return load_file(path)["bias"]
+        return None if "vocabulary" in self.parts else pretrained_output_bias(self.base)
+
+    def _manifest(self) -> LanguageModuleManifest:
+        base: BaseReference = base_reference(self.base)
+        return LanguageModuleManifest(
+            language=self.language,
+            base=base,
+            pooling=self.base.pooling,
+            prompt=self.base.prompt,
+            max_length=min(self.recipe.max_length, self.base.max_positions),
+            dimension=self.base.dimension,
+            vocabulary=self.facts.get("vocabulary", {}),
+            training={"settings": self.settings, "phases": self.facts, "versions": versions()},
+        )
+
+    def _assemble(self, target: Path) -> None:
+        state = PartialState()
+        if state.is_main_process:
+            module = save_language_module(target, self._manifest(), self.parts, replace=True)
+            size = sum(file.size for file in module.manifest.files.values())
+            logger.info("%s: module written to %s (%.1f MB)", self.language, target, size / 1e6)
+        state.wait_for_everyone()
+        self.workspace.remove()
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,232 @@
+"""Stage 2: alignment adapters that bring language modules to the pivot.
+
+accelerate launch trainer/stage2.py [--recipe RECIPE.yaml] [--languages deu,kaz] [...]
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast, set_seed
+
+from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
+from adapters_hub.encoder import Composition, module_tokenizer
+from adapters_hub.errors import CompositionError
+from adapters_hub.modules import (
+    AlignmentManifest,
+    BottleneckConfig,
+    Bottlenecks,
+    LanguageModuleManifest,
+    save_alignment_adapter,
+)
+from trainer import alignment
+from trainer.alignment import KINDS, AlignmentTrainer, pivot_vectors
+from trainer.batches import PairCollator, Rows, tokenize
+from trainer.console import run_command
+from trainer.corpora import load_pairs
+from trainer.embedding_trainer import SentenceModel
+from trainer.phase_trainer import training_arguments
+from trainer.runs import base_reference, numbers_used, own_copy, rows_in_order, split, versions
+from trainer.settings import Recipe, SettingsError, parse_recipe
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Train the alignment adapters of a recipe, one after the other."""
+    recipe = parse_recipe("stage2.py", "Stage 2: train alignment adapters to the pivot.")
+    base: BaseEncoder | None = None
+    targets = [language for language in recipe.language_list if language != recipe.pivot]
+    if not targets:
+        raise SettingsError(f"no language to align: the only one given is the pivot {recipe.pivot!r}")
+    for language in targets:
+        for objective in recipe.cla.objectives:
+            target = Path(recipe.output_dir) / f"{language}-{recipe.pivot}-{objective}"
+            if _is_finished(recipe, language, objective, target):
+                Workspace(recipe.output_dir, target.name).remove()  # left behind if a run was killed at its very end
+                logger.info("%s is finished: skipped", target)
+                continue
+            if base is None:
+                logger.info("loading the base encoder %s", recipe.base)
+                with PartialState().main_process_first():
+                    base = load_base(
+                        recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling
+                    )
+            Stage2(recipe, language, objective, base).run(target)
+
+
+def module_folder(recipe: Recipe, language: str) -> Path:
+    """Where the language module of stage 1 lies.
+
+    Raises:
+        CompositionError: it is not there.
+    """
+    folder = Path(recipe.modules_dir or recipe.output_dir) / language
+    if not (folder / "module.json").is_file():
+        raise CompositionError(f"{folder} has no language module: run trainer/stage1.py --languages {language} first")
+    return folder
+
+
+def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]:
+    """Everything that the weights of an alignment adapter depend on."""
+    values = describe(recipe.cla, recipe, language)
+    values.pop("objectives")
+    for kind in ("paraphrase", "parallel"):
+        if kind not in KINDS[objective]:
+            values.pop(kind)
+    return {
+        "objective": objective,
+        "pivot": recipe.pivot,
+        "seed": recipe.seed,
+        "pivot_module": LanguageModuleManifest.read(module_folder(recipe, recipe.pivot)).fingerprint,
+        "target_module": LanguageModuleManifest.read(module_folder(recipe, language)).fingerprint,
+        "cla": values,
+    }
+
+
+def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
+    if not (target / "module.json").is_file() or recipe.overwrite:
+        return False
+    recorded = AlignmentManifest.read(target).training.get("settings", {})
+    check_same_settings(target, recorded, settings_of(recipe, language, objective))
+    return True
+
+
+class Stage2:
+    """The alignment of one language by one objective.
+
+    Args:
+        recipe: all settings.
+        language: ISO 639-3.
+        objective: `paraphrase`, `parallel` or `both`.
+        base: the base encoder; it is copied, never changed.
+    """
+
+    def __init__(self, recipe: Recipe, language: str, objective: str, base: BaseEncoder) -> None:
+        self.recipe = recipe
+        self.language = language
+        self.objective = objective
+        self.base = base
+        self.settings = settings_of(recipe, language, objective)
+        self.kinds = KINDS[objective]
+        self.workspace = Workspace(recipe.output_dir, f"{language}-{recipe.pivot}-{objective}")
+
+    def run(self, target: Path) -> None:
+        """Train and write the adapter to `target`."""
+        pivot = LanguageModule.load(module_folder(self.recipe, self.recipe.pivot))
+        module = LanguageModule.load(module_folder(self.recipe, self.language))
+        for loaded in (pivot, module):
+            loaded.check_base(self.base)
+        logger.info("%s: alignment to %s (%s)", self.language, self.recipe.pivot, self.objective)
+        set_seed(self.recipe.seed)
+        folder = self.workspace.phase("cla", self.settings)
+        bottlenecks, facts = self._train(folder, module, pivot)
+        state = PartialState()
+        if state.is_main_process:
+            save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
+            logger.info("%s: alignment adapter written to %s", self.language, target)
+        state.wait_for_everyone()
+        self.workspace.remove()
+
+    def _train(
+        self, folder: PhaseFolder, module: LanguageModule, pivot: LanguageModule
+    ) -> tuple[Bottlenecks, dict[str, Any]]:
+        settings, recipe = self.recipe.cla, self.recipe
+        base = own_copy(self.base)
+        tokenizer = module_tokenizer(base, module)
+        Composition(base).activate(module)
+        texts, encoded, evaluation = self._data(module, tokenizer)
+        arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
+        rows, order = rows_in_order(encoded, arguments, recipe.seed, settings.parallel_share)
+        used = numbers_used(order, arguments)
+        pivots = self._pivots(pivot, texts, [len(part) for part in encoded], used, folder)
+
+        bottlenecks = Bottlenecks(
+            BottleneckConfig(
+                hidden_size=base.dimension,
+                num_layers=len(base.backbone.get_submodule(base.architecture.blocks)),  # type: ignore[arg-type]
+                reduction_factor=settings.reduction_factor,
+                non_linearity=settings.non_linearity,
+                scaling=settings.adapter_scaling,
+            )
+        )
+        bottlenecks.attach(base.backbone, base.architecture)
+        trainer = AlignmentTrainer(
+            SentenceModel(base.backbone, module.manifest.pooling, extra=bottlenecks),
+            arguments,
+            rows,
+            order,
+            PairCollator(alignment.COLUMNS[1:], int(tokenizer.pad_token_id), settings.tokens_per_pass),
+            eval_rows=Rows(evaluation[0]) if evaluation[0] else None,
+            kinds=self.kinds,
+            pivots=pivots,
+            scale=settings.scale,
+            gradient_cache=settings.gradient_cache,
+        )
+        counts = {kind: len(part) for kind, part in zip(self.kinds, encoded, strict=True)}
+        facts = trainer.run(folder.logs) | {"rows": counts}
+        return bottlenecks.cpu().requires_grad_(False).eval(), facts
+
+    def _data(
+        self, module: LanguageModule, tokenizer: PreTrainedTokenizerFast
+    ) -> tuple[list[Dataset], list[Dataset], list[Dataset | None]]:
+        """For each kind of pairs: the text, the tokenized training rows, the tokenized evaluation rows."""
+        settings = self.recipe.cla
+        texts, train, evaluation = [], [], []
+        with PartialState().main_process_first():
+            for kind in self.kinds:
+                source = settings.paraphrase if kind == "paraphrase" else settings.parallel
+                data = load_pairs(source, self.language, self.recipe.pivot, alignment.COLUMNS)
+                encoded = tokenize(
+                    data,
+                    alignment.COLUMNS[1:],
+                    tokenizer,
+                    module.manifest.prompt,
+                    settings.max_length,
+                    f"{self.language} {kind} pairs",
+                    only_keys=alignment.COLUMNS[:1],
+                )
+                encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
+                rows, held_out = split(encoded, settings.eval_share)
+                texts.append(data)
+                train.append(rows)
+                evaluation.append(held_out)
+        return texts, train, evaluation
+
+    def _pivots(
+        self, pivot: LanguageModule, texts: list[Dataset], lengths: list[int], used: set[int], folder: PhaseFolder
+    ) -> list[np.ndarray]:
+        """The pivot's vectors for every row that training or evaluation looks at."""
+        encoder: ModularEncoder | None = None
+        vectors = []
+        start = 0
+        for kind, data, length in zip(self.kinds, texts, lengths, strict=True):
+            path = folder.path / f"pivot-{kind}.npy"
+            if encoder is None and not path.is_file():
+                encoder = ModularEncoder(own_copy(self.base))
+                encoder.add_module(pivot)
+            rows = [row - start for row in used if start <= row < start + length]
+            vectors.append(pivot_vectors(encoder, self.recipe.pivot, data, [*rows, *range(length, len(data))], path))
+            start += length
+        return vectors
+
+    def _manifest(self, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]) -> AlignmentManifest:
+        return AlignmentManifest(
+            language=self.language,
+            base=base_reference(self.base),
+            pivot=self.recipe.pivot,
+            objective=self.objective,
+            pivot_fingerprint=pivot.manifest.fingerprint,
+            target_fingerprint=module.manifest.fingerprint,
+            training={"settings": self.settings, "phases": {"cla": facts}, "versions": versions()},
+        )
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,17 @@
+"""Vocabularies of a language: `focus` (its own), `trim` (its part of the base's), `keep` (the base's)."""
+
+from trainer.vocabulary.build import Vocabulary, build_vocabulary
+from trainer.vocabulary.focus import auxiliary_vectors, focus, sparsemax
+from trainer.vocabulary.training import train_tokenizer
+from trainer.vocabulary.trim import count_tokens, trim_tokenizer
+
+__all__ = [
+    "Vocabulary",
+    "auxiliary_vectors",
+    "build_vocabulary",
+    "count_tokens",
+    "focus",
+    "sparsemax",
+    "train_tokenizer",
+    "trim_tokenizer",
+]

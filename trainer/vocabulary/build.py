@@ -1,0 +1,78 @@
+"""Make the vocabulary of a language by one of the three strategies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.base import BaseEncoder
+from trainer.settings import VocabularySettings
+from trainer.vocabulary.focus import auxiliary_vectors, focus
+from trainer.vocabulary.training import train_tokenizer
+from trainer.vocabulary.trim import count_tokens, trim_tokenizer
+
+
+@dataclass
+class Vocabulary:
+    """A tokenizer and what belongs to its tokens.
+
+    Attributes:
+        tokenizer: of the language.
+        embeddings: `[vocabulary, dim]`, float32.
+        output_bias: `[vocabulary]`, of the base's MLM head, moved to these tokens; None if the base has none.
+        facts: strategy, size and counts, for the manifest.
+    """
+
+    tokenizer: PreTrainedTokenizerFast
+    embeddings: torch.Tensor
+    output_bias: torch.Tensor | None
+    facts: dict[str, Any]
+
+
+def build_vocabulary(
+    base: BaseEncoder, settings: VocabularySettings, data: Dataset | None, output_bias: torch.Tensor | None, seed: int
+) -> Vocabulary:
+    """Tokenizer and initial embeddings of a language.
+
+    Args:
+        base: the base encoder.
+        settings: strategy and sizes.
+        data: text of the language, in the column `text`; `keep` needs none.
+        output_bias: `[base vocabulary]`, of the base's MLM head.
+        seed: of the recipe.
+    """
+    embeddings = base.token_embeddings.weight.detach()
+    facts: dict[str, Any] = {"strategy": settings.strategy}
+    if settings.strategy == "keep":
+        tokenizer, bias = base.tokenizer, output_bias
+    else:
+        assert data is not None
+        if settings.strategy == "trim":
+            counts = count_tokens(base.tokenizer, data, base.prompt)
+            tokenizer, kept = trim_tokenizer(base.tokenizer, counts, settings.size)
+            rows = torch.from_numpy(kept)
+            embeddings, bias = embeddings[rows].clone(), None if output_bias is None else output_bias[rows]
+            facts["seen_in_text"] = int((counts[kept] > 0).sum())
+        else:
+            tokenizer = train_tokenizer(base.tokenizer, data, settings.size)
+            auxiliary = auxiliary_vectors(
+                tokenizer,
+                data,
+                dim=settings.auxiliary_dim,
+                epochs=settings.auxiliary_epochs,
+                min_count=settings.auxiliary_min_count,
+                buckets=settings.auxiliary_buckets,
+                seed=seed,
+            )
+            # The output bias travels as one more column, so that it is moved just as the embeddings are.
+            source = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
+            moved, counts_by_kind = focus(base.tokenizer.get_vocab(), source, tokenizer.get_vocab(), auxiliary, seed)
+            embeddings = moved[:, : base.dimension].contiguous()
+            bias = None if output_bias is None else moved[:, -1].contiguous()
+            facts |= counts_by_kind
+    facts["size"] = len(tokenizer)
+    return Vocabulary(tokenizer, embeddings, bias, facts)

@@ -1,0 +1,143 @@
+"""Trim: the part of the base's vocabulary that a language uses.
+
+A sentence whose tokens under the base's tokenizer are all kept has the same tokens, and so the same vector, after
+trimming.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.base import plain_tokenizer
+from adapters_hub.errors import AdaptersHubError
+from trainer.vocabulary.template import renumber_template
+
+
+def count_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, prompt: str) -> np.ndarray:
+    """How often each token id occurs in the column `text` and in the prompt: `[vocabulary]`, int64."""
+    counts = np.zeros(len(tokenizer), dtype=np.int64)
+    for batch in data.iter(batch_size=1000):
+        # The prompt may join with the first word into other tokens, so every text is counted with it too.
+        texts = [prompt + text for text in batch["text"]]
+        for encoding in tokenizer.backend_tokenizer.encode_batch([*texts, *(batch["text"] if prompt else [])]):
+            np.add.at(counts, encoding.ids, 1)
+    return counts
+
+
+def trim_tokenizer(
+    tokenizer: PreTrainedTokenizerFast, counts: np.ndarray, size: int
+) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
+    """Cut a tokenizer down to at most `size` tokens.
+
+    Kept are, in this order, until `size` is reached: special tokens; tokens that occur, the most frequent first;
+    tokens that do not occur but are written in the same characters, single characters first, then those that the base
+    finds most likely. The last are for the words of the language that the text happens not to have.
+
+    Args:
+        tokenizer: the base's.
+        counts: `[vocabulary]`, from `count_tokens`.
+        size: the most tokens to keep.
+
+    Returns:
+        The trimmed tokenizer, and the ids kept, `[kept]`, ascending: row `i` of the new embeddings is row `kept[i]`
+        of the base's.
+
+    Raises:
+        AdaptersHubError: the tokenizer is of a kind that cannot be trimmed.
+    """
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    model = content["model"]
+    if model["type"] not in ("Unigram", "BPE", "WordPiece"):
+        raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
+    by_id = _tokens_by_id(model, content["added_tokens"])
+    special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
+    wanted = [*sorted(special), *_by_preference(model, by_id, counts, special)]
+    parts = _merge_parts(model)
+    kept: set[int] = set()
+    for token_id in wanted:
+        if len(kept) >= size and token_id not in special:
+            break
+        # A BPE token can be reached only if everything it is merged from is there.
+        needed = _closure(token_id, parts) - kept
+        if len(kept) + len(needed) <= size or token_id in special:
+            kept |= needed
+    ids = np.array(sorted(kept))
+    renumbered = {int(old): new for new, old in enumerate(ids)}
+    _cut_model(model, renumbered, by_id)
+    content["added_tokens"] = [entry | {"id": renumbered[entry["id"]]} for entry in content["added_tokens"]]
+    renumber_template(content.get("post_processor"), renumbered)
+    trimmed = Tokenizer.from_str(json.dumps(content))
+    return plain_tokenizer(tokenizer, tokenizer_object=trimmed), ids
+
+
+def _tokens_by_id(model: dict[str, Any], added: list[dict[str, Any]]) -> dict[int, str]:
+    if model["type"] == "Unigram":
+        tokens = {index: piece for index, (piece, _) in enumerate(model["vocab"])}
+    else:
+        tokens = {index: token for token, index in model["vocab"].items()}
+    return tokens | {entry["id"]: entry["content"] for entry in added}
+
+
+def _by_preference(
+    model: dict[str, Any], by_id: dict[int, str], counts: np.ndarray, special: set[int]
+) -> Iterable[int]:
+    """Ordinary tokens: seen ones by frequency, then unseen ones in seen characters by the base's own preference."""
+    seen = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index] and int(index) not in special]
+    alphabet = set("".join(by_id[index] for index in seen)) | {"▁", "#"}
+    unseen = [
+        index
+        for index, token in by_id.items()
+        if index not in special and (index >= len(counts) or not counts[index]) and set(token) <= alphabet
+    ]
+    if model["type"] == "Unigram":
+        unseen.sort(key=lambda index: (-model["vocab"][index][1], index))
+    else:
+        unseen.sort()  # ids of BPE and WordPiece follow the order of training: frequent first
+    # Single characters before all: with them, no word in these characters has an unknown token.
+    unseen.sort(key=lambda index: len(by_id[index].lstrip("▁#")) > 1)
+    return [*seen, *unseen]
+
+
+def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:
+    """For BPE: the tokens that each token is merged from."""
+    parts: dict[int, set[int]] = {}
+    for left, right in _merges(model):
+        whole = model["vocab"].get(left + right)
+        if whole is not None:
+            parts.setdefault(whole, set()).update((model["vocab"][left], model["vocab"][right]))
+    return parts
+
+
+def _merges(model: dict[str, Any]) -> list[tuple[str, str]]:
+    merges = model.get("merges") or []
+    pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
+    return [(left, right) for left, right in pairs]
+
+
+def _closure(token_id: int, parts: dict[int, set[int]]) -> set[int]:
+    found: set[int] = set()
+    open_ids = [token_id]
+    while open_ids:
+        index = open_ids.pop()
+        if index not in found:
+            found.add(index)
+            open_ids += parts.get(index, ())
+    return found
+
+
+def _cut_model(model: dict[str, Any], renumbered: dict[int, int], by_id: dict[int, str]) -> None:
+    if model["type"] == "Unigram":
+        model["vocab"] = [entry for index, entry in enumerate(model["vocab"]) if index in renumbered]
+        model["unk_id"] = renumbered.get(model["unk_id"]) if model["unk_id"] is not None else None
+        return
+    kept = {by_id[old] for old in renumbered}
+    model["vocab"] = {token: renumbered[old] for token, old in model["vocab"].items() if old in renumbered}
+    if model["type"] == "BPE":
+        model["merges"] = [[left, right] for left, right in _merges(model) if {left, right, left + right} <= kept]
