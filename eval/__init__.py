@@ -1,0 +1,1 @@
+"""Evaluation of encoders: what each stage bought."""
