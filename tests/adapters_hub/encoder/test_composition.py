@@ -1,0 +1,149 @@
+"""What the transformer computes for a language: its LoRAs, its vocabulary, its padding, in every architecture."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.functional import set_adapter, set_peft_model_state_dict
+from safetensors.torch import load_file
+from torch.nn.functional import normalize
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub import CompositionError, LanguageModule, ModularEncoder
+from adapters_hub.encoder import Composition, module_tokenizer, pool
+from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.conftest import Bases, Shelf
+from tests.conftest import ARCHITECTURES, build_tokenizer
+
+IDS = torch.tensor([[0, *range(10, 60), 2]])
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def aligned(
+    request: pytest.FixtureRequest, bases: Bases, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ModularEncoder, LanguageModule]:
+    """An encoder with one language with a vocabulary of its own, and its alignment, on each architecture."""
+    base, folder = bases(request.param), tmp_path_factory.mktemp("aligned")
+    module = make_language(base, folder / "deu", "deu", 1, build_tokenizer("bpe", 400))
+    adapter = make_adapter(base, folder / "deu-eng", ("both", module, module), 2)
+    return ModularEncoder(own_copy(base), [module.folder, adapter.folder], device="cpu"), module
+
+
+@pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_merged_loras_compute_what_stacked_loras_compute(bases: Bases, tmp_path: Path, architecture: str) -> None:
+    base, stacked = own_copy(bases(architecture)), own_copy(bases(architecture)).backbone
+    module = make_language(base, tmp_path / "deu", "deu", 1)
+    with torch.no_grad():
+        untouched = stacked(input_ids=IDS).last_hidden_state
+    for name, role in (("language_adapter", "lang_deu"), ("sentence_adapter", "sent_deu")):
+        inject_adapter_in_model(LoraConfig.from_pretrained(str(module.folder / name)), stacked, adapter_name=role)
+        tensors = load_file(module.folder / name / "adapter_model.safetensors")
+        state = {key.removeprefix("base_model.model."): tensor for key, tensor in tensors.items()}
+        assert not set_peft_model_state_dict(stacked, state, adapter_name=role).unexpected_keys
+    set_adapter(stacked, ["lang_deu", "sent_deu"], inference_mode=True)
+    Composition(base).activate(module)
+    with torch.no_grad():
+        found = base.backbone(input_ids=IDS).last_hidden_state
+        expected = stacked.eval()(input_ids=IDS).last_hidden_state
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert (found - untouched).abs().max() > 0.1
+
+
+def test_activating_nothing_after_anything_restores_every_weight(shelf: Shelf) -> None:
+    base = own_copy(shelf.base)
+    composition = Composition(base)
+    for module in (shelf.deu, shelf.kaz, shelf.eng, None, shelf.kaz, None):
+        composition.activate(module)
+    for name, tensor in shelf.base.backbone.state_dict().items():
+        assert torch.equal(base.backbone.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize("align", [False, True])
+def test_a_sentence_alone_has_the_vector_it_has_in_a_padded_batch(
+    aligned: tuple[ModularEncoder, LanguageModule], german: list[str], align: bool
+) -> None:
+    encoder, _ = aligned
+    texts = ["Ja.", *german]
+    assert len(texts[0]) * 10 < max(map(len, texts))
+    for code in ("deu", None):
+        together = encoder.encode(texts, code, align=align, batch_size=len(texts))
+        alone = np.stack([encoder.encode(text, code, align=align) for text in texts])
+        np.testing.assert_allclose(together, alone, atol=1e-5)
+        assert np.abs(alone[0] - alone[1]).max() > 0.01
+
+
+def test_a_language_uses_its_own_tokens_and_embeddings(
+    aligned: tuple[ModularEncoder, LanguageModule], german: list[str]
+) -> None:
+    encoder, module = aligned
+    assert module.tokenizer is not None
+    composition = Composition(own_copy(encoder.base))
+    composition.activate(module)
+    ids = module.tokenizer(german[0], return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        expected = normalize(composition.backbone(input_ids=ids).last_hidden_state.mean(1), dim=-1)[0]
+    np.testing.assert_allclose(encoder.encode(german[0], "deu"), expected.numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_prompt_length_and_pooling_are_those_of_the_module(
+    bases: Bases, tmp_path: Path, german: list[str], pooling: str
+) -> None:
+    base = bases("bert")
+    module = make_language(base, tmp_path / "deu", "deu", 1, prompt="Frage: ", max_length=9, pooling=pooling)
+    encoder = ModularEncoder(own_copy(base), [module.folder], device="cpu")
+    composition = Composition(own_copy(base))
+    composition.activate(module)
+    ids = torch.tensor([base.tokenizer("Frage: " + german[0], truncation=True, max_length=9)["input_ids"]])
+    assert ids.shape == (1, 9)
+    with torch.no_grad():
+        hidden = composition.backbone(input_ids=ids).last_hidden_state[0]
+    expected = hidden.mean(0) if pooling == "mean" else hidden[0]
+    np.testing.assert_allclose(encoder.encode(german[0], "deu", normalize=False), expected.numpy(), atol=1e-5)
+
+
+def test_pooling_leaves_padding_out() -> None:
+    hidden = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [100.0, 100.0]], [[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]])
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
+    assert torch.equal(pool(hidden, mask, "mean"), torch.tensor([[2.0, 4.0], [2.0, 2.0]]))
+    assert torch.equal(pool(hidden, mask, "cls"), hidden[:, 0])
+    assert pool(hidden.to(torch.bfloat16), mask, "mean").dtype == torch.float32
+
+
+def test_a_tokenizer_with_another_padding_id_is_refused(shelf: Shelf) -> None:
+    tokenizer = build_tokenizer("unigram", 300)
+    other = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, pad_token="</s>", unk_token="<unk>")
+    with pytest.raises(CompositionError, match="module 'deu' has padding id 2, the base 1: the module is not usable"):
+        module_tokenizer(shelf.base, dataclasses.replace(shelf.deu, tokenizer=other))
+
+
+def test_a_module_in_memory_works_in_two_encoders(shelf: Shelf, german: list[str], kazakh: list[str]) -> None:
+    first, second = shelf.encoder(), shelf.encoder()
+    modules = LanguageModule.load(shelf.deu.folder), LanguageModule.load(shelf.kaz.folder)
+    for encoder in (first, second):
+        for module in modules:
+            encoder.add_module(module)
+    expected = shelf.encoder(shelf.deu.folder).encode(german, "deu")
+    np.testing.assert_array_equal(first.encode(german, "deu"), expected)
+    second.encode(kazakh, "kaz")
+    first.encode(kazakh, "kaz")
+    np.testing.assert_array_equal(second.encode(german, "deu"), expected)
+    first.remove_module("deu")
+    np.testing.assert_array_equal(second.encode(german, "deu"), expected)
+    assert modules[0].embeddings is not None
+
+
+def test_an_adapter_in_memory_works_in_encoders_of_different_precision(shelf: Shelf, german: list[str]) -> None:
+    exact = shelf.encoder(shelf.deu.folder, shelf.deu_both.folder).encode(german, "deu", align=True)
+    half = ModularEncoder(own_copy(shelf.base), [shelf.deu.folder], device="cpu", dtype=torch.bfloat16)
+    full = shelf.encoder(shelf.deu.folder)
+    for encoder in (half, full):
+        encoder.add_module(shelf.deu_both)
+    np.testing.assert_allclose(half.encode(german, "deu", align=True), exact, atol=0.05)
+    np.testing.assert_array_equal(full.encode(german, "deu", align=True), exact)

@@ -1,0 +1,175 @@
+"""Tiny random base encoders of all architectures, and modules trained on nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import datasets.config
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    M2M100Config,
+    M2M100Model,
+    ModernBertConfig,
+    ModernBertForMaskedLM,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
+
+ROOT = Path(__file__).parent.parent
+SAMPLE = ROOT / "sample_data" / "meanings" / "train.tsv"
+ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100")
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+@contextlib.contextmanager
+def file_limit(size: int) -> Iterator[None]:
+    """No file may grow over `size` bytes: a real failure in the middle of writing.
+
+    It holds for the whole process, and pytest's own output may go to a file: keep the body as short as can be.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def sample_sentences(language: str) -> list[str]:
+    """Sentences and paraphrases of the sample data."""
+    with SAMPLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return [row[column] for row in rows for column in (language, f"{language}_paraphrase")]
+
+
+def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokenizerFast:
+    """A tokenizer trained on German and Kazakh sample text, special tokens first (padding is 1)."""
+    text = sample_sentences("deu") + sample_sentences("kaz")
+    if kind == "unigram":
+        tokenizer = Tokenizer(models.Unigram())
+        trainer = trainers.UnigramTrainer(
+            vocab_size=size, special_tokens=[*SPECIAL, "<mask>"], unk_token="<unk>", show_progress=False
+        )
+    elif kind == "bpe":
+        tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+        trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=[*SPECIAL, "<mask>"], show_progress=False)
+    else:
+        tokenizer = Tokenizer(models.WordPiece(unk_token="<unk>"))
+        trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=[*SPECIAL, "<mask>"], show_progress=False)
+    tokenizer.normalizer = normalizers.NFKC()
+    if kind == "wordpiece":
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+        tokenizer.decoder = decoders.Metaspace()
+    tokenizer.train_from_iterator(text, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        special_tokens=[("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        cls_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+        model_max_length=128,
+    )
+
+
+def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> Path:
+    """A tiny random checkpoint of an architecture, with dropout, as a folder."""
+    torch.manual_seed(seed)
+    shape = {"vocab_size": len(tokenizer), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    bert = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    model: torch.nn.Module
+    if architecture == "bert":
+        model = BertForMaskedLM(BertConfig(**shape, **bert, max_position_embeddings=128))
+        torch.nn.init.normal_(model.cls.predictions.bias)
+    elif architecture == "xlm-roberta":
+        model = XLMRobertaForMaskedLM(XLMRobertaConfig(**shape, **bert, max_position_embeddings=130))
+        torch.nn.init.normal_(model.lm_head.bias)
+    elif architecture == "modernbert":
+        special = {"cls_token_id": 0, "sep_token_id": 2}
+        config = ModernBertConfig(
+            **shape,
+            **bert,
+            **special,
+            max_position_embeddings=128,
+            local_attention=8,
+            global_attn_every_n_layers=2,
+            mlp_dropout=0.1,
+            attention_dropout=0.1,
+        )
+        model = ModernBertForMaskedLM(config)
+    else:
+        config = M2M100Config(
+            **shape,
+            d_model=32,
+            encoder_layers=2,
+            decoder_layers=1,
+            encoder_attention_heads=2,
+            decoder_attention_heads=2,
+            encoder_ffn_dim=64,
+            decoder_ffn_dim=64,
+            max_position_embeddings=128,
+            encoder_layerdrop=0.0,
+            decoder_layerdrop=0.0,
+        )
+        model = M2M100Model(config)
+    # Freshly made layers have almost equal outputs; larger weights make every change visible in the vectors.
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 and "embed" not in name:
+                parameter.mul_(4)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A tiny Unigram tokenizer."""
+    return build_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
+    """Architecture to the folder of a tiny random base encoder, made when first asked for."""
+    made: dict[str, Path] = {}
+
+    def folder(architecture: str) -> Path:
+        if architecture not in made:
+            path = tmp_path_factory.mktemp("base") / architecture
+            made[architecture] = write_base(path, architecture, tokenizer)
+        return made[architecture]
+
+    return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_arrow_files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Arrow files of the tests go where pytest cleans up, in this process and in those that it starts."""
+    folder = tmp_path_factory.mktemp("arrow")
+    os.environ["HF_DATASETS_CACHE"] = str(folder)
+    # `datasets` reads its environment when it is imported, before any fixture runs.
+    datasets.config.HF_DATASETS_CACHE = folder
+    datasets.config.DOWNLOADED_DATASETS_PATH = folder / "downloads"
+    datasets.config.EXTRACTED_DATASETS_PATH = folder / "downloads" / "extracted"

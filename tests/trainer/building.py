@@ -1,0 +1,183 @@
+"""The models and trainers of the phases on tiny bases, put together as the stages do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from peft import inject_adapter_in_model
+from torch import nn
+from transformers import TrainingArguments, set_seed
+
+from adapters_hub import BaseEncoder, LanguageModule
+from adapters_hub.encoder import Composition
+from adapters_hub.modules import BottleneckConfig, Bottlenecks, LanguageModuleManifest, LoRA
+from tests.conftest import sample_sentences
+from trainer import alignment, sentence_encoding
+from trainer.alignment import KINDS, AlignmentTrainer
+from trainer.batches import MaskingCollator, PairCollator, tokenize
+from trainer.embedding_trainer import SentenceModel
+from trainer.language_adaptation import (
+    LanguageAdaptationTrainer,
+    MaskedLanguageModel,
+    lora_config,
+    mlm_head,
+    pretrained_output_bias,
+)
+from trainer.phase_trainer import training_arguments
+from trainer.runs import base_reference, own_copy, rows_in_order
+from trainer.sentence_encoding import SentenceEncodingTrainer
+
+SEED = 42
+
+
+def arguments(folder: Path, phase: str, training: dict[str, Any]) -> TrainingArguments:
+    """A few steps on the CPU, at full speed from the start, unless `training` says otherwise; seeds as stages do."""
+    few = {
+        "use_cpu": True,
+        "max_steps": 3,
+        "per_device_train_batch_size": 8,
+        "warmup_steps": 0,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "disable_tqdm": True,
+    }
+    set_seed(SEED)
+    return training_arguments(phase, few | training, folder, SEED)
+
+
+def random_lora(base: BaseEncoder, seed: int) -> LoRA:
+    """A LoRA of rank 2 on every dense layer that does something."""
+    random = torch.Generator().manual_seed(seed)
+    factors = {
+        name: (
+            torch.randn(2, layer.in_features, generator=random) * 0.1,
+            torch.randn(layer.out_features, 2, generator=random) * 0.1,
+        )
+        for name, layer in base.backbone.named_modules()
+        if isinstance(layer, nn.Linear) and re.fullmatch(base.architecture.lora_targets, name)
+    }
+    return LoRA(factors, scaling=1.0)
+
+
+def language_module(
+    base: BaseEncoder, folder: Path, language: str = "deu", loras: Sequence[str] = ()
+) -> LanguageModule:
+    """A module with the base's tokenizer, embeddings of its own and random LoRAs."""
+    random = torch.Generator().manual_seed(len(language) + ord(language[0]))
+    weight = base.token_embeddings.weight.detach()
+    manifest = LanguageModuleManifest(language=language, base=base_reference(base), dimension=base.dimension)
+    return LanguageModule(
+        manifest,
+        base.tokenizer,
+        (weight + torch.randn(weight.shape, generator=random) * 0.1).half(),
+        {name: random_lora(base, seed) for seed, name in enumerate(loras)},
+        folder,
+    )
+
+
+def without_dropout(model: nn.Module) -> None:
+    for layer in model.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+
+
+def pairs(language: str, names: Sequence[str], hard_negatives: bool = False) -> Dataset:
+    """Sentences and their paraphrases; every third row has a hard negative if there are any."""
+    texts = sample_sentences(language)[:128]
+    anchors, positives = texts[::2], texts[1::2]
+    negatives = [positives[row - 5] if hard_negatives and row % 3 == 0 else "" for row in range(len(anchors))]
+    return Dataset.from_dict(dict(zip(names, (anchors, positives, negatives), strict=True)))
+
+
+def adaptation_trainer(
+    base: BaseEncoder, folder: Path, *, dropout: bool = True, train_embeddings: bool = True, **training: Any
+) -> LanguageAdaptationTrainer:
+    """LA of German."""
+    working = own_copy(base)
+    Composition(working).activate(language_module(base, folder))
+    text = Dataset.from_dict({"text": sample_sentences("deu")[:128]})
+    encoded = tokenize(text, ["text"], base.tokenizer, "", 32, "deu text")
+    made = arguments(folder, "la", training)
+    rows, order = rows_in_order([encoded], made, SEED)
+    inject_adapter_in_model(lora_config(base, 4, 8, 0.1), working.backbone, adapter_name="lang_deu")
+    working.token_embeddings.weight.requires_grad_(train_embeddings)
+    head = mlm_head(working, working.token_embeddings.num_embeddings, pretrained_output_bias(working))
+    model = MaskedLanguageModel(working.backbone, working.token_embeddings, head)
+    if not dropout:
+        without_dropout(model)
+    return LanguageAdaptationTrainer(model, made, rows, order, MaskingCollator(base.tokenizer, 0.15, SEED))
+
+
+def encoding_trainer(
+    base: BaseEncoder,
+    folder: Path,
+    *,
+    dropout: bool = True,
+    gradient_cache: bool = False,
+    tokens: int = 256,
+    **training: Any,
+) -> SentenceEncodingTrainer:
+    """SE of German, on top of a language LoRA."""
+    working = own_copy(base)
+    Composition(working).activate(language_module(base, folder, loras=["language_adapter"]))
+    columns = sentence_encoding.COLUMNS
+    encoded = tokenize(pairs("deu", columns, hard_negatives=True), columns, base.tokenizer, "", 32, "deu pairs")
+    made = arguments(folder, "se", training)
+    rows, order = rows_in_order([encoded], made, SEED)
+    inject_adapter_in_model(lora_config(base, 4, 8, 0.1), working.backbone, adapter_name="sent_deu")
+    model = SentenceModel(working.backbone, base.pooling)
+    if not dropout:
+        without_dropout(model)
+    collator = PairCollator(columns, base.tokenizer.pad_token_id, tokens)
+    return SentenceEncodingTrainer(model, made, rows, order, collator, scale=20.0, gradient_cache=gradient_cache)
+
+
+def alignment_trainer(
+    base: BaseEncoder,
+    folder: Path,
+    *,
+    objective: str = "both",
+    dropout: bool = True,
+    gradient_cache: bool = False,
+    pivots: Sequence[np.ndarray] | None = None,
+    **training: Any,
+) -> AlignmentTrainer:
+    """CLA of German to a pivot of random unit vectors, or of `pivots`."""
+    working = own_copy(base)
+    module = language_module(base, folder, loras=["language_adapter", "sentence_adapter"])
+    Composition(working).activate(module)
+    parts = []
+    for _ in KINDS[objective]:
+        columns = alignment.COLUMNS
+        data = pairs("deu", columns, hard_negatives=True)
+        encoded = tokenize(data, columns[1:], base.tokenizer, "", 32, "deu", only_keys=columns[:1])
+        parts.append(encoded.add_column("row", list(range(len(encoded)))))
+    made = arguments(folder, "cla", training)
+    rows, order = rows_in_order(parts, made, SEED, 0.5)
+    if pivots is None:
+        random = np.random.default_rng(0).normal(size=(len(parts), len(parts[0]), base.dimension)).astype(np.float32)
+        pivots = list(random / np.linalg.norm(random, axis=-1, keepdims=True))
+    layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
+    bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
+    bottlenecks.attach(working.backbone, base.architecture)
+    model = SentenceModel(working.backbone, base.pooling, extra=bottlenecks)
+    if not dropout:
+        without_dropout(model)
+    collator = PairCollator(alignment.COLUMNS[1:], base.tokenizer.pad_token_id, 256)
+    return AlignmentTrainer(
+        model,
+        made,
+        rows,
+        order,
+        collator,
+        kinds=KINDS[objective],
+        pivots=pivots,
+        scale=20.0,
+        gradient_cache=gradient_cache,
+    )

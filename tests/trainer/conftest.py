@@ -1,0 +1,23 @@
+"""Tiny base encoders that the stages start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapters_hub import BaseEncoder, load_base
+
+
+@pytest.fixture(scope="session")
+def bases(base_folders: Callable[[str], Path]) -> Callable[[str], BaseEncoder]:
+    """Architecture to a tiny base encoder; tests copy it (`own_copy`) and never change it."""
+    loaded: dict[str, BaseEncoder] = {}
+
+    def base(architecture: str) -> BaseEncoder:
+        if architecture not in loaded:
+            loaded[architecture] = load_base(base_folders(architecture))
+        return loaded[architecture]
+
+    return base

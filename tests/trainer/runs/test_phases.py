@@ -1,0 +1,90 @@
+"""Stage 1 in pieces: stopping, leaving phases out, starting from a module, the vocabulary strategies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters_hub import LanguageModule, ModularEncoder
+from tests.trainer.runs.launch import STAGE1, Stages, contents, manifest, weights, write_recipe
+
+
+def vector(folder: Path) -> np.ndarray:
+    """Of a German sentence; finite."""
+    found = ModularEncoder(modules=[folder]).encode("Guten Morgen!", "deu")
+    assert np.isfinite(found).all()
+    return found
+
+
+@pytest.mark.parametrize("stops", [("vocabulary",), ("la", "se")])
+def test_a_run_in_pieces_equals_one_that_went_through(
+    stops: tuple[str, ...], modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
+    for phase in stops:
+        assert f"stopped after {phase}" in stages.run(STAGE1, "--recipe", recipe, "--stop_after", phase).ok().stderr
+        assert not (tmp_path / "deu").exists()
+    stages.run(STAGE1, "--recipe", recipe).ok()
+    assert weights(tmp_path / "deu") == weights(modules / "deu")
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_without_language_adaptation_the_module_has_no_language_adapter_and_works(
+    base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
+    stages.run(STAGE1, "--recipe", recipe, "--phases", "vocabulary,se").ok()
+    assert LanguageModule.load(tmp_path / "deu").manifest.components == ("vocabulary", "sentence_adapter")
+    assert not (tmp_path / "deu" / "language_adapter").exists()
+    vector(tmp_path / "deu")
+
+
+def test_start_from_takes_the_other_parts_over_byte_for_byte(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, se={"scale": 5.0})
+    stages.run(STAGE1, "--recipe", recipe, "--phases", "se", "--start_from", modules / "deu").ok()
+    LanguageModule.load(tmp_path / "deu")
+    old, new = contents(modules / "deu"), contents(tmp_path / "deu")
+    assert old.keys() == new.keys()
+    changed = {name for name in old if old[name] != new[name]}
+    assert changed == {"module.json", "sentence_adapter/adapter_model.safetensors"}
+    source = manifest(tmp_path / "deu")["training"]["phases"]["start_from"]
+    assert source == {"path": str(modules / "deu"), "fingerprint": manifest(modules / "deu")["fingerprint"]}
+
+
+def test_starting_from_a_module_and_training_se_alike_gives_the_same_module(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
+    stages.run(STAGE1, "--recipe", recipe, "--phases", "se", "--start_from", modules / "deu").ok()
+    assert weights(tmp_path / "deu") == weights(modules / "deu")
+
+
+def test_a_module_of_another_language_is_no_start(modules: Path, base: Path, stages: Stages, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
+    line = stages.run(STAGE1, "--recipe", recipe, "--phases", "se", "--start_from", modules / "eng").error_line()
+    assert "is a module of 'eng', not of 'deu'" in line
+
+
+def test_keep_with_frozen_embeddings_gives_a_module_without_its_own(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {"vocabulary": {"strategy": "keep"}, "la": {"train_embeddings": False}}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    assert LanguageModule.load(tmp_path / "deu").manifest.components == ("language_adapter", "sentence_adapter")
+    assert not (tmp_path / "deu" / "embeddings.safetensors").exists()
+    vector(tmp_path / "deu")
+
+
+@pytest.mark.parametrize("strategy", ["focus", "keep"])
+def test_the_other_strategies_run_end_to_end(strategy: str, base: Path, stages: Stages, tmp_path: Path) -> None:
+    sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, vocabulary=sizes)).ok()
+    module = LanguageModule.load(tmp_path / "deu")
+    assert module.manifest.vocabulary["strategy"] == strategy
+    assert module.tokenizer is not None
+    assert module.embeddings is not None
+    assert len(module.embeddings) == len(module.tokenizer) == module.manifest.vocabulary["size"]
+    vector(tmp_path / "deu")

@@ -1,0 +1,86 @@
+"""Stage 2 from the command line: what it leaves behind, and what it does when it is run again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapters_hub import AlignmentAdapter, ModularEncoder
+from tests.trainer.runs.launch import STAGE2, Stages, contents, manifest, weights, write_recipe
+
+OBJECTIVES = ("both", "paraphrase", "parallel")
+
+
+@pytest.fixture(scope="module")
+def aligned(modules: Path, base: Path, stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Adapters beside the recipe that made them; the language modules are elsewhere."""
+    output = tmp_path_factory.mktemp("aligned")
+    recipe = write_recipe(output / "recipe.yaml", base, output, modules_dir=str(modules))
+    stages.run(STAGE2, "--recipe", recipe).ok()
+    return output
+
+
+def test_a_launched_run_leaves_an_adapter_for_each_objective(launched: Path, base: Path) -> None:
+    for objective in OBJECTIVES:
+        values = AlignmentAdapter.load(launched / f"deu-eng-{objective}").manifest
+        assert (values.language, values.pivot, values.objective) == ("deu", "eng", objective)
+        assert values.base.source == str(base)
+        assert values.pivot_fingerprint == manifest(launched / "eng")["fingerprint"]
+        assert values.target_fingerprint == manifest(launched / "deu")["fingerprint"]
+        assert ("paraphrase" in values.training["settings"]["cla"]) == (objective != "parallel")
+        assert ("parallel" in values.training["settings"]["cla"]) == (objective != "paraphrase")
+        facts = values.training["phases"]["cla"]
+        assert facts["steps"] == 4
+        assert 0 < facts["loss"] < 20
+        assert set(facts["rows"].values()) == {40}
+    assert not (launched / "unfinished").exists()
+
+
+def test_launched_adapters_compose(launched: Path) -> None:
+    folders = [launched / name for name in ("eng", "deu", *(f"deu-eng-{objective}" for objective in OBJECTIVES))]
+    encoder = ModularEncoder(modules=folders)
+    plain = encoder.encode("Guten Morgen!", "deu")
+    vectors = [encoder.encode("Guten Morgen!", "deu", align={"deu": objective}) for objective in OBJECTIVES]
+    for index, vector in enumerate([plain, *vectors]):
+        assert np.isfinite(vector).all()
+        assert all(np.abs(vector - other).max() > 1e-5 for other in vectors[index:])
+
+
+def test_a_second_run_skips_what_is_finished_and_leaves_every_byte(aligned: Path, stages: Stages) -> None:
+    before = contents(aligned)
+    done = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml").ok()
+    assert "deu-eng-both is finished: skipped" in done.stderr
+    assert contents(aligned) == before
+
+
+def test_another_setting_for_a_finished_adapter_is_refused_by_name(aligned: Path, stages: Stages) -> None:
+    before = contents(aligned)
+    line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--cla.parallel_share=0.25").error_line()
+    assert "cla.parallel_share: 0.5, now 0.25" in line
+    assert contents(aligned) == before
+
+
+def test_an_adapter_of_other_language_modules_is_not_passed_off_as_fitting(
+    aligned: Path, launched: Path, stages: Stages
+) -> None:
+    line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--modules_dir", launched).error_line()
+    assert "pivot_module" in line
+
+
+def test_overwrite_trains_again(aligned: Path, stages: Stages, tmp_path: Path) -> None:
+    shutil.copytree(aligned / "deu-eng-both", tmp_path / "deu-eng-both")
+    stages.run(
+        STAGE2, "--recipe", aligned / "recipe.yaml", "--output_dir", tmp_path, "--cla.scale=5", "--overwrite=true"
+    ).ok()
+    AlignmentAdapter.load(tmp_path / "deu-eng-both")
+    assert manifest(tmp_path / "deu-eng-both")["training"]["settings"]["cla"]["scale"] == 5.0
+    assert weights(tmp_path / "deu-eng-both") != weights(aligned / "deu-eng-both")
+
+
+def test_the_pivot_alone_is_nothing_to_align(aligned: Path, stages: Stages) -> None:
+    line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--languages", "eng").error_line()
+    assert "no language to align" in line
+    assert "'eng'" in line

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from adapters_hub import BaseEncoder, ModularEncoder
+from tests.trainer.building import alignment_trainer, language_module, pairs
+from trainer.alignment import COLUMNS, pivot_vectors
+from trainer.batches import Order
+from trainer.losses import contrastive_loss, cosine_loss
+from trainer.phase_trainer import training_arguments
+from trainer.runs import numbers_used, own_copy
+
+Bases = Callable[[str], BaseEncoder]
+
+
+@pytest.fixture
+def encoder(bases: Bases, tmp_path: Path) -> ModularEncoder:
+    made = ModularEncoder(own_copy(bases("bert")), device="cpu")
+    made.add_module(language_module(bases("bert"), tmp_path, "eng", ["language_adapter", "sentence_adapter"]))
+    return made
+
+
+@pytest.fixture
+def data() -> Dataset:
+    return Dataset.from_dict({"pivot": [f" {text} " for text in pairs("eng", COLUMNS)["pivot"][:20]]})
+
+
+def bits(encoder: ModularEncoder) -> dict[str, bytes]:
+    return {name: tensor.numpy().tobytes() for name, tensor in encoder.base.backbone.state_dict().items()}
+
+
+def test_pivot_vectors_are_those_of_the_encoder(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
+    vectors = pivot_vectors(encoder, "eng", data, range(20), tmp_path / "new" / "pivot.npy")
+    assert np.array_equal(vectors, encoder.encode([text.strip() for text in data["pivot"]], "eng"))
+    assert vectors.dtype == np.float32
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+def test_pivot_vectors_are_written_once_and_read_from_disk(
+    encoder: ModularEncoder, data: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "pivot.npy"
+    first = pivot_vectors(encoder, "eng", data, range(20), path)
+    written = path.stat()
+    again = pivot_vectors(None, "eng", data, range(20), path)  # without an encoder nothing can be encoded
+    assert isinstance(again, np.memmap)
+    assert np.array_equal(first, again)
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (written.st_mtime_ns, written.st_ino)
+    assert [file.name for file in tmp_path.iterdir()] == ["pivot.npy"]
+
+
+def test_an_unfinished_file_is_not_taken_for_vectors(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "pivot.unfinished").write_bytes(b"half")
+    vectors = pivot_vectors(encoder, "eng", data, range(20), tmp_path / "pivot.npy")
+    assert vectors.all(axis=1).all()
+
+
+def test_rows_that_are_not_needed_are_zero(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
+    needed = [3, 17, 3, 0]
+    vectors = pivot_vectors(encoder, "eng", data, needed, tmp_path / "pivot.npy")
+    assert vectors.shape == (20, encoder.dimension)
+    assert sorted(np.flatnonzero(vectors.any(axis=1))) == sorted(set(needed))
+    assert vectors[17] == pytest.approx(encoder.encode(data["pivot"][17].strip(), "eng"), abs=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["both", "paraphrase", "parallel"])
+def test_training_leaves_the_pivot_encoder_as_it_is(
+    encoder: ModularEncoder, bases: Bases, tmp_path: Path, objective: str
+) -> None:
+    texts = pairs("eng", COLUMNS)
+    sentences = [text.strip() for text in texts["pivot"]]
+    before_vectors = encoder.encode(sentences, "eng")
+    before = bits(encoder)
+    parts = 2 if objective == "both" else 1
+    pivots = [
+        pivot_vectors(encoder, "eng", texts, range(len(texts)), tmp_path / f"{part}.npy") for part in range(parts)
+    ]
+    alignment_trainer(bases("bert"), tmp_path / "run", objective=objective, pivots=pivots, learning_rate=1e-2).run()
+    assert bits(encoder) == before
+    assert not encoder.base.backbone.training
+    # Two passes agree to the last bit: no dropout has come back.
+    assert np.array_equal(encoder.encode(sentences, "eng"), before_vectors)
+    assert np.array_equal(encoder.encode(sentences, "eng"), encoder.encode(sentences, "eng"))
+    assert all(np.array_equal(np.load(tmp_path / f"{part}.npy"), before_vectors) for part in range(parts))
+
+
+def test_each_kind_of_batch_has_its_loss(bases: Bases, tmp_path: Path) -> None:
+    trainer = alignment_trainer(bases("bert"), tmp_path)
+    trainer.model.eval()
+    seen = []
+    for batch in list(trainer.get_train_dataloader())[:4]:
+        (part,) = set(batch["part"].tolist())
+        seen.append(part)
+        with torch.no_grad():
+            vectors = trainer.model(batch["passes"])
+        count = len(batch["row"])
+        pivots = torch.from_numpy(trainer.pivots[part][batch["row"].numpy()])
+        negatives = torch.zeros(count, vectors.shape[1])
+        negatives[batch["has_negative"]] = vectors[count:]
+        keys = {"anchor_keys": batch["pivot_key"], "positive_keys": batch["target_key"]}
+        keys |= {"negative_keys": batch["negative_key"], "has_negative": batch["has_negative"]}
+        expected = (
+            cosine_loss(vectors[:count], pivots)
+            if part == 1
+            else contrastive_loss(pivots, vectors[:count], negatives, **keys, scale=20.0)
+        )
+        torch.testing.assert_close(trainer.vector_loss(vectors, batch), expected)
+    assert seen == [0, 1, 0, 1]
+
+
+def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tmp_path: Path) -> None:
+    """For the cosine loss; a contrastive one has other negatives in smaller batches."""
+    states = []
+    for name, size in (("whole", 8), ("accumulated", 1)):
+        trainer = alignment_trainer(
+            bases("bert"),
+            tmp_path / name,
+            objective="parallel",
+            dropout=False,
+            optim="sgd",
+            learning_rate=1.0,
+            per_device_train_batch_size=size,
+            gradient_accumulation_steps=8 // size,
+        )
+        before = trainer.model.trained_state()["extra.layers.0.up.weight"].clone()
+        trainer.run()
+        assert float((trainer.model.trained_state()["extra.layers.0.up.weight"] - before).abs().max()) > 1e-3
+        states.append(trainer.model.trained_state())
+    for name, tensor in states[0].items():
+        torch.testing.assert_close(states[1][name], tensor, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", ["both", "paraphrase", "parallel"])
+def test_the_loss_decreases(bases: Bases, tmp_path: Path, objective: str) -> None:
+    torch.manual_seed(0)  # the bottleneck's start, whatever tests ran before
+    kinds = range(2 if objective == "both" else 1)
+    places = np.random.default_rng(1).normal(size=(64, 32)).astype(np.float32)
+    training = {"max_steps": 40 * len(kinds), "learning_rate": 1e-2, "per_device_train_batch_size": 16}
+    trainer = alignment_trainer(
+        bases("bert"), tmp_path, objective=objective, pivots=[places for _ in kinds], **training
+    )
+    trainer.run()
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    for kind in kinds:
+        of_kind = losses[kind :: len(kinds)]
+        assert sum(of_kind[-5:]) < 0.99 * sum(of_kind[:5])
+
+
+@pytest.mark.parametrize(("objective", "steps", "accumulation"), [("both", 3, 2), ("parallel", 9, 1), ("both", 40, 1)])
+def test_every_row_that_training_sees_was_announced(
+    bases: Bases, tmp_path: Path, objective: str, steps: int, accumulation: int
+) -> None:
+    """Else its pivot vector would be missing."""
+    trainer = alignment_trainer(
+        bases("bert"), tmp_path, objective=objective, max_steps=steps, gradient_accumulation_steps=accumulation
+    )
+    announced = numbers_used(trainer._order, trainer.args)
+    seen: set[int] = set()
+    rows = trainer.train_dataset
+    loss = trainer.vector_loss
+
+    def recording(vectors: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        start = sum(len(part) for part in rows.parts[: int(batch["part"][0])])
+        seen.update(start + int(row) for row in batch["row"])
+        return loss(vectors, batch)
+
+    trainer.vector_loss = recording  # type: ignore[method-assign]
+    trainer.run()
+    assert len(seen) >= min(steps * accumulation * 8, len(rows) // 2)
+    assert seen <= announced
+    assert len(announced) <= steps * accumulation * 8  # and not the whole corpus for a few steps
+
+
+def test_rows_after_an_incomplete_batch_are_announced_too(tmp_path: Path) -> None:
+    order = Order([20], 8, seed=1)  # two batches of 8 an epoch, and 4 rows that are dropped
+    arguments = training_arguments("cla", {"max_steps": 5, "per_device_train_batch_size": 8}, tmp_path, seed=1)
+    seen = {number % 20 for epoch, blocks in ((0, 2), (1, 2), (2, 1)) for number in order.numbers(epoch)[: 8 * blocks]}
+    assert seen <= numbers_used(order, arguments)
+
+
+def test_a_trainer_does_not_hold_the_pivot(bases: Bases, tmp_path: Path) -> None:
+    names = {name.split(".")[0] for name, _ in alignment_trainer(bases("bert"), tmp_path).model.named_parameters()}
+    assert names == {"backbone", "extra"}

