@@ -81,10 +81,15 @@ def _move_into_place(finished: Path, target: Path, replace: bool) -> None:
 
 def _open_to_readers(folder: Path) -> None:
     """Modes as the umask wants them: temporary folders and safetensors files are made for their owner alone."""
-    mask = os.umask(0)
-    os.umask(mask)
+    mask = _umask()
     for path in (folder, *folder.rglob("*")):
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def sha256(path: Path) -> str:
@@ -99,8 +104,10 @@ def sha256(path: Path) -> str:
 def inner_path(folder: Path, name: str) -> Path:
     """`folder / name` for a name read from a manifest.
 
+    The only symbolic links followed are those by which the Hub's cache shares files between the commits of one repo.
+
     Raises:
-        ModuleFormatError: the name is absolute, climbs out of the folder or goes through a symbolic link.
+        ModuleFormatError: the name is absolute, climbs out of the folder or goes through any other symbolic link.
     """
     pure = PurePosixPath(name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in name:
@@ -108,6 +115,42 @@ def inner_path(folder: Path, name: str) -> Path:
     path = folder
     for part in pure.parts:
         path = path / part
-        if path.is_symlink():
+        if path.is_symlink() and not _is_cached_blob(path):
             raise ModuleFormatError(f"{folder}: {name!r} is a symbolic link: a module holds plain files only")
     return path
+
+
+def _is_cached_blob(link: Path) -> bool:
+    """Whether a link is `models--…/snapshots/COMMIT/NAME` and leads to a plain file in `models--…/blobs`."""
+    target = link.resolve()
+    repos = [parent.parent for parent in link.absolute().parents if parent.name == "snapshots"]
+    return target.is_file() and any(target.parent == (repo / "blobs").resolve() for repo in repos)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file beside its place and rename it: readers see the old content or the new, whole.
+
+    Raises:
+        AdaptersHubError: the disk cannot take it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).chmod(0o666 & ~_umask())
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise AdaptersHubError(f"{path} was not written: {error.strerror or error}") from error
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same content under another name, without taking space where the file system can share it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import langcodes
 import pycountry
 
 from adapters_hub.errors import AdaptersHubError
@@ -33,6 +34,18 @@ def language_name(code: str) -> str:
     language = pycountry.languages.get(alpha_3=check_language(code).partition("_")[0])
     assert language is not None
     return str(language.name)
+
+
+def autonym(code: str) -> str:
+    """The name of a language in itself, `қазақ тілі` for `kaz`; in English where none is known."""
+    check_language(code)
+    return langcodes.Language.get(code.replace("_", "-")).autonym()
+
+
+def hub_code(code: str) -> str:
+    """The code by which the Hub knows a language: two letters where there are any (`kk` for `kaz_Cyrl`)."""
+    language = check_language(code).partition("_")[0]
+    return str(getattr(pycountry.languages.get(alpha_3=language), "alpha_2", language))
 
 
 def _guess(text: str) -> str | None:

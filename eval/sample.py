@@ -1,7 +1,7 @@
 """What each stage bought, on the sample data: `python -m eval.sample out/quickstart`.
 
 Graded pairs and meanings of the test split, that nothing was trained or tuned on: for the base, the modules without
-alignment, and the modules aligned. Writes `report.json` beside the modules.
+alignment, and the modules aligned. Writes `report.json`; when the modules are published, their cards take its scores.
 """
 
 from __future__ import annotations
@@ -14,12 +14,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import sha256
+from adapters_hub.folders import sha256, write_text
+from adapters_hub.format import Score, read_manifest
+from adapters_hub.format.scores import Encoder
+from adapters_hub.hub import fetch_module
 from eval.metrics import language_bias, pair_similarities, retrieval_accuracy, spearman
+
+if TYPE_CHECKING:
+    from adapters_hub import ModularEncoder
 
 SAMPLE_DATA = Path(__file__).parent.parent / "sample_data"
 
@@ -90,6 +97,45 @@ def evaluate(encode: Encode, align: Encode, languages: Sequence[str], split: str
     )
 
 
+def records(scores: dict[str, Scores], encoder: ModularEncoder, split: str, languages: Sequence[str]) -> list[Score]:
+    """The figures one by one, each with the modules it was made with, as cards take them."""
+    pairs = len(read_graded(split, languages)[1])
+    meanings = len(read_meanings(split, languages)[languages[0]])
+    kinds: dict[str, Encoder] = {"base": "base", "modules": "modules", "modules, aligned": "aligned"}
+    found = []
+    for name, values in scores.items():
+        for part, benchmark, task, metric, size in (
+            ("monolingual", "graded pairs", "sentence-similarity", "spearman", pairs),
+            ("cross_lingual", "graded pairs", "sentence-similarity", "spearman", pairs),
+            ("retrieval", "translations found", "translation-retrieval", "accuracy", meanings),
+        ):
+            if kinds[name] == "aligned" and part == "monolingual":
+                continue  # the same as without alignment, which is off within a language
+            for key, value in getattr(values, part).items():
+                codes = tuple(key.split("-"))
+                used = [
+                    fingerprint
+                    for code in codes
+                    if kinds[name] != "base"
+                    for fingerprint in encoder.fingerprints(code, align=kinds[name] == "aligned")
+                ]
+                found.append(
+                    Score(
+                        task=task,
+                        benchmark=f"sample data, {benchmark}",
+                        dataset=f"modular-sentence-encoders/sample_data/{benchmark.partition(' ')[0]}",
+                        split=split,
+                        languages=codes,
+                        metric=metric,
+                        value=value,
+                        encoder=kinds[name],
+                        modules=tuple(used),
+                        size=size,
+                    )
+                )
+    return found
+
+
 def find_modules(folder: Path, languages: Sequence[str]) -> list[Path]:
     """Language modules and alignment adapters of some languages in a folder.
 
@@ -107,18 +153,13 @@ def identity(modules: Sequence[Path], split: str) -> dict[str, dict[str, str]]:
     """What the figures depend on: the fingerprints of the modules and the content of the data."""
     files = [SAMPLE_DATA / kind / f"{split}.tsv" for kind in ("graded", "meanings")]
     return {
-        "modules": {
-            path.name: json.loads((path / "module.json").read_text("utf-8"))["fingerprint"] for path in modules
-        },
+        "modules": {manifest.name: manifest.fingerprint for manifest in map(read_manifest, modules)},
         "data": {f"{path.parent.name}/{path.name}": sha256(path) for path in files},
     }
 
 
-def compare(folders: Sequence[Path], languages: Sequence[str], split: str) -> dict[str, Scores]:
+def compare(encoder: ModularEncoder, languages: Sequence[str], split: str) -> dict[str, Scores]:
     """Base, modules, and modules aligned."""
-    from adapters_hub import ModularEncoder  # takes seconds, which a table that is there already need not wait for
-
-    encoder = ModularEncoder(modules=folders)
 
     @_remembered
     def base(sentences: Sequence[str], _language: str) -> np.ndarray:
@@ -164,25 +205,48 @@ def table(scores: dict[str, Scores]) -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m eval.sample", description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder with language modules and alignment adapters")
-    parser.add_argument("--languages", default="eng,deu,tur,rus", help="separated by commas (default: %(default)s)")
+    parser.add_argument(
+        "modules",
+        nargs="+",
+        help="a folder with modules and adapters in it, or the modules themselves: folders or org/name[@revision]",
+    )
+    parser.add_argument(
+        "--languages",
+        help="separated by commas (default: eng,deu,tur,rus of a folder with modules, else those of the modules)",
+    )
     parser.add_argument("--split", choices=("dev", "test"), default="test", help="default: %(default)s")
-    parser.add_argument("--output", type=Path, help="where to write the figures (default: FOLDER/report.json)")
+    parser.add_argument(
+        "--output", type=Path, help="where to write the figures (default: report.json in the folder, or here)"
+    )
+    parser.add_argument("--hub", help="folder that acts as the hub (default: $MSE_HUB, else the Hugging Face Hub)")
     arguments = parser.parse_args()
-    languages = [code.strip() for code in arguments.languages.split(",")]
-    output = arguments.output or arguments.folder / "report.json"
     try:
-        modules = find_modules(arguments.folder, languages)
-        head = {"split": arguments.split, "languages": languages, "evaluated": identity(modules, arguments.split)}
-        scores = _read_report(output, head)
-        if scores is None:
-            scores = compare(modules, languages, arguments.split)
-            unfinished = output.with_suffix(".unfinished")
-            report = head | {name: asdict(value) for name, value in scores.items()}
-            unfinished.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-            unfinished.replace(output)
+        _run(arguments)
     except AdaptersHubError as error:
         sys.exit(f"error: {error}")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    languages = [code.strip() for code in arguments.languages.split(",")] if arguments.languages else None
+    place = Path(arguments.modules[0])
+    if len(arguments.modules) == 1 and place.is_dir() and not (place / "module.json").is_file():
+        languages = languages or ["eng", "deu", "tur", "rus"]
+        modules = find_modules(place, languages)
+    else:
+        place = Path()
+        modules = [fetch_module(source, arguments.hub).folder for source in arguments.modules]
+        languages = languages or list(dict.fromkeys(read_manifest(module).language for module in modules))
+    output = arguments.output or place / "report.json"
+    head = {"split": arguments.split, "languages": languages, "evaluated": identity(modules, arguments.split)}
+    scores = _read_report(output, head)
+    if scores is None:
+        from adapters_hub import ModularEncoder  # takes seconds, which a table that is there already need not wait for
+
+        encoder = ModularEncoder(modules=modules)
+        scores = compare(encoder, languages, arguments.split)
+        report = head | {name: asdict(value) for name, value in scores.items()}
+        report["scores"] = [score.to_record() for score in records(scores, encoder, arguments.split, languages)]
+        write_text(output, json.dumps(report, indent=2) + "\n")
     sys.stdout.write(f"{table(scores)}\n\nFigures in {output}\n")
 
 
@@ -192,6 +256,7 @@ def _read_report(path: Path, head: dict[str, object]) -> dict[str, Scores] | Non
         report = json.loads(path.read_text(encoding="utf-8"))
         if any(report.pop(key) != value for key, value in head.items()):
             return None
+        del report["scores"]
         return {name: Scores(**values) for name, values in report.items()}
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import TrainingArguments
 
 from adapters_hub.base import BaseEncoder
-from adapters_hub.modules import BaseReference
+from adapters_hub.format import BaseReference
 from trainer.batches import Order, Rows
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def own_copy(base: BaseEncoder) -> BaseEncoder:
 
 def base_reference(base: BaseEncoder) -> BaseReference:
     """How a manifest names the base."""
-    return BaseReference(base.source, base.revision, base.fingerprint)
+    return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id)
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:

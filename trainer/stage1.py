@@ -19,16 +19,8 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition
-from adapters_hub.modules import (
-    ADAPTERS,
-    BaseReference,
-    LanguageModuleManifest,
-    LoRA,
-    save_language_module,
-    write_lora,
-    write_vocabulary,
-)
-from adapters_hub.modules.language_module import EMBEDDINGS_FILE
+from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, BaseReference, LanguageModuleManifest
+from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
 from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
 from trainer.console import run_command

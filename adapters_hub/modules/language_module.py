@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,18 +16,23 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import ModuleFormatError
-from adapters_hub.folders import write_folder
-from adapters_hub.modules.lora import LORA_FILES, LoRA
-from adapters_hub.modules.manifest import LanguageModuleManifest, ModuleFile, list_files, verify_files
+from adapters_hub.folders import inner_path, write_folder
+from adapters_hub.format import (
+    ADAPTER_FILES,
+    ADAPTERS,
+    EMBEDDINGS_FILE,
+    TOKENIZER_FILES,
+    LanguageModuleManifest,
+    list_files,
+    verify_folder,
+)
+from adapters_hub.hub import Hub, PublishedModule, fetch_module
+from adapters_hub.modules.lora import LoRA
 from adapters_hub.modules.tensors import read_tensors
-
-EMBEDDINGS_FILE = "embeddings.safetensors"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-ADAPTERS = ("language_adapter", "sentence_adapter")
 
 
 @dataclass
-class LanguageModule:
+class LanguageModule(PublishedModule):
     """Tokenizer, token embeddings, language LoRA and sentence LoRA of one language; each may be missing.
 
     A missing vocabulary means the base's own, a missing LoRA that its phase was left out.
@@ -38,7 +42,8 @@ class LanguageModule:
         tokenizer: None if the module uses the base's.
         embeddings: `[vocabulary, dim]`; None if the module uses the base's.
         loras: the adapters by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
-        folder: where it was loaded from.
+        folder: where it lies.
+        address: `org/name@commit` if it came from a hub.
     """
 
     manifest: LanguageModuleManifest
@@ -46,6 +51,7 @@ class LanguageModule:
     embeddings: torch.Tensor | None
     loras: dict[str, LoRA]
     folder: Path
+    address: str | None = None
 
     @property
     def language(self) -> str:
@@ -53,20 +59,23 @@ class LanguageModule:
         return self.manifest.language
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> LanguageModule:
-        """Load and check a module folder.
+    def load(
+        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+    ) -> LanguageModule:
+        """Load and check a module.
 
         Args:
-            folder: as `save_language_module` wrote it.
-            verify: compare every file's SHA-256 with the manifest first.
+            source: a folder as `save_language_module` wrote it, or `org/name[@revision]`.
+            hub: see `adapters_hub.hub.connect`.
+            verify: compare every file's SHA-256 with the manifest, which reads them all once more.
 
         Raises:
-            ModuleFormatError: something is missing, damaged, tampered with or too new.
+            ModuleFormatError: something is missing, damaged, tampered with, out of place or too new.
+            HubError: it cannot be fetched.
         """
-        folder = Path(folder)
+        folder, address = fetch_module(source, hub)
         manifest = LanguageModuleManifest.read(folder)
-        if verify:
-            verify_files(folder, manifest, _needed_files(manifest))
+        verify_folder(folder, manifest, content=verify)
         tokenizer, embeddings = None, None
         if "vocabulary" in manifest.components:
             tokenizer = _load_tokenizer(folder)
@@ -80,7 +89,7 @@ class LanguageModule:
                     f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {embeddings.shape[0]} rows"
                 )
         loras = {name: LoRA.read(folder / name) for name in ADAPTERS if name in manifest.components}
-        return cls(manifest, tokenizer, embeddings, loras, folder)
+        return cls(manifest, tokenizer, embeddings, loras, folder, address)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the module was not trained on.
@@ -131,38 +140,18 @@ def save_language_module(
                     shutil.copyfile(source / name, folder / name)
             else:
                 (folder / component).mkdir()
-                for name in LORA_FILES:
+                for name in ADAPTER_FILES:
                     shutil.copyfile(source / name, folder / component / name)
-        files = list_files(folder)
-        dataclasses.replace(
-            manifest,
-            files=files,
-            fingerprint=_fingerprint(manifest, files),
-            components=tuple(name for name in ("vocabulary", *ADAPTERS) if name in parts),
-        ).write(folder)
+        components = tuple(name for name in ("vocabulary", *ADAPTERS) if name in parts)
+        manifest = dataclasses.replace(manifest, files=list_files(folder), components=components)
+        dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
         LanguageModule.load(folder, verify=False)
-    return LanguageModule.load(target, verify=False)
-
-
-def _fingerprint(manifest: LanguageModuleManifest, files: Mapping[str, ModuleFile]) -> str:
-    """Everything that the module's vectors depend on."""
-    digest = hashlib.sha256()
-    facts = (manifest.base.fingerprint, manifest.pooling, manifest.prompt, manifest.max_length)
-    digest.update(repr(facts).encode())
-    for name, file in sorted(files.items()):
-        if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):
-            digest.update(f"{name}:{file.sha256}".encode())
-    return digest.hexdigest()
-
-
-def _needed_files(manifest: LanguageModuleManifest) -> list[str]:
-    needed = [f"{name}/{file}" for name in ADAPTERS if name in manifest.components for file in LORA_FILES]
-    return [*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE] if "vocabulary" in manifest.components else needed
+    return LanguageModule.load(Path(target), verify=False)
 
 
 def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     for name in TOKENIZER_FILES:
-        if not (folder / name).is_file() or (folder / name).is_symlink():
+        if not inner_path(folder, name).is_file():
             raise ModuleFormatError(f"{folder}: the tokenizer file {name!r} is missing: fetch the module again")
     try:
         return cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))

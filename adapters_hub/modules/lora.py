@@ -17,12 +17,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from adapters_hub.errors import ModuleFormatError
+from adapters_hub.format import ADAPTER_FILES
 from adapters_hub.modules.tensors import read_config, read_tensors
 
 _PREFIX = "base_model.model."
-_CONFIG = "adapter_config.json"
-_WEIGHTS = "adapter_model.safetensors"
-LORA_FILES = (_CONFIG, _WEIGHTS)
+_CONFIG, _WEIGHTS = ADAPTER_FILES
 # Options of PEFT that change what a LoRA computes and that a weight change `scaling * B @ A` does not cover.
 _UNSUPPORTED = ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "lora_bias", "trainable_token_indices")
 

@@ -11,6 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from adapters_hub.errors import ModuleFormatError
+from adapters_hub.folders import inner_path
+from adapters_hub.format import check_safetensors_header
 
 _MAX_JSON_BYTES = 4 << 20
 
@@ -21,8 +23,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         ModuleFormatError: the file is missing, truncated or not safetensors.
     """
-    if not path.is_file() or path.is_symlink():
+    if not inner_path(path.parent, path.name).is_file():
         raise ModuleFormatError(f"{path} is missing: expected a plain safetensors file")
+    check_safetensors_header(path)
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -35,7 +38,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ModuleFormatError: the file is missing, too large or not a JSON object.
     """
-    if not path.is_file() or path.is_symlink() or path.stat().st_size > _MAX_JSON_BYTES:
+    if not inner_path(path.parent, path.name).is_file() or path.stat().st_size > _MAX_JSON_BYTES:
         raise ModuleFormatError(f"{path} is missing, or not a small plain file: expected a JSON object")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -3,31 +3,61 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError, CompositionError, ModuleFormatError
-from adapters_hub.folders import inner_path, sha256
+from adapters_hub.folders import inner_path
 from adapters_hub.languages import check_language
 
 FORMAT_VERSION = 1
 FILE_NAME = "module.json"
-_MAX_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
+OBJECTIVES = ("both", "paraphrase", "parallel")
+
+EMBEDDINGS_FILE = "embeddings.safetensors"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+ADAPTERS = ("language_adapter", "sentence_adapter")
+"""The LoRA folders of a language module, in the order they are trained."""
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+"""Of a LoRA folder, and of an alignment adapter."""
+
+MODULE_FILES = frozenset(
+    [
+        *(FILE_NAME, *TOKENIZER_FILES, EMBEDDINGS_FILE, *ADAPTER_FILES),
+        *(f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES),
+    ]
+)
+"""Every file that a module of either kind may consist of."""
 
 Kind = Literal["language_module", "alignment_adapter"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class BaseReference:
-    """The base encoder that a module was trained on."""
+    """The base encoder that a module was trained on.
+
+    Attributes:
+        source: what it was loaded from.
+        revision: the commit of the Hub repo; None for other sources.
+        fingerprint: see `adapters_hub.base.fingerprint`.
+        hub_id: the model on the Hub that it is, or was made from; None if there is none.
+    """
 
     source: str
     revision: str | None
     fingerprint: str
+    hub_id: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_types(self, source=str, revision=(str, None), fingerprint=str, hub_id=(str, None))
 
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse another base.
@@ -49,6 +79,11 @@ class ModuleFile:
     size: int
     sha256: str
 
+    def __post_init__(self) -> None:
+        _check_types(self, size=int, sha256=str)
+        if self.size < 0 or not _SHA256.fullmatch(self.sha256):
+            raise ModuleFormatError(f"a file cannot have the size {self.size!r} and the SHA-256 {self.sha256!r}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
@@ -59,8 +94,9 @@ class Manifest:
         language: ISO 639-3.
         base: the base encoder it belongs to.
         fingerprint: SHA-256 that changes with the vectors the module gives.
+        license: identifier as the Hub knows them, such as `apache-2.0`; empty if not stated.
         training: data and settings it was trained with, for the card.
-        metrics: scores, as an evaluation wrote them.
+        metrics: records of `adapters_hub.format.scores`, as an evaluation wrote them.
         files: every file of the folder but the manifest and the card.
     """
 
@@ -68,18 +104,42 @@ class Manifest:
     language: str
     base: BaseReference
     fingerprint: str = ""
+    license: str = ""
     training: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, ModuleFile] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         check_language(self.language)
+        _check_types(self, fingerprint=str, license=str, training=dict, metrics=list)
+
+    @property
+    def needed_files(self) -> tuple[str, ...]:
+        """The files that a module of this kind consists of, the manifest left out."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """Short name, unique among the modules of a base: `kaz`, `kaz-eng-both`."""
+        raise NotImplementedError
+
+    def computed_fingerprint(self) -> str:
+        """The fingerprint that follows from the files and facts."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files.values())
+
+    def to_json(self) -> str:
+        """The text of `module.json`."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
     def write(self, folder: Path) -> None:
         """Write `module.json` into `folder`."""
-        text = json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, sort_keys=False)
-        (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+        (folder / FILE_NAME).write_text(self.to_json(), encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -126,14 +186,37 @@ class LanguageModuleManifest(Manifest):
         super().__post_init__()
         object.__setattr__(self, "components", tuple(self.components))
         sound = {
+            "kind": self.kind == "language_module",
             "pooling": self.pooling in ("mean", "cls"),
             "prompt": isinstance(self.prompt, str),
             "max_length": isinstance(self.max_length, int) and self.max_length > 0,
             "dimension": isinstance(self.dimension, int),
-            "components": set(self.components) <= {"vocabulary", "language_adapter", "sentence_adapter"},
+            "vocabulary": isinstance(self.vocabulary, dict),
+            "components": set(self.components) <= {"vocabulary", *ADAPTERS},
         }
         for name in (name for name, fits in sound.items() if not fits):
             raise ModuleFormatError(f"{name} cannot be {getattr(self, name)!r}")
+
+    @property
+    def needed_files(self) -> tuple[str, ...]:
+        """The files that this module consists of, the manifest left out."""
+        needed = tuple(f"{name}/{file}" for name in ADAPTERS if name in self.components for file in ADAPTER_FILES)
+        return (*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE) if "vocabulary" in self.components else needed
+
+    @property
+    def name(self) -> str:
+        """The language."""
+        return self.language
+
+    def computed_fingerprint(self) -> str:
+        """Over everything that the module's vectors depend on."""
+        digest = hashlib.sha256()
+        facts = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
+        digest.update(repr(facts).encode())
+        for name, file in sorted(self.files.items()):
+            if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):
+                digest.update(f"{name}:{file.sha256}".encode())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +228,8 @@ class AlignmentManifest(Manifest):
         objective: `paraphrase`, `parallel` or `both`.
         pivot_fingerprint: fingerprint of the pivot's language module it was trained to meet.
         target_fingerprint: fingerprint of the language module it was trained on.
+        pivot_module: the repo of the pivot's module, with its commit; empty if it was a folder.
+        target_module: as `pivot_module`, of the language's module.
     """
 
     kind: Kind = "alignment_adapter"
@@ -152,10 +237,34 @@ class AlignmentManifest(Manifest):
     objective: str = "both"
     pivot_fingerprint: str = ""
     target_fingerprint: str = ""
+    pivot_module: str = ""
+    target_module: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_language(self.pivot)
+        fields = ("pivot_fingerprint", "target_fingerprint", "pivot_module", "target_module")
+        _check_types(self, **dict.fromkeys(fields, str))
+        if self.kind != "alignment_adapter":
+            raise ModuleFormatError(f"kind cannot be {self.kind!r}")
+        if self.objective not in OBJECTIVES:
+            raise ModuleFormatError(f"objective cannot be {self.objective!r}")
+
+    @property
+    def needed_files(self) -> tuple[str, ...]:
+        """The files that an alignment adapter consists of, the manifest left out."""
+        return ADAPTER_FILES
+
+    @property
+    def name(self) -> str:
+        """Language, pivot and objective."""
+        return f"{self.language}-{self.pivot}-{self.objective}"
+
+    def computed_fingerprint(self) -> str:
+        """Over the weights and the two modules between which they were trained."""
+        identity = "".join(f"{name}:{file.sha256}" for name, file in sorted(self.files.items()))
+        identity += self.pivot_fingerprint + self.target_fingerprint
+        return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def read_kind(folder: str | os.PathLike[str]) -> Kind:
@@ -170,53 +279,23 @@ def read_kind(folder: str | os.PathLike[str]) -> Kind:
     return values["kind"]  # type: ignore[no-any-return]
 
 
-def list_files(folder: Path) -> dict[str, ModuleFile]:
-    """Size and SHA-256 of every file below `folder`, but for the manifest and the card."""
-    return {
-        path.relative_to(folder).as_posix(): ModuleFile(path.stat().st_size, sha256(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.relative_to(folder).as_posix() not in (FILE_NAME, "README.md")
-    }
-
-
-def verify_files(folder: Path, manifest: Manifest, needed: Iterable[str]) -> None:
-    """Compare every file with the manifest: nothing missing, nothing changed.
-
-    Args:
-        folder: of the module.
-        manifest: its manifest.
-        needed: files that will be read; each must be in the manifest.
+def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | AlignmentManifest:
+    """The manifest of a module of either kind.
 
     Raises:
-        ModuleFormatError: names the first file that differs, and how.
+        ModuleFormatError: the folder holds no sound one.
     """
-    if unlisted := [name for name in needed if name not in manifest.files]:
-        raise ModuleFormatError(
-            f"{folder}: the manifest does not list {unlisted[0]!r}, which the module consists of: "
-            "fetch or train the module again"
-        )
-    for name, expected in manifest.files.items():
-        path = inner_path(folder, name)
-        if not path.is_file():
-            raise ModuleFormatError(f"{folder}: the file {name!r} is missing: fetch or train the module again")
-        if (size := path.stat().st_size) != expected.size:
-            raise ModuleFormatError(
-                f"{folder}: {name!r} has {size} bytes where the manifest says {expected.size}: "
-                "truncated or replaced; fetch or train the module again"
-            )
-        if sha256(path) != expected.sha256:
-            raise ModuleFormatError(
-                f"{folder}: the content of {name!r} is not what the manifest says (SHA-256): "
-                "damaged or tampered with; do not use it"
-            )
+    kind = read_kind(folder)
+    return (LanguageModuleManifest if kind == "language_module" else AlignmentManifest).read(Path(folder))
 
 
 def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / FILE_NAME
     if not folder.is_dir() or not path.is_file():
         raise ModuleFormatError(f"{folder} is not a module folder: expected a folder with {FILE_NAME}")
-    if path.stat().st_size > _MAX_BYTES:
-        raise ModuleFormatError(f"{path} has more than {_MAX_BYTES} bytes: it is not a manifest")
+    path = inner_path(folder, FILE_NAME)
+    if path.stat().st_size > MAX_BYTES:
+        raise ModuleFormatError(f"{path} has more than {MAX_BYTES} bytes: it is not a manifest")
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -237,3 +316,11 @@ def _check_header(folder: Path, values: dict[str, Any]) -> None:
         )
     if values.get("kind") not in ("language_module", "alignment_adapter"):
         raise ModuleFormatError(f"{folder / FILE_NAME}: unknown kind {values.get('kind')!r}")
+
+
+def _check_types(values: object, **expected: type | tuple[type | None, ...]) -> None:
+    for name, types in expected.items():
+        value = getattr(values, name)
+        allowed = types if isinstance(types, tuple) else (types,)
+        if not any(value is None if kind is None else isinstance(value, kind) for kind in allowed):
+            raise ModuleFormatError(f"{name} cannot be {value!r}")

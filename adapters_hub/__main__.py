@@ -1,0 +1,274 @@
+"""The command line: `adapters-hub`, or `python -m adapters_hub`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters_hub import __version__
+from adapters_hub.cards import render_collection
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import write_text
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of, verify_folder
+from adapters_hub.hub import (
+    Listing,
+    connect,
+    copy_module,
+    fetch_manifest,
+    fetch_module,
+    find_modules,
+    plan_push,
+    push,
+)
+
+app = typer.Typer(
+    help="Publish, find, fetch and check language modules and alignment adapters.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="REPO is org/name[@revision]: a branch, tag or commit. MODULE is a REPO or a folder. --hub PATH, or the "
+    "environment variable MSE_HUB, makes a plain folder act as the hub; without it the Hugging Face Hub is asked, with "
+    "the login of `hf auth login` or HF_TOKEN.",
+)
+
+HubOption = Annotated[
+    Path | None, typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub, with org/name in it.")
+]
+Module = Annotated[str, typer.Argument(metavar="MODULE", help="A folder, or org/name[@revision].")]
+
+
+class Kind(StrEnum):
+    """What to list."""
+
+    module = "module"
+    alignment = "alignment"
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line and status 1."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    try:
+        app(prog_name="adapters-hub")
+    except AdaptersHubError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        _say(__version__)
+        raise typer.Exit
+
+
+@app.command("push")
+def push_command(
+    folder: Annotated[Path, typer.Argument(help="Of a language module or an alignment adapter.")],
+    repo: Annotated[str, typer.Option(help="org/name to publish it as; made if it is not there.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="What an evaluation wrote; may be repeated. Default: report.json beside FOLDER."),
+    ] = None,
+    license: Annotated[str | None, typer.Option(help="Such as apache-2.0; by default what the module states.")] = None,
+    message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the files and their sizes, and send nothing.")
+    ] = False,
+    hub: HubOption = None,
+) -> None:
+    """Publish a module with its card, in one commit.
+
+    Sent are the files that the module consists of, and README.md: the folder's own if it has one, else a card made
+    from the module's records and the evaluation's report. Files that the repo holds already are not sent again.
+    """
+    plan = plan_push(folder, repo, hub=hub, reports=report, license=license)
+    for warning in plan.warnings:
+        sys.stderr.write(f"note: {warning}\n")
+    if dry_run:
+        _table([[name, _bytes(size)] for name, size in plan.sizes.items()])
+        _say(f"{len(plan.files)} files, {_bytes(sum(plan.sizes.values()))}, would go to {repo} on {connect(hub).name}")
+        if plan.left_out:
+            _say(f"left out: {', '.join(plan.left_out)}")
+        return
+    pushed = push(
+        folder,
+        repo,
+        hub=hub,
+        reports=report,
+        license=license,
+        private=private,
+        revision=revision,
+        message=message,
+    )
+    state = "published" if pushed.changed else "nothing new to send"
+    _say(f"{state}: {pushed.repo}@{pushed.commit}\n{pushed.url}")
+
+
+@app.command("list")
+def list_command(
+    language: Annotated[str | None, typer.Option(help="ISO 639-3 code, such as kaz.")] = None,
+    base: Annotated[str | None, typer.Option(help="Hub id or package:… of the base encoder.")] = None,
+    author: Annotated[str | None, typer.Option(help="User or organisation.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Language modules or alignment adapters alone.")] = None,
+    hub: HubOption = None,
+) -> None:
+    """List the modules on a hub."""
+    found = find_modules(language=language, base=base, author=author, kind=kind.value if kind else None, hub=hub)
+    if not found:
+        _say(f"no such module on {connect(hub).name}")
+        return
+    _table([["repo", "kind", "language", "base", "pivot", "objective", "modified"], *(_row(item) for item in found)])
+
+
+@app.command("show")
+def show_command(
+    module: Module,
+    as_json: Annotated[bool, typer.Option("--json", help="Print module.json as it is.")] = False,
+    hub: HubOption = None,
+) -> None:
+    """Show what a module is: manifest, sizes and scores. Fetches module.json alone."""
+    manifest, address = fetch_manifest(module, hub)
+    if as_json:
+        sys.stdout.write(manifest.to_json())
+        return
+    facts = [
+        ["module", address or module],
+        ["kind", manifest.kind.replace("_", " ")],
+        ["language", manifest.language],
+        ["base", f"{manifest.base.source}{f'@{manifest.base.revision}' if manifest.base.revision else ''}"],
+        ["base fingerprint", manifest.base.fingerprint],
+        ["fingerprint", manifest.fingerprint],
+        ["licence", manifest.license or "not stated"],
+    ]
+    if isinstance(manifest, LanguageModuleManifest):
+        facts += [
+            ["vectors", f"{manifest.dimension} dimensions, {manifest.pooling} pooling, {manifest.max_length} tokens"],
+            ["prompt", repr(manifest.prompt)],
+            ["vocabulary", ", ".join(f"{key} {value}" for key, value in manifest.vocabulary.items())],
+            ["components", ", ".join(manifest.components)],
+        ]
+    else:
+        facts += [
+            ["pivot", manifest.pivot],
+            ["objective", manifest.objective],
+            ["made for module", f"{manifest.target_fingerprint} {manifest.target_module}".strip()],
+            ["made for pivot", f"{manifest.pivot_fingerprint} {manifest.pivot_module}".strip()],
+        ]
+    _table(facts)
+    _say("")
+    _table([*([name, _bytes(file.size)] for name, file in manifest.files.items()), ["all", _bytes(manifest.size)]])
+    _say("")
+    _scores(manifest)
+
+
+@app.command("verify")
+def verify_command(
+    module: Module,
+    hub: HubOption = None,
+) -> None:
+    """Check a module: every file against the manifest, nothing else in it, and that it can be loaded."""
+    fetched = fetch_module(module, hub)
+    from adapters_hub.modules import load_module  # takes seconds
+
+    loaded = load_module(fetched.folder)
+    verify_folder(fetched.folder, loaded.manifest)
+    base = loaded.manifest.base
+    _say(
+        f"sound: {fetched.address or fetched.folder}, {loaded.manifest.name}, {len(loaded.manifest.files)} files, "
+        f"{_bytes(loaded.manifest.size)}; composes on {base.source} (fingerprint {base.fingerprint[:12]})"
+    )
+
+
+@app.command("fetch")
+def fetch_command(
+    module: Annotated[str, typer.Argument(metavar="REPO", help="org/name[@revision].")],
+    into: Annotated[Path | None, typer.Option(help="Folder to make of it; without it, it stays in the cache.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
+    hub: HubOption = None,
+) -> None:
+    """Fetch a module, and print where it lies. Encoders fetch what they need by themselves."""
+    fetched = fetch_module(module, hub, card=into is not None)
+    if fetched.address:
+        sys.stderr.write(f"{fetched.address}\n")
+    _say(str(copy_module(fetched, into, replace=overwrite) if into else fetched.folder))
+
+
+@app.command("index")
+def index_command(
+    author: Annotated[str, typer.Argument(metavar="ORG", help="User or organisation.")],
+    output: Annotated[Path | None, typer.Option(help="File to write; by default it is printed.")] = None,
+    hub: HubOption = None,
+) -> None:
+    """Write the page of a collection: one table of all modules and adapters of an organisation."""
+    found = find_modules(author=author, hub=hub)
+    modules = {}
+    for item in found:
+        try:
+            modules[item.repo] = fetch_manifest(f"{item.repo}@{item.commit}", hub)[0]
+        except AdaptersHubError as error:
+            sys.stderr.write(f"note: {item.repo} is left out: {error}\n")
+    text = render_collection(author, modules)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(output, text)
+        _say(f"{len(modules)} modules and adapters in {output}")
+
+
+def _row(item: Listing) -> list[str]:
+    values: dict[str, str] = {}
+    for tag in item.tags:
+        key, _, value = tag.partition(":")
+        # The longest: kaz_Cyrl has the tag of kaz too.
+        values[key] = max(values.get(key, ""), value, key=len)
+    kind = "alignment" if "alignment-adapter" in item.tags else "module"
+    known = [values.get(name, "") for name in ("language", "base", "pivot", "objective")]
+    return [item.repo, kind, *known, item.modified[:10]]
+
+
+def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
+    scores = scores_of(
+        manifest.fingerprint,
+        manifest.language,
+        [Score.from_record(record) for record in manifest.metrics],
+        manifest.pivot if isinstance(manifest, AlignmentManifest) else None,
+    )
+    if not scores:
+        _say("no scores")
+        return
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
+    for score in scores:
+        key = (score.benchmark, "-".join(score.languages), score.split, score.metric)
+        rows.setdefault(key, {})[score.encoder] = f"{score.value:.1f}"
+    columns = [name for name in ("base", "modules", "aligned") if any(name in values for values in rows.values())]
+    head = ["benchmark", "languages", "split", "metric", *columns]
+    _table([head, *([*key, *(values.get(name, "") for name in columns)] for key, values in rows.items())])
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count} B"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        _say("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Cards: what is written about a module, from its own records and an evaluation's figures."""
+
+from adapters_hub.cards.card import Link, render_card
+from adapters_hub.cards.collection import render_collection
+from adapters_hub.cards.metadata import (
+    LIBRARY,
+    base_tag,
+    kind_tag,
+    language_tag,
+    model_name,
+    module_tag,
+    public_source,
+    tags_of,
+)
+
+__all__ = [
+    "LIBRARY",
+    "Link",
+    "base_tag",
+    "kind_tag",
+    "language_tag",
+    "model_name",
+    "module_tag",
+    "public_source",
+    "render_card",
+    "render_collection",
+    "tags_of",
+]

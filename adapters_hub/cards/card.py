@@ -1,0 +1,179 @@
+"""The card of a module: what it is, what it is for, how it was made and how good it is, from its own records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import jinja2
+from huggingface_hub import ModelCard
+
+from adapters_hub.cards.metadata import card_data, model_name, public_source
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
+from adapters_hub.languages import autonym, language_name
+
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=False,  # Markdown, of the publisher's own records
+)
+_COLUMNS = ("base", "modules", "aligned")
+_OBJECTIVES = {
+    "paraphrase": "contrastive over pairs of paraphrases, best for graded similarity",
+    "parallel": "cosine to the translation, best for transfer and for mining translations",
+    "both": "paraphrases and translations in turn, a balance of both",
+}
+_PHASES = {
+    "vocabulary": "vocabulary",
+    "la": "language adaptation",
+    "se": "sentence encoding",
+    "cla": "cross-lingual alignment",
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A module that a card refers to.
+
+    Attributes:
+        language: ISO 639-3.
+        fingerprint: that it must have.
+        repo: `org/name`; None if it is not known where it is published.
+    """
+
+    language: str
+    fingerprint: str
+    repo: str | None
+
+
+def render_card(
+    manifest: LanguageModuleManifest | AlignmentManifest, repo: str, links: Mapping[str, Link] | None = None
+) -> str:
+    """The text of `README.md`, its metadata block first.
+
+    Args:
+        manifest: of the module; its `metrics` become the results.
+        repo: `org/name` where it is published.
+        links: of an alignment adapter: `target` and `pivot`.
+    """
+    adapter = manifest if isinstance(manifest, AlignmentManifest) else None
+    scores = scores_of(
+        manifest.fingerprint,
+        manifest.language,
+        [Score.from_record(record) for record in manifest.metrics],
+        adapter.pivot if adapter else None,
+    )
+    training = manifest.training
+    settings: dict[str, Any] = training.get("settings", {})
+    data = list(_data_rows(settings))
+    metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
+    body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
+        manifest=manifest,
+        repo=repo,
+        title=model_name(manifest),
+        language=language_name(manifest.language),
+        autonym=autonym(manifest.language),
+        pivot=language_name(adapter.pivot) if adapter else None,
+        objective=_OBJECTIVES[adapter.objective] if adapter else None,
+        links=links or {},
+        base=public_source(manifest),
+        base_text=_base_text(manifest),
+        **_vocabulary(manifest),
+        results=_results(scores),
+        data=data,
+        phases=list(_phase_rows(settings, training.get("phases", {}))),
+        versions=training.get("versions", {}),
+        hardware=training.get("hardware"),
+    )
+    return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n"
+
+
+def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+    source, base = public_source(manifest), manifest.base
+    if source is None:
+        return "a checkpoint that is not published"
+    text = f"`{source}`"
+    if base.revision:
+        text += f" at revision `{base.revision}`"
+    if base.hub_id and base.hub_id != source:
+        text += f", made from [{base.hub_id}](https://huggingface.co/{base.hub_id})"
+    return text
+
+
+def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
+    facts = manifest.vocabulary if isinstance(manifest, LanguageModuleManifest) else {}
+    return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
+
+
+def _results(scores: Sequence[Score]) -> dict[str, Any]:
+    """A table: a row for each comparison, a column for each encoder."""
+    cells: dict[tuple[str, str, str, str], dict[str, Score]] = {}
+    for score in scores:
+        row = (score.benchmark, "-".join(score.languages), score.split, score.metric)
+        cells.setdefault(row, {})[score.encoder] = score
+    columns = [name for name in _COLUMNS if any(name in row for row in cells.values())]
+    return {
+        "columns": columns,
+        "rows": [
+            {
+                "benchmark": benchmark,
+                "languages": languages,
+                "split": split,
+                "metric": metric,
+                "size": next(iter(row.values())).size,
+                "values": [_value(row.get(name)) for name in columns],
+            }
+            for (benchmark, languages, split, metric), row in cells.items()
+        ],
+    }
+
+
+def _value(score: Score | None) -> str:
+    if score is None:
+        return ""
+    interval = f" [{score.interval[0]:.1f}, {score.interval[1]:.1f}]" if score.interval else ""
+    return f"{score.value:.1f}{interval}"
+
+
+def _data_rows(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every source of text in the settings, once for each use."""
+    for phase, section in settings.items():
+        if phase not in _PHASES or not isinstance(section, dict):
+            continue
+        sources = {name: value for name, value in section.items() if isinstance(value, dict) and "path" in value}
+        for name, source in sources.items():
+            if phase == "vocabulary" and section.get("strategy") == "keep":
+                continue
+            # A file has a checksum; what else there is, is a dataset on the Hub.
+            dataset = source["path"] if "sha256" not in source and source["path"].count("/") == 1 else None
+            yield {
+                "use": _PHASES[phase] if name == "data" else f"{_PHASES[phase]}, {name}",
+                "name": source.get("name") or dataset or PurePath(source["path"]).name,
+                "dataset": dataset,
+                "columns": source.get("columns") or [],
+                "bytes": source.get("bytes"),
+                "license": source.get("license"),
+            }
+
+
+def _phase_rows(settings: Mapping[str, Any], phases: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What each phase of training was."""
+    for phase, facts in phases.items():
+        if phase not in _PHASES or not isinstance(facts, dict) or "steps" not in facts:
+            continue
+        section = settings.get(phase, {})
+        training = section.get("training", {})
+        rows = facts.get("rows")
+        yield {
+            "name": _PHASES[phase],
+            "rows": " + ".join(str(count) for count in rows.values()) if isinstance(rows, dict) else rows or "",
+            "steps": facts["steps"],
+            "batch": training.get("per_device_train_batch_size", 0) * facts.get("processes", 1),
+            "learning_rate": training.get("learning_rate", ""),
+            "loss": float(facts.get("loss", "nan")),
+            "seconds": float(facts.get("seconds", "nan")),
+        }

@@ -1,0 +1,68 @@
+"""The page of a collection: what languages and adapters an organisation has published, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from adapters_hub.cards.card import ENVIRONMENT
+from adapters_hub.cards.metadata import public_source
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score
+from adapters_hub.languages import autonym, language_name
+
+_TASK = "sentence-similarity"
+
+
+def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest | AlignmentManifest]) -> str:
+    """The text of an organisation's `README.md`.
+
+    Args:
+        author: user or organisation.
+        modules: repo to manifest.
+    """
+    adapters = {repo: manifest for repo, manifest in modules.items() if isinstance(manifest, AlignmentManifest)}
+    bases: dict[str, list[dict[str, object]]] = {}
+    for repo, manifest in sorted(modules.items(), key=lambda item: (item[1].language, item[0])):
+        if not isinstance(manifest, LanguageModuleManifest):
+            continue
+        own = [name for name, adapter in adapters.items() if adapter.target_fingerprint == manifest.fingerprint]
+        row = {
+            "language": language_name(manifest.language),
+            "autonym": autonym(manifest.language),
+            "code": manifest.language,
+            "repo": repo,
+            "vocabulary": manifest.vocabulary.get("strategy", "keep"),
+            "size": manifest.size / 1e6,
+            "scores": _scores(manifest, "modules", 1),
+            "adapters": [
+                {
+                    "repo": name,
+                    "name": f"{adapters[name].pivot}, {adapters[name].objective}",
+                    "size": adapters[name].size / 1e6,
+                    "scores": _scores(adapters[name], "aligned", 2),
+                }
+                for name in sorted(own)
+            ],
+        }
+        bases.setdefault(public_source(manifest) or "a base that is not published", []).append(row)
+    taken = {adapter["repo"] for rows in bases.values() for row in rows for adapter in row["adapters"]}  # type: ignore[attr-defined]
+    homeless = {repo: adapters[repo] for repo in sorted(adapters.keys() - taken)}
+    text = ENVIRONMENT.get_template("collection.md").render(author=author, bases=bases, homeless=homeless)
+    return text.rstrip() + "\n"
+
+
+def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, languages: int) -> str:
+    """Mean over benchmarks of the base and of the module, on the same comparisons."""
+    scores = [Score.from_record(record) for record in manifest.metrics]
+    fitting = [score for score in scores if score.task == _TASK and len(score.languages) == languages]
+    if isinstance(manifest, AlignmentManifest):
+        fitting = [score for score in fitting if manifest.pivot in score.languages]
+    before, after = _mean(fitting, "base"), _mean(fitting, encoder)
+    if after is None:
+        return ""
+    return f"{after:.1f}" if before is None else f"{before:.1f} → {after:.1f}"
+
+
+def _mean(scores: Sequence[Score], encoder: str) -> float | None:
+    values = [score.value for score in scores if score.encoder == encoder]
+    return fmean(values) if values else None

@@ -1,0 +1,57 @@
+"""What a module is on disk: its manifest, its files, its scores."""
+
+from adapters_hub.format.integrity import (
+    CARD,
+    check_manifest,
+    check_safetensors_header,
+    check_size,
+    list_files,
+    refuse_strangers,
+    verify_folder,
+)
+from adapters_hub.format.manifest import (
+    ADAPTER_FILES,
+    ADAPTERS,
+    EMBEDDINGS_FILE,
+    FILE_NAME,
+    MAX_BYTES,
+    MODULE_FILES,
+    OBJECTIVES,
+    TOKENIZER_FILES,
+    AlignmentManifest,
+    BaseReference,
+    LanguageModuleManifest,
+    Manifest,
+    ModuleFile,
+    read_kind,
+    read_manifest,
+)
+from adapters_hub.format.scores import Score, read_scores, scores_of
+
+__all__ = [
+    "ADAPTERS",
+    "ADAPTER_FILES",
+    "CARD",
+    "EMBEDDINGS_FILE",
+    "FILE_NAME",
+    "MAX_BYTES",
+    "MODULE_FILES",
+    "OBJECTIVES",
+    "TOKENIZER_FILES",
+    "AlignmentManifest",
+    "BaseReference",
+    "LanguageModuleManifest",
+    "Manifest",
+    "ModuleFile",
+    "Score",
+    "check_manifest",
+    "check_safetensors_header",
+    "check_size",
+    "list_files",
+    "read_kind",
+    "read_manifest",
+    "read_scores",
+    "refuse_strangers",
+    "scores_of",
+    "verify_folder",
+]

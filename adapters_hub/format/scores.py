@@ -1,0 +1,109 @@
+"""Scores as an evaluation writes them and as cards, manifests and tables take them: never typed by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from adapters_hub.errors import AdaptersHubError
+
+Encoder = Literal["base", "modules", "aligned"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """One figure of one encoder.
+
+    Attributes:
+        task: what is measured, as the Hub calls it: `sentence-similarity`, `translation-retrieval`.
+        benchmark: name for people.
+        dataset: Hub id or a short identifier of the data.
+        split: `dev` or `test`.
+        languages: one for comparisons within a language, two for comparisons across.
+        metric: `spearman`, `accuracy`.
+        value: percentage.
+        encoder: `base` is the untouched base, `modules` its language modules, `aligned` these with alignment on.
+        modules: fingerprints of all modules that the figure depends on; none for the base.
+        interval: lower and upper end of the 95% confidence interval, if there is one.
+        size: how many items were scored.
+    """
+
+    task: str
+    benchmark: str
+    dataset: str
+    split: str
+    languages: tuple[str, ...]
+    metric: str
+    value: float
+    encoder: Encoder
+    modules: tuple[str, ...] = ()
+    interval: tuple[float, float] | None = None
+    size: int | None = None
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The score in a record of a report or a manifest.
+
+        Raises:
+            AdaptersHubError: fields are missing, unknown or of the wrong type.
+        """
+        try:
+            interval = record.get("interval")
+            values = dict(record) | {
+                "languages": tuple(str(code) for code in record["languages"]),
+                "modules": tuple(str(fingerprint) for fingerprint in record.get("modules", ())),
+                "value": float(record["value"]),
+                "interval": (float(interval[0]), float(interval[1])) if interval else None,
+            }
+            score = cls(**values)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise AdaptersHubError(f"not a score: {error!r}") from error
+        texts = (score.task, score.benchmark, score.dataset, score.split, score.metric, score.encoder)
+        if not all(isinstance(text, str) for text in texts):
+            raise AdaptersHubError(f"not a score: expected text for the task, benchmark and metric, found {texts}")
+        return score
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return dataclasses.asdict(self)
+
+
+def read_scores(path: Path) -> list[Score]:
+    """The scores in a report: a JSON object whose `scores` are a list of records.
+
+    Raises:
+        AdaptersHubError: the file is not such a report.
+    """
+    try:
+        records = json.loads(path.read_text(encoding="utf-8"))["scores"]
+        return [Score.from_record(record) for record in records]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AdaptersHubError(
+            f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval.sample"
+        ) from error
+
+
+def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: str | None = None) -> list[Score]:
+    """The figures that belong on the card of a module.
+
+    Those of a language module: within its language, and across languages with it on one side. Those of an alignment
+    adapter: across languages, with it on. In both cases the base, and the modules without alignment, for the same
+    comparison beside them.
+
+    Args:
+        fingerprint: of the module.
+        language: its language.
+        scores: of an evaluation.
+        pivot: of an alignment adapter.
+    """
+    scores = [score for score in scores if language in score.languages]
+    own = {
+        (score.dataset, score.split, score.languages, score.metric)
+        for score in scores
+        if fingerprint in score.modules and (pivot is None or score.encoder == "aligned")
+    }
+    return [score for score in scores if (score.dataset, score.split, score.languages, score.metric) in own]

@@ -1,0 +1,141 @@
+"""From what a user names to a folder: fetch a module, only the files that are needed, pinned to a commit."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters_hub.address import Address, locate
+from adapters_hub.errors import ModuleFormatError
+from adapters_hub.folders import write_folder
+from adapters_hub.format import (
+    CARD,
+    FILE_NAME,
+    MAX_BYTES,
+    AlignmentManifest,
+    LanguageModuleManifest,
+    check_manifest,
+    check_size,
+    read_manifest,
+    refuse_strangers,
+    verify_folder,
+)
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Snapshot, connect
+
+logger = logging.getLogger(__name__)
+
+
+class Fetched(NamedTuple):
+    """Where a module lies now.
+
+    Attributes:
+        folder: with all files of the module.
+        address: `org/name@commit` if it came from a hub.
+    """
+
+    folder: Path
+    address: str | None
+
+
+def fetch_module(
+    source: str | os.PathLike[str], hub: Hub | str | os.PathLike[str] | None = None, *, card: bool = False
+) -> Fetched:
+    """The folder of a module; from a hub, only the files it needs, and nothing that was fetched before.
+
+    If the hub does not answer, what was fetched before serves, and the commit is logged.
+
+    Args:
+        source: a folder or `org/name[@revision]`.
+        hub: see `connect`.
+        card: fetch the card too.
+
+    Raises:
+        HubError: it is nowhere.
+        ModuleFormatError: the repo holds what a module does not, or not what its manifest says.
+    """
+    place = locate(source)
+    if isinstance(place, Path):
+        if not place.is_dir():
+            raise ModuleFormatError(
+                f"there is no module at {place}: expected a folder with {FILE_NAME}, or org/name[@revision]"
+            )
+        return Fetched(place, None)
+    hub = connect(hub)
+    if place.is_pinned and (known := _cached(hub, place, card)):
+        return known
+    try:
+        snapshot = hub.snapshot(place)
+        manifest = _fetch_manifest(hub, snapshot)
+        extra = [CARD] if card and CARD in snapshot.files else []
+        return Fetched(hub.fetch(snapshot, [FILE_NAME, *manifest.needed_files, *extra]), snapshot.address)
+    except HubUnreachableError as error:
+        known = _cached(hub, place, card=False)
+        if known is None:
+            raise HubError(f"{error}; and no whole copy of {place} was fetched before") from error
+        logger.warning("%s; using what was fetched before: %s", error, known.address)
+        return known
+
+
+def fetch_manifest(
+    source: str | os.PathLike[str], hub: Hub | str | os.PathLike[str] | None = None
+) -> tuple[LanguageModuleManifest | AlignmentManifest, str | None]:
+    """The manifest of a module, without its weights, and its pinned address; arguments as for `fetch_module`."""
+    place = locate(source)
+    if isinstance(place, Path):
+        return read_manifest(fetch_module(source).folder), None
+    hub = connect(hub)
+    try:
+        snapshot = hub.snapshot(place)
+        return _fetch_manifest(hub, snapshot), snapshot.address
+    except HubUnreachableError as error:
+        if (known := hub.cached(place)) is None:
+            raise HubError(f"{error}; and {place} was not fetched before") from error
+        logger.warning("%s; using what was fetched before: %s@%s", error, place.repo, known[1])
+        return read_manifest(known[0]), f"{place.repo}@{known[1]}"
+
+
+def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bool = False) -> Path:
+    """A module as a folder of its own, with its card, whole or not at all.
+
+    Raises:
+        AdaptersHubError: the target exists already, or cannot be written.
+    """
+    manifest = read_manifest(fetched.folder)
+    names: Sequence[str] = (FILE_NAME, CARD, *manifest.needed_files)
+    with write_folder(target, replace=replace) as folder:
+        for name in names:
+            if (fetched.folder / name).is_file():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(fetched.folder / name, folder / name)
+        verify_folder(folder, manifest)
+    return Path(target)
+
+
+def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> LanguageModuleManifest | AlignmentManifest:
+    """The manifest of a commit; and, before anything large is fetched, that the commit holds what it says."""
+    if FILE_NAME not in snapshot.files:
+        raise ModuleFormatError(f"{snapshot.address} is not a module: it has no {FILE_NAME}")
+    if snapshot.files[FILE_NAME] > MAX_BYTES:
+        raise ModuleFormatError(f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is no manifest")
+    manifest = read_manifest(hub.fetch(snapshot, [FILE_NAME]))
+    refuse_strangers(snapshot.files, manifest, snapshot.address)
+    check_manifest(snapshot.address, manifest)
+    for name, file in manifest.files.items():
+        if name not in snapshot.files:
+            raise ModuleFormatError(f"{snapshot.address}: the file {name!r} is missing: tell its publisher")
+        check_size(f"{snapshot.address}: {name!r}", snapshot.files[name], file.size)
+    return manifest
+
+
+def _cached(hub: Hub, place: Address, card: bool) -> Fetched | None:
+    """What was fetched of an address before, if it is whole."""
+    known = hub.cached(place)
+    if known is None:
+        return None
+    folder, commit = known
+    wanted = [*read_manifest(folder).needed_files, *([CARD] if card else [])]
+    return Fetched(folder, f"{place.repo}@{commit}") if all((folder / name).is_file() for name in wanted) else None

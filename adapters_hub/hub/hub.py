@@ -1,0 +1,147 @@
+"""What a hub can do, whichever it is: name a commit, list and give files, take a push, find modules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from adapters_hub.address import Address
+from adapters_hub.errors import AdaptersHubError
+
+LOCAL_HUB_VARIABLE = "MSE_HUB"
+
+
+class HubError(AdaptersHubError):
+    """A hub does not have something, does not let one have it, or cannot be reached."""
+
+
+class HubUnreachableError(HubError):
+    """A hub did not answer."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A commit of a repo.
+
+    Attributes:
+        repo: `org/name`.
+        commit: 40 hexadecimal digits.
+        files: name to size in bytes.
+    """
+
+    repo: str
+    commit: str
+    files: Mapping[str, int]
+
+    @property
+    def address(self) -> str:
+        """`org/name@commit`."""
+        return f"{self.repo}@{self.commit}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A module that a search found.
+
+    Attributes:
+        repo: `org/name`.
+        commit: the newest.
+        modified: when, ISO 8601.
+        tags: see `adapters_hub.cards.tags_of`.
+        private: whether only its owners see it.
+    """
+
+    repo: str
+    commit: str
+    modified: str
+    tags: tuple[str, ...]
+    private: bool = False
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did.
+
+    Attributes:
+        repo: `org/name`.
+        commit: the newest after it.
+        changed: whether that commit is of this push; otherwise the repo held the same files already.
+        url: a page or folder to look at.
+    """
+
+    repo: str
+    commit: str
+    changed: bool
+    url: str
+
+
+class Hub(Protocol):
+    """The Hugging Face Hub, or a folder that stands in for it."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    def snapshot(self, address: Address) -> Snapshot:
+        """The commit that an address means now.
+
+        Raises:
+            HubUnreachableError: the hub does not answer.
+            HubError: there is no such repo or revision, or it is private.
+        """
+        ...
+
+    def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
+        """A folder that holds at least these files of a commit, each of them whole.
+
+        Raises:
+            HubUnreachableError: the hub does not answer.
+        """
+        ...
+
+    def cached(self, address: Address) -> tuple[Path, str] | None:
+        """The folder with what was fetched of an address before, and its commit; asks nobody."""
+        ...
+
+    def push(
+        self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
+    ) -> Pushed:
+        """Make a repo hold these files, in one commit.
+
+        What else a module may consist of is deleted from it; other files stay.
+
+        Raises:
+            HubError: it may not be written, or cannot be reached.
+        """
+        ...
+
+    def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
+        """The repos that have all these tags.
+
+        Raises:
+            HubUnreachableError: the hub does not answer.
+        """
+        ...
+
+
+def connect(hub: Hub | str | os.PathLike[str] | None = None) -> Hub:
+    """The hub to use.
+
+    Args:
+        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
+
+    Raises:
+        HubError: the folder does not exist.
+    """
+    from adapters_hub.hub.local import LocalHub
+    from adapters_hub.hub.remote import RemoteHub
+
+    if hub is None:
+        hub = os.environ.get(LOCAL_HUB_VARIABLE) or None
+    if hub is None:
+        return RemoteHub()
+    return LocalHub(Path(hub)) if isinstance(hub, str | os.PathLike) else hub

@@ -1,0 +1,170 @@
+"""A plain folder that acts as a hub: for labs without the Hub, for the quickstart and for the demo.
+
+    HUB/org/name/refs/main              the newest commit of a branch
+    HUB/org/name/revisions/COMMIT/…     the files of a commit; it never changes, unchanged files share their space
+    HUB/org/name/revisions/COMMIT.json  its message, time and parent
+
+A module folder that was put at HUB/org/name by hand works too: it is a repo with one commit.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from adapters_hub.address import Address
+from adapters_hub.cards import tags_of
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import link_or_copy, sha256, write_folder, write_text
+from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
+from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
+
+_MAIN = "main"
+
+
+class LocalHub:
+    """A folder that acts as a hub.
+
+    Args:
+        folder: made by the first push if it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"the local hub {self.folder}"
+
+    def snapshot(self, address: Address) -> Snapshot:
+        """The commit that an address means now."""
+        folder, commit = self._find(address)
+        names = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+        return Snapshot(
+            address.repo, commit, {path.relative_to(folder).as_posix(): path.lstat().st_size for path in names}
+        )
+
+    def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
+        """The folder of a commit."""
+        return self._find(Address(snapshot.repo, snapshot.commit))[0]
+
+    def cached(self, address: Address) -> tuple[Path, str] | None:
+        """Nothing is copied, so nothing is kept."""
+        return None
+
+    def push(
+        self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
+    ) -> Pushed:
+        """Make a repo hold these files, in one commit. Folders have owners: `private` has no meaning here."""
+        del private
+        branch = revision or _MAIN
+        place = self._place(repo)
+        if (place / FILE_NAME).is_file():
+            raise HubError(f"{place} is a module folder put there by hand, without revisions: push to another name")
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            with FileLock(place / ".lock"):
+                return self._commit(place, Address(repo, branch), files, message)
+        except OSError as error:
+            raise HubError(f"cannot write to {place}: {error.strerror or error}") from error
+
+    def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
+        """The repos that have all these tags; folders that hold no sound module are passed over."""
+        found = []
+        for place in sorted(self.folder.glob(f"{author or '*'}/*")):
+            repo = place.relative_to(self.folder).as_posix()
+            if not place.is_dir() or Address.parse(repo) is None:
+                continue
+            try:
+                folder, commit = self._find(Address(repo))
+                repo_tags = tags_of(read_manifest(folder))
+            except AdaptersHubError:
+                continue
+            if set(tags) <= set(repo_tags):
+                time = datetime.datetime.fromtimestamp(folder.stat().st_mtime, datetime.UTC)
+                found.append(Listing(repo, commit, time.isoformat(timespec="seconds"), tuple(repo_tags)))
+        return found
+
+    def _place(self, repo: str) -> Path:
+        place = self.folder / repo
+        if place.is_symlink() or place.parent.is_symlink():
+            raise HubError(f"{place} is a symbolic link: a hub holds plain folders only")
+        return place
+
+    def _find(self, address: Address) -> tuple[Path, str]:
+        if not self.folder.is_dir():
+            raise HubError(f"{self.name} is not there: expected a folder (--hub or MSE_HUB)")
+        place = self._place(address.repo)
+        if (place / FILE_NAME).is_file():
+            commit = _digest([FILE_NAME, sha256(place / FILE_NAME)])
+            if address.revision in (None, _MAIN, commit):
+                return place, commit
+        else:
+            commit = self._resolve(place, address.revision or _MAIN)
+            if (place / "revisions" / commit).is_dir():
+                return place / "revisions" / commit, commit
+        known = sorted(path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*") if path.is_dir())
+        if address.repo in known and address.revision:
+            raise HubError(f"{address.repo} on {self.name} has no revision {address.revision!r}")
+        raise HubError(f"{self.name} has no {address.repo!r}; it has: {', '.join(known) or 'nothing yet'}")
+
+    def _resolve(self, place: Path, revision: str) -> str:
+        reference = place / "refs" / revision
+        return reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+
+    def _commit(self, place: Path, address: Address, files: Mapping[str, Path | bytes], message: str) -> Pushed:
+        assert address.revision
+        head = self._resolve(place, address.revision)
+        previous = place / "revisions" / head
+        if not previous.is_dir():  # a new branch starts from main, as on the Hub
+            head = self._resolve(place, _MAIN)
+            previous = place / "revisions" / head
+        old = {p.relative_to(previous).as_posix(): p for p in previous.rglob("*") if p.is_file()}
+        kept = {name: path for name, path in old.items() if name not in MODULE_FILES}
+        wanted: dict[str, Path | bytes] = {**kept, **files}
+        digests = {name: _sha256(content) for name, content in sorted(wanted.items())}
+        if digests == {name: sha256(path) for name, path in sorted(old.items())}:
+            self._point(place, address.revision, head)
+            return Pushed(address.repo, head, changed=False, url=str(previous))
+        commit = _digest([head, message, *(f"{name}:{digest}" for name, digest in digests.items())])
+        target = place / "revisions" / commit
+        if not target.is_dir():
+            with write_folder(target) as folder:
+                for name, content in wanted.items():
+                    _put(content, folder / name, old.get(name), digests[name])
+            facts = {"parent": head, "message": message, "time": datetime.datetime.now(datetime.UTC).isoformat()}
+            write_text(target.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+        self._point(place, address.revision, commit)
+        return Pushed(address.repo, commit, changed=True, url=str(target))
+
+    def _point(self, place: Path, branch: str, commit: str) -> None:
+        write_text(place / "refs" / branch, commit + "\n")
+
+
+def _put(content: Path | bytes, target: Path, old: Path | None, digest: str) -> None:
+    if old is not None and sha256(old) == digest:
+        link_or_copy(old, target)
+    elif isinstance(content, bytes):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # A copy: the one who pushes may train on into the same files.
+        target.write_bytes(content.read_bytes())
+        if sha256(target) != digest:
+            raise HubError(f"{content} changed while it was pushed: push again")
+
+
+def _sha256(content: Path | bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
+
+
+def _digest(parts: Sequence[str]) -> str:
+    """40 hexadecimal digits, as a commit of git has."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]

@@ -1,0 +1,227 @@
+"""From a module folder to a repo: the module's own files and a card, in one commit, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from adapters_hub.address import Address
+from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
+from adapters_hub.folders import inner_path
+from adapters_hub.format import (
+    CARD,
+    FILE_NAME,
+    AlignmentManifest,
+    BaseReference,
+    LanguageModuleManifest,
+    Score,
+    check_manifest,
+    check_size,
+    read_manifest,
+    read_scores,
+    scores_of,
+)
+from adapters_hub.hub.fetching import fetch_manifest
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, connect
+
+REPORT = "report.json"
+
+AnyManifest = LanguageModuleManifest | AlignmentManifest
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a push will send.
+
+    Attributes:
+        repo: `org/name`.
+        manifest: as it will be published, with its scores.
+        files: name in the repo to a file, or to the content of one that is made for the push.
+        left_out: what else the folder holds.
+        warnings: what a reader of the card will miss.
+    """
+
+    repo: str
+    manifest: AnyManifest
+    files: Mapping[str, Path | bytes]
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Name in the repo to bytes."""
+        return {
+            name: len(content) if isinstance(content, bytes) else content.stat().st_size
+            for name, content in self.files.items()
+        }
+
+
+def push(
+    folder: str | os.PathLike[str],
+    repo: str,
+    *,
+    hub: Hub | str | os.PathLike[str] | None = None,
+    reports: Iterable[str | os.PathLike[str]] | None = None,
+    license: str | None = None,
+    private: bool = False,
+    revision: str | None = None,
+    message: str | None = None,
+) -> Pushed:
+    """Publish a module: its files and a card, in one commit. Files that are there already are not sent again.
+
+    Args:
+        folder: of a language module or an alignment adapter.
+        repo: `org/name`; made if it is not there.
+        hub: see `connect`.
+        reports: see `plan_push`.
+        license: see `plan_push`.
+        private: make a new repo private.
+        revision: branch to push to, made if it is not there; by default `main`.
+        message: of the commit.
+
+    Raises:
+        ModuleFormatError: the folder is not a sound module.
+        HubError: the hub cannot be reached or does not let you, or the repo holds something else.
+    """
+    hub = connect(hub)
+    plan = plan_push(folder, repo, hub=hub, reports=reports, license=license)
+    _refuse_another_module(plan, Address(repo, revision), hub)
+    if revision is not None and Address.parse(f"{repo}@{revision}") is None:
+        raise HubError(f"{revision!r} cannot be the name of a branch")
+    return hub.push(
+        repo, plan.files, private=private, revision=revision, message=message or f"Publish {plan.manifest.name}"
+    )
+
+
+def plan_push(
+    folder: str | os.PathLike[str],
+    repo: str,
+    *,
+    hub: Hub | str | os.PathLike[str] | None = None,
+    reports: Iterable[str | os.PathLike[str]] | None = None,
+    license: str | None = None,
+) -> Plan:
+    """What a push will send, without sending it.
+
+    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered.
+
+    Args:
+        folder: of a language module or an alignment adapter.
+        repo: `org/name`.
+        hub: see `connect`; asked only where the two modules of an alignment adapter are published.
+        reports: what an evaluation wrote; by default `report.json` beside the folder, if it is there. Only figures
+            made with this very module are taken.
+        license: identifier as the Hub knows them (`apache-2.0`); by default what the module states.
+
+    Raises:
+        ModuleFormatError: the folder is not a sound module.
+        HubError: `repo` is not of the form `org/name`.
+    """
+    address = Address.parse(repo)
+    if address is None or address.revision:
+        raise HubError(f"{repo!r} is not the name of a repo: expected org/name")
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    check_manifest(folder, manifest)
+    paths = {name: inner_path(folder, name) for name in manifest.needed_files}
+    for name, path in paths.items():
+        if not path.is_file():
+            raise ModuleFormatError(f"{folder}: the file {name!r} is missing: fetch or train the module again")
+        check_size(f"{folder}: {name!r}", path.stat().st_size, manifest.files[name].size)
+
+    warnings = []
+    if reports is not None:
+        scores = [score for path in reports for score in read_scores(Path(path))]
+    else:
+        scores = []
+        beside = folder.absolute().parent / REPORT
+        try:
+            scores = read_scores(beside) if beside.is_file() else []
+        except AdaptersHubError as error:
+            warnings.append(str(error))
+    scores = _own_scores(manifest, scores)
+    manifest = dataclasses.replace(
+        manifest,
+        license=manifest.license if license is None else license,
+        training=_without_places(manifest.training),
+        metrics=[score.to_record() for score in scores] or manifest.metrics,
+    )
+    if not manifest.metrics:
+        warnings.append("no scores: evaluate the module, then push it again with --report")
+    if not manifest.license:
+        warnings.append("no licence: give one with --license")
+    if public_source(manifest) is None:
+        manifest = dataclasses.replace(manifest, base=_without_place(manifest.base))
+        warnings.append("the base encoder is a folder: whoever uses the module needs a copy of it")
+    links = {}
+    if isinstance(manifest, AlignmentManifest):
+        links = _links(manifest, repo, connect(hub))
+        warnings += [
+            f"the module of {link.language} it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
+            "push that too, then this again"
+            for link in links.values()
+            if link.repo is None
+        ]
+    card = folder / CARD
+    text = card.read_bytes() if card.is_file() else render_card(manifest, repo, links).encode()
+    files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
+    here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return Plan(repo, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
+
+
+def _own_scores(manifest: AnyManifest, scores: list[Score]) -> list[Score]:
+    pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
+    return scores_of(manifest.fingerprint, manifest.language, scores, pivot)
+
+
+def _links(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
+    """Where the two modules of an adapter are published: what it was trained from, else what has their fingerprint."""
+    owner = repo.partition("/")[0]
+    links = {}
+    for role, language, fingerprint, recorded in (
+        ("target", manifest.language, manifest.target_fingerprint, manifest.target_module),
+        ("pivot", manifest.pivot, manifest.pivot_fingerprint, manifest.pivot_module),
+    ):
+        found = recorded.partition("@")[0] or None
+        if not found:
+            try:
+                listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
+            except HubError:
+                listings = []
+            # The same owner's first: others may have copies.
+            by_owner = sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo))
+            found = by_owner[0].repo if by_owner else None
+        links[role] = Link(language, fingerprint, found)
+    return links
+
+
+def _refuse_another_module(plan: Plan, address: Address, hub: Hub) -> None:
+    """A mistyped repo must not turn one language's module into another's."""
+    try:
+        present, _ = fetch_manifest(str(address), hub)
+    except HubUnreachableError:
+        raise
+    except AdaptersHubError:
+        return
+    if present.name != plan.manifest.name:
+        raise HubError(
+            f"{address.repo} holds the module {present.name!r}, not {plan.manifest.name!r}: push to another repo"
+        )
+
+
+def _without_place(base: BaseReference) -> BaseReference:
+    return dataclasses.replace(base, source=PurePath(base.source).name)
+
+
+def _without_places(value: Any) -> Any:  # noqa: ANN401
+    """Absolute paths cut down to names: where files lie on the publisher's machine is nobody's business."""
+    if isinstance(value, dict):
+        return {key: _without_places(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_places(inner) for inner in value]
+    return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value

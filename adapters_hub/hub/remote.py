@@ -1,0 +1,189 @@
+"""The Hugging Face Hub, through `huggingface_hub`: its token, its cache, its environment variables."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import httpx2
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    ModelInfo,
+    hf_hub_download,
+    snapshot_download,
+)
+from huggingface_hub.constants import ENDPOINT
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from adapters_hub.address import Address
+from adapters_hub.format import MODULE_FILES
+from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+_WAITS = (0.5, 1.0, 2.0)  # seconds between tries while the Hub says that it is busy or broken
+_SECONDS = 10  # until an answer without weights must have come
+_RACES = 5
+_CONFLICT = 412
+
+
+class RemoteHub:
+    """The Hugging Face Hub."""
+
+    def __init__(self) -> None:
+        self._api = HfApi(library_name="modular-sentence-encoders")
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return ENDPOINT
+
+    def snapshot(self, address: Address) -> Snapshot:
+        """The commit that an address means now."""
+        info = _ask(
+            f"{address}",
+            self._api.model_info,
+            address.repo,
+            revision=address.revision,
+            files_metadata=True,
+            timeout=_SECONDS,
+        )
+        return Snapshot(address.repo, str(info.sha), {file.rfilename: file.size or 0 for file in info.siblings or ()})
+
+    def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
+        """The folder of a commit in the Hub's cache, with at least these files."""
+        repo, commit = snapshot.repo, snapshot.commit
+        if len(names) == 1:
+            file = _ask(snapshot.address, hf_hub_download, repo, names[0], revision=commit)
+            return Path(file).parents[names[0].count("/")]
+        folder = Path(_ask(snapshot.address, snapshot_download, repo, revision=commit, allow_patterns=list(names)))
+        if missing := [name for name in names if not (folder / name).is_file()]:
+            raise HubUnreachableError(f"{snapshot.address}: {missing[0]!r} could not be fetched from {self.name}")
+        return folder
+
+    def cached(self, address: Address) -> tuple[Path, str] | None:
+        """The folder with what was fetched of an address before, and its commit."""
+        try:
+            file = hf_hub_download(address.repo, "module.json", revision=address.revision, local_files_only=True)
+        except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
+            return None
+        return Path(file).parent, Path(file).parent.name
+
+    def push(
+        self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
+    ) -> Pushed:
+        """Make a repo hold these files, in one commit."""
+        address = Address(repo, revision)
+        created = _ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
+        if revision is not None:
+            _ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
+        for _ in range(_RACES):
+            info = _ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=_SECONDS)
+            if private and not info.private:
+                raise HubError(f"{repo} exists and is public: make it private in its settings, or leave out --private")
+            head = str(info.sha)
+            present = {file.rfilename for file in info.siblings or ()}
+            operations = [
+                *(CommitOperationDelete(name) for name in sorted(present & MODULE_FILES - files.keys())),
+                *(
+                    CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
+                    for name, content in files.items()
+                ),
+            ]
+            try:
+                # The parent is named, or two pushes at once could leave some files of one and some of the other.
+                commit = _ask(
+                    f"{address}",
+                    self._api.create_commit,  # type: ignore[arg-type]
+                    repo,
+                    operations,
+                    commit_message=message,
+                    revision=revision,
+                    parent_commit=head,
+                )
+            except _RacedError:
+                logger.info("%s: someone else pushed meanwhile; trying again on top of that", address)
+                continue
+            return Pushed(repo, commit.oid, changed=commit.oid != head, url=str(created))
+        raise HubError(f"{address}: others kept pushing to it; try again later")
+
+    def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
+        """The repos that have all these tags."""
+        models = _ask("the list of modules", self._list, author, tags)
+        return [
+            Listing(
+                repo=model.id,
+                commit=model.sha or "",
+                modified=model.last_modified.isoformat(timespec="seconds") if model.last_modified else "",
+                tags=tuple(model.tags or ()),
+                private=bool(model.private),
+            )
+            for model in models
+        ]
+
+    def _list(self, author: str | None, tags: Sequence[str]) -> list[ModelInfo]:
+        return list(self._api.list_models(author=author, filter=tags, full=True))
+
+
+class _RacedError(HubError):
+    """The branch has moved since its head was asked for."""
+
+
+def _ask(
+    what: str, call: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
+) -> Result:
+    """Call the Hub; again while it is busy or broken; and tell in one line what stands in the way."""
+    for wait in (*_WAITS, None):
+        try:
+            return call(*arguments, **options)
+        except (RepositoryNotFoundError, GatedRepoError) as error:
+            raise HubError(
+                f"{what} is not on {ENDPOINT}, or it is private or gated and you are not logged in as someone who may "
+                "see it: check the name, or run hf auth login"
+            ) from error
+        except RevisionNotFoundError as error:
+            raise HubError(f"{what}: {ENDPOINT} has this repo, but not this revision") from error
+        except HfHubHTTPError as error:
+            status = error.response.status_code
+            if status == _CONFLICT:
+                raise _RacedError(what) from error
+            if status in (401, 403):
+                raise HubError(
+                    f"{what}: {ENDPOINT} does not let you ({status}): run hf auth login with a token that may write"
+                ) from error
+            if status < 500 and status not in (408, 429):
+                raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
+            reason = f"answers {status}"
+        except (EntryNotFoundError, OfflineModeIsEnabled) as error:
+            raise HubUnreachableError(f"{what}: {_one_line(error)}") from error
+        except httpx2.TimeoutException:
+            reason = "did not answer in time"
+        except (httpx2.TransportError, OSError, RuntimeError) as error:
+            # A cut connection is tried again; a Hub that is not there at all is not waited for.
+            reason = f"cannot be reached ({_one_line(error)})"
+            if isinstance(error, httpx2.ConnectError):
+                break
+        if wait is not None:
+            logger.warning("%s %s; trying again in %.1f s", ENDPOINT, reason, wait)
+            time.sleep(wait)
+    raise HubUnreachableError(f"{what}: {ENDPOINT} {reason}: try again later")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,20 @@
+"""Load a module of either kind."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from adapters_hub.format import read_kind
+from adapters_hub.hub import Hub, fetch_module
+from adapters_hub.modules.alignment_adapter import AlignmentAdapter
+from adapters_hub.modules.language_module import LanguageModule
+
+
+def load_module(
+    source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+) -> LanguageModule | AlignmentAdapter:
+    """Load and check a module, whichever kind it is; arguments and errors as those of `LanguageModule.load`."""
+    folder, address = fetch_module(source, hub)
+    kind = LanguageModule if read_kind(folder) == "language_module" else AlignmentAdapter
+    return dataclasses.replace(kind.load(folder, verify=verify), address=address)
