@@ -14,13 +14,10 @@ from peft.functional import get_peft_model_state_dict
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule
+from adapters_hub.format import ADAPTERS, AlignmentManifest, BaseReference, LanguageModuleManifest
 from adapters_hub.modules import (
-    ADAPTERS,
-    AlignmentManifest,
-    BaseReference,
     BottleneckConfig,
     Bottlenecks,
-    LanguageModuleManifest,
     save_alignment_adapter,
     save_language_module,
     write_lora,

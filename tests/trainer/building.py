@@ -16,7 +16,8 @@ from transformers import TrainingArguments, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition
-from adapters_hub.modules import BottleneckConfig, Bottlenecks, LanguageModuleManifest, LoRA
+from adapters_hub.format import LanguageModuleManifest
+from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import sample_sentences
 from trainer import alignment, sentence_encoding
 from trainer.alignment import KINDS, AlignmentTrainer

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, processors
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import AdaptersHubError, BaseEncoder, LanguageModule, ModularEncoder
-from adapters_hub.modules import LanguageModuleManifest
+from adapters_hub.format import LanguageModuleManifest
 from tests.conftest import SPECIAL, build_tokenizer, sample_sentences
 from trainer.runs import base_reference, own_copy
 from trainer.settings import VocabularySettings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,8 @@ def test_a_module_refuses_a_base_that_it_does_not_fit(bases: Bases, tmp_path: Pa
         module.check_base(bases("xlm-roberta"))
     for changes in ({"max_length": 129}, {"dimension": 64}):
         copy = shutil.copytree(module.folder, tmp_path / next(iter(changes)))
-        edit_json(copy / "module.json", **changes)
+        manifest = dataclasses.replace(module.manifest, **changes)
+        dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(copy)
         with pytest.raises(ModuleFormatError, match="do not fit the base, which has dimension 32 and 128 positions"):
             LanguageModule.load(copy).check_base(base)
 
