@@ -6,16 +6,24 @@ import dataclasses
 import importlib.metadata
 import logging
 import math
+import os
+import platform
 from collections.abc import Sequence
 from copy import deepcopy
+from pathlib import Path
+from typing import Any
 
+import torch
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import TrainingArguments
 
 from adapters_hub.base import BaseEncoder
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import BaseReference
+from adapters_hub.hub import HubError, push
 from trainer.batches import Order, Rows
+from trainer.settings import DataSource, Recipe, fill
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +85,70 @@ def numbers_used(order: Order, arguments: TrainingArguments) -> set[int]:
         if seen >= wanted or len(used) == total:
             break
     return used
+
+
+def data_facts(source: DataSource, use: str, language: str, pivot: str) -> dict[str, Any]:
+    """What a card says about a source of text.
+
+    Args:
+        source: of the recipe.
+        use: what it was for.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+    """
+    path = Path(fill(source.path, language, pivot))
+    facts: dict[str, Any] = {
+        "use": use,
+        "name": source.name or (path.name if path.is_file() else str(path)),
+        "columns": [fill(column, language, pivot) for column in source.columns or []],
+        "license": source.license,
+        "limit": source.limit,
+    }
+    if path.is_file():
+        return facts | {"bytes": path.stat().st_size}
+    return facts | {"dataset": str(path)}
+
+
+def publish(recipe: Recipe, folder: Path) -> str | None:
+    """Publish a finished module if the recipe wants it; on the main process.
+
+    Returns:
+        What went wrong. The module lies in its folder all the same, and the other languages are still to come.
+    """
+    if not recipe.push_to_hub or not PartialState().is_main_process:
+        return None
+    try:
+        pushed = push(folder, recipe.repo_of(folder.name), hub=recipe.hub, private=recipe.hub_private_repo)
+    except AdaptersHubError as error:
+        logger.error("%s is finished, but was not published: %s", folder, error)
+        return str(folder)
+    logger.info(
+        "%s: %s %s", folder, "published as" if pushed.changed else "unchanged at", f"{pushed.repo}@{pushed.commit}"
+    )
+    return None
+
+
+def refuse_unpublished(failures: Sequence[str | None]) -> None:
+    """Fail at the end of a run if modules could not be published.
+
+    Raises:
+        HubError: names them and says what to do.
+    """
+    if folders := [folder for folder in failures if folder]:
+        raise HubError(f"not published: {', '.join(folders)}; the same command tries again and trains nothing anew")
+
+
+def hardware() -> str:
+    """What training runs on, for the card."""
+    processes = PartialState().num_processes
+    if PartialState().device.type == "cuda":
+        return f"{processes} × {torch.cuda.get_device_name()}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores, {processes} process{'es' if processes > 1 else ''}"
 
 
 def versions() -> dict[str, str]:

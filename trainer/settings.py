@@ -12,6 +12,7 @@ from typing import Any, Literal
 from jsonargparse import ArgumentParser
 from transformers import TrainingArguments
 
+from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import check_language
 
@@ -56,6 +57,8 @@ class DataSource:
         subset: Configuration of a Hub dataset.
         split: Split of a Hub dataset.
         limit: Use at most that many rows.
+        name: What the module's card calls the data; by default the dataset or the file's name.
+        license: Of the data, for the card.
     """
 
     path: str = ""
@@ -63,6 +66,8 @@ class DataSource:
     subset: str | None = None
     split: str = "train"
     limit: int | None = None
+    name: str = ""
+    license: str = ""
 
 
 @dataclass
@@ -202,15 +207,23 @@ class Recipe:
         prompt: Text before every sentence; by default what the base is known to expect.
         pooling: mean or cls; by default what is usual for the base.
         pivot: The language that the others are aligned to.
-        modules_dir: Where stage 2 finds the language modules; OUTPUT_DIR if not given.
+        modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
+            or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
         output_dir: Modules are written to OUTPUT_DIR/LANGUAGE, alignment adapters to
             OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE.
         seed: Seed of everything random.
         phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
         stop_after: End stage 1 after this phase; the same command without it goes on from there.
-        start_from: Folder of a language module whose parts stand in for the phases that are not in --phases.
+        start_from: A language module (folder, or org/name[@revision]) whose parts stand in for the phases that are not
+            in --phases.
         max_length: Longest sequence, in tokens, that the finished module encodes.
         overwrite: Train again what is finished.
+        license: Of the modules, as the Hub knows licences (apache-2.0, mit, cc-by-4.0), for their cards.
+        hub: A folder that acts as the hub; by default $MSE_HUB, else the Hugging Face Hub.
+        push_to_hub: Publish every module when it is finished.
+        hub_model_id: Where to, with {name} for the module's name: org/mse-{name} gives org/mse-kaz and
+            org/mse-kaz-eng-both.
+        hub_private_repo: Make new repos private.
         vocabulary: Tokenizer and embeddings.
         la: Language adaptation.
         se: Sentence encoding.
@@ -231,6 +244,11 @@ class Recipe:
     start_from: str | None = None
     max_length: int = 128
     overwrite: bool = False
+    license: str = ""
+    hub: str | None = None
+    push_to_hub: bool = False
+    hub_model_id: str | None = None
+    hub_private_repo: bool = False
     vocabulary: VocabularySettings = field(default_factory=VocabularySettings)
     la: LanguageAdaptationSettings = field(default_factory=LanguageAdaptationSettings)
     se: SentenceEncodingSettings = field(default_factory=SentenceEncodingSettings)
@@ -248,6 +266,21 @@ class Recipe:
         if unknown := [phase for phase in chosen if phase not in PHASES]:
             raise SettingsError(f"phase {unknown[0]!r} is unknown: choose from {', '.join(PHASES)}")
         return [phase for phase in PHASES if phase in chosen]
+
+    def repo_of(self, name: str) -> str:
+        """The repo that a module of this name is published as.
+
+        Raises:
+            SettingsError: the recipe does not say, or the name cannot be one.
+        """
+        template = self.hub_model_id or ""
+        address = Address.parse(template.replace("{name}", name))
+        if "{name}" not in template or address is None or address.revision:
+            raise SettingsError(
+                f"--push_to_hub needs --hub_model_id, a repo with {{name}} in it such as org/mse-{{name}}, "
+                f"not {self.hub_model_id!r}"
+            )
+        return address.repo
 
 
 def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
@@ -283,6 +316,8 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
             f"cla.parallel_share must lie between 0 and 1, not be {recipe.cla.parallel_share}: "
             "for one kind of pairs choose the objective paraphrase or parallel"
         )
+    if recipe.push_to_hub:
+        _ = recipe.repo_of(recipe.pivot)
     for phase in TRAINING_DEFAULTS:
         training_values(phase, getattr(recipe, phase).training)
     return recipe

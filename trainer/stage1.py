@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast, set_seed
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, BaseReference, LanguageModuleManifest
+from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
 from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
@@ -34,7 +35,17 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.phase_trainer import training_arguments
-from trainer.runs import base_reference, own_copy, rows_in_order, split, versions
+from trainer.runs import (
+    base_reference,
+    data_facts,
+    hardware,
+    own_copy,
+    publish,
+    refuse_unpublished,
+    rows_in_order,
+    split,
+    versions,
+)
 from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, parse_recipe
 from trainer.vocabulary import build_vocabulary
@@ -49,17 +60,21 @@ def main() -> None:
     """Train the language modules of a recipe, one after the other."""
     recipe = parse_recipe("stage1.py", "Stage 1: train language modules.")
     base: BaseEncoder | None = None
+    failures = []
     for language in recipe.language_list:
         target = Path(recipe.output_dir) / language
         if _is_finished(recipe, language, target):
             Workspace(recipe.output_dir, language).remove()  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", target)
+            failures.append(publish(recipe, target))
             continue
         if base is None:
             logger.info("loading the base encoder %s", recipe.base)
             with PartialState().main_process_first():
                 base = load_base(recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling)
-        Stage1(recipe, language, base).run(target)
+        if Stage1(recipe, language, base).run(target):
+            failures.append(publish(recipe, target))
+    refuse_unpublished(failures)
 
 
 def _is_finished(recipe: Recipe, language: str, target: Path) -> bool:
@@ -77,7 +92,7 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
     if recipe.start_from:
-        values["start_from_module"] = LanguageModuleManifest.read(Path(recipe.start_from)).fingerprint
+        values["start_from_module"] = fetch_manifest(recipe.start_from, recipe.hub)[0].fingerprint
     if "vocabulary" in values and not recipe.vocabulary.data.path:
         values["vocabulary"]["data"] = describe(recipe.la, recipe, language)["data"]
     return values
@@ -103,10 +118,10 @@ class Stage1:
         """Where the parts of the module lie: `vocabulary`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}
 
-    def run(self, target: Path) -> None:
-        """Run the phases that are not done yet, and assemble the module at `target`."""
+    def run(self, target: Path) -> bool:
+        """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
         if self.recipe.start_from:
-            self._take_over(Path(self.recipe.start_from))
+            self._take_over(self.recipe.start_from)
         steps = {"vocabulary": self._vocabulary, "la": self._language_adaptation, "se": self._sentence_encoding}
         chain: dict[str, Any] = {key: value for key, value in self.settings.items() if key not in PHASES}
         for phase in self.phases:
@@ -119,22 +134,24 @@ class Stage1:
             self._collect(phase, folder)
             if phase == self.recipe.stop_after:
                 logger.info("%s: stopped after %s; the same command without --stop_after goes on", self.language, phase)
-                return
+                return False
         self._assemble(target)
+        return True
 
-    def _take_over(self, source: Path) -> None:
+    def _take_over(self, source: str) -> None:
         """Parts of another module of this language, for the phases that are left out."""
-        module = LanguageModule.load(source)
+        with PartialState().main_process_first():
+            module = LanguageModule.load(source, hub=self.recipe.hub)
         module.check_base(self.base)
         if module.language != self.language:
             raise SettingsError(f"{source} is a module of {module.language!r}, not of {self.language!r}")
         provides = {"vocabulary": "vocabulary", "language_adapter": "la", "sentence_adapter": "se"}
         self.parts = {
-            part: source / part if part in ADAPTERS else source
+            part: module.folder / part if part in ADAPTERS else module.folder
             for part, phase in provides.items()
             if part in module.manifest.components and phase not in self.phases
         }
-        self.facts = {"start_from": {"path": str(source), "fingerprint": module.manifest.fingerprint}}
+        self.facts = {"start_from": {"path": module.address or source, "fingerprint": module.manifest.fingerprint}}
         self.facts["vocabulary"] = module.manifest.vocabulary
 
     def _collect(self, phase: str, folder: PhaseFolder) -> None:
@@ -269,8 +286,27 @@ class Stage1:
             max_length=min(self.recipe.max_length, self.base.max_positions),
             dimension=self.base.dimension,
             vocabulary=self.facts.get("vocabulary", {}),
-            training={"settings": self.settings, "phases": self.facts, "versions": versions()},
+            license=self.recipe.license,
+            training={
+                "settings": self.settings,
+                "phases": self.facts,
+                "data": self._data_facts(),
+                "hardware": hardware(),
+                "versions": versions(),
+            },
         )
+
+    def _data_facts(self) -> list[dict[str, Any]]:
+        recipe = self.recipe
+        sources = {"la": recipe.la.data, "se": recipe.se.data}
+        if recipe.vocabulary.strategy != "keep":
+            vocabulary = recipe.vocabulary.data if recipe.vocabulary.data.path else recipe.la.data
+            sources = {"vocabulary": vocabulary} | sources
+        return [
+            data_facts(source, phase, self.language, recipe.pivot)
+            for phase, source in sources.items()
+            if phase in self.phases
+        ]
 
     def _assemble(self, target: Path) -> None:
         state = PartialState()

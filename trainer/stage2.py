@@ -5,6 +5,7 @@ accelerate launch trainer/stage2.py [--recipe RECIPE.yaml] [--languages deu,kaz]
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.hub import Fetched, fetch_module
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, save_alignment_adapter
 from trainer import alignment
 from trainer.alignment import KINDS, AlignmentTrainer, pivot_vectors
@@ -26,8 +28,19 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.embedding_trainer import SentenceModel
 from trainer.phase_trainer import training_arguments
-from trainer.runs import base_reference, numbers_used, own_copy, rows_in_order, split, versions
-from trainer.settings import Recipe, SettingsError, parse_recipe
+from trainer.runs import (
+    base_reference,
+    data_facts,
+    hardware,
+    numbers_used,
+    own_copy,
+    publish,
+    refuse_unpublished,
+    rows_in_order,
+    split,
+    versions,
+)
+from trainer.settings import Recipe, SettingsError, fill, parse_recipe
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
 
 logger = logging.getLogger(__name__)
@@ -37,6 +50,7 @@ def main() -> None:
     """Train the alignment adapters of a recipe, one after the other."""
     recipe = parse_recipe("stage2.py", "Stage 2: train alignment adapters to the pivot.")
     base: BaseEncoder | None = None
+    failures = []
     targets = [language for language in recipe.language_list if language != recipe.pivot]
     if not targets:
         raise SettingsError(f"no language to align: the only one given is the pivot {recipe.pivot!r}")
@@ -46,6 +60,7 @@ def main() -> None:
             if _is_finished(recipe, language, objective, target):
                 Workspace(recipe.output_dir, target.name).remove()  # left behind if a run was killed at its very end
                 logger.info("%s is finished: skipped", target)
+                failures.append(publish(recipe, target))
                 continue
             if base is None:
                 logger.info("loading the base encoder %s", recipe.base)
@@ -54,18 +69,22 @@ def main() -> None:
                         recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling
                     )
             Stage2(recipe, language, objective, base).run(target)
+            failures.append(publish(recipe, target))
+    refuse_unpublished(failures)
 
 
-def module_folder(recipe: Recipe, language: str) -> Path:
-    """Where the language module of stage 1 lies.
+def language_module(recipe: Recipe, language: str) -> Fetched:
+    """Where the language module of stage 1 lies; fetched if it is on a hub.
 
     Raises:
         CompositionError: it is not there.
     """
-    folder = Path(recipe.modules_dir or recipe.output_dir) / language
-    if not (folder / "module.json").is_file():
-        raise CompositionError(f"{folder} has no language module: run trainer/stage1.py --languages {language} first")
-    return folder
+    place = recipe.modules_dir or recipe.output_dir
+    source = fill(place, language, recipe.pivot) if "{language}" in place else str(Path(place) / language)
+    if "{language}" not in place and not (Path(source) / "module.json").is_file():
+        raise CompositionError(f"{source} has no language module: run trainer/stage1.py --languages {language} first")
+    with PartialState().main_process_first():
+        return fetch_module(source, recipe.hub)
 
 
 def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]:
@@ -79,8 +98,8 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
         "objective": objective,
         "pivot": recipe.pivot,
         "seed": recipe.seed,
-        "pivot_module": LanguageModuleManifest.read(module_folder(recipe, recipe.pivot)).fingerprint,
-        "target_module": LanguageModuleManifest.read(module_folder(recipe, language)).fingerprint,
+        "pivot_module": LanguageModuleManifest.read(language_module(recipe, recipe.pivot).folder).fingerprint,
+        "target_module": LanguageModuleManifest.read(language_module(recipe, language).folder).fingerprint,
         "cla": values,
     }
 
@@ -114,8 +133,10 @@ class Stage2:
 
     def run(self, target: Path) -> None:
         """Train and write the adapter to `target`."""
-        pivot = LanguageModule.load(module_folder(self.recipe, self.recipe.pivot))
-        module = LanguageModule.load(module_folder(self.recipe, self.language))
+        pivot, module = (
+            dataclasses.replace(LanguageModule.load(folder), address=address)
+            for folder, address in (language_module(self.recipe, code) for code in (self.recipe.pivot, self.language))
+        )
         for loaded in (pivot, module):
             loaded.check_base(self.base)
         logger.info("%s: alignment to %s (%s)", self.language, self.recipe.pivot, self.objective)
@@ -219,7 +240,19 @@ class Stage2:
             objective=self.objective,
             pivot_fingerprint=pivot.manifest.fingerprint,
             target_fingerprint=module.manifest.fingerprint,
-            training={"settings": self.settings, "phases": {"cla": facts}, "versions": versions()},
+            pivot_module=pivot.address or "",
+            target_module=module.address or "",
+            license=self.recipe.license,
+            training={
+                "settings": self.settings,
+                "phases": {"cla": facts},
+                "data": [
+                    data_facts(getattr(self.recipe.cla, kind), f"cla, {kind}", self.language, self.recipe.pivot)
+                    for kind in self.kinds
+                ],
+                "hardware": hardware(),
+                "versions": versions(),
+            },
         )
 
 

