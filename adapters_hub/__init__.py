@@ -15,7 +15,8 @@ if TYPE_CHECKING:
         InputTextError,
         ModuleFormatError,
     )
-    from adapters_hub.modules import AlignmentAdapter, LanguageModule
+    from adapters_hub.hub import HubError, fetch_module, find_modules, push
+    from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 
 __version__ = "0.1.0"
 
@@ -25,11 +26,16 @@ __all__ = [
     "BaseEncoder",
     "BaseEncoderError",
     "CompositionError",
+    "HubError",
     "InputTextError",
     "LanguageModule",
     "ModularEncoder",
     "ModuleFormatError",
+    "fetch_module",
+    "find_modules",
     "load_base",
+    "load_module",
+    "push",
 ]
 
 # Loaded when first asked for: torch and transformers take seconds that --help and --version need not wait for.
@@ -43,7 +49,8 @@ _HOMES = {
         "InputTextError",
         "ModuleFormatError",
     ),
-    "adapters_hub.modules": ("AlignmentAdapter", "LanguageModule"),
+    "adapters_hub.hub": ("HubError", "fetch_module", "find_modules", "push"),
+    "adapters_hub.modules": ("AlignmentAdapter", "LanguageModule", "load_module"),
 }
 
 

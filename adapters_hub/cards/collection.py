@@ -7,7 +7,7 @@ from statistics import fmean
 
 from adapters_hub.cards.card import ENVIRONMENT
 from adapters_hub.cards.metadata import public_source
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
 _TASK = "sentence-similarity"
@@ -53,10 +53,12 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
 
 def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, languages: int) -> str:
     """Mean over benchmarks of the base and of the module, on the same comparisons."""
-    scores = [Score.from_record(record) for record in manifest.metrics]
+    pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
+    records = [Score.from_record(record) for record in manifest.metrics]
+    scores = scores_of(manifest.fingerprint, manifest.language, records, pivot)
     fitting = [score for score in scores if score.task == _TASK and len(score.languages) == languages]
-    if isinstance(manifest, AlignmentManifest):
-        fitting = [score for score in fitting if manifest.pivot in score.languages]
+    if pivot is not None:
+        fitting = [score for score in fitting if pivot in score.languages]
     before, after = _mean(fitting, "base"), _mean(fitting, encoder)
     if after is None:
         return ""

@@ -146,7 +146,9 @@ def test_no_path_of_the_publishers_machine_is_published(shelf: Shelf, tmp_path: 
     assert shelf.base.source.encode() not in sent
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling.py", "language_adapter/adapter_model.bin", "notes.txt"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "modeling.py", "language_adapter/adapter_model.bin", "notes.txt"]
+)
 def test_anything_that_no_module_consists_of_is_refused_by_name(shelf: Shelf, hub: Path, name: str) -> None:
     shutil.copytree(shelf.deu.folder, hub / "org" / "deu")
     (hub / "org" / "deu" / name).write_bytes(b"\x80\x04.")
