@@ -7,10 +7,10 @@ RECIPE ?= trainer/recipes/quickstart.yaml
 OUT ?= out/quickstart
 EXTRAS := offline,train,eval,dev
 
-.PHONY: help install quickstart test lint types check clean
+.PHONY: help install quickstart hub-demo test lint types check clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,10 @@ quickstart: install ## Train four language modules and three alignment adapters,
 	@echo
 	@echo "Encode with them:"
 	@sed -n '/^# quickstart: begin/,/^# quickstart: end/p' README.md | sed '/^# quickstart/d; s/^/    /'
+
+hub-demo: install ## Publish the quickstart's modules on a loopback hub, fetch them from there and compare sentences
+	@test -f $(OUT)/report.json || $(MAKE) quickstart
+	$(BIN)/python -m tests.hub_demo $(OUT)
 
 test: install ## Run the tests (offline)
 	$(BIN)/python -m pytest

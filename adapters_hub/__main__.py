@@ -54,6 +54,7 @@ class Kind(StrEnum):
 def main() -> None:
     """Run the command line; a user's mistake is one line and status 1."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what it warns of, this command says itself
     try:
         app(prog_name="adapters-hub")
     except AdaptersHubError as error:

@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -39,17 +40,12 @@ def is_lfs(path: str, size: int) -> bool:
     return size > 0 and (size >= LFS_BYTES or path.endswith(".safetensors"))
 
 
-def _blob_id(content: bytes) -> str:
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
-def _pointer(content: bytes) -> bytes:
-    lines = ("version https://git-lfs.github.com/spec/v1", f"oid sha256:{_sha256(content)}", f"size {len(content)}")
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _blob_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def etag(path: str, content: bytes) -> str:
@@ -63,7 +59,8 @@ class Refused(Exception):
     def __init__(self, status: int, message: str, code: str | None = None, **headers: str) -> None:
         super().__init__(message)
         self.status, self.message = status, message
-        self.headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {}), **headers}
+        header = message.encode("ascii", "replace").decode()  # a path in it may be in any script
+        self.headers = {"X-Error-Message": header, **({"X-Error-Code": code} if code else {}), **headers}
 
 
 @dataclass(frozen=True)
@@ -254,9 +251,9 @@ class Faults:
         """Wait before anything is done."""
         self._add("delay", method, path, times, seconds)
 
-    def replace(self, path: str, body: bytes, times: float = math.inf, keep_etag: bool = False) -> None:
-        """Serve `body` as a file under `/resolve/`, with its own ETag or (`keep_etag`) that of the true file."""
-        self._add("replace", "GET|HEAD", path, times, (body, keep_etag))
+    def replace(self, path: str, body: bytes, times: float = math.inf, method: str = "GET|HEAD") -> None:
+        """Serve `body`, with its ETag, as a file under `/resolve/`; by "GET" alone, HEAD still describes the true one."""
+        self._add("replace", method, path, times, body)
 
     def gate(self, path: str, method: str = ".*") -> Gate:
         """Hold requests before anything is done, until the gate is opened."""
@@ -274,7 +271,7 @@ class Call:
 
     method: str
     url: str
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
     args: dict[str, str] = field(default_factory=dict)
 
@@ -308,6 +305,7 @@ _ROUTES: list[tuple[str, re.Pattern[str], bool, Endpoint]] = []
 _REPO = "(?P<repo>[^/]+/[^/]+)"
 _MODEL = f"/api/models/{_REPO}"
 _REVISION = "(?P<revision>[^/]+)"
+_HARNESSES = "/api/agent-harnesses"  # the client asks once a day and HF_HOME: no part of what a test is about
 
 
 def _route(method: str, path: str, write: bool = False) -> Callable[[Endpoint], Endpoint]:
@@ -333,34 +331,27 @@ def _facts(repo: Repo, commit: Commit, blobs: bool = False) -> dict[str, Any]:
                 sibling["lfs"] = {**entry["lfs"], "sha256": entry["lfs"]["oid"]}
         siblings.append(sibling)
     tags = derived_tags(card, commit.files)
-    facts = {
-        "id": repo.id,
-        "modelId": repo.id,
-        "author": repo.id.split("/")[0],
-        "sha": commit.id,
-        "lastModified": commit.date,
-        "createdAt": repo.commits[0].date,
-        "private": repo.private,
+    facts: dict[str, Any] = {"id": repo.id, "modelId": repo.id, "author": repo.id.split("/")[0], "sha": commit.id}
+    facts |= {"tags": tags, "lastModified": commit.date, "createdAt": repo.commits[0].date, "private": repo.private}
+    facts |= {
         "gated": False,
         "disabled": False,
         "downloads": 0,
         "likes": 0,
-        "tags": tags,
-        "pipeline_tag": card.get("pipeline_tag"),
-        "library_name": card.get("library_name") or ("peft" if "peft" in tags else None),
         "cardData": card or None,
-        "model-index": card.get("model-index"),
         "siblings": siblings,
     }
+    facts |= {"library_name": card.get("library_name") or ("peft" if "peft" in tags else None)}
+    facts |= {key: card.get(key) for key in ("pipeline_tag", "model-index")}
     return {key: value for key, value in facts.items() if value is not None}
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": _blob_id(content)}
-    if is_lfs(path, len(content)):
-        pointer = _pointer(content)
-        entry |= {"oid": _blob_id(pointer)}
-        entry["lfs"] = {"oid": _sha256(content), "size": len(content), "pointerSize": len(pointer)}
+    if is_lfs(path, len(content)):  # git itself has but a pointer to it
+        digest, size = _sha256(content), len(content)
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {size}\n".encode()
+        entry |= {"oid": _blob_id(pointer), "lfs": {"oid": digest, "size": size, "pointerSize": len(pointer)}}
     return entry
 
 
@@ -379,6 +370,11 @@ def _entries(commit: Commit, folder: str, recursive: bool) -> list[dict[str, Any
     if folder and not entries:
         raise Refused(404, f"{folder} does not exist", "EntryNotFound")
     return list(entries.values())
+
+
+@_route("GET", _HARNESSES)
+def _harnesses(hub: HubServer, call: Call) -> Answer:
+    return _json({"standardEnvVars": [], "harnesses": {}})
 
 
 @_route("GET", "/api/whoami-v2")
@@ -430,8 +426,6 @@ def _list(hub: HubServer, call: Call) -> Answer:
         seen = not repo.private or call.token == hub.token
         if seen and author == facts["author"] and search.lower() in repo.id.lower() and wanted <= set(facts["tags"]):
             found.append(facts)
-    if "sort" in query:
-        found.sort(key=lambda facts: str(facts.get(query["sort"][0], "")), reverse=True)
     limit = int(query.get("limit", ["1000"])[0])
     return _json([{key: value for key, value in facts.items() if key in keys} for facts in found[:limit]])
 
@@ -448,13 +442,6 @@ def _info(hub: HubServer, call: Call) -> Answer:
 def _tree(hub: HubServer, call: Call) -> Answer:
     commit = hub.repo(call).at(call.args["revision"])
     return _json(_entries(commit, call.args.get("path", "").strip("/"), call.flag("recursive")))
-
-
-@_route("POST", f"{_MODEL}/paths-info/{_REVISION}")
-def _paths_info(hub: HubServer, call: Call) -> Answer:
-    paths = parse_qs(call.body.decode()).get("paths", [])
-    entries = _entries(hub.repo(call).at(call.args["revision"]), "", recursive=True)
-    return _json([entry for entry in entries if entry["path"] in paths])
 
 
 @_route("GET", f"{_MODEL}/commits/{_REVISION}")
@@ -479,17 +466,12 @@ def _refs(hub: HubServer, call: Call) -> Answer:
     return _json({"branches": branches, "tags": tags, "converts": [], "pullRequests": []})
 
 
-@_route("POST|DELETE", f"{_MODEL}/(?P<kind>branch|tag)/{_REVISION}", write=True)
+@_route("POST", f"{_MODEL}/(?P<kind>branch|tag)/{_REVISION}", write=True)
 def _ref(hub: HubServer, call: Call) -> Answer:
-    repo, name = hub.repo(call), call.args["revision"]
-    refs = repo.refs if call.args["kind"] == "branch" else repo.tags
-    if call.method == "DELETE":
-        if refs.pop(name, None) is None:
-            raise Refused(404, f"Invalid rev id: {name}", "RevisionNotFound")
-        return _json({})
-    asked = json.loads(call.body)
-    # A branch is named in the path and its start in the body, a tag the other way round.
-    name, start = (asked["tag"], name) if "tag" in asked else (name, asked.get("startingPoint", "main"))
+    repo, asked, name = hub.repo(call), json.loads(call.body), call.args["revision"]
+    refs, start = repo.refs, asked.get("startingPoint", "main")
+    if call.args["kind"] == "tag":  # here the path has the start and the body the name
+        refs, start, name = repo.tags, name, asked["tag"]
     if name in refs:
         raise Refused(409, f"Reference already exists: {name}")
     refs[name] = repo.at(start).id
@@ -577,11 +559,9 @@ def _resolve(hub: HubServer, call: Call) -> Answer:
     headers = {"X-Repo-Commit": commit.id, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
     if path not in commit.files:
         raise Refused(404, "Entry not found", "EntryNotFound", **{"X-Repo-Commit": commit.id})
-    content = commit.files[path]
+    replaced = hub.faults.take("replace", call.method, call.url)
+    content = commit.files[path] if replaced is None else replaced
     tag = etag(path, content)
-    if replacement := hub.faults.take("replace", call.method, call.url):
-        content, keep_etag = replacement
-        tag = tag if keep_etag else etag(path, content)
     headers["ETag"] = f'"{tag}"'
     if is_lfs(path, len(content)):
         # The Hub sends these with a redirect to its storage. Here the client would follow it, as one host serves both.
@@ -696,7 +676,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, hub: HubServer) -> None:
-        self.hub, self.numbers = hub, itertools.count(1)
+        self.hub, self.numbers, self.gone = hub, itertools.count(1), False
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", hub.port), _Handler)
 
@@ -709,6 +689,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def leave(self) -> None:
+        self.gone = True
         self.shutdown()
         self.server_close()
         for connection in list(self._open):
@@ -728,10 +709,13 @@ class _Handler(BaseHTTPRequestHandler):
     def answer(self) -> None:
         hub, body = self.server.hub, self._body()
         call = Call(self.command, self.path, self.headers, body)
-        hub.requests.append((call.method, call.url))
+        if call.path != _HARNESSES:
+            hub.requests.append((call.method, call.url))
         for gate in hub.faults.gates(call.method, call.url):
             gate.hold()
         time.sleep(hub.faults.take("delay", call.method, call.url) or 0)
+        if self.server.gone:
+            raise ConnectionAbortedError("what was held when the network went away never arrives")
         answer = hub.answer(call)
         if hub.faults.take("drop", call.method, call.url):
             self.close_connection = True

@@ -1,0 +1,45 @@
+"""The README keeps its promises: its snippets run as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from adapters_hub.hub import push
+from tests.adapters_hub.conftest import Shelf, bases, shelf
+from tests.conftest import ROOT
+
+__all__ = ["bases", "shelf"]  # fixtures
+
+SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(snippet: str, base: Path, **environment: str) -> str:
+    """What a snippet prints, run where the tiny base can be found by the name that published modules call it by."""
+    done = subprocess.run(
+        [sys.executable, "-c", snippet], capture_output=True, text=True, cwd=base.parent, env=os.environ | environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_two_repos_give_the_similarity_of_a_kazakh_and_an_english_sentence(shelf: Shelf, tmp_path: Path) -> None:
+    snippet = next(text for text in SNIPPETS if "your-org/mse-kaz" in text)
+    assert len([line for line in snippet.splitlines() if line.strip()]) <= 3  # with pip install, four lines
+    for module in (shelf.eng, shelf.kaz):
+        push(module.folder, f"your-org/mse-{module.language}", hub=tmp_path)
+    printed = run(snippet, Path(shelf.base.source), MSE_HUB=str(tmp_path))
+    assert -1 <= float(printed.strip(" []\n")) <= 1
+
+
+def test_the_snippet_of_the_quickstart_runs_on_its_folders(shelf: Shelf, tmp_path: Path) -> None:
+    snippet = next(text for text in SNIPPETS if "out/quickstart" in text)
+    for module in (shelf.eng, shelf.deu, shelf.deu_both):
+        target = tmp_path / "out" / "quickstart" / module.manifest.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(module.folder)
+    printed = run(snippet.replace("out/quickstart", str(tmp_path / "out" / "quickstart")), Path(shelf.base.source))
+    assert printed.startswith("[[")
