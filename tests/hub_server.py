@@ -252,7 +252,7 @@ class Faults:
         self._add("delay", method, path, times, seconds)
 
     def replace(self, path: str, body: bytes, times: float = math.inf, method: str = "GET|HEAD") -> None:
-        """Serve `body`, with its ETag, as a file under `/resolve/`; by "GET" alone, HEAD still describes the true one."""
+        """Serve `body`, with its ETag, as a file under `/resolve/`; by "GET" alone, HEAD still tells of the true one."""
         self._add("replace", method, path, times, body)
 
     def gate(self, path: str, method: str = ".*") -> Gate:
@@ -333,16 +333,13 @@ def _facts(repo: Repo, commit: Commit, blobs: bool = False) -> dict[str, Any]:
     tags = derived_tags(card, commit.files)
     facts: dict[str, Any] = {"id": repo.id, "modelId": repo.id, "author": repo.id.split("/")[0], "sha": commit.id}
     facts |= {"tags": tags, "lastModified": commit.date, "createdAt": repo.commits[0].date, "private": repo.private}
+    facts |= {"gated": False, "disabled": False, "downloads": 0, "likes": 0, "siblings": siblings}
     facts |= {
-        "gated": False,
-        "disabled": False,
-        "downloads": 0,
-        "likes": 0,
         "cardData": card or None,
-        "siblings": siblings,
+        "model-index": card.get("model-index"),
+        "pipeline_tag": card.get("pipeline_tag"),
     }
     facts |= {"library_name": card.get("library_name") or ("peft" if "peft" in tags else None)}
-    facts |= {key: card.get(key) for key in ("pipeline_tag", "model-index")}
     return {key: value for key, value in facts.items() if value is not None}
 
 
@@ -734,16 +731,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
     def _body(self) -> bytes:
-        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
-            return self._exactly(int(self.headers.get("Content-Length", 0)))
-        body = b""
-        while size := int(self.rfile.readline() or b"0", 16):
-            body += self._exactly(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return body
-
-    def _exactly(self, size: int) -> bytes:
+        size = int(self.headers.get("Content-Length", 0))
         body = self.rfile.read(size)
         if len(body) < size:
             raise ConnectionAbortedError("the client left in the middle of a body")
