@@ -131,12 +131,16 @@ def card_data(files: Mapping[str, bytes]) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
+def library(card: dict[str, Any], files: Mapping[str, bytes]) -> str | None:
+    """What the card says, or what the files look like."""
+    return card.get("library_name") or ("peft" if "adapter_config.json" in files else None)
+
+
 def derived_tags(card: dict[str, Any], files: Mapping[str, bytes]) -> list[str]:
     """The tags that a repo can be found by."""
-    adapter = "adapter_config.json" in files or card.get("library_name") == "peft"
+    adapter = "adapter_config.json" in files or library(card, files) == "peft"
     relation = card.get("base_model_relation") or ("adapter" if adapter else "finetune")
-    bases = _listed(card.get("base_model"))
-    tags = _listed(card.get("library_name") or ("peft" if adapter else None))
+    bases, tags = _listed(card.get("base_model")), _listed(library(card, files))
     tags += ["safetensors"] if any(path.endswith(".safetensors") for path in files) else []
     tags += _listed(card.get("pipeline_tag")) + _listed(card.get("tags")) + _listed(card.get("language"))
     tags += [f"dataset:{name}" for name in _listed(card.get("datasets"))]
@@ -252,7 +256,7 @@ class Faults:
         self._add("delay", method, path, times, seconds)
 
     def replace(self, path: str, body: bytes, times: float = math.inf, method: str = "GET|HEAD") -> None:
-        """Serve `body`, with its ETag, as a file under `/resolve/`; by "GET" alone, HEAD still tells of the true one."""
+        """Serve `body`, with its ETag, as a file under `/resolve/`; with "GET" alone, HEAD still tells the truth."""
         self._add("replace", method, path, times, body)
 
     def gate(self, path: str, method: str = ".*") -> Gate:
@@ -330,16 +334,11 @@ def _facts(repo: Repo, commit: Commit, blobs: bool = False) -> dict[str, Any]:
             if "lfs" in entry:
                 sibling["lfs"] = {**entry["lfs"], "sha256": entry["lfs"]["oid"]}
         siblings.append(sibling)
-    tags = derived_tags(card, commit.files)
     facts: dict[str, Any] = {"id": repo.id, "modelId": repo.id, "author": repo.id.split("/")[0], "sha": commit.id}
-    facts |= {"tags": tags, "lastModified": commit.date, "createdAt": repo.commits[0].date, "private": repo.private}
-    facts |= {"gated": False, "disabled": False, "downloads": 0, "likes": 0, "siblings": siblings}
-    facts |= {
-        "cardData": card or None,
-        "model-index": card.get("model-index"),
-        "pipeline_tag": card.get("pipeline_tag"),
-    }
-    facts |= {"library_name": card.get("library_name") or ("peft" if "peft" in tags else None)}
+    facts |= {"tags": derived_tags(card, commit.files), "lastModified": commit.date, "private": repo.private}
+    facts |= {"createdAt": repo.commits[0].date, "gated": False, "disabled": False, "downloads": 0, "likes": 0}
+    facts |= {"siblings": siblings, "cardData": card or None, "model-index": card.get("model-index")}
+    facts |= {"pipeline_tag": card.get("pipeline_tag"), "library_name": library(card, commit.files)}
     return {key: value for key, value in facts.items() if value is not None}
 
 
