@@ -101,7 +101,9 @@ class Repo:
         if head is not None and files == head.files:
             return head
         parent = head.id if head else None
-        listing = json.dumps([self.id, len(self.commits), parent, message, sorted(files)])
+        # Clients keep files by commit id: it must differ between servers whose files differ, as they may share a cache.
+        blobs = sorted((path, _blob_id(content)) for path, content in files.items())
+        listing = json.dumps([self.id, len(self.commits), parent, message, blobs])
         date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")  # whole seconds, as git has them
         commit = Commit(_blob_id(listing.encode()), parent, message, description, date, files)
         self.commits.append(commit)

@@ -71,7 +71,9 @@ def fetch_module(
         snapshot = hub.snapshot(place)
         manifest = _fetch_manifest(hub, snapshot)
         extra = [CARD] if card and CARD in snapshot.files else []
-        return Fetched(hub.fetch(snapshot, [FILE_NAME, *manifest.needed_files, *extra]), snapshot.address)
+        folder = hub.fetch(snapshot, [FILE_NAME, *manifest.needed_files, *extra])
+        hub.remember(place, snapshot.commit)
+        return Fetched(folder, snapshot.address)
     except HubUnreachableError as error:
         known = _cached(hub, place, card=False)
         if known is None:

@@ -107,6 +107,10 @@ class Hub(Protocol):
         """The folder with what was fetched of an address before, and its commit; asks nobody."""
         ...
 
+    def remember(self, address: Address, commit: str) -> None:
+        """Note that a commit was fetched whole, as what an address meant."""
+        ...
+
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:

@@ -58,6 +58,9 @@ class LocalHub:
         """Nothing is copied, so nothing is kept."""
         return None
 
+    def remember(self, address: Address, commit: str) -> None:
+        """Nothing is copied, so there is nothing to remember."""
+
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +30,8 @@ from huggingface_hub.errors import (
 )
 
 from adapters_hub.address import Address
-from adapters_hub.format import MODULE_FILES
+from adapters_hub.folders import cache_folder, write_text
+from adapters_hub.format import FILE_NAME, MODULE_FILES
 from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -79,11 +81,22 @@ class RemoteHub:
 
     def cached(self, address: Address) -> tuple[Path, str] | None:
         """The folder with what was fetched of an address before, and its commit."""
+        record = self._record(address)
+        revision = record.read_text(encoding="utf-8").strip() if record.is_file() else address.revision
         try:
-            file = hf_hub_download(address.repo, "module.json", revision=address.revision, local_files_only=True)
+            file = hf_hub_download(address.repo, FILE_NAME, revision=revision, local_files_only=True)
         except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
             return None
         return Path(file).parent, Path(file).parent.name
+
+    def remember(self, address: Address, commit: str) -> None:
+        """Note what `cached` shall give: the Hub's own cache knows of commits, not of modules that are whole."""
+        if not address.is_pinned:
+            write_text(self._record(address), f"{commit}\n")
+
+    def _record(self, address: Address) -> Path:
+        hub = re.sub(r"\W+", "-", ENDPOINT)
+        return cache_folder() / "hubs" / hub / address.repo / (address.revision or "main").replace("/", "--")
 
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
@@ -172,6 +185,8 @@ def _ask(
             reason = f"answers {status}"
         except (EntryNotFoundError, OfflineModeIsEnabled) as error:
             raise HubUnreachableError(f"{what}: {_one_line(error)}") from error
+        except ValueError as error:  # what it says of a card that it cannot take
+            raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
         except httpx2.TimeoutException:
             reason = "did not answer in time"
         except (httpx2.TransportError, OSError, RuntimeError) as error:

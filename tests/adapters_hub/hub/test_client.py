@@ -1,0 +1,227 @@
+"""The real client of `huggingface_hub` against a loopback hub, each time in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.adapters_hub.conftest import Shelf
+from tests.hub_server import HubServer
+
+WEIGHTS = "language_adapter/adapter_model.safetensors"
+ENCODE = """
+import sys
+import numpy as np
+from adapters_hub import ModularEncoder
+base, output, language, *modules = sys.argv[1:]
+sentences = ["Guten Morgen!", "Wie geht es dir?"]
+np.save(output, ModularEncoder(base, modules).encode(sentences, language, align=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HubServer]:
+    with HubServer() as hub:
+        yield hub
+
+
+@dataclass
+class Client:
+    """Runs commands with a cache of its own."""
+
+    url: str
+    home: Path
+    token: str = "hf_test"
+
+    def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "MSE_HUB"))}
+        own = {
+            "HF_ENDPOINT": self.url,
+            "HF_TOKEN": self.token,
+            "HF_HOME": str(self.home),
+            "MSE_CACHE": str(self.home / "mse"),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        }
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)], env=inherited | own | environment, capture_output=True, text=True
+        )
+
+    def command(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("-m", "adapters_hub", *arguments, **environment)
+
+    def ok(self, *arguments: str | Path, **environment: str) -> str:
+        done = self.command(*arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def refused(self, *arguments: str | Path, **environment: str) -> str:
+        """The one line of an error."""
+        done = self.command(*arguments, **environment)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+
+@pytest.fixture
+def client(server: HubServer, tmp_path: Path) -> Client:
+    server.faults.clear()
+    return Client(server.url, tmp_path / "home")
+
+
+def commit_of(output: str) -> str:
+    return output.split("@")[1].split()[0]
+
+
+def test_push_repush_list_fetch_and_compose_equals_the_local_vectors(
+    server: HubServer, client: Client, shelf: Shelf, tmp_path: Path
+) -> None:
+    for module in (shelf.eng, shelf.deu, shelf.deu_both):
+        client.ok("push", module.folder, "--repo", f"round/{module.manifest.name}")
+    first = server.repos["round/deu"].at().id
+    server.requests.clear()
+    assert client.ok("push", shelf.deu.folder, "--repo", "round/deu").startswith("nothing new to send")
+    assert not [path for method, path in server.requests if method == "PUT" or "/commit/" in path]
+    client.ok("push", shelf.deu.folder, "--repo", "round/deu", "--license", "mit")
+    assert server.repos["round/deu"].at().id != first
+
+    user = Client(server.url, tmp_path / "user")
+    listed = user.ok("list", "--author", "round", "--language", "deu")
+    assert "round/deu-eng-both" in listed
+    assert "round/eng " not in listed
+    assert "licence           not stated" in user.ok("show", f"round/deu@{first}")
+    assert user.ok("verify", "round/deu").startswith(f"sound: round/deu@{server.repos['round/deu'].at().id}")
+    server.requests.clear()
+    modules = ["round/eng", f"round/deu@{first}", "round/deu-eng-both"]
+    done = user.run("-c", ENCODE, shelf.base.source, tmp_path / "vectors.npy", "deu", *modules)
+    assert done.returncode == 0, done.stderr
+    assert not [path for _, path in server.requests if "README.md" in path]
+    local = shelf.encoder(shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder)
+    expected = local.encode(["Guten Morgen!", "Wie geht es dir?"], "deu", align=True)
+    assert np.array_equal(np.load(tmp_path / "vectors.npy"), expected)
+
+
+@pytest.fixture(scope="module")
+def published(server: HubServer, shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A repo that the tests only read."""
+    publisher = Client(server.url, tmp_path_factory.mktemp("publisher"))
+    return commit_of(publisher.ok("push", shelf.deu.folder, "--repo", "org/deu"))
+
+
+def test_a_private_repo_needs_the_token(server: HubServer, client: Client, shelf: Shelf, tmp_path: Path) -> None:
+    client.ok("push", shelf.eng.folder, "--repo", "secret/eng", "--private")
+    assert server.repos["secret/eng"].private
+    client.ok("fetch", "secret/eng")
+    stranger = Client(server.url, tmp_path / "stranger", token="hf_other")
+    assert "or it is private" in stranger.refused("fetch", "secret/eng")
+    assert "secret/eng" not in stranger.ok("list")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_cut_connection_is_mended_and_no_half_file_is_used(server: HubServer, client: Client) -> None:
+    server.faults.cut(rf"/resolve/.*{WEIGHTS}", after_bytes=1000, times=2)
+    assert client.ok("verify", "org/deu").startswith("sound")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_hub_that_fails_for_a_moment_is_asked_again(server: HubServer, client: Client) -> None:
+    server.faults.status("GET", r"/api/models/org/deu", 500, times=2)
+    assert client.ok("verify", "org/deu").startswith("sound")
+
+
+@pytest.mark.usefixtures("published")
+def test_a_hub_that_keeps_failing_is_told_in_one_line(server: HubServer, client: Client) -> None:
+    server.faults.status("GET", r"/api/models/org/deu", 500, times=1000)
+    line = client.refused("fetch", "org/deu")
+    assert "answers 500" in line
+    assert "no whole copy of org/deu was fetched before" in line
+
+
+def test_without_the_hub_the_cache_serves_and_names_the_commit(
+    server: HubServer, published: str, client: Client
+) -> None:
+    client.ok("fetch", "org/deu")
+    server.stop()
+    try:
+        done = client.command("verify", "org/deu")
+        missing = client.refused("fetch", "org/kaz")
+    finally:
+        server.start()
+    assert done.returncode == 0, done.stderr
+    assert f"using what was fetched before: org/deu@{published}" in done.stderr
+    assert "no whole copy of org/kaz was fetched before" in missing
+    assert client.ok("verify", "org/deu", HF_HUB_OFFLINE="1").startswith(f"sound: org/deu@{published}")
+
+
+def test_what_does_not_exist_is_told(published: str, client: Client) -> None:
+    assert "nobody/nothing is not on" in client.refused("show", "nobody/nothing")
+    assert "not this revision" in client.refused("show", "org/deu@v9")
+
+
+def put(server: HubServer, repo: str, files: dict[str, bytes]) -> None:
+    """Change a repo behind the client's back."""
+    server.create(repo)
+    server.commit(repo, files)
+
+
+def damaged(shelf: Shelf, **changes: bytes) -> dict[str, bytes]:
+    files = {
+        path.relative_to(shelf.deu.folder).as_posix(): path.read_bytes()
+        for path in shelf.deu.folder.rglob("*")
+        if path.is_file()
+    }
+    return files | changes
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling.py"])
+def test_a_planted_file_is_refused_before_anything_is_fetched(
+    server: HubServer, client: Client, shelf: Shelf, name: str
+) -> None:
+    repo = f"planted/{name.partition('.')[0]}"
+    put(server, repo, damaged(shelf, **{name: b"\x80\x04."}))
+    server.requests.clear()
+    assert f"holds '{name}'" in client.refused("fetch", repo)
+    assert not [path for _, path in server.requests if ".safetensors" in path]
+
+
+def test_swapped_and_tampered_files_are_refused_by_name(server: HubServer, client: Client, shelf: Shelf) -> None:
+    weights = (shelf.deu.folder / WEIGHTS).read_bytes()
+    put(server, "bad/weights", damaged(shelf, **{WEIGHTS: weights[:-1] + bytes([weights[-1] ^ 1])}))
+    assert f"'{WEIGHTS}' is not what the manifest says (SHA-256)" in client.refused("verify", "bad/weights")
+    tokenizer = (shelf.kaz.folder / "tokenizer.json").read_bytes()
+    put(server, "bad/tokenizer", damaged(shelf, **{"tokenizer.json": tokenizer}))
+    assert "'tokenizer.json' has" in client.refused("verify", "bad/tokenizer")
+
+
+def test_a_manifest_that_leaves_the_folder_is_refused(server: HubServer, client: Client, shelf: Shelf) -> None:
+    manifest = json.loads((shelf.deu.folder / "module.json").read_text(encoding="utf-8"))
+    manifest["files"]["../../escaped"] = {"size": 1, "sha256": "0" * 64}
+    put(server, "bad/paths", damaged(shelf, **{"module.json": json.dumps(manifest).encode()}))
+    assert "'../../escaped' leaves the module folder" in client.refused("fetch", "bad/paths")
+
+
+def test_two_pushes_at_once_leave_the_files_of_one(
+    server: HubServer, client: Client, shelf: Shelf, tmp_path: Path
+) -> None:
+    other = Client(server.url, tmp_path / "other")
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(own.ok, "push", shelf.kaz.folder, "--repo", "race/kaz", "--license", license)
+            for own, license in ((client, "mit"), (other, "apache-2.0"))
+        ]
+        assert all("published" in job.result() for job in jobs)
+    files = server.repos["race/kaz"].at().files
+    license = json.loads(files["module.json"])["license"]
+    assert f"license: {license}\n" in files["README.md"].decode()
+    assert client.ok("verify", "race/kaz").startswith("sound")
