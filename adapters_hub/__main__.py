@@ -15,7 +15,7 @@ from adapters_hub import __version__
 from adapters_hub.cards import render_collection
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of, verify_folder
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.hub import (
     Listing,
     connect,
@@ -183,7 +183,6 @@ def verify_command(
     from adapters_hub.modules import load_module  # takes seconds
 
     loaded = load_module(fetched.folder)
-    verify_folder(fetched.folder, loaded.manifest)
     base = loaded.manifest.base
     _say(
         f"sound: {fetched.address or fetched.folder}, {loaded.manifest.name}, {len(loaded.manifest.files)} files, "

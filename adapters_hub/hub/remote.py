@@ -18,7 +18,7 @@ from huggingface_hub import (
     hf_hub_download,
     snapshot_download,
 )
-from huggingface_hub.constants import ENDPOINT
+from huggingface_hub.constants import ENDPOINT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -40,7 +40,6 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 _WAITS = (0.5, 1.0, 2.0)  # seconds between tries while the Hub says that it is busy or broken
-_SECONDS = 10  # until an answer without weights must have come
 _RACES = 5
 _CONFLICT = 412
 
@@ -64,7 +63,7 @@ class RemoteHub:
             address.repo,
             revision=address.revision,
             files_metadata=True,
-            timeout=_SECONDS,
+            timeout=HF_HUB_ETAG_TIMEOUT,
         )
         return Snapshot(address.repo, str(info.sha), {file.rfilename: file.size or 0 for file in info.siblings or ()})
 
@@ -107,7 +106,7 @@ class RemoteHub:
         if revision is not None:
             _ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
         for _ in range(_RACES):
-            info = _ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=_SECONDS)
+            info = _ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
             if private and not info.private:
                 raise HubError(f"{repo} exists and is public: make it private in its settings, or leave out --private")
             head = str(info.sha)

@@ -141,6 +141,25 @@ def test_a_hub_that_fails_for_a_moment_is_asked_again(server: HubServer, client:
 
 
 @pytest.mark.usefixtures("published")
+def test_a_hub_that_does_not_answer_in_time_is_asked_again(server: HubServer, client: Client) -> None:
+    server.faults.delay(r"/api/models/org/deu", seconds=3, times=1)
+    done = client.command("fetch", "org/deu", HF_HUB_ETAG_TIMEOUT="1")
+    assert done.returncode == 0, done.stderr
+    assert "did not answer in time; trying again" in done.stderr
+
+
+@pytest.mark.usefixtures("published")
+def test_an_adapter_is_fetched_without_the_module_it_belongs_to(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    client.ok("push", shelf.deu_both.folder, "--repo", "org/deu-eng-both")
+    server.requests.clear()
+    client.ok("fetch", "org/deu-eng-both")
+    fetched = {path.partition("/resolve/")[2].partition("/")[2] for method, path in server.requests if method == "GET"}
+    assert fetched - {""} == {"module.json", "adapter_config.json", "adapter_model.safetensors"}
+
+
+@pytest.mark.usefixtures("published")
 def test_a_hub_that_keeps_failing_is_told_in_one_line(server: HubServer, client: Client) -> None:
     server.faults.status("GET", r"/api/models/org/deu", 500, times=1000)
     line = client.refused("fetch", "org/deu")
