@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 
@@ -73,6 +74,14 @@ class Composition:
                 handle.remove()
             self._handles = bottlenecks.attach(self.backbone, self.base.architecture) if bottlenecks else []
             self._bottlenecks = bottlenecks
+
+    def base_fingerprint(self) -> str:
+        """Of all that the untouched base's own vectors depend on, embeddings, tokenizer, pooling and prompt included."""
+        digest = hashlib.sha256(self.base.fingerprint.encode())
+        digest.update(memoryview(self._base_embeddings.to("cpu", torch.float32).contiguous().numpy()).cast("B"))
+        digest.update(self.base.tokenizer.backend_tokenizer.to_str().encode())
+        digest.update(repr((self.base.pooling, self.base.prompt)).encode())
+        return digest.hexdigest()
 
     @torch.no_grad()
     def _merge(self, loras: Iterable[LoRA]) -> None:

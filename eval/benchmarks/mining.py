@@ -1,0 +1,102 @@
+"""Finding translations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eval.benchmarks.benchmark import Benchmark
+from eval.benchmarks.classification import languages_of_flores
+from eval.benchmarks.data import Bitext, Data
+from eval.benchmarks.source import Source
+from eval.errors import EvaluationError
+
+
+class FLORES(Benchmark):
+    """FLORES-200: the same thousand sentences in every language, `dev` and `devtest`."""
+
+    name = "flores"
+    title = "FLORES-200"
+    task = "mining"
+    license = "CC BY-SA 4.0"
+    citation = "NLLB Team 2022, No Language Left Behind: Scaling Human-Centered Machine Translation"
+    url = "https://github.com/facebookresearch/flores"
+    hub_id = "mteb/FloresBitextMining"
+    revision = "2144d16cc15edd22d4a9237d12bff5f31f5c07fc"
+    _parts = {"dev": "dev", "test": "devtest"}  # noqa: RUF012
+
+    @property
+    def obtain(self) -> str:
+        """The archive is linked from the repository."""
+        return f"unpack flores200_dataset, linked from {self.url}, into the data folder"
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """All in the archive; of those on the Hub, the paper's."""
+        return languages_of_flores(source, f"flores200_dataset/{self._parts[split]}/*")
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """All pairs of languages."""
+        part = self._parts[split]
+        if source.folder is not None:
+            found = {code: source.lines(f"flores200_dataset/{part}/{code}.{part}", self.obtain) for code in languages}
+        else:
+            columns = [f"sentence_{code}" for code in languages]
+            rows = source.hub(str(self.hub_id), self.revision, None, part, columns)
+            found = {code: list(rows[column]) for code, column in zip(languages, columns, strict=True)}
+        return Bitext.of_all(found)
+
+
+class Tatoeba(Benchmark):
+    """Short sentences of up to 112 languages and their English translations, the test set of LASER."""
+
+    name = "tatoeba"
+    title = "Tatoeba (LASER v1)"
+    task = "mining"
+    license = "CC BY 2.0 FR"
+    citation = (
+        "Artetxe and Schwenk 2019, Massively Multilingual Sentence Embeddings for Zero-Shot Cross-Lingual Transfer"
+    )
+    url = "https://github.com/facebookresearch/LASER"
+    hub_id = "mteb/tatoeba-bitext-mining"
+    revision = "69e8f12da6e31d59addadda9a9c8a2e601a0e282"
+    splits = ("test",)
+    undivided = True
+    _own = {"arb": "ara", "azj": "aze", "uzn": "uzb", "zho": "cmn"}  # noqa: RUF012
+    _folder = "LASER/data/tatoeba/v1"
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """Those in the clone; on the Hub, all that LASER lists are asked for by their code."""
+        names = [f"{code}-eng" for code in _ON_THE_HUB]
+        if source.folder is not None:
+            names = sorted({path.name.split(".")[1] for path in (source.folder / self._folder).glob("tatoeba.*-eng.*")})
+            if not names:
+                raise EvaluationError(f"benchmark data {source.folder / self._folder} is missing: {self.obtain}")
+        ours = {own: code for code, own in self._own.items()}
+        return ["eng", *(ours.get(name.removesuffix("-eng"), name.removesuffix("-eng")) for name in names)]
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """Each language with English."""
+        return Bitext({(code, "eng"): self._one(code, source) for code in languages if code != "eng"})
+
+    def _one(self, language: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:
+        pair = f"{self._own.get(language, language)}-eng"
+        if source.folder is None:
+            rows = source.hub(str(self.hub_id), self.revision, pair, "test", ["sentence1", "sentence2"])
+            return list(rows["sentence1"]), list(rows["sentence2"])
+        sides = [f"{self._folder}/tatoeba.{pair}.{side}" for side in pair.split("-")]
+        one, other = (source.lines(name, self.obtain) for name in sides)
+        if len(one) != len(other):
+            raise EvaluationError(f"{sides[0]} has {len(one)} lines and {sides[1]} has {len(other)}: fetch them again")
+        return one, other
+
+
+# fmt: off
+_ON_THE_HUB = (
+    "afr", "amh", "ang", "ara", "arq", "arz", "ast", "awa", "aze", "bel", "ben", "ber", "bos", "bre", "bul", "cat",
+    "cbk", "ceb", "ces", "cha", "cmn", "cor", "csb", "cym", "dan", "deu", "dsb", "dtp", "ell", "epo", "est", "eus",
+    "fao", "fin", "fra", "fry", "gla", "gle", "glg", "gsw", "heb", "hin", "hrv", "hsb", "hun", "hye", "ido", "ile",
+    "ina", "ind", "isl", "ita", "jav", "jpn", "kab", "kat", "kaz", "khm", "kor", "kur", "kzj", "lat", "lfn", "lit",
+    "lvs", "mal", "mar", "max", "mhr", "mkd", "mon", "nds", "nld", "nno", "nob", "nov", "oci", "orv", "pam", "pes",
+    "pms", "pol", "por", "ron", "rus", "slk", "slv", "spa", "sqi", "srp", "swe", "swg", "swh", "tam", "tat", "tel",
+    "tgl", "tha", "tuk", "tur", "tzl", "uig", "ukr", "urd", "uzb", "vie", "war", "wuu", "xho", "yid", "yue", "zsm",
+)
+# fmt: on

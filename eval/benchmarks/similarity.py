@@ -1,0 +1,241 @@
+"""Semantic textual similarity within and across languages."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from eval.benchmarks.benchmark import Coded
+from eval.benchmarks.data import Data, GradedPairs, Similarity
+from eval.benchmarks.source import Source, grades
+from eval.errors import EvaluationError
+
+
+def _pairs(rows: Any, first: str, second: str, grade: str, where: str) -> GradedPairs:  # noqa: ANN401
+    return GradedPairs(
+        [str(row[first]) for row in rows],
+        [str(row[second]) for row in rows],
+        np.array(list(grades(rows, grade, where))),
+    )
+
+
+class STSB(Coded):
+    """The STS benchmark, machine-translated into ten languages."""
+
+    name = "stsb"
+    title = "STS benchmark (stsb-multi-mt)"
+    task = "similarity"
+    license = "CC BY-SA 4.0 for the annotation; texts under the licences of their sources"
+    citation = "Cer et al. 2017, SemEval-2017 Task 1; translations: May 2021, Machine translated multilingual STS"
+    url = "https://github.com/PhilipMay/stsb-multi-mt"
+    hub_id = "mteb/stsb_multi_mt"
+    revision = "29afa2569dcedaaa2fe6a3dcfebab33d28b82e8c"
+    codes: ClassVar = {
+        "eng": "en", "deu": "de", "spa": "es", "fra": "fr", "ita": "it", "nld": "nl", "pol": "pl", "por": "pt",
+        "rus": "ru", "zho": "zh",
+    }  # fmt: skip
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """All pairs of languages."""
+        self.require(languages)
+        return Similarity.crossed({code: self._one(self.codes[code], split, source) for code in languages})
+
+    def _one(self, code: str, split: str, source: Source) -> GradedPairs:
+        if source.folder is None:
+            rows = source.hub(str(self.hub_id), self.revision, code, split, ["sentence1", "sentence2", "score"])
+            return _pairs(rows, "sentence1", "sentence2", "score", f"{self.hub_id} {code}")
+        name = f"stsb-multi-mt/data/stsb-{code}-{split}.csv"
+        rows = source.table(name, self.obtain, ["sentence1", "sentence2", "score"], header=False)
+        return _pairs(rows, "sentence1", "sentence2", "score", name)
+
+
+class KardesSTS(Coded):
+    """STS in five Turkic languages, of which Uyghur is in Cyrillic script, and English."""
+
+    name = "kardes"
+    title = "Kardeş-NLU STS"
+    task = "similarity"
+    license = "CC BY-SA 4.0"
+    citation = "Senel et al. 2024, Kardeş-NLU: Transfer to Low-Resource Languages with Big Brother's Help, EACL"
+    url = "https://github.com/lksenel/Kardes-NLU"
+    codes: ClassVar = {
+        "eng": "", "azj": "azeri az", "kaz": "kazakh kk", "kir": "kyrgyz ky", "uig": "uyghur ug", "uzn": "uzbek uz",
+    }  # fmt: skip
+    convert: Callable[[str], str] | None = None
+    """Applied to Uyghur text."""
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """All pairs of languages; the English sentences are those beside the Azerbaijani ones."""
+        self.require(languages)
+        if source.folder is None:
+            raise EvaluationError(f"{self.name} is not on the Hub: {self.obtain} and give it with --data FOLDER")
+        return Similarity.crossed({code: self._one(code, split, source) for code in languages})
+
+    def _one(self, language: str, split: str, source: Source) -> GradedPairs:
+        folder, code = (self.codes[language] or self.codes["azj"]).split()
+        names = ["sentence1", "sentence2"] if language == "eng" else ["s1_translation", "s2_translation"]
+        path = f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"
+        pairs = _pairs(source.table(path, self.obtain, [*names, "score"]), *names, "score", path)
+        if self.convert is None or language != "uig":
+            return pairs
+        return GradedPairs([self.convert(s) for s in pairs.first], [self.convert(s) for s in pairs.second], pairs.gold)
+
+
+class KardesSTSArabic(KardesSTS):
+    """The same with Uyghur brought into Arabic script, which its readers and most of its text use."""
+
+    name = "kardes-uas"
+    title = "Kardeş-NLU STS, Uyghur in Arabic script"
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """As `kardes`; needs the package umsc."""
+        try:
+            from umsc import UgMultiScriptConverter
+        except ImportError as error:
+            raise EvaluationError("kardes-uas needs the script converter: pip install umsc") from error
+        self.convert = UgMultiScriptConverter("UCS", "UAS")
+        return super().load(languages, split, source)
+
+
+class KorSTS(Coded):
+    """STS in Korean."""
+
+    name = "korsts"
+    title = "KorSTS"
+    task = "similarity"
+    license = "CC BY-SA 4.0"
+    citation = "Ham et al. 2020, KorNLI and KorSTS: New Benchmark Datasets for Korean NLU, Findings of EMNLP"
+    url = "https://github.com/kakaobrain/KorNLUDatasets"
+    hub_id = "dkoterwa/kor-sts"
+    revision = "016f35f9b961daaaa7a352e927084e3da662ac1f"
+    codes: ClassVar = {"kor": "ko"}
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """Korean alone."""
+        self.require(languages)
+        columns = ["sentence1", "sentence2", "score"]
+        if source.folder is None:
+            rows = source.hub(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), columns)
+            where = str(self.hub_id)
+        else:
+            where = f"KorNLUDatasets/KorSTS/sts-{split}.tsv"
+            rows = source.table(where, self.obtain, columns, delimiter="\t")
+        return Similarity({("kor", "kor"): _pairs(rows, *columns, where)}, parallel=False)
+
+
+class _ByTrack(Coded):
+    """A benchmark with its own list of language pairs."""
+
+    tracks: ClassVar[Sequence[str]]
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """The tracks both of whose languages are wanted."""
+        self.require(languages)
+        iso = {code: language for language, code in self.codes.items()}
+        pairs = {}
+        for track in self.tracks:
+            one, _, other = track.partition("-")
+            ends = iso[one], iso[other or one]
+            if set(ends) <= set(languages):
+                pairs[ends] = self._track(track, split, source)
+        if not pairs:
+            raise EvaluationError(
+                f"{self.name} has no pairs within {', '.join(languages)}: its tracks are {self.tracks}"
+            )
+        return Similarity(pairs, parallel=False)
+
+    def _track(self, track: str, split: str, source: Source) -> GradedPairs:
+        # A clone of the dataset's own repo on the Hub reads as the Hub does.
+        dataset = str(self.hub_id) if source.folder is None else str(self._clone(source))
+        columns = ["sentence1", "sentence2", "score"]
+        rows = source.hub(dataset, self.revision if source.folder is None else None, track, split, columns)
+        return _pairs(rows, *columns, f"{self.name} {track}")
+
+    def _clone(self, source: Source) -> Any:  # noqa: ANN401
+        assert source.folder is not None
+        folder = source.folder / str(self.hub_id).rpartition("/")[2]
+        if not folder.is_dir():
+            raise EvaluationError(f"benchmark data {folder} is missing: {self.obtain}")
+        return folder
+
+    @property
+    def obtain(self) -> str:
+        """How to get a clone."""
+        return f"git clone https://huggingface.co/datasets/{self.hub_id} into the data folder"
+
+
+class STS17(_ByTrack):
+    """STS 2017 with its cross-lingual tracks, extended by Reimers and Gurevych, and to Czech, German and French."""
+
+    name = "sts17"
+    title = "STS 2017, extended"
+    task = "similarity"
+    license = "not stated by its authors"
+    citation = (
+        "Cer et al. 2017, SemEval-2017 Task 1; Reimers and Gurevych 2020; "
+        "Hercig and Kral 2021, Evaluation Datasets for Cross-lingual Semantic Textual Similarity, RANLP"
+    )
+    url = "https://gitlab.com/tigi.cz/cross-lingual-sts"
+    hub_id = "mteb/sts17-crosslingual-sts"
+    splits = ("test",)
+    codes: ClassVar = {
+        "eng": "en", "arb": "ar", "deu": "de", "tur": "tr", "spa": "es", "fra": "fr", "ita": "it", "kor": "ko",
+        "nld": "nl", "ces": "cs",
+    }  # fmt: skip
+    extension: ClassVar = (
+        "de-de", "fr-fr", "cs-cs", "de-en", "en-fr", "en-cs", "cs-en", "de-fr", "fr-de", "cs-de", "de-cs", "cs-fr",
+        "fr-cs",
+    )  # fmt: skip
+    tracks: ClassVar = (
+        "ar-ar", "en-ar", "en-de", "en-en", "en-tr", "es-en", "es-es", "fr-en", "it-en", "ko-ko", "nl-en",
+        *extension,
+    )  # fmt: skip
+
+    def _track(self, track: str, split: str, source: Source) -> GradedPairs:
+        if track not in self.extension:
+            return super()._track(track, split, source)
+        if source.folder is None:
+            raise EvaluationError(
+                f"the track {track} of sts17 is not on the Hub: git clone {self.url} into a data folder and give "
+                "it with --data FOLDER, or leave out ces, or deu and fra"
+            )
+        path = source.file("cross-lingual-sts/dataset.zip", f"git clone {self.url} into the data folder")
+        one, _, other = track.upper().partition("-")
+        with zipfile.ZipFile(path) as archive:
+            first = _zipped_lines(archive, f"dataset/STS.2017.input.track5.{one}.first.txt")
+            second = _zipped_lines(archive, f"dataset/STS.2017.input.track5.{other}.second.txt")
+            gold = _zipped_lines(archive, "dataset/STS.2017.gs.track5.first-second.txt")
+        return GradedPairs(first, second, np.array([float(grade) for grade in gold]))
+
+
+class STS22(_ByTrack):
+    """Similarity of news articles, SemEval 2022."""
+
+    name = "sts22"
+    title = "STS 2022"
+    task = "similarity"
+    license = "not stated by its authors"
+    citation = "Chen et al. 2022, SemEval-2022 Task 8: Multilingual News Article Similarity"
+    url = "https://competitions.codalab.org/competitions/33835"
+    hub_id = "mteb/sts22-crosslingual-sts"
+    splits = ("test",)
+    codes: ClassVar = {
+        "eng": "en", "arb": "ar", "deu": "de", "spa": "es", "fra": "fr", "ita": "it", "pol": "pl", "rus": "ru",
+        "tur": "tr", "zho": "zh",
+    }  # fmt: skip
+    tracks: ClassVar = (
+        "ar", "de", "de-en", "de-fr", "de-pl", "en", "es", "es-en", "es-it", "fr", "fr-pl", "it", "pl", "pl-en", "ru",
+        "tr", "zh", "zh-en",
+    )  # fmt: skip
+
+
+def _zipped_lines(archive: zipfile.ZipFile, name: str) -> list[str]:
+    try:
+        with archive.open(name) as file:
+            return [line.strip() for line in io.TextIOWrapper(file, "utf-8")]
+    except KeyError as error:
+        raise EvaluationError(f"{archive.filename} has no {name}: fetch the repository again") from error

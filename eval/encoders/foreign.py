@@ -1,0 +1,143 @@
+"""Encoders of other libraries: a SentenceTransformer, and anything that speaks MTEB's protocol."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class SentenceTransformerEncoder:
+    """A `SentenceTransformer`, with its own pooling and default prompt.
+
+    Args:
+        model: the loaded model.
+        name: for tables.
+        batch_size: sentences per pass.
+        normalize: scale vectors to unit length (cosines do not depend on it).
+    """
+
+    kind = "base"
+
+    def __init__(self, model: Any, name: str, batch_size: int = 32) -> None:  # noqa: ANN401
+        self.model, self.name, self.batch_size = model, name, batch_size
+        self._fingerprint = _state_fingerprint(model)
+
+    def languages(self) -> list[str] | None:
+        """Any: a SentenceTransformer does not say."""
+        return None
+
+    def fingerprint(self, language: str, across: bool) -> str:
+        """Of the weights, the tokenizer and the prompts."""
+        return self._fingerprint
+
+    def modules(self, language: str, across: bool) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+        """Vectors `[n, dim]`."""
+        vectors: np.ndarray = self.model.encode(
+            list(sentences), batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
+        )
+        return vectors.astype(np.float32)
+
+    def describe(self) -> dict[str, object]:
+        """What the model says of itself."""
+        return {
+            "library": "sentence-transformers",
+            "prompts": dict(self.model.prompts),
+            "max_length": self.model.max_seq_length,
+        }
+
+
+class MTEBModel:
+    """An object with MTEB's `encode(inputs, *, task_metadata, hf_split, hf_subset)`.
+
+    MTEB hands sentences over in a data loader together with a task, from which an encoder may read the language: here
+    that task is monolingual, in the language of the sentences.
+
+    Args:
+        model: the model; its `mteb_model_meta` names it.
+        name: for tables.
+        batch_size: sentences per pass.
+    """
+
+    kind = "base"
+
+    def __init__(self, model: Any, name: str, batch_size: int = 32) -> None:  # noqa: ANN401
+        self.model, self.name, self.batch_size = model, name, batch_size
+
+    def languages(self) -> list[str] | None:
+        """Any: the model refuses what it has not."""
+        return None
+
+    def fingerprint(self, language: str, across: bool) -> str:
+        """Of its name, revision and the language; its weights are not at hand."""
+        meta = self.model.mteb_model_meta
+        facts = (type(self.model).__qualname__, str(meta.name), str(meta.revision), id(self.model), language, across)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+    def modules(self, language: str, across: bool) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+        """Vectors `[n, dim]`."""
+        from datasets import Dataset
+        from torch.utils.data import DataLoader
+
+        rows = Dataset.from_dict({"text": list(sentences)})
+        loader = DataLoader(rows, batch_size=self.batch_size)  # type: ignore[arg-type]
+        vectors = self.model.encode(
+            loader, task_metadata=_task(language, across), hf_split="test", hf_subset=language, prompt_type=None
+        )
+        return np.asarray(vectors, dtype=np.float32)
+
+    def describe(self) -> dict[str, object]:
+        """What the model says of itself."""
+        meta = self.model.mteb_model_meta
+        return {"library": "mteb", "model": str(meta.name), "revision": str(meta.revision)}
+
+
+def _task(language: str, across: bool) -> Any:  # noqa: ANN401
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    code, _, script = language.partition("_")
+    langscript = f"{code}-{script or 'Latn'}"
+    return TaskMetadata(
+        name="ModularSentenceEncodersEvaluation",
+        description="Sentences of one language.",
+        dataset={"path": "modular-sentence-encoders/evaluation", "revision": "1"},
+        type="BitextMining" if across else "STS",
+        category="t2t",
+        modalities=["text"],
+        eval_splits=["test"],
+        eval_langs={language: [langscript]},
+        main_score="cosine_spearman",
+    )
+
+
+def _state_fingerprint(model: Any) -> str:  # noqa: ANN401
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        values = tensor.detach().to("cpu", torch.float32).contiguous()
+        digest.update(f"{name}{tuple(values.shape)}{tensor.dtype}".encode())
+        digest.update(memoryview(values.numpy()).cast("B"))
+    tokenizer = getattr(model, "tokenizer", None)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    digest.update(backend.to_str().encode() if backend is not None else repr(tokenizer).encode())
+    digest.update(repr((sorted(model.prompts.items()), model.default_prompt_name, model.max_seq_length)).encode())
+    digest.update(
+        repr(
+            [
+                (type(module).__name__, module.get_config_dict() if hasattr(module, "get_config_dict") else "")
+                for module in model
+            ]
+        ).encode()
+    )
+    return digest.hexdigest()

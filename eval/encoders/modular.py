@@ -1,0 +1,117 @@
+"""The project's own encoders: the untouched base, language modules, and these with their alignment adapters."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from adapters_hub import ModularEncoder
+from adapters_hub.encoder.alignment import Align
+from eval.languages import same_language
+
+Alignment = Literal["across", "never", "always"]
+"""When alignment adapters are on: for comparisons across languages (as they are meant to be used), or as said."""
+
+
+class BaseOnly:
+    """The untouched base of a `ModularEncoder`: a multilingual encoder as it comes, or a monolithic baseline.
+
+    Args:
+        encoder: only its base is used.
+        name: for tables.
+        batch_size: sentences per pass.
+    """
+
+    kind = "base"
+
+    def __init__(self, encoder: ModularEncoder, name: str, batch_size: int = 32) -> None:
+        self.encoder, self.name, self.batch_size = encoder, name, batch_size
+        self._fingerprint = _key(encoder, encoder.fingerprints(None))
+
+    def languages(self) -> list[str] | None:
+        """Any."""
+        return None
+
+    def fingerprint(self, language: str, across: bool) -> str:
+        """Of the base with its embeddings and tokenizer."""
+        return self._fingerprint
+
+    def modules(self, language: str, across: bool) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+        """Vectors `[n, dim]` of unit length."""
+        return self.encoder.encode(sentences, None, batch_size=self.batch_size)
+
+    def describe(self) -> dict[str, object]:
+        """The base."""
+        return _describe(self.encoder)
+
+
+class Modular:
+    """Language modules, with their alignment adapters where they are on.
+
+    Args:
+        encoder: has the modules.
+        name: for tables.
+        alignment: when adapters are on.
+        batch_size: sentences per pass.
+    """
+
+    def __init__(
+        self, encoder: ModularEncoder, name: str, alignment: Alignment = "across", batch_size: int = 32
+    ) -> None:
+        self.encoder, self.name, self.alignment, self.batch_size = encoder, name, alignment, batch_size
+        self.kind = "aligned" if alignment != "never" and any(encoder.alignments.values()) else "modules"
+
+    def languages(self) -> list[str] | None:
+        """Those of the modules that are loaded."""
+        return self.encoder.languages
+
+    def fingerprint(self, language: str, across: bool) -> str:
+        """Of the module, the adapters that are on, and the precision."""
+        return _key(self.encoder, self.modules(language, across))
+
+    def modules(self, language: str, across: bool) -> tuple[str, ...]:
+        """The module and the adapters that are on."""
+        code = self._loaded(language)
+        return self.encoder.fingerprints(code, align=self._align(code, across))
+
+    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+        """Vectors `[n, dim]` of unit length."""
+        code = self._loaded(language)
+        return self.encoder.encode(sentences, code, align=self._align(code, across), batch_size=self.batch_size)
+
+    def describe(self) -> dict[str, object]:
+        """The base, the modules and when alignment is on."""
+        own = {"alignment": self.alignment, "languages": self.encoder.languages, "adapters": self.encoder.alignments}
+        return _describe(self.encoder) | own
+
+    def _align(self, code: str, across: bool) -> Align:
+        on = self.alignment == "always" or (self.alignment == "across" and across)
+        # A pivot has none, and a language whose adapter was not loaded is compared as it is.
+        return on and bool(self.encoder.alignments[code])
+
+    def _loaded(self, language: str) -> str:
+        """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl` stand for each other."""
+        return next((code for code in self.encoder.languages if same_language(code, language)), language)
+
+
+def _key(encoder: ModularEncoder, fingerprints: Sequence[str]) -> str:
+    return hashlib.sha256(repr((*fingerprints, str(encoder.dtype))).encode()).hexdigest()
+
+
+def _describe(encoder: ModularEncoder) -> dict[str, object]:
+    base = encoder.base
+    return {
+        "base": base.hub_id or base.source,
+        "base_fingerprint": base.fingerprint,
+        "prompt": base.prompt,
+        "pooling": base.pooling,
+        "precision": str(encoder.dtype).removeprefix("torch."),
+        "dimension": encoder.dimension,
+    }

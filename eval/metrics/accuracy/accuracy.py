@@ -1,0 +1,54 @@
+"""Accuracy of predicted labels, as an `evaluate` module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import evaluate
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import accuracy_score
+
+DESCRIPTION = """
+Accuracy times 100: the share of predictions that equal their reference.
+"""
+CITATION = """
+Pedregosa, F. et al. (2011). Scikit-learn: Machine Learning in Python. Journal of Machine Learning Research 12.
+"""
+INPUTS = """
+Args:
+    predictions: `[n]`, labels as numbers.
+    references: `[n]`, labels as numbers.
+
+Returns:
+    `{"accuracy": percentage}`
+"""
+
+
+def accuracy(predictions: ArrayLike, references: ArrayLike) -> float:
+    """Share of predictions `[n]` that equal their reference `[n]`, in percent.
+
+    Raises:
+        ValueError: there are none, or not as many predictions as references.
+    """
+    predicted, gold = np.asarray(predictions), np.asarray(references)
+    if len(gold) == 0 or len(gold) != len(predicted):
+        raise ValueError(f"accuracy needs a prediction for each reference, found {len(predicted)} and {len(gold)}")
+    return float(accuracy_score(gold, predicted)) * 100
+
+
+@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
+class Accuracy(evaluate.Metric):  # type: ignore[misc]
+    """Accuracy times 100."""
+
+    def _info(self) -> evaluate.MetricInfo:
+        return evaluate.MetricInfo(
+            description=DESCRIPTION,
+            citation=CITATION,
+            inputs_description=INPUTS,
+            features=datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}),
+        )
+
+    def _compute(self, predictions: Any, references: Any) -> dict[str, float]:  # noqa: ANN401
+        return {"accuracy": accuracy(predictions, references)}

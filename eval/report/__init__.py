@@ -1,0 +1,56 @@
+"""What came out: the paper's table, plots, and records for the cards of modules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters_hub.folders import write_text
+from eval.errors import EvaluationError
+from eval.report.records import scores
+from eval.report.table import Table, csv_text, latex_text, long_csv_text, markdown_text, text_table
+from eval.results import Result
+
+__all__ = ["Table", "scores", "text_table", "write_report"]
+
+
+def write_report(results: Sequence[Result], output: Path, against: str | None = None, split: str | None = None) -> str:
+    """Write `table.md`, `table.csv`, `table.tex`, `figures.csv`, `report.json` and `plots/` into a folder.
+
+    Args:
+        results: of one split.
+        output: the folder; files in it are replaced.
+        against: name of the encoder that the others are compared with; by default the first base encoder.
+        split: take the results of this split only.
+
+    Returns:
+        The table as text and the list of files, for people.
+
+    Raises:
+        EvaluationError: there are results of both splits, or no encoder of that name.
+    """
+    from eval.report.plots import draw_plots
+
+    results = _of_one_split(results, split)
+    table = Table.of(results, against)
+    write_text(output / "table.md", markdown_text(table))
+    write_text(output / "table.csv", csv_text(table))
+    write_text(output / "table.tex", latex_text(table))
+    write_text(output / "figures.csv", long_csv_text(results))
+    records = [score.to_record() for score in scores(results)]
+    write_text(output / "report.json", json.dumps({"scores": records}, indent=1, ensure_ascii=False) + "\n")
+    plots = draw_plots(results, output / "plots")
+    names = ["table.md", "table.csv", "table.tex", "figures.csv", "report.json"]
+    files = "\n".join(f"  {output / name}" for name in [*names, *(f"plots/{path.name}" for path in plots)])
+    return f"{text_table(results, against)}\n\nWritten:\n{files}\n"
+
+
+def _of_one_split(results: Sequence[Result], split: str | None) -> list[Result]:
+    chosen = [result for result in results if split in (None, result.split)]
+    splits = sorted({result.split for result in chosen})
+    if len(splits) > 1:
+        raise EvaluationError(f"there are results of {' and '.join(splits)}: choose one with --split")
+    if not chosen:
+        raise EvaluationError(f"there are no results of the {split} split: run python -m eval run --split {split}")
+    return chosen

@@ -1,0 +1,174 @@
+"""Plots: figures that people would rather look at, each as PNG and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # files only, no window
+
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from adapters_hub.folders import write_folder
+from eval.results import Result
+
+_WIDE = 5.5  # inches
+_UNALIKE = "tab:gray"
+
+
+def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Draw what the results allow, and take the place of what was drawn there before.
+
+    Returns:
+        The PNG files; each has an SVG file beside it.
+    """
+    drawn: list[str] = []
+    with write_folder(folder, replace=True) as target:
+
+        def save(name: str, canvas: Canvas) -> None:
+            for suffix in ("png", "svg"):
+                canvas.savefig(target / f"{name}.{suffix}", dpi=150, bbox_inches="tight", metadata=_undated(suffix))
+            pyplot.close(canvas)
+            drawn.append(name)
+
+        for benchmark in dict.fromkeys(result.benchmark for result in results):
+            mine = [result for result in results if result.benchmark == benchmark]
+            if any(result.of("mono") for result in mine) and any(result.of("cross") for result in mine):
+                save(f"{benchmark}-within-and-across", _within_and_across(mine))
+            for kind, title in (("cross", "Across languages"), ("xsim", "xsim error, %")):
+                if any(len(result.of(kind)) > 1 for result in mine):
+                    save(f"{benchmark}-pairs-{kind}", _pairs(mine, kind, title))
+            if any(result.histograms for result in mine):
+                save(f"{benchmark}-similarities", _similarities(mine))
+        if len(shape := _similarity_and_shape(results)) > 1:
+            save("similarity-and-rsim", _scatter(shape))
+    return [folder / f"{name}.png" for name in drawn]
+
+
+def _within_and_across(results: Sequence[Result]) -> Canvas:
+    """A point for each language: how good it is alone, and with the other languages."""
+    canvas, axes = pyplot.subplots(figsize=(_WIDE, _WIDE))
+    low, high = np.inf, -np.inf
+    for result in results:
+        within = {figure.languages[0]: figure.value for figure in result.of("mono")}
+        across = {
+            code: float(np.mean(values))
+            for code in within
+            if (values := [figure.value for figure in result.of("cross") if code in figure.languages])
+        }
+        codes = list(across)
+        axes.scatter([within[code] for code in codes], list(across.values()), label=result.encoder, s=24)
+        for code in codes:
+            axes.annotate(code, (within[code], across[code]), fontsize=7, xytext=(3, 3), textcoords="offset points")
+        values = [*across.values(), *(within[code] for code in codes)]
+        low, high = min(low, *values), max(high, *values)
+    axes.plot([low, high], [low, high], color=_UNALIKE, linewidth=0.8, linestyle=":")
+    metric = results[0].figures[0].metric
+    axes.set_xlabel(f"Within the language ({metric})")
+    axes.set_ylabel(f"With other languages, mean ({metric})")
+    axes.set_title(results[0].title)
+    axes.legend(fontsize=8)
+    return canvas
+
+
+def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
+    """A map of all pairs of languages for each encoder, on one scale."""
+    results = [result for result in results if result.of(kind)]
+    codes = list(dict.fromkeys(code for result in results for figure in result.of(kind) for code in figure.languages))
+    maps = []
+    for result in results:
+        values = np.full((len(codes), len(codes)), np.nan)
+        for figure in result.of(kind):
+            a, b = (codes.index(code) for code in figure.languages)
+            values[a, b] = values[b, a] = figure.value
+        for figure in result.of("mono") if kind == "cross" else []:
+            if figure.languages[0] in codes:
+                values[codes.index(figure.languages[0]), codes.index(figure.languages[0])] = figure.value
+        maps.append(values)
+    cell = min(0.42, 6 / len(codes)) if len(codes) > 6 else 0.55
+    size = max(3.0, cell * len(codes))
+    canvas, grid = pyplot.subplots(
+        1, len(maps), figsize=(size * len(maps) + 1, size + 0.6), squeeze=False, layout="constrained"
+    )
+    low, high = np.nanmin(maps), np.nanmax(maps)
+    for axes, values, result in zip(grid[0], maps, results, strict=True):
+        image = axes.imshow(values, vmin=low, vmax=high, cmap="viridis_r" if kind == "xsim" else "viridis")
+        axes.set_xticks(range(len(codes)), codes, rotation=90, fontsize=7)
+        axes.set_yticks(range(len(codes)), codes, fontsize=7)
+        axes.set_title(result.encoder, fontsize=9)
+        if len(codes) <= 10:
+            _write_values(axes, values, (low + high) / 2, kind == "xsim")
+    canvas.colorbar(image, ax=grid[0].tolist(), label=title, shrink=0.8)
+    canvas.suptitle(results[0].title, fontsize=10)
+    return canvas
+
+
+def _write_values(axes: Axes, values: np.ndarray, middle: float, reversed_map: bool) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            dark = (value > middle) if reversed_map else (value < middle)
+            axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color="w" if dark else "k")
+
+
+def _similarities(results: Sequence[Result]) -> Canvas:
+    """How far the cosines of translations lie from those of sentences that have nothing to do with each other."""
+    results = [result for result in results if result.histograms]
+    canvas, grid = pyplot.subplots(
+        len(results), 1, figsize=(_WIDE, 1.3 + 1.5 * len(results)), squeeze=False, sharex=True, layout="constrained"
+    )
+    for axes, result in zip(grid[:, 0], results, strict=True):
+        bins = np.array(result.histograms["bins"])
+        for name, color in (("random", _UNALIKE), ("parallel", "tab:blue")):
+            label = "translations" if name == "parallel" else "random pairs"
+            axes.stairs(result.histograms[name], bins, fill=True, alpha=0.6, color=color, label=label)
+        axes.set_title(result.encoder, fontsize=9)
+        axes.set_ylabel("share")
+    filled = np.array([result.histograms["random"] for result in results]) + 0
+    filled += np.array([result.histograms["parallel"] for result in results])
+    used = np.flatnonzero(filled.sum(axis=0) > 0)
+    grid[-1, 0].set_xlim(bins[used[0]] - 0.05, min(1.02, bins[used[-1] + 1] + 0.05))
+    grid[-1, 0].set_xlabel("cosine similarity")
+    grid[0, 0].legend(fontsize=8)
+    canvas.suptitle(results[0].title, fontsize=10)
+    return canvas
+
+
+def _similarity_and_shape(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
+    """Encoder to (RSIM, similarity across languages), each the mean over the benchmarks that all encoders have."""
+    found: dict[str, dict[tuple[str, str], float]] = {}
+    for result in results:
+        for kind, wanted in (("rsim", True), ("cross", result.task in ("similarity", "relatedness"))):
+            if wanted and (figure := result.mean(kind)) is not None:
+                found.setdefault(result.encoder, {})[kind, result.benchmark] = figure.value
+    if not found:
+        return {}
+    common = set.intersection(*(set(values) for values in found.values()))
+
+    def mean(values: dict[tuple[str, str], float], kind: str) -> float:
+        chosen = [value for key, value in values.items() if key in common and key[0] == kind]
+        return float(np.mean(chosen)) if chosen else np.nan
+
+    points = {name: (mean(values, "rsim"), mean(values, "cross")) for name, values in found.items()}
+    return {name: point for name, point in points.items() if not np.isnan(point).any()}
+
+
+def _scatter(points: dict[str, tuple[float, float]]) -> Canvas:
+    canvas, axes = pyplot.subplots(figsize=(_WIDE, 4))
+    for name, (shape, similarity) in points.items():
+        axes.scatter([shape], [similarity], s=40)
+        axes.annotate(name, (shape, similarity), fontsize=8, xytext=(5, 4), textcoords="offset points")
+    axes.margins(0.2)
+    axes.set_xlabel("RSIM")
+    axes.set_ylabel("Similarity across languages (Spearman)")
+    axes.set_title("Graded similarity against the shape of the space")
+    return canvas
+
+
+def _undated(suffix: str) -> dict[str, str | None]:
+    """No date inside, so that the same results give the same file."""
+    return {"Date": None} if suffix == "svg" else {}

@@ -1,0 +1,47 @@
+"""Figures as the cards of modules take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from adapters_hub.format import Score
+from adapters_hub.format.scores import Encoder
+from eval.results import Result
+
+_TASKS = {
+    "similarity": "sentence-similarity",
+    "relatedness": "sentence-similarity",
+    "classification": "text-classification",
+    "mining": "translation-retrieval",
+    "choice": "question-answering",
+}
+
+
+def scores(results: Sequence[Result]) -> list[Score]:
+    """Every figure of a language or a pair of languages, with the modules it was made with.
+
+    Of encoders with alignment, comparisons within a language are left out: they are made without it.
+    """
+    found = []
+    for result in results:
+        for figure in result.figures:
+            if not figure.languages:
+                continue
+            unaligned = result.kind == "aligned" and len(figure.languages) == 1
+            found.append(
+                Score(
+                    task=_TASKS[result.task],
+                    benchmark=result.title,
+                    dataset=result.dataset,
+                    split=result.split,
+                    languages=figure.languages,
+                    metric=figure.metric,
+                    value=figure.value,
+                    encoder=cast(Encoder, "modules" if unaligned else result.kind),
+                    modules=figure.modules,
+                    interval=figure.interval,
+                    size=figure.size,
+                )
+            )
+    return list(dict.fromkeys(found))

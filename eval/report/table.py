@@ -1,0 +1,237 @@
+"""The paper's table: a row for each encoder, a column for each figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eval.bootstrap import p_value
+from eval.errors import EvaluationError
+from eval.results import Result
+from eval.tasks.figure import Figure
+
+# Kinds of figures in the order of the paper's table: title, decimals, whether less is better.
+KINDS: dict[str, tuple[str, int, bool]] = {
+    "mono": ("within languages", 1, False),
+    "cross": ("across languages", 1, False),
+    "xsim": ("xsim error", 2, True),
+    "bias": ("language bias", 2, True),
+    "rsim": ("RSIM", 3, False),
+}
+_TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
+SIGNIFICANT = 0.05
+_NOTE = (
+    "Means over languages or pairs of languages, [95% bootstrap interval]; less is better for xsim error and language "
+    "bias. * differs from {against} with p < 0.05 (paired bootstrap)."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure in the table.
+
+    Attributes:
+        figure: the mean.
+        best: no encoder has a better one.
+        significant: it differs from that of the encoder compared with.
+    """
+
+    figure: Figure
+    best: bool
+    significant: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """Encoders by figures.
+
+    Attributes:
+        encoders: the rows.
+        columns: benchmark and kind of figure.
+        titles: of the benchmarks.
+        cells: where an encoder was scored.
+        against: the encoder that the others are compared with; None if there is only one.
+        languages: of each benchmark, those that were scored.
+    """
+
+    encoders: list[str]
+    columns: list[tuple[str, str]]
+    titles: dict[str, str]
+    cells: dict[tuple[str, tuple[str, str]], Cell]
+    against: str | None
+    languages: dict[str, list[str]]
+
+    @classmethod
+    def of(cls, results: Sequence[Result], against: str | None = None) -> Table:
+        """Arrange results.
+
+        Raises:
+            EvaluationError: there is no encoder of the name `against`, or a benchmark was scored in other languages
+                for one encoder than for another, so that means cannot be compared.
+        """
+        encoders = list(dict.fromkeys(result.encoder for result in results))
+        against = _reference(results, encoders, against)
+        languages: dict[str, list[str]] = {}
+        for result in results:
+            known = languages.setdefault(result.benchmark, result.languages)
+            if sorted(known) != sorted(result.languages):
+                raise EvaluationError(
+                    f"{result.benchmark} was scored in {', '.join(known)} for one encoder and in "
+                    f"{', '.join(result.languages)} for {result.encoder}: run both with the same --languages"
+                )
+        means = {
+            (result.encoder, (result.benchmark, kind)): figure
+            for result in results
+            for kind in KINDS
+            if (figure := result.mean(kind)) is not None
+        }
+        tasks = {result.benchmark: _TASKS.index(result.task) for result in results}
+        order = list(KINDS)
+        columns = sorted({column for _, column in means}, key=lambda column: (order.index(column[1]), tasks[column[0]]))
+        cells = {key: _cell(key, means, against) for key in means}
+        return cls(encoders, columns, {r.benchmark: r.title for r in results}, cells, against, languages)
+
+    def row(self, encoder: str) -> Iterator[Cell | None]:
+        """The cells of an encoder, None where it was not scored."""
+        return (self.cells.get((encoder, column)) for column in self.columns)
+
+
+def _reference(results: Sequence[Result], encoders: Sequence[str], against: str | None) -> str | None:
+    if against is not None and against not in encoders:
+        raise EvaluationError(f"there is no encoder {against!r} among {', '.join(encoders)}")
+    if against is None and len(encoders) > 1:
+        return next((result.encoder for result in results if result.kind == "base"), encoders[0])
+    return against
+
+
+def _cell(
+    key: tuple[str, tuple[str, str]], means: dict[tuple[str, tuple[str, str]], Figure], against: str | None
+) -> Cell:
+    encoder, column = key
+    figure = means[key]
+    sign = -1 if KINDS[column[1]][2] else 1
+    rivals = [other.value for (_, place), other in means.items() if place == column]
+    best = len(rivals) > 1 and sign * figure.value >= max(sign * value for value in rivals)
+    baseline = means.get((against, column)) if against and against != encoder else None
+    comparable = baseline is not None and len(baseline.samples) == len(figure.samples) and baseline.size == figure.size
+    significant = comparable and p_value(figure.samples, baseline.samples) < SIGNIFICANT  # type: ignore[union-attr]
+    return Cell(figure, best, significant)
+
+
+def number(figure: Figure, kind: str) -> str:
+    """The value with as many decimals as its kind deserves."""
+    return f"{figure.value:.{KINDS[kind][1]}f}"
+
+
+def _range(figure: Figure, kind: str) -> str:
+    low, high = figure.interval
+    places = KINDS[kind][1]
+    return f"[{low:.{places}f}, {high:.{places}f}]"
+
+
+def text_table(results: Sequence[Result], against: str | None = None) -> str:
+    """For a terminal: a line for each figure, a column for each encoder."""
+    table = Table.of(results, against)
+    cells = {
+        key: f"{number(cell.figure, key[1][1])}{'*' if cell.significant else ' '}" for key, cell in table.cells.items()
+    }
+    ranges = len(table.encoders) == 1
+    width = max(8, *(len(name) + 3 for name in table.encoders))
+    lines = [" " * 40 + "".join(f"{name:>{width}}" for name in table.encoders)]
+    kind = None
+    for benchmark, name in table.columns:
+        if name != kind:
+            title, _, less = KINDS[name]
+            lines.append(f"{title[0].upper()}{title[1:]}{' (less is better)' if less else ''}")
+            kind = name
+        label = f"  {table.titles[benchmark]} ({len(table.languages[benchmark])} languages)"
+        row = "".join(f"{cells.get((encoder, (benchmark, name)), ''):>{width}}" for encoder in table.encoders)
+        if ranges:
+            row += " " + _range(table.cells[table.encoders[0], (benchmark, name)].figure, name)
+        lines.append(f"{label:40}{row}")
+    if table.against and any(cell.significant for cell in table.cells.values()):
+        lines.append(f"* differs from {table.against}, p < {SIGNIFICANT} (paired bootstrap)")
+    return "\n".join(lines)
+
+
+def markdown_text(table: Table) -> str:
+    """The table in Markdown, best figures in bold."""
+    head = ["encoder", *(f"{benchmark} {KINDS[kind][0]}" for benchmark, kind in table.columns)]
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * len(table.columns)]
+    for encoder in table.encoders:
+        cells = []
+        for cell, (_, kind) in zip(table.row(encoder), table.columns, strict=True):
+            if cell is None:
+                cells.append("")
+                continue
+            value = f"**{number(cell.figure, kind)}**" if cell.best else number(cell.figure, kind)
+            mark = "\\*" if cell.significant else ""
+            cells.append(f"{value}{mark} {_range(cell.figure, kind)}")
+        lines.append("| " + " | ".join([encoder, *cells]) + " |")
+    lines += ["", _NOTE.format(against=table.against or "another encoder").replace("* differs", "\\* differs"), ""]
+    lines += [
+        f"- {benchmark}: {title}; {', '.join(table.languages[benchmark])}" for benchmark, title in table.titles.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def latex_text(table: Table) -> str:
+    """The table in LaTeX, for the package booktabs."""
+    lines = [
+        f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
+        "\\toprule",
+        " & ".join(["", *(_escaped(benchmark) for benchmark, _ in table.columns)]) + " \\\\",
+        " & ".join(["", *(_escaped(KINDS[kind][0]) for _, kind in table.columns)]) + " \\\\",
+        "\\midrule",
+    ]
+    for encoder in table.encoders:
+        cells = []
+        for cell, (_, kind) in zip(table.row(encoder), table.columns, strict=True):
+            value = "" if cell is None else number(cell.figure, kind)
+            if cell is not None and cell.best:
+                value = f"\\textbf{{{value}}}"
+            cells.append(value + ("$^{*}$" if cell is not None and cell.significant else ""))
+        lines.append(" & ".join([_escaped(encoder), *cells]) + " \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
+
+def csv_text(table: Table) -> str:
+    """The table as CSV, values only."""
+    rows = [["encoder", *(f"{benchmark} {kind}" for benchmark, kind in table.columns)]]
+    for encoder in table.encoders:
+        rows.append([encoder, *("" if cell is None else f"{cell.figure.value:.4f}" for cell in table.row(encoder))])
+    return _csv(rows)
+
+
+def long_csv_text(results: Sequence[Result]) -> str:
+    """Every figure of every language and pair of languages as a line of CSV."""
+    head = ["encoder", "benchmark", "split", "figure", "metric", "languages", "value", "low", "high", "size"]
+    rows = [
+        [
+            result.encoder,
+            result.benchmark,
+            result.split,
+            figure.name,
+            figure.metric,
+            "-".join(figure.languages),
+            *(f"{value:.4f}" for value in (figure.value, *figure.interval)),
+            str(figure.size),
+        ]
+        for result in results
+        for figure in result.figures
+    ]
+    return _csv([head, *rows])
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _escaped(text: str) -> str:
+    for mark in "\\&%$#_{}":
+        text = text.replace(mark, "\\textbackslash{}" if mark == "\\" else f"\\{mark}")
+    return text

@@ -1,0 +1,146 @@
+"""Results on disk: a folder for each encoder, a JSON file for each benchmark and split in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters_hub.folders import write_text
+from eval.errors import EvaluationError
+from eval.tasks.figure import Figure
+
+FORMAT = 1
+
+
+@dataclass
+class Result:
+    """What one encoder got on one split of one benchmark.
+
+    Attributes:
+        encoder: its name.
+        kind: `base`, `modules` or `aligned`.
+        benchmark: name of the benchmark.
+        title: of the benchmark, for people.
+        task: of the benchmark.
+        dataset: its Hub id, or its repository.
+        split: `dev` or `test`.
+        languages: that were scored.
+        figures: everything that was measured.
+        identity: all that the figures depend on; a run with the same identity need not be repeated.
+        facts: the encoder, versions, commit, seed, time, speed.
+        histograms: `parallel` and `random`: share of pairs by cosine, in bins of `bins`.
+    """
+
+    encoder: str
+    kind: str
+    benchmark: str
+    title: str
+    task: str
+    dataset: str
+    split: str
+    languages: list[str]
+    figures: list[Figure]
+    identity: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    histograms: dict[str, list[float]] = field(default_factory=dict)
+
+    def mean(self, name: str) -> Figure | None:
+        """The mean over languages of one kind of figure."""
+        return next((figure for figure in self.figures if figure.name == name and not figure.languages), None)
+
+    def of(self, name: str) -> list[Figure]:
+        """The figures of one kind by language or pair of languages."""
+        return [figure for figure in self.figures if figure.name == name and figure.languages]
+
+    def write(self, folder: Path) -> Path:
+        """Write into a results folder, whole or not at all."""
+        path = result_path(folder, self.encoder, self.benchmark, self.split)
+        values = {"format": FORMAT, **{key: value for key, value in vars(self).items() if key != "figures"}}
+        values["figures"] = [_figure_record(figure) for figure in self.figures]
+        write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Read a file that `write` wrote.
+
+        Raises:
+            EvaluationError: it is none.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values.pop("format") != FORMAT:
+                raise ValueError("it has another format")
+            figures = [_figure(record) for record in values.pop("figures")]
+            return cls(figures=figures, **values)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EvaluationError(f"{path} is not a result of an evaluation ({error}): run it again") from error
+
+
+def result_path(folder: Path, encoder: str, benchmark: str, split: str) -> Path:
+    """Where the result of an encoder on a split of a benchmark lies."""
+    safe = re.sub(r"[^\w.+-]+", "_", encoder).strip("._") or "encoder"
+    return folder / safe / f"{benchmark}-{split}.json"
+
+
+def read_results(places: Sequence[Path]) -> list[Result]:
+    """All results in some folders, or files.
+
+    Raises:
+        EvaluationError: there are none.
+    """
+    files: list[Path] = []
+    for place in places:
+        found = [place] if place.is_file() else sorted({*place.glob("*.json"), *place.glob("*/*.json")})
+        files += [path for path in found if _is_result(path)]
+    if not files:
+        raise EvaluationError(
+            f"no results in {', '.join(map(str, places))}: make some with python -m eval run --encoder …"
+        )
+    return [Result.read(path) for path in files]
+
+
+def _is_result(path: Path) -> bool:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(values, dict) and "figures" in values and "format" in values
+
+
+def _figure_record(figure: Figure) -> dict[str, Any]:
+    low, high = figure.interval
+    record = {
+        "name": figure.name,
+        "languages": list(figure.languages),
+        "metric": figure.metric,
+        "value": round(figure.value, 6),
+        "interval": [round(low, 6), round(high, 6)],
+        "size": figure.size,
+        "modules": list(figure.modules),
+    }
+    if not figure.languages:
+        # Means keep their resamples, by which encoders are compared.
+        record["samples"] = base64.b64encode(figure.samples.astype("<f4").tobytes()).decode()
+    return record
+
+
+def _figure(record: dict[str, Any]) -> Figure:
+    packed = base64.b64decode(record.get("samples", ""))
+    return Figure(
+        record["name"],
+        record["metric"],
+        record["value"],
+        np.frombuffer(packed, dtype="<f4").astype(np.float64),
+        record["size"],
+        tuple(record["languages"]),
+        tuple(record["modules"]),
+        (record["interval"][0], record["interval"][1]),
+    )

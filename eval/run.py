@@ -1,0 +1,203 @@
+"""Score encoders on benchmarks: cached, resumable, written as it goes."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from adapters_hub.folders import cache_folder
+from eval.benchmarks import Benchmark, Source
+from eval.benchmarks.data import Bitext, Data
+from eval.bootstrap import RESAMPLES
+from eval.encoders import CachedEncoder, Encoder
+from eval.errors import EvaluationError
+from eval.languages import PAPER, same_language
+from eval.results import Result, result_path
+from eval.tasks import score
+
+logger = logging.getLogger(__name__)
+
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "tokenizers", "sentence-transformers")
+_BINS = np.linspace(-1, 1, 101)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run scores, and how.
+
+    Attributes:
+        benchmarks: to score on.
+        split: `dev` or `test`.
+        output: where results go: a folder for each encoder.
+        languages: to score in; None: those the encoder has modules for, or the paper's 23 for an encoder of any.
+        source: where benchmark data comes from.
+        cache: where vectors are kept; None: nowhere.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+        again: score anew what is there already.
+    """
+
+    benchmarks: Sequence[Benchmark]
+    split: str
+    output: Path
+    languages: Sequence[str] | None = None
+    source: Source = field(default_factory=Source)
+    cache: Path | None = None
+    resamples: int = RESAMPLES
+    seed: int = 0
+    again: bool = False
+
+
+def default_cache() -> Path:
+    """Where vectors are kept unless said otherwise: `vectors` in the cache folder of the project."""
+    return cache_folder() / "vectors"
+
+
+def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
+    """Score each encoder on each benchmark.
+
+    A result is written when it is there, so that a run that was stopped goes on where it was; one that was written
+    for the same encoder, data and settings is taken as it is.
+
+    Raises:
+        EvaluationError: data is missing, a language is wanted that neither benchmark has, or something cannot be
+            scored.
+    """
+    results = []
+    for encoder in encoders:
+        cached = CachedEncoder(encoder, settings.cache, show_progress=True)
+        progress = tqdm(settings.benchmarks, unit="benchmark", desc=encoder.name)
+        for benchmark in progress:
+            progress.set_postfix_str(benchmark.name)
+            results.append(_score(cached, benchmark, settings))
+            cached.forget()
+    return results
+
+
+def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run) -> Result:
+    encoder, source = cached.encoder, Source(settings.source.folder)
+    benchmark.check_split(settings.split, source)
+    languages = _languages(encoder, benchmark, settings, source)
+    data = benchmark.load(languages, settings.split, source)
+    identity = _identity(encoder, languages, source, settings)
+    path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
+    if path.is_file() and not settings.again:
+        earlier = Result.read(path)
+        if earlier.identity == identity:
+            logger.info("%s: %s is there already: skipped", encoder.name, benchmark.name)
+            return earlier
+    begin, encoded, seconds = time.perf_counter(), cached.encoded, cached.seconds
+    figures = score(data, cached, settings.resamples, settings.seed)
+    encoded, seconds = cached.encoded - encoded, cached.seconds - seconds
+    result = Result(
+        encoder=encoder.name,
+        kind=encoder.kind,
+        benchmark=benchmark.name,
+        title=benchmark.title,
+        task=benchmark.task,
+        dataset=benchmark.hub_id or benchmark.url,
+        split=settings.split,
+        languages=languages,
+        figures=figures,
+        identity=identity,
+        facts={
+            "encoder": encoder.describe(),
+            "seconds": round(time.perf_counter() - begin, 2),
+            "sentences_encoded": encoded,
+            "sentences_per_second": round(encoded / seconds, 1) if encoded else None,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(),
+            "versions": _versions(),
+        },
+        histograms=_histograms(data, cached),
+    )
+    result.write(settings.output)
+    return result
+
+
+def _languages(encoder: Encoder, benchmark: Benchmark, settings: Run, source: Source) -> list[str]:
+    """The languages to score: those wanted that benchmark and encoder have; the others are named in the log."""
+    own = encoder.languages()
+    wanted = list(settings.languages or own or PAPER)
+    if wanted == ["all"]:
+        wanted = list(own or benchmark.languages(source, settings.split))
+    found, lacking = benchmark.select(wanted, settings.split, source)
+    if settings.languages and lacking:
+        logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))
+    if own is not None:
+        without = [code for code in found if not any(same_language(code, name) for name in own)]
+        if without and settings.languages:
+            raise EvaluationError(
+                f"{encoder.name} has no module of {', '.join(without)} (it has {', '.join(own)}): add it, or leave "
+                "the language out"
+            )
+        found = [code for code in found if code not in without]
+    if not found:
+        has = ", ".join(benchmark.languages(source, settings.split))
+        raise EvaluationError(f"{benchmark.name} has none of {', '.join(wanted)}; it has {has}")
+    return found
+
+
+def _identity(encoder: Encoder, languages: Sequence[str], source: Source, settings: Run) -> dict[str, Any]:
+    """Everything that the figures depend on."""
+    vectors = {code: [encoder.fingerprint(code, across) for across in (False, True)] for code in languages}
+    return {
+        "vectors": vectors if len({tuple(pair) for pair in vectors.values()}) > 1 else next(iter(vectors.values())),
+        "data": source.read,
+        "languages": list(languages),
+        "split": settings.split,
+        "resamples": settings.resamples,
+        "seed": settings.seed,
+    }
+
+
+def _histograms(data: Data, cached: CachedEncoder) -> dict[str, list[float]]:
+    """Cosines of translations and of sentences that have nothing to do with each other."""
+    if not isinstance(data, Bitext):
+        return {}
+    parallel, random = np.zeros(len(_BINS) - 1), np.zeros(len(_BINS) - 1)
+    for (a, b), (one, other) in data.pairs.items():
+        x, y = cached(one, a, across=True), cached(other, b, across=True)
+        parallel += np.histogram(np.einsum("nd,nd->n", x, y), _BINS)[0]
+        random += np.histogram(np.einsum("nd,nd->n", x, np.roll(y, len(y) // 2, axis=0)), _BINS)[0]
+    return {
+        "bins": _BINS.round(4).tolist(),
+        "parallel": (parallel / parallel.sum()).round(6).tolist(),
+        "random": (random / random.sum()).round(6).tolist(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """Of the project's checkout, marked where it has changes; None outside one."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
