@@ -23,13 +23,13 @@ install: $(VENV)/.installed ## Make .venv with everything but the demo
 quickstart: install ## Train four language modules and three alignment adapters, and show what each stage bought
 	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE)
 	$(LAUNCH) trainer/stage2.py --recipe $(RECIPE)
-	$(BIN)/python -m eval.sample $(OUT)
+	$(BIN)/python -m eval run --encoder $(OUT) --variants base,mono,aligned --split test --output $(OUT)/evaluation
 	@echo
 	@echo "Encode with them:"
 	@sed -n '/^# quickstart: begin/,/^# quickstart: end/p' README.md | sed '/^# quickstart/d; s/^/    /'
 
 hub-demo: install ## Publish the quickstart's modules on a loopback hub, fetch them from there and compare sentences
-	@test -f $(OUT)/report.json || $(MAKE) quickstart
+	@test -f $(OUT)/evaluation/report.json || $(MAKE) quickstart
 	$(BIN)/python -m tests.hub_demo $(OUT)
 
 test: install ## Run the tests (offline)

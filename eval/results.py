@@ -1,4 +1,4 @@
-"""Results on disk: a folder for each encoder, a JSON file for each benchmark and split in it."""
+"""Results on disk: a JSON file for each encoder, benchmark and split."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from eval.errors import EvaluationError
 from eval.tasks.figure import Figure
 
 FORMAT = 1
+RESULTS = "results"
+"""Folder, in that of an evaluation, that holds a folder for each encoder."""
+
+_DEPTHS = ("*.json", "*/*.json", f"{RESULTS}/*/*.json")
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Result:
         return [figure for figure in self.figures if figure.name == name and figure.languages]
 
     def write(self, folder: Path) -> Path:
-        """Write into a results folder, whole or not at all."""
+        """Write into the folder of an evaluation, whole or not at all."""
         path = result_path(folder, self.encoder, self.benchmark, self.split)
         values = {"format": FORMAT, **{key: value for key, value in vars(self).items() if key != "figures"}}
         values["figures"] = [_figure_record(figure) for figure in self.figures]
@@ -85,9 +89,9 @@ class Result:
 
 
 def result_path(folder: Path, encoder: str, benchmark: str, split: str) -> Path:
-    """Where the result of an encoder on a split of a benchmark lies."""
+    """Where the result of an encoder on a split of a benchmark lies in the folder of an evaluation."""
     safe = re.sub(r"[^\w.+-]+", "_", encoder).strip("._") or "encoder"
-    return folder / safe / f"{benchmark}-{split}.json"
+    return folder / RESULTS / safe / f"{benchmark}-{split}.json"
 
 
 def read_results(places: Sequence[Path]) -> list[Result]:
@@ -98,7 +102,7 @@ def read_results(places: Sequence[Path]) -> list[Result]:
     """
     files: list[Path] = []
     for place in places:
-        found = [place] if place.is_file() else sorted({*place.glob("*.json"), *place.glob("*/*.json")})
+        found = [place] if place.is_file() else sorted(path for depth in _DEPTHS for path in place.glob(depth))
         files += [path for path in found if _is_result(path)]
     if not files:
         raise EvaluationError(

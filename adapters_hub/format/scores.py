@@ -83,7 +83,7 @@ def read_scores(path: Path) -> list[Score]:
         return [Score.from_record(record) for record in records]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AdaptersHubError(
-            f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval.sample"
+            f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval run"
         ) from error
 
 

@@ -29,7 +29,7 @@ from adapters_hub.format import (
 from adapters_hub.hub.fetching import fetch_manifest
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, connect
 
-REPORT = "report.json"
+REPORT = "evaluation/report.json"
 
 AnyManifest = LanguageModuleManifest | AlignmentManifest
 
@@ -114,7 +114,7 @@ def plan_push(
         folder: of a language module or an alignment adapter.
         repo: `org/name`.
         hub: see `connect`; asked only where the two modules of an alignment adapter are published.
-        reports: what an evaluation wrote; by default `report.json` beside the folder, if it is there. Only figures
+        reports: what an evaluation wrote; by default `evaluation/report.json` beside the folder, if it is there. Only figures
             made with this very module are taken.
         license: identifier as the Hub knows them (`apache-2.0`); by default what the module states.
 

@@ -23,17 +23,20 @@ class BaseOnly:
         encoder: only its base is used.
         name: for tables.
         batch_size: sentences per pass.
+        languages: to score in, those of the modules that it is compared with; None: any.
     """
 
     kind = "base"
 
-    def __init__(self, encoder: ModularEncoder, name: str, batch_size: int = 32) -> None:
-        self.encoder, self.name, self.batch_size = encoder, name, batch_size
+    def __init__(
+        self, encoder: ModularEncoder, name: str, batch_size: int = 32, languages: list[str] | None = None
+    ) -> None:
+        self.encoder, self.name, self.batch_size, self._languages = encoder, name, batch_size, languages
         self._fingerprint = _key(encoder, encoder.fingerprints(None))
 
     def languages(self) -> list[str] | None:
-        """Any."""
-        return None
+        """Any, unless it was told which."""
+        return self._languages
 
     def fingerprint(self, language: str, across: bool) -> str:
         """Of the base with its embeddings and tokenizer."""

@@ -120,7 +120,7 @@ def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
             continue  # the same as without
         label = name if name and len(settings.variants) == 1 else f"{name} {_LABELS[variant]}".strip()
         if alignment is None:
-            yield BaseOnly(encoder, label, settings.batch_size)
+            yield BaseOnly(encoder, label, settings.batch_size, encoder.languages)
         else:
             yield Modular(encoder, label, alignment, settings.batch_size)
 

@@ -16,7 +16,7 @@ __all__ = ["Table", "scores", "text_table", "write_report"]
 
 
 def write_report(results: Sequence[Result], output: Path, against: str | None = None, split: str | None = None) -> str:
-    """Write `table.md`, `table.csv`, `table.tex`, `figures.csv`, `report.json` and `plots/` into a folder.
+    """Write `report.json`, `table.md`, `table.csv`, `table.tex`, `figures.csv` and `plots/` into a folder.
 
     Args:
         results: of one split.
@@ -41,9 +41,12 @@ def write_report(results: Sequence[Result], output: Path, against: str | None = 
     records = [score.to_record() for score in scores(results)]
     write_text(output / "report.json", json.dumps({"scores": records}, indent=1, ensure_ascii=False) + "\n")
     plots = draw_plots(results, output / "plots")
-    names = ["table.md", "table.csv", "table.tex", "figures.csv", "report.json"]
-    files = "\n".join(f"  {output / name}" for name in [*names, *(f"plots/{path.name}" for path in plots)])
-    return f"{text_table(results, against)}\n\nWritten:\n{files}\n"
+    shown = ", ".join(path.stem for path in plots) or "none"
+    return (
+        f"{text_table(results, against)}\n\n"
+        f"In {output}: table.md, table.csv, table.tex; figures.csv, every figure; report.json, what cards take;\n"
+        f"plots/ (PNG and SVG): {shown}\n"
+    )
 
 
 def _of_one_split(results: Sequence[Result], split: str | None) -> list[Result]:

@@ -19,6 +19,7 @@ from eval.results import Result
 
 _WIDE = 5.5  # inches
 _UNALIKE = "tab:gray"
+_KINDS = ("base", "modules", "aligned")
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -36,13 +37,14 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
             pyplot.close(canvas)
             drawn.append(name)
 
+        results = sorted(results, key=lambda result: _KINDS.index(result.kind))
         for benchmark in dict.fromkeys(result.benchmark for result in results):
             mine = [result for result in results if result.benchmark == benchmark]
             if any(result.of("mono") for result in mine) and any(result.of("cross") for result in mine):
                 save(f"{benchmark}-within-and-across", _within_and_across(mine))
             for kind, title in (("cross", "Across languages"), ("xsim", "xsim error, %")):
                 if any(len(result.of(kind)) > 1 for result in mine):
-                    save(f"{benchmark}-pairs-{kind}", _pairs(mine, kind, title))
+                    save(f"{benchmark}-map-{kind}", _pairs(mine, kind, title))
             if any(result.histograms for result in mine):
                 save(f"{benchmark}-similarities", _similarities(mine))
         if len(shape := _similarity_and_shape(results)) > 1:

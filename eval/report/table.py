@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[str, int, bool]] = {
     "bias": ("language bias", 2, True),
     "rsim": ("RSIM", 3, False),
 }
+_ENCODERS = ("base", "modules", "aligned")
 _TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
 SIGNIFICANT = 0.05
 _NOTE = (
@@ -71,7 +72,8 @@ class Table:
             EvaluationError: there is no encoder of the name `against`, or a benchmark was scored in other languages
                 for one encoder than for another, so that means cannot be compared.
         """
-        encoders = list(dict.fromkeys(result.encoder for result in results))
+        ranked = sorted(results, key=lambda result: _ENCODERS.index(result.kind))
+        encoders = list(dict.fromkeys(result.encoder for result in ranked))
         against = _reference(results, encoders, against)
         languages: dict[str, list[str]] = {}
         for result in results:
