@@ -135,8 +135,9 @@ def _results(scores: Sequence[Score]) -> dict[str, Any]:
 def _value(score: Score | None) -> str:
     if score is None:
         return ""
-    interval = f" [{score.interval[0]:.1f}, {score.interval[1]:.1f}]" if score.interval else ""
-    return f"{score.value:.1f}{interval}"
+    places = 3 if score.metric == "rsim" else 1  # a correlation from 0 to 1; all others are percentages
+    interval = f" [{score.interval[0]:.{places}f}, {score.interval[1]:.{places}f}]" if score.interval else ""
+    return f"{score.value:.{places}f}{interval}"
 
 
 def _data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401

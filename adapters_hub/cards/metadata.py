@@ -104,6 +104,6 @@ def _result(score: Score) -> EvalResult:
         dataset_config="-".join(score.languages),
         dataset_split=score.split,
         metric_type=score.metric,
-        metric_name=score.metric.capitalize(),
-        metric_value=round(score.value, 2),
+        metric_name=score.metric.replace("_", " ").capitalize(),
+        metric_value=round(score.value, 3 if score.metric == "rsim" else 2),
     )

@@ -24,8 +24,8 @@ class Score:
         dataset: Hub id or a short identifier of the data.
         split: `dev` or `test`.
         languages: one for comparisons within a language, two for comparisons across.
-        metric: `spearman`, `accuracy`.
-        value: percentage.
+        metric: `spearman`, `accuracy`, `xsim_error` (less is better), `rsim`.
+        value: percentage; of `rsim` a correlation.
         encoder: `base` is the untouched base, `modules` its language modules, `aligned` these with alignment on.
         modules: fingerprints of all modules that the figure depends on; none for the base.
         interval: lower and upper end of the 95% confidence interval, if there is one.

@@ -68,7 +68,7 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
         for code in codes:
             axes.annotate(code, (within[code], across[code]), fontsize=7, xytext=(3, 3), textcoords="offset points")
         values = [*across.values(), *(within[code] for code in codes)]
-        low, high = min(low, *values), max(high, *values)
+        low, high = min([low, *values]), max([high, *values])
     axes.plot([low, high], [low, high], color=_UNALIKE, linewidth=0.8, linestyle=":")
     metric = results[0].figures[0].metric
     axes.set_xlabel(f"Within the language ({metric})")

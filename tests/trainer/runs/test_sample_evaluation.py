@@ -1,4 +1,4 @@
-"""The sample evaluation on modules as the stages write them."""
+"""The evaluation of modules as the stages write them, from the command line."""
 
 from __future__ import annotations
 
@@ -6,40 +6,66 @@ import json
 import math
 from pathlib import Path
 
-from tests.conftest import ROOT
-from tests.trainer.runs.launch import Stages, execute
+from adapters_hub.format import scores_of
+from adapters_hub.format.manifest import read_manifest
+from adapters_hub.format.scores import read_scores
+from tests.trainer.runs.launch import Completed, execute
 
 
-def test_it_prints_the_table_and_writes_the_report(launched: Path, tmp_path: Path) -> None:
+def evaluated(folder: Path, *options: str) -> Completed:
+    chosen = ("--languages", "eng,deu", "--resamples", "20", "--cache", str(folder / "vectors"))
+    return execute("-m", "eval", "run", "--encoder", folder, *chosen, "--output", folder / "evaluation", *options)
+
+
+def test_what_each_stage_bought_is_printed_and_written_for_the_cards(launched: Path, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     for name in ("eng", "deu", "deu-eng-both"):
         (folder / name).symlink_to(launched / name)
-    done = execute("-m", "eval.sample", folder, "--languages", "eng,deu").ok()
-    for words in ("base", "modules", "modules, aligned", "Graded similarity", "eng-deu", "Language bias"):
+    done = evaluated(folder, "--variants", "base,mono,aligned").ok()
+    for words in (
+        "base",
+        "modules",
+        "modules, aligned",
+        "Within languages",
+        "Across languages",
+        "Language bias",
+        "RSIM",
+    ):
         assert words in done.stdout
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    assert report["languages"] == ["eng", "deu"]
-    for name in ("base", "modules", "modules, aligned"):
-        scores = report[name]
-        assert set(scores["monolingual"]) == {"eng", "deu"}
-        assert set(scores["cross_lingual"]) == set(scores["retrieval"]) == {"eng-deu"}
-        assert all(math.isfinite(value) for value in [*scores["monolingual"].values(), scores["language_bias"]])
-    assert report["base"] != report["modules"]
-    assert report["modules"]["monolingual"] == report["modules, aligned"]["monolingual"]
-    assert report["modules"]["cross_lingual"] != report["modules, aligned"]["cross_lingual"]
-    # The same modules and data: the figures are there already. Other modules: they are made anew.
-    written = (folder / "report.json").stat().st_mtime_ns
-    assert execute("-m", "eval.sample", folder, "--languages", "eng,deu").ok().stdout == done.stdout
-    assert (folder / "report.json").stat().st_mtime_ns == written
+    scores = read_scores(folder / "evaluation" / "report.json")
+    assert {score.encoder for score in scores} == {"base", "modules", "aligned"}
+    assert all(math.isfinite(score.value) and score.interval for score in scores)
+    adapter = read_manifest(folder / "deu-eng-both")
+    own = scores_of(adapter.fingerprint, "deu", scores, "eng")
+    assert {score.encoder for score in own} == {"base", "modules", "aligned"}
+    values = {score.encoder: score.value for score in own if score.metric == "spearman"}
+    assert len(set(values.values())) == 3
+    # The same modules and data: the figures are there already.
+    paths = sorted((folder / "evaluation" / "results").rglob("*.json"))
+    written = [path.stat().st_mtime_ns for path in paths]
+    assert evaluated(folder, "--variants", "base,mono,aligned").ok().stdout == done.stdout
+    assert [path.stat().st_mtime_ns for path in paths] == written
+    # Without the adapter there is nothing to align.
     (folder / "deu-eng-both").unlink()
-    alone = execute("-m", "eval.sample", folder, "--languages", "eng,deu").ok()
-    assert "aligned" not in alone.stdout
-    assert (folder / "report.json").stat().st_mtime_ns > written
+    result = evaluated(folder, "--variants", "mono,aligned").ok()
+    assert "aligned" not in result.stdout.partition("In ")[0]
+    facts = json.loads(paths[0].read_text(encoding="utf-8"))["facts"]
+    assert facts["sentences_encoded"] > 0
 
 
-def test_a_missing_module_is_one_line(launched: Path, stages: Stages) -> None:
+def test_mistakes_are_one_line(launched: Path) -> None:
     before = sorted(path.name for path in launched.iterdir())
-    line = stages.run(ROOT / "eval" / "sample.py", launched, "--languages", "eng,kaz").error_line()
-    assert f"{launched} has no module of 'kaz'" in line
+    for options, words in (
+        (("--languages", "eng,kaz"), "has no module of kaz (it has"),
+        (("--benchmarks", "simple"), "there is no benchmark 'simple'; there are sample"),
+        (("--split", "train"), "--split must be one of dev, test, not 'train'"),
+        (("--data", "/nowhere"), "no folder with benchmark data at /nowhere"),
+        (("--variants", "best"), "--variants must be one of base, mono, aligned, always, not 'best'"),
+    ):
+        done = execute("-m", "eval", "run", "--encoder", launched, "--no-cache", *options)
+        assert done.code == 1
+        assert "Traceback" not in done.stderr
+        assert words in done.stderr.splitlines()[-1]
+    assert "no results in" in execute("-m", "eval", "report", launched / "deu").stderr
     assert sorted(path.name for path in launched.iterdir()) == before

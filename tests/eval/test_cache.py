@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.encoders import CachedEncoder
+from eval.encoders import cache as cache_module
+from eval.errors import EvaluationError
+from tests.eval.encoders import Letters
+
+
+def test_a_sentence_is_encoded_once_and_its_vector_has_unit_length(tmp_path: Path) -> None:
+    encoder = Letters()
+    cached = CachedEncoder(encoder, tmp_path)
+    first = cached(["b", "aa", "b"], "deu")
+    assert encoder.calls == [("deu", False, ("b", "aa"))]
+    assert np.array_equal(first[0], first[2])
+    assert np.linalg.norm(first, axis=1) == pytest.approx(1)
+    assert np.array_equal(cached(["aa"], "deu")[0], first[1])
+    assert len(encoder.calls) == 1
+
+
+def test_vectors_survive_on_disk_bit_by_bit(tmp_path: Path) -> None:
+    before = CachedEncoder(Letters(), tmp_path)(["one", "two"], "deu")
+    again = Letters()
+    assert np.array_equal(CachedEncoder(again, tmp_path)(["two", "one"], "deu"), before[::-1])
+    assert again.calls == []
+
+
+def test_another_language_another_use_and_another_encoder_have_vectors_of_their_own(tmp_path: Path) -> None:
+    CachedEncoder(Letters(), tmp_path)(["one"], "deu")
+    encoder = Letters()
+    cached = CachedEncoder(encoder, tmp_path)
+    cached(["one"], "eng")
+    cached(["one"], "deu", across=True)
+    other = Letters("other")
+    CachedEncoder(other, tmp_path)(["one"], "deu")
+    assert [call[:2] for call in encoder.calls] == [("eng", False), ("deu", True)]
+    assert len(other.calls) == 1
+
+
+def test_an_interrupted_run_keeps_what_it_has_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache_module, "_CHUNK", 2)
+
+    def stop(vectors: np.ndarray, language: str, across: bool) -> np.ndarray:
+        if len(encoder.calls) == 2:
+            raise KeyboardInterrupt
+        return vectors
+
+    encoder = Letters(change=stop)
+    with pytest.raises(KeyboardInterrupt):
+        CachedEncoder(encoder, tmp_path)(["a", "bb", "ccc", "dddd"], "deu")
+    again = Letters()
+    CachedEncoder(again, tmp_path)(["a", "bb", "ccc", "dddd"], "deu")
+    assert again.calls == [("deu", False, ("ccc", "dddd"))]
+
+
+@pytest.mark.parametrize(("value", "what"), [(0.0, "zero"), (np.nan, "not finite"), (np.inf, "not finite")])
+def test_a_vector_that_is_none_is_refused_with_its_sentence(value: float, what: str) -> None:
+    def spoil(vectors: np.ndarray, language: str, across: bool) -> np.ndarray:
+        vectors[1] = value
+        return vectors
+
+    with pytest.raises(EvaluationError, match=f"the vector of 'bb' is {what}"):
+        CachedEncoder(Letters(change=spoil), None)(["a", "bb", "ccc"], "deu")
+
+
+def test_an_encoder_that_loses_sentences_is_refused() -> None:
+    shorter = Letters(change=lambda vectors, language, across: vectors[:-1])
+    with pytest.raises(EvaluationError, match=r"shape \(1, 256\) for 2 sentences"):
+        CachedEncoder(shorter, None)(["a", "b"], "deu")
+
+
+def test_a_damaged_cache_is_one_line(tmp_path: Path) -> None:
+    cached = CachedEncoder(Letters(), tmp_path)
+    cached(["a"], "deu")
+    (path,) = tmp_path.glob("*.sqlite")
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(EvaluationError, match="delete it or choose another --cache"):
+        CachedEncoder(Letters(), tmp_path)(["b"], "deu")
+    path.unlink()
+    CachedEncoder(Letters(), tmp_path)(["b"], "deu")
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT COUNT(*) FROM vectors").fetchone() == (1,)

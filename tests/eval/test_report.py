@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from adapters_hub.format import Score
+from eval.errors import EvaluationError
+from eval.report import Table, scores, text_table, write_report
+from eval.results import Result
+from eval.tasks.figure import Figure
+from tests.eval.encoders import Letters, scored
+
+
+def result(encoder: str, value: float, kind: str = "base", name: str = "cross", **changes: object) -> Result:
+    """A result with one mean and one pair of languages; its resamples lie around the value."""
+    samples = value + np.random.default_rng(0).normal(size=200)
+    figures = [
+        Figure(name, "spearman", value, samples, 100, ("eng", "deu"), (f"{encoder}-1", f"{encoder}-2")),
+        Figure(name, "spearman", value, samples, 100),
+    ]
+    values = {"benchmark": "stsb", "title": "STS", "task": "similarity", "dataset": "a/b", "split": "dev"}
+    return Result(encoder, kind, **(values | {"languages": ["eng", "deu"], "figures": figures} | changes))  # type: ignore[arg-type]
+
+
+def test_the_best_and_what_differs_are_marked() -> None:
+    table = Table.of([result("aligned one", 75, "aligned"), result("base one", 70), result("near", 70.001)])
+    assert table.encoders == ["base one", "near", "aligned one"]  # bases first
+    assert table.against == "base one"
+    best, near, base = (table.cells[name, ("stsb", "cross")] for name in ("aligned one", "near", "base one"))
+    assert (best.best, best.significant) == (True, True)
+    assert (base.best, base.significant) == (False, False)
+    assert near.best is False
+    error = Table.of([result("a", 3, name="xsim"), result("b", 5, name="xsim")])
+    assert error.cells["a", ("stsb", "xsim")].best  # less is better
+
+
+def test_columns_are_in_the_order_of_the_paper() -> None:
+    names = ("rsim", "xsim", "mono", "bias", "cross")
+    table = Table.of([result("a", 1, name=name, benchmark=name) for name in names])
+    assert [kind for _, kind in table.columns] == ["mono", "cross", "xsim", "bias", "rsim"]
+
+
+def test_means_over_other_languages_are_not_compared() -> None:
+    with pytest.raises(EvaluationError, match=r"stsb was scored in eng, deu for one encoder and in eng for b"):
+        Table.of([result("a", 1), result("b", 1, languages=["eng"])])
+    with pytest.raises(EvaluationError, match="no encoder 'c' among a"):
+        Table.of([result("a", 1)], against="c")
+
+
+def test_the_report_is_written_whole(tmp_path: Path) -> None:
+    results = [
+        scored(Letters(name), benchmark, tmp_path, languages=["eng", "deu", "tur"])
+        for name in ("letters", "more letters")
+        for benchmark in ("sample-pairs", "sample-bitext")
+    ]
+    text = write_report(results, tmp_path / "report")
+    assert text_table(results) in text
+    markdown = (tmp_path / "report" / "table.md").read_text(encoding="utf-8").splitlines()
+    assert len({line.count("|") for line in markdown if line.startswith("|")}) == 1
+    with (tmp_path / "report" / "table.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert [row[0] for row in rows] == ["encoder", "letters", "more letters"]
+    assert float(rows[1][1]) == pytest.approx(results[0].mean("mono").value, abs=1e-3)  # type: ignore[union-attr]
+    with (tmp_path / "report" / "figures.csv").open(encoding="utf-8", newline="") as file:
+        long = list(csv.DictReader(file))
+    assert len(long) == sum(len(one.figures) for one in results)
+    latex = (tmp_path / "report" / "table.tex").read_text(encoding="utf-8")
+    assert latex.startswith("\\begin{tabular}{l")
+    assert len({line.count("&") for line in latex.splitlines() if "&" in line}) == 1
+    plots = {path.stem for path in (tmp_path / "report" / "plots").iterdir()}
+    assert plots == {
+        "sample-pairs-within-and-across",
+        "sample-pairs-map-cross",
+        "sample-bitext-map-xsim",
+        "sample-bitext-similarities",
+        "similarity-and-rsim",
+    }
+    for name in plots:
+        assert "<svg" in (tmp_path / "report" / "plots" / f"{name}.svg").read_text(encoding="utf-8")
+        with Image.open(tmp_path / "report" / "plots" / f"{name}.png") as image:
+            assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # something is drawn
+
+
+def test_a_report_is_of_one_split(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="results of dev and test: choose one with --split"):
+        write_report([result("a", 1), result("a", 1, split="test")], tmp_path)
+    with pytest.raises(EvaluationError, match="no results of the test split"):
+        write_report([result("a", 1)], tmp_path, split="test")
+
+
+def test_cards_get_every_figure_once_with_its_modules_and_interval(tmp_path: Path) -> None:
+    within = Figure("mono", "spearman", 80.0, np.array([79.0, 81.0]), 100, ("deu",), ("m",))
+    base, modules = result("base", 70), result("modules", 72, "modules")
+    aligned = result("aligned", 75, "aligned")
+    for one in (modules, aligned):
+        one.figures.append(within)
+    records = scores([base, modules, aligned, result("x", 1, "aligned", facts={"encoder": {"alignment": "always"}})])
+    assert [(score.encoder, score.languages, score.value) for score in records] == [
+        ("base", ("eng", "deu"), 70),
+        ("modules", ("eng", "deu"), 72),
+        ("modules", ("deu",), 80),
+        ("aligned", ("eng", "deu"), 75),
+    ]
+    assert records[2].modules == ("m",)
+    assert records[2].interval == pytest.approx((79.05, 80.95))
+    write_report([base, modules, aligned], tmp_path)
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [Score.from_record(record) for record in report["scores"]] == records

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import itertools
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from eval.benchmarks import BENCHMARKS, Source
+from eval.benchmarks.data import Bitext, Choice, GradedPairs, Similarity
+from eval.encoders import CachedEncoder
+from eval.errors import EvaluationError
+from eval.results import Result, read_results
+from eval.tasks import Figure, score
+from tests.eval.benchmarks.clones import write_clones
+from tests.eval.encoders import Letters, scored
+
+
+@pytest.fixture(scope="module")
+def clones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_clones(tmp_path_factory.mktemp("clones"))
+
+
+def means(figures: list[Figure]) -> dict[str, Figure]:
+    return {figure.name: figure for figure in figures if not figure.languages}
+
+
+def test_similarity_is_scored_for_every_language_and_every_pair_both_ways_averaged(tmp_path: Path) -> None:
+    languages = ["eng", "deu", "tur"]
+    result = scored(Letters(), "sample-pairs", tmp_path, languages=languages)
+    assert [figure.languages for figure in result.of("mono")] == [(code,) for code in languages]
+    assert {frozenset(figure.languages) for figure in result.of("cross")} == {
+        frozenset(pair) for pair in itertools.combinations(languages, 2)
+    }
+    data = BENCHMARKS["sample-pairs"].load(languages, "dev", Source())
+    assert isinstance(data, Similarity)
+    encode = CachedEncoder(Letters(), None)
+
+    def direct(a: str, b: str) -> float:
+        pairs = data.pairs[a, b]
+        cosines = (encode(pairs.first, a) * encode(pairs.second, b)).sum(axis=1)
+        return 100 * float(spearmanr(cosines, pairs.gold).statistic)
+
+    values = {figure.languages: figure.value for figure in result.figures if figure.languages}
+    assert values[("tur",)] == pytest.approx(direct("tur", "tur"), abs=1e-3)
+    cross = next(figure for figure in result.of("cross") if set(figure.languages) == {"eng", "deu"})
+    assert cross.value == pytest.approx((direct("eng", "deu") + direct("deu", "eng")) / 2, abs=1e-3)
+    mean = result.mean("cross")
+    assert mean is not None
+    assert mean.value == pytest.approx(np.mean([figure.value for figure in result.of("cross")]))
+
+
+def test_every_figure_has_an_interval_around_it(clones: Path, tmp_path: Path) -> None:
+    for benchmark in ("sample-pairs", "stsb", "sib200", "flores", "tatoeba"):
+        languages = ["eng", "kaz", "zho"] if benchmark != "stsb" else ["eng", "deu"]
+        chosen = languages if "sample" not in benchmark else ["eng", "kaz"]
+        result = scored(Letters(), benchmark, tmp_path, clones, resamples=100, languages=chosen)
+        assert result.figures
+        for figure in result.figures:
+            low, high = figure.interval
+            assert low <= high
+            assert np.isfinite([low, high, figure.value]).all()
+
+
+def test_an_encoder_of_grades_is_perfect_and_without_bias() -> None:
+    """Second sentences at the angle of their grade from the first ones."""
+    gold = np.arange(20.0)
+    sentences = [f"{row:02}" for row in range(20)]
+    data = Similarity.crossed({code: GradedPairs(["-1"] * 20, sentences, gold) for code in ("eng", "deu", "tur")})
+
+    def grade(vectors: np.ndarray, language: str, across: bool) -> np.ndarray:
+        texts = encoder.calls[-1][2]
+        angles = [0.0 if text == "-1" else (20 - int(text)) / 20 for text in texts]
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    encoder = Letters(change=grade)
+    figures = {
+        figure.name: figure for figure in score(data, CachedEncoder(encoder, None), 20, 0) if not figure.languages
+    }
+    assert figures["mono"].value == pytest.approx(100)
+    assert figures["cross"].value == pytest.approx(100)
+    assert figures["bias"].value == pytest.approx(0, abs=1e-6)
+
+
+def test_alignment_is_used_across_languages_and_not_within(clones: Path, tmp_path: Path) -> None:
+    for benchmark in ("sample-pairs", "sib200"):
+        encoder = Letters(benchmark)
+        scored(encoder, benchmark, tmp_path, clones, languages=["eng", "kaz"])
+        assert {across for _, across, _ in encoder.calls} == {True, False}
+    for benchmark in ("sample-bitext", "tatoeba"):
+        encoder = Letters(benchmark)
+        scored(encoder, benchmark, tmp_path, clones, languages=["eng", "kaz"])
+        assert {across for _, across, _ in encoder.calls} == {True}
+
+
+def test_mining_finds_every_translation_of_an_encoder_of_meanings_and_shapes_agree() -> None:
+    sentences = {code: [f"{code} {row}" for row in range(30)] for code in ("eng", "deu", "tur")}
+    places = np.random.default_rng(0).normal(size=(30, 8)).astype(np.float32)
+
+    def meaning(vectors: np.ndarray, language: str, across: bool) -> np.ndarray:
+        return places[[int(text.split()[1]) for text in encoder.calls[-1][2]]]
+
+    encoder = Letters(change=meaning)
+    figures = {
+        f.name: f for f in score(Bitext.of_all(sentences), CachedEncoder(encoder, None), 20, 0) if not f.languages
+    }
+    assert figures["xsim"].value == 0
+    assert figures["rsim"].value == pytest.approx(1, abs=1e-5)
+
+
+def test_choice_takes_the_answer_nearest_to_the_passage() -> None:
+    passages = {"eng": ["aaa", "bbb"], "deu": ["aab", "bba"]}
+    candidates = {code: [["aaa", "bbb", "ccc", "ddd"], ["ccc", "ddd", "aaa", "bbb"]] for code in passages}
+    encoder = CachedEncoder(Letters(), None)
+    figures = score(Choice(passages, candidates, np.array([0, 3])), encoder, 20, 0)
+    assert {(figure.name, figure.languages): figure.value for figure in figures} == {
+        ("mono", ("eng",)): 100,
+        ("mono", ("deu",)): 100,
+        ("cross", ("eng", "deu")): 100,
+        ("mono", ()): 100,
+        ("cross", ()): 100,
+    }
+
+
+def test_a_constant_gold_column_is_refused_by_name() -> None:
+    data = Similarity({("deu", "deu"): GradedPairs(["ab", "b"], ["a", "d"], np.array([3.0, 3.0]))}, parallel=False)
+    with pytest.raises(EvaluationError, match="deu-deu cannot be scored: .* grades that vary"):
+        score(data, CachedEncoder(Letters(), None), 20, 0)
+
+
+def test_a_finished_benchmark_is_skipped_until_something_that_matters_changes(tmp_path: Path) -> None:
+    first = scored(Letters(), "sample-bitext", tmp_path, languages=["eng", "deu"])
+    again = Letters()
+    second = scored(again, "sample-bitext", tmp_path, languages=["eng", "deu"])
+    assert again.calls == []
+    assert second.facts == first.facts
+    for change in ({"seed": 1}, {"languages": ["eng", "tur"]}, {"resamples": 51}, {"again": True}):
+        other = Letters()
+        scored(other, "sample-bitext", tmp_path, **{"languages": ["eng", "deu"], **change})
+        assert other.calls, change
+
+
+def test_the_same_run_gives_the_same_figures_and_intervals(tmp_path: Path) -> None:
+    one = scored(Letters(), "sample-pairs", tmp_path / "one", languages=["eng", "deu"])
+    two = scored(Letters(), "sample-pairs", tmp_path / "two", languages=["eng", "deu"])
+    assert [(f.value, f.interval) for f in one.figures] == [(f.value, f.interval) for f in two.figures]
+
+
+def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    written = scored(Letters(), "sample-bitext", tmp_path, languages=["eng", "deu"])
+    (read,) = read_results([tmp_path])
+    assert [(f.name, f.languages, f.size) for f in read.figures] == [
+        (f.name, f.languages, f.size) for f in written.figures
+    ]
+    for a, b in zip(read.figures, written.figures, strict=True):
+        assert (a.name, a.languages, a.size) == (b.name, b.languages, b.size)
+        assert (a.value, a.interval) == (pytest.approx(b.value, abs=1e-5), pytest.approx(b.interval, abs=1e-5))
+    mean = read.mean("xsim")
+    assert mean is not None
+    assert len(mean.samples) == 50
+    assert set(read.facts) >= {"encoder", "versions", "seconds", "sentences_encoded", "sentences_per_second", "commit"}
+    assert sum(read.histograms["parallel"]) == pytest.approx(1, abs=1e-3)
+    path = tmp_path / "results" / "letters" / "sample-bitext-dev.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"format": 1', '"format": 99'), encoding="utf-8")
+    with pytest.raises(EvaluationError, match="is not a result of an evaluation"):
+        Result.read(path)
+
+
+def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        result = scored(Letters(), "stsb", tmp_path, clones, languages=["eng", "deu", "amh"])
+    assert result.languages == ["eng", "deu"]
+    assert "stsb lacks amh" in caplog.text
+    with pytest.raises(EvaluationError, match=r"stsb has none of amh; it has eng, deu"):
+        scored(Letters(), "stsb", tmp_path, clones, languages=["amh"])
+    with pytest.raises(EvaluationError, match=r"letters has no module of eng \(it has deu\)"):
+        scored(Letters(languages=["deu"]), "stsb", tmp_path, clones, languages=["eng", "deu"])
+
+
+def test_an_encoder_with_modules_is_scored_in_the_languages_it_has(clones: Path, tmp_path: Path) -> None:
+    result = scored(Letters(languages=["kaz_Cyrl", "eng", "amh"]), "sib200", tmp_path, clones)
+    assert result.languages == ["kaz_Cyrl", "eng_Latn"]
