@@ -76,9 +76,10 @@ class Composition:
             self._bottlenecks = bottlenecks
 
     def base_fingerprint(self) -> str:
-        """Of all that the untouched base's own vectors depend on, embeddings, tokenizer, pooling and prompt included."""
+        """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
         digest = hashlib.sha256(self.base.fingerprint.encode())
-        digest.update(memoryview(self._base_embeddings.to("cpu", torch.float32).contiguous().numpy()).cast("B"))
+        values = self._base_embeddings.to("cpu", torch.float32).contiguous()
+        digest.update(memoryview(values.numpy()).cast("B"))  # type: ignore[arg-type]
         digest.update(self.base.tokenizer.backend_tokenizer.to_str().encode())
         digest.update(repr((self.base.pooling, self.base.prompt)).encode())
         return digest.hexdigest()

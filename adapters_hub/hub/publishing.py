@@ -114,8 +114,8 @@ def plan_push(
         folder: of a language module or an alignment adapter.
         repo: `org/name`.
         hub: see `connect`; asked only where the two modules of an alignment adapter are published.
-        reports: what an evaluation wrote; by default `evaluation/report.json` beside the folder, if it is there. Only figures
-            made with this very module are taken.
+        reports: what an evaluation wrote; by default `evaluation/report.json` beside the folder, if it is there. Only
+            figures made with this very module are taken.
         license: identifier as the Hub knows them (`apache-2.0`); by default what the module states.
 
     Raises:

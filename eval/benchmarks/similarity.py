@@ -14,8 +14,11 @@ from eval.benchmarks.data import Data, GradedPairs, Similarity
 from eval.benchmarks.source import Source, grades
 from eval.errors import EvaluationError
 
+_COLUMNS = ("sentence1", "sentence2", "score")
 
-def _pairs(rows: Any, first: str, second: str, grade: str, where: str) -> GradedPairs:  # noqa: ANN401
+
+def _pairs(rows: Any, columns: Sequence[str], where: str) -> GradedPairs:  # noqa: ANN401
+    first, second, grade = columns
     return GradedPairs(
         [str(row[first]) for row in rows],
         [str(row[second]) for row in rows],
@@ -46,11 +49,11 @@ class STSB(Coded):
 
     def _one(self, code: str, split: str, source: Source) -> GradedPairs:
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, code, split, ["sentence1", "sentence2", "score"])
-            return _pairs(rows, "sentence1", "sentence2", "score", f"{self.hub_id} {code}")
+            rows = source.hub(str(self.hub_id), self.revision, code, split, _COLUMNS)
+            return _pairs(rows, _COLUMNS, f"{self.hub_id} {code}")
         name = f"stsb-multi-mt/data/stsb-{code}-{split}.csv"
-        rows = source.table(name, self.obtain, ["sentence1", "sentence2", "score"], header=False)
-        return _pairs(rows, "sentence1", "sentence2", "score", name)
+        rows = source.table(name, self.obtain, _COLUMNS, header=False)
+        return _pairs(rows, _COLUMNS, name)
 
 
 class KardesSTS(Coded):
@@ -77,9 +80,9 @@ class KardesSTS(Coded):
 
     def _one(self, language: str, split: str, source: Source) -> GradedPairs:
         folder, code = (self.codes[language] or self.codes["azj"]).split()
-        names = ["sentence1", "sentence2"] if language == "eng" else ["s1_translation", "s2_translation"]
+        names = _COLUMNS if language == "eng" else ("s1_translation", "s2_translation", "score")
         path = f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"
-        pairs = _pairs(source.table(path, self.obtain, [*names, "score"]), *names, "score", path)
+        pairs = _pairs(source.table(path, self.obtain, names), names, path)
         if self.convert is None or language != "uig":
             return pairs
         return GradedPairs([self.convert(s) for s in pairs.first], [self.convert(s) for s in pairs.second], pairs.gold)
@@ -117,14 +120,13 @@ class KorSTS(Coded):
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Korean alone."""
         self.require(languages)
-        columns = ["sentence1", "sentence2", "score"]
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), columns)
+            rows = source.hub(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), _COLUMNS)
             where = str(self.hub_id)
         else:
             where = f"KorNLUDatasets/KorSTS/sts-{split}.tsv"
-            rows = source.table(where, self.obtain, columns, delimiter="\t")
-        return Similarity({("kor", "kor"): _pairs(rows, *columns, where)}, parallel=False)
+            rows = source.table(where, self.obtain, _COLUMNS, delimiter="\t")
+        return Similarity({("kor", "kor"): _pairs(rows, _COLUMNS, where)}, parallel=False)
 
 
 class _ByTrack(Coded):
@@ -151,9 +153,8 @@ class _ByTrack(Coded):
     def _track(self, track: str, split: str, source: Source) -> GradedPairs:
         # A clone of the dataset's own repo on the Hub reads as the Hub does.
         dataset = str(self.hub_id) if source.folder is None else str(self._clone(source))
-        columns = ["sentence1", "sentence2", "score"]
-        rows = source.hub(dataset, self.revision if source.folder is None else None, track, split, columns)
-        return _pairs(rows, *columns, f"{self.name} {track}")
+        rows = source.hub(dataset, self.revision if source.folder is None else None, track, split, _COLUMNS)
+        return _pairs(rows, _COLUMNS, f"{self.name} {track}")
 
     def _clone(self, source: Source) -> Any:  # noqa: ANN401
         assert source.folder is not None

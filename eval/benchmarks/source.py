@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adapters_hub.folders import sha256
 from eval.errors import EvaluationError
@@ -74,16 +74,11 @@ class Source:
             delimiter: comma or tab.
             header: the first line names the columns.
         """
-        quoting = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
         path = self.file(name, obtain)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(
-                file,
-                None if header else list(columns),
-                delimiter=delimiter,
-                quoting=quoting,  # type: ignore[arg-type]
-            )
-            rows = list(reader)
+            names = None if header else list(columns)
+            rows = list(csv.DictReader(file, names, delimiter=delimiter, quoting=quoting))
         if not rows:
             raise EvaluationError(f"benchmark data {path} is empty: {obtain}")
         for number, row in enumerate(rows):

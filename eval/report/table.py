@@ -141,18 +141,19 @@ def text_table(results: Sequence[Result], against: str | None = None) -> str:
     }
     ranges = len(table.encoders) == 1
     width = max(8, *(len(name) + 3 for name in table.encoders))
-    lines = [" " * 40 + "".join(f"{name:>{width}}" for name in table.encoders)]
+    labels = {name: f"  {title} ({len(table.languages[name])} languages)" for name, title in table.titles.items()}
+    wide = max(map(len, labels.values()))
+    lines = [" " * wide + "".join(f"{name:>{width}}" for name in table.encoders)]
     kind = None
     for benchmark, name in table.columns:
         if name != kind:
             title, _, less = KINDS[name]
             lines.append(f"{title[0].upper()}{title[1:]}{' (less is better)' if less else ''}")
             kind = name
-        label = f"  {table.titles[benchmark]} ({len(table.languages[benchmark])} languages)"
         row = "".join(f"{cells.get((encoder, (benchmark, name)), ''):>{width}}" for encoder in table.encoders)
         if ranges:
             row += " " + _range(table.cells[table.encoders[0], (benchmark, name)].figure, name)
-        lines.append(f"{label:40}{row}")
+        lines.append(f"{labels[benchmark]:{wide}}{row}")
     if table.against and any(cell.significant for cell in table.cells.values()):
         lines.append(f"* differs from {table.against}, p < {SIGNIFICANT} (paired bootstrap)")
     return "\n".join(lines)
