@@ -51,6 +51,14 @@ class Kind(StrEnum):
     alignment = "alignment"
 
 
+class Format(StrEnum):
+    """What to export to."""
+
+    merged = "sentence-transformers"
+    composed = "composed"
+    onnx = "onnx"
+
+
 def main() -> None:
     """Run the command line; a user's mistake is one line and status 1."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
@@ -224,6 +232,44 @@ def index_command(
     else:
         write_text(output, text)
         _say(f"{len(modules)} modules and adapters in {output}")
+
+
+@app.command("export")
+def export_command(
+    modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Folders, or org/name[@revision].")],
+    to: Annotated[Path, typer.Option(help="Folder to make.")],
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="sentence-transformers: one language, LoRAs merged, loads without this library. composed: all the "
+            "languages in one SentenceTransformer; needs this library and trust_remote_code=True. onnx: one language "
+            "as an ONNX graph."
+        ),
+    ] = Format.merged,
+    language: Annotated[
+        str | None, typer.Option(help="The one to export; of a composed folder, the default one.")
+    ] = None,
+    align: Annotated[
+        bool, typer.Option("--align", help="With the alignment adapter; not in sentence-transformers.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
+    hub: HubOption = None,
+) -> None:
+    """Hand modules to other libraries. One language alone is compared with the encoder before it is written.
+
+    For example: adapters-hub export out/deu out/deu-eng-both --format onnx --align --to deu-onnx
+    """
+    from adapters_hub import ModularEncoder, bridges  # takes seconds
+
+    encoder = ModularEncoder(modules=modules, hub=hub, device="cpu")
+    if format is Format.composed:
+        folder = bridges.export_composed(encoder, None, to, default_language=language, align=align, replace=overwrite)
+    else:
+        if language is None and len(encoder.languages) > 1:
+            raise AdaptersHubError(f"expected --language, one of {', '.join(encoder.languages)}, or --format composed")
+        export = bridges.export_onnx if format is Format.onnx else bridges.export_merged
+        folder = export(encoder, language or encoder.languages[0], to, align=align, replace=overwrite)
+    _say(str(folder))
 
 
 def _row(item: Listing) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -95,26 +97,40 @@ class Rows(TorchDataset[dict[str, Any]]):
 class Order(Sampler[int]):
     """The order of the rows in an epoch, a function of (seed, epoch) alone.
 
-    With several parts, blocks of `block` rows of one part alternate, so that every batch is of one kind. The share
-    of the second part's blocks is `second_share`. An epoch ends when each part was seen in full at least once; the
-    shorter one is repeated, freshly shuffled. Parts are cut to whole blocks.
+    With several parts, blocks of `block` rows of one part alternate, so that every batch is of one kind; the blocks of
+    each part are spread evenly. An epoch ends when each part was seen in full at least once; the shorter ones are
+    repeated, freshly shuffled. Parts are cut to whole blocks.
 
     Args:
-        lengths: rows of each part (one or two).
+        lengths: rows of each part.
         block: rows of one training step over all processes.
         seed: of the recipe.
-        second_share: share of the blocks that come from the second part.
+        second_share: with two parts, the share of the blocks that come from the second.
+        shares: with any number of parts, how the blocks are shared out: relative to each other (numbers of blocks will
+            do), above 0, one for each part. By default `second_share` for two parts, equal shares for more.
     """
 
-    def __init__(self, lengths: Sequence[int], block: int, seed: int, second_share: float = 0.5) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        block: int,
+        seed: int,
+        second_share: float = 0.5,
+        shares: Sequence[float] | None = None,
+    ) -> None:
         self.lengths = list(lengths)
         self.block = block
         self.seed = seed
         self.epoch = 0
-        shares = [1.0] if len(self.lengths) == 1 else [1 - second_share, second_share]
-        self._shares = shares
+        if shares is None:
+            shares = [1 - second_share, second_share] if len(self.lengths) == 2 else [1] * len(self.lengths)
+        self._shares = list(shares)
+        self._sums = list(accumulate(self._shares))
+        self._starts = [0, *accumulate(self.lengths)]
         self._blocks = [max(length // block, 1) for length in self.lengths]
-        self._count = max(int(np.ceil(blocks / share)) for blocks, share in zip(self._blocks, shares, strict=True))
+        self._count = max(
+            math.ceil(blocks * self._sums[-1] / share) for blocks, share in zip(self._blocks, self._shares, strict=True)
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """Use the order of that epoch from the next iteration on."""
@@ -124,23 +140,37 @@ class Order(Sampler[int]):
         return self._count * self.block if len(self.lengths) > 1 else self.lengths[0]
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self.numbers(self.epoch))
+        return self._numbers(self.epoch)
 
     def numbers(self, epoch: int) -> list[int]:
         """The row numbers of one epoch, as `Rows` understands them."""
+        return list(self._numbers(epoch))
+
+    def _numbers(self, epoch: int) -> Iterator[int]:
         offset = epoch * sum(self.lengths)
         if len(self.lengths) == 1:
-            return [offset + int(row) for row in self._shuffled(epoch, 0, 0)]
-        result: list[int] = []
-        used = [0, 0]
+            yield from (offset + int(row) for row in self._shuffled(epoch, 0, 0))
+            return
+        used = [0] * len(self.lengths)
+        laps: dict[int, np.ndarray] = {}
         for index in range(self._count):
-            # Blocks of the second part are spread evenly.
-            part = int(np.floor((index + 1) * self._shares[1]) > np.floor(index * self._shares[1]))
+            part = self._part(index)
             lap, block = divmod(used[part], self._blocks[part])
-            rows = self._shuffled(epoch, part, lap)[block * self.block : (block + 1) * self.block]
-            result += [offset + part * self.lengths[0] + int(row) for row in rows]
+            if block == 0:
+                laps[part] = self._shuffled(epoch, part, lap)
+            rows = laps[part][block * self.block : (block + 1) * self.block]
+            yield from (offset + self._starts[part] + int(row) for row in rows)
             used[part] += 1
-        return result
+
+    def _part(self, index: int) -> int:
+        """Which part a block is of: the last part's are spread over all, those before over the rest, and so on."""
+        for part in range(len(self.lengths) - 1, 0, -1):
+            share, whole = self._shares[part], self._sums[part]
+            before = math.floor(index * share / whole)
+            if math.floor((index + 1) * share / whole) > before:
+                return part
+            index -= before  # its place in the rest
+        return 0
 
     def _shuffled(self, epoch: int, part: int, lap: int) -> np.ndarray:
         return np.random.default_rng([self.seed, epoch, part, lap]).permutation(self.lengths[part])

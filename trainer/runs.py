@@ -49,9 +49,13 @@ def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:
 
 
 def rows_in_order(
-    parts: Sequence[Dataset], arguments: TrainingArguments, seed: int, second_share: float = 0.5
+    parts: Sequence[Dataset],
+    arguments: TrainingArguments,
+    seed: int,
+    second_share: float = 0.5,
+    shares: Sequence[float] | None = None,
 ) -> tuple[Rows, Order]:
-    """Training rows and their order; a batch larger than the data is made smaller, and said so."""
+    """Training rows and their order (see `Order`); a batch larger than the data is made smaller, and said so."""
     processes = PartialState().num_processes
     smallest = min(len(part) for part in parts)
     if smallest < arguments.per_device_train_batch_size * processes:
@@ -65,7 +69,16 @@ def rows_in_order(
         )
         arguments.per_device_train_batch_size = fitting
     block = arguments.per_device_train_batch_size * processes
-    return Rows(*parts), Order([len(part) for part in parts], block, seed, second_share)
+    return Rows(*parts), Order([len(part) for part in parts], block, seed, second_share, shares)
+
+
+def steps_of(order: Order, arguments: TrainingArguments) -> int:
+    """How many steps the trainer takes with this order."""
+    if arguments.max_steps > 0:
+        return arguments.max_steps
+    batches = len(order) // order.block if arguments.dataloader_drop_last else math.ceil(len(order) / order.block)
+    updates = max(math.ceil(batches / arguments.gradient_accumulation_steps), 1)
+    return math.ceil(arguments.num_train_epochs * updates)
 
 
 def numbers_used(order: Order, arguments: TrainingArguments) -> set[int]:

@@ -36,6 +36,8 @@ TRAINING_DEFAULTS: dict[str, dict[str, Any]] = {
     "la": _COMMON | {"per_device_train_batch_size": 32, "learning_rate": 5e-4},
     "se": _COMMON | {"per_device_train_batch_size": 64, "learning_rate": 2e-4, "dataloader_drop_last": True},
     "cla": _COMMON | {"per_device_train_batch_size": 128, "learning_rate": 1e-4, "dataloader_drop_last": True},
+    # Over what `se` and `cla` say: a step of full fine-tuning is smaller, its checkpoints are larger.
+    "full": {"learning_rate": 2e-5, "save_steps": 100},
 }
 # What the trainers rely on; a recipe cannot set these.
 TRAINING_FIXED = ("output_dir", "seed", "data_seed", "remove_unused_columns", "push_to_hub", "resume_from_checkpoint")
@@ -197,8 +199,25 @@ class AlignmentSettings:
 
 
 @dataclass
+class FullSettings:
+    """The monolithic baselines: one model for all languages, every parameter trained, data and batches as the modules'.
+
+    Args:
+        cross: After full mono go on to full mono+cross.
+        objective: Of full mono+cross: paraphrase (contrastive), parallel (cosine) or both (alternating batches); by
+            default the first of cla.objectives.
+        training: Any field of transformers.TrainingArguments, over those of se (full mono) and cla (full mono+cross).
+            max_steps is by default the sum of the modules' steps.
+    """
+
+    cross: bool = True
+    objective: Literal["both", "paraphrase", "parallel"] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Recipe:
-    """All settings of stage 1 and stage 2.
+    """All settings of stage 1, of stage 2 and of the monolithic baselines.
 
     Args:
         languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
@@ -210,7 +229,7 @@ class Recipe:
         modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
             or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
         output_dir: Modules are written to OUTPUT_DIR/LANGUAGE, alignment adapters to
-            OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE.
+            OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic baselines to OUTPUT_DIR/monolithic.
         seed: Seed of everything random.
         phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
         stop_after: End stage 1 after this phase; the same command without it goes on from there.
@@ -228,6 +247,7 @@ class Recipe:
         la: Language adaptation.
         se: Sentence encoding.
         cla: Cross-lingual alignment (stage 2).
+        full: The monolithic baselines.
     """
 
     languages: list[str] | str = field(default_factory=list)
@@ -253,6 +273,7 @@ class Recipe:
     la: LanguageAdaptationSettings = field(default_factory=LanguageAdaptationSettings)
     se: SentenceEncodingSettings = field(default_factory=SentenceEncodingSettings)
     cla: AlignmentSettings = field(default_factory=AlignmentSettings)
+    full: FullSettings = field(default_factory=FullSettings)
 
     @property
     def language_list(self) -> list[str]:
@@ -324,7 +345,7 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
-    """The recipe's fields of `TrainingArguments` over our defaults for a phase (`la`, `se`, `cla`).
+    """The recipe's fields of `TrainingArguments` over our defaults for a phase (`la`, `se`, `cla`, `full`).
 
     Raises:
         SettingsError: a field that does not exist (with the nearest one that does), or that is not for recipes.

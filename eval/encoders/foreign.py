@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+_STATE = ("padding", "truncation")
 
 
 class SentenceTransformerEncoder:
@@ -128,16 +131,11 @@ def _state_fingerprint(model: Any) -> str:  # noqa: ANN401
         values = tensor.detach().to("cpu", torch.float32).contiguous()
         digest.update(f"{name}{tuple(values.shape)}{tensor.dtype}".encode())
         digest.update(memoryview(values.numpy()).cast("B"))
-    tokenizer = getattr(model, "tokenizer", None)
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    digest.update(backend.to_str().encode() if backend is not None else repr(tokenizer).encode())
-    digest.update(repr((sorted(model.prompts.items()), model.default_prompt_name, model.max_seq_length)).encode())
-    digest.update(
-        repr(
-            [
-                (type(module).__name__, module.get_config_dict() if hasattr(module, "get_config_dict") else "")
-                for module in model
-            ]
-        ).encode()
-    )
+    backend = getattr(getattr(model, "tokenizer", None), "backend_tokenizer", None)
+    if backend is not None:  # but for the state that the last call left it in
+        settings = {key: value for key, value in json.loads(backend.to_str()).items() if key not in _STATE}
+        digest.update(json.dumps(settings, sort_keys=True).encode())
+    prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
+    kinds = [(type(module).__name__, getattr(module, "pooling_mode", None)) for module in model]
+    digest.update(repr((prompt, model.max_seq_length, kinds)).encode())
     return digest.hexdigest()

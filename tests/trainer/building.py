@@ -23,6 +23,7 @@ from trainer import alignment, sentence_encoding
 from trainer.alignment import KINDS, AlignmentTrainer
 from trainer.batches import MaskingCollator, PairCollator, tokenize
 from trainer.embedding_trainer import SentenceModel
+from trainer.fine_tuning import FineTuningTrainer
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
@@ -137,6 +138,32 @@ def encoding_trainer(
         without_dropout(model)
     collator = PairCollator(columns, base.tokenizer.pad_token_id, tokens)
     return SentenceEncodingTrainer(model, made, rows, order, collator, scale=20.0, gradient_cache=gradient_cache)
+
+
+def fine_tuning_trainer(
+    base: BaseEncoder,
+    folder: Path,
+    *,
+    kinds: Sequence[str] = ("paraphrase", "parallel"),
+    dropout: bool = True,
+    gradient_cache: bool = False,
+    **training: Any,
+) -> FineTuningTrainer:
+    """Full fine-tuning; the first part is German, the others are Kazakh, Turkish, …"""
+    working = own_copy(base)
+    columns = sentence_encoding.COLUMNS
+    parts = [
+        tokenize(pairs(language, columns, kind == "paraphrase"), columns, base.tokenizer, "", 32, f"{language} pairs")
+        for kind, language in zip(kinds, ("deu", "kaz", "tur", "rus"), strict=False)
+    ]
+    made = arguments(folder, "se", training)
+    rows, order = rows_in_order(parts, made, SEED)
+    working.backbone.requires_grad_(True)
+    model = SentenceModel(working.backbone, base.pooling)
+    if not dropout:
+        without_dropout(model)
+    collator = PairCollator(columns, base.tokenizer.pad_token_id, 256)
+    return FineTuningTrainer(model, made, rows, order, collator, kinds=kinds, scale=20.0, gradient_cache=gradient_cache)
 
 
 def alignment_trainer(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,42 @@ def test_blocks_of_two_parts_are_of_one_kind_with_the_share_asked_for(share: flo
 def test_kinds_alternate_evenly() -> None:
     order = Order((8, 8), 2, seed=0)
     assert [number >= 8 for number in order.numbers(0)[::2]] == [False, True] * 4
+
+
+@pytest.mark.parametrize("shares", [(16, 16, 16, 16), (5, 3, 7), (1, 40, 2, 9, 1), (2.5, 7.5, 1.25, 3.75)])
+def test_blocks_of_many_parts_get_exactly_their_shares_evenly_spread(shares: tuple[float, ...]) -> None:
+    block, whole = 4, sum(shares)
+    lengths = [block * math.ceil(share) + 3 for share in shares]
+    order = Order(lengths, block, seed=3, shares=shares)
+    starts = np.cumsum([0, *lengths])
+    numbers = order.numbers(0)
+    assert len(numbers) == len(order) >= whole * block
+    parts = np.searchsorted(starts, np.array(numbers).reshape(-1, block), side="right") - 1
+    assert (parts == parts[:, :1]).all()
+    for part, share in enumerate(shares):
+        counts = np.cumsum(parts[:, 0] == part)
+        assert counts[-1] == pytest.approx(share / whole * len(parts), abs=1e-9 if isinstance(share, int) else 1)
+        assert np.abs(counts - share / whole * np.arange(1, len(parts) + 1)).max() < len(shares) - 0.5
+        used = {number for number in numbers if starts[part] <= number < starts[part + 1]}
+        assert len(used) >= lengths[part] // block * block  # more where a part is repeated
+
+
+def test_equal_shares_of_many_parts_take_turns() -> None:
+    order = Order((8, 8, 8), 2, seed=0)
+    assert [number // 8 for number in order.numbers(0)[::2]] == [0, 1, 2] * 4
+
+
+def test_a_later_epoch_of_many_parts_has_an_order_of_its_own_in_the_numbers_of_its_own() -> None:
+    order = Order((40, 24, 16), 8, seed=0, shares=(5, 3, 2))
+    first, second = order.numbers(0), [number - 80 for number in order.numbers(1)]
+    assert first != second
+    assert sorted(first) == sorted(second) == list(range(80))
+
+
+def test_the_shares_of_two_parts_are_their_second_share() -> None:
+    for share in (0.1, 0.3, 0.75):
+        by_share = Order((70, 50), 4, seed=1, second_share=share).numbers(2)
+        assert Order((70, 50), 4, seed=1, shares=(1 - share, share)).numbers(2) == by_share
 
 
 def test_rows_take_numbers_of_later_epochs_and_keep_them_as_the_draw() -> None:

@@ -20,6 +20,7 @@ import yaml
 from tests.conftest import ROOT, SAMPLE
 
 STAGE1, STAGE2 = ROOT / "trainer" / "stage1.py", ROOT / "trainer" / "stage2.py"
+MONOLITHIC = ROOT / "trainer" / "monolithic.py"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,33 @@
+"""Hand a `ModularEncoder` to other libraries: sentence-transformers, ONNX Runtime, MTEB.
+
+They need packages that the library itself does not: `pip install 'modular-sentence-encoders[bridges]'`. Nothing else in
+`adapters_hub` imports this package, and nothing here imports those packages before they are used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters_hub.bridges.mteb import MTEBEncoder
+    from adapters_hub.bridges.onnx import export_onnx
+    from adapters_hub.bridges.onnx_encoder import OnnxEncoder
+    from adapters_hub.bridges.sentence_transformer import export_composed, export_merged
+
+__all__ = ["MTEBEncoder", "OnnxEncoder", "export_composed", "export_merged", "export_onnx"]
+
+# One by one, when first asked for: `OnnxEncoder` runs where neither torch nor mteb is installed.
+_HOMES = {
+    "MTEBEncoder": "adapters_hub.bridges.mteb",
+    "OnnxEncoder": "adapters_hub.bridges.onnx_encoder",
+    "export_composed": "adapters_hub.bridges.sentence_transformer",
+    "export_merged": "adapters_hub.bridges.sentence_transformer",
+    "export_onnx": "adapters_hub.bridges.onnx",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

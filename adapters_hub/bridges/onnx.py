@@ -1,0 +1,120 @@
+"""One composed language as an ONNX graph: token ids in, unit vectors out."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+
+import torch
+
+from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose
+from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OnnxEncoder
+from adapters_hub.bridges.requirements import needed_for
+from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder.alignment import Align
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import write_folder
+
+OPSET = 18
+# A protobuf, and with it a graph in one file, ends at 2 GB.
+_LARGEST_FILE = 1_900_000_000
+
+
+def export_onnx(
+    encoder: ModularEncoder,
+    language: str,
+    folder: str | os.PathLike[str],
+    *,
+    align: Align = False,
+    opset: int = OPSET,
+    replace: bool = False,
+) -> Path:
+    """Write one language as ONNX, alignment included, and check it against torch.
+
+    The graph has the LoRAs merged and the language's embeddings in it, the alignment bottlenecks where `align` asks for
+    them, pooling, and scaling to unit length. Inputs are `input_ids` and `attention_mask` `[batch, tokens]`, int64, of
+    any size up to the module's `max_length`; the output is `vectors` `[batch, dim]`. `tokenizer.json` lies beside it;
+    `config.json` says which prompt to put before every sentence, and what was exported. `OnnxEncoder` runs it.
+
+    Args:
+        encoder: in float32.
+        language: one that is loaded.
+        folder: the folder to make.
+        align: as for `ModularEncoder.encode`.
+        opset: version of the ONNX operators.
+        replace: take the place of an existing folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AdaptersHubError: a package is missing, the folder cannot be written, or onnxruntime's vectors differ from
+            torch's by more than 1e-4; then nothing is written.
+        CompositionError: the language is not loaded.
+        InputTextError: an alignment adapter is not loaded, or which one is ambiguous.
+    """
+    with needed_for("an export to ONNX"):
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    composed = compose(encoder, language, align)
+    with write_folder(folder, replace=replace) as unfinished:
+        _write_graph(composed, unfinished / MODEL_FILE, opset)
+        composed.tokenizer.save_pretrained(unfinished)
+        config = json.dumps(_config(encoder, composed, opset), indent=2, ensure_ascii=False)
+        (unfinished / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
+        check_vectors(composed, OnnxEncoder(unfinished, threads=torch.get_num_threads()).encode, str(folder))
+    return Path(folder)
+
+
+def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
+    # Plain matrix products: the fused attention is not the same on every backend, and its mask is built in other ways.
+    composed.backbone.set_attn_implementation("eager")
+    size = sum(tensor.numel() * tensor.element_size() for tensor in composed.state_dict().values())
+    ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11], [5, 6, 7, 8, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0, 0]])
+    ids[mask == 0] = int(composed.tokenizer.pad_token_id)
+    dimensions = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    with warnings.catch_warnings():
+        # torch.export copies its own tree specifications in a way that it has itself declared outdated.
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
+        try:
+            program = torch.onnx.export(
+                composed,
+                (ids, mask),
+                input_names=["input_ids", "attention_mask"],
+                output_names=["vectors"],
+                dynamic_shapes={"input_ids": dimensions, "attention_mask": dimensions},
+                opset_version=opset,
+                dynamo=True,
+                verbose=False,
+            )
+        except (torch.onnx.errors.OnnxExporterError, RuntimeError, ValueError) as error:
+            lines = [line for line in str(error).splitlines() if line.startswith("<class")] or str(error).splitlines()
+            raise AdaptersHubError(
+                f"torch {torch.__version__} cannot write {composed.backbone.config.model_type!r} as ONNX with opset "
+                f"{opset} ({lines[0] if lines else type(error).__name__}): try opset={OPSET}, or export_composed"
+            ) from error
+    assert program is not None
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # which line of which file on this machine it was traced from
+    program.save(str(path), external_data=size > _LARGEST_FILE)
+
+
+def _config(encoder: ModularEncoder, composed: ComposedLanguage, opset: int) -> dict[str, object]:
+    manifest = composed.module.manifest
+    return {
+        "format_version": FORMAT_VERSION,
+        "language": manifest.language,
+        "prompt": manifest.prompt,
+        "max_length": manifest.max_length,
+        "dimension": manifest.dimension,
+        "pooling": manifest.pooling,
+        "pad_token_id": composed.tokenizer.pad_token_id,
+        "aligned": composed.bottlenecks is not None,
+        "opset": opset,
+        "base": {"hub_id": encoder.base.hub_id, "fingerprint": encoder.base.fingerprint},
+        "fingerprints": list(composed.fingerprints),
+    }

@@ -1,0 +1,123 @@
+"""Run what `export_onnx` wrote: onnxruntime, tokenizers and NumPy, no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters_hub.bridges.requirements import needed_for
+from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
+
+MODEL_FILE = "model.onnx"
+CONFIG_FILE = "config.json"
+FORMAT_VERSION = 1
+_FACTS: dict[str, type] = {"language": str, "prompt": str, "max_length": int, "dimension": int, "pad_token_id": int}
+
+
+class OnnxEncoder:
+    """Sentence vectors of one language out of a folder that `export_onnx` wrote.
+
+    Attributes:
+        config: prompt, max_length, language, alignment and fingerprints, as they were exported.
+        language: ISO 639-3.
+        dimension: length of the vectors.
+
+    Args:
+        folder: with `model.onnx`, `tokenizer.json` and `config.json`.
+        providers: of onnxruntime, such as `["CUDAExecutionProvider"]`; by default the CPU.
+        threads: for each operation; by default what onnxruntime takes.
+
+    Raises:
+        AdaptersHubError: onnxruntime or tokenizers is missing.
+        ModuleFormatError: the folder is not what `export_onnx` wrote.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        providers: Sequence[str] = ("CPUExecutionProvider",),
+        threads: int | None = None,
+    ) -> None:
+        with needed_for("OnnxEncoder"):
+            import onnxruntime
+            from tokenizers import Tokenizer
+        folder = Path(folder)
+        self.config = _read_config(folder)
+        self.language: str = self.config["language"]
+        self.dimension: int = self.config["dimension"]
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session = onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
+        except Exception as error:  # both libraries raise bare exceptions of their own for a damaged file
+            raise ModuleFormatError(
+                f"{folder}: {MODEL_FILE} or tokenizer.json cannot be read ({str(error).splitlines()[0]}): "
+                "export it again"
+            ) from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(self.config["max_length"])
+
+    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32) -> np.ndarray:
+        """Sentence vectors of unit length.
+
+        Args:
+            sentences: one sentence or many. What is longer than `max_length` tokens is cut.
+            batch_size: sentences per pass; they are sorted by length first.
+
+        Returns:
+            `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string.
+
+        Raises:
+            InputTextError: a sentence is not text, or is empty.
+        """
+        single = isinstance(sentences, str)
+        texts = [sentences] if isinstance(sentences, str) else list(sentences)
+        for number, text in enumerate(texts):
+            if not isinstance(text, str) or not text.strip():
+                raise InputTextError(f"sentence {number} is empty or not a string: {text!r:.80}: leave it out")
+        if batch_size < 1:
+            raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts])
+        order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
+        for start in range(0, len(order), batch_size):
+            indices = order[start : start + batch_size]
+            vectors[indices] = self._run([encodings[index].ids for index in indices])
+        return vectors[0] if single else vectors
+
+    def _run(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
+        width = max(map(len, sequences))
+        ids = np.full((len(sequences), width), self.config["pad_token_id"], np.int64)
+        mask = np.zeros_like(ids)
+        for row, sequence in enumerate(sequences):
+            ids[row, : len(sequence)] = sequence
+            mask[row, : len(sequence)] = 1
+        (vectors,) = self._session.run(["vectors"], {"input_ids": ids, "attention_mask": mask})
+        return np.asarray(vectors)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModuleFormatError(f"{path} cannot be read ({error}): expected a folder that export_onnx wrote") from error
+    version = config.get("format_version") if isinstance(config, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModuleFormatError(
+            f"{path}: expected format_version {FORMAT_VERSION}, found {version!r}: "
+            "pip install --upgrade modular-sentence-encoders, or export it again"
+        )
+    for name, kind in _FACTS.items():
+        if not isinstance(config.get(name), kind):
+            raise ModuleFormatError(f"{path}: {name!r} cannot be {config.get(name)!r}: export it again")
+    return dict(config)

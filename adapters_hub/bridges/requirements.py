@@ -1,0 +1,24 @@
+"""The packages that bridges need, asked for when they are used."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from adapters_hub.errors import AdaptersHubError
+
+
+@contextlib.contextmanager
+def needed_for(what: str) -> Iterator[None]:
+    """Around imports of optional packages: one that is missing is told in one line, with how to install it.
+
+    Raises:
+        AdaptersHubError: names the package.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise AdaptersHubError(
+            f"{what} needs the package {error.name!r}, which is not installed: "
+            "pip install 'modular-sentence-encoders[bridges]'"
+        ) from error

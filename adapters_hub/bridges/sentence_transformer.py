@@ -1,0 +1,183 @@
+"""Folders that `sentence_transformers.SentenceTransformer` loads: one language merged, or several composed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose, without_bars
+from adapters_hub.bridges.requirements import needed_for
+from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder.alignment import Align, check_aligned
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import write_folder
+
+_MODULES = "sentence_transformers.sentence_transformer.modules"
+_BASE_MODULES = "sentence_transformers.base.modules"
+
+
+def export_merged(
+    encoder: ModularEncoder,
+    language: str,
+    folder: str | os.PathLike[str],
+    *,
+    align: Align = False,
+    replace: bool = False,
+) -> Path:
+    """Write one language as a stock SentenceTransformer: Transformer, Pooling, Normalize.
+
+    LoRAs are merged into the weights; tokenizer and embeddings are the language's own; the prompt is the default
+    prompt. So `SentenceTransformer(folder).encode(sentences)` gives the encoder's vectors, without this library and
+    without `trust_remote_code`. The folder is loaded and compared before it takes its place.
+
+    Args:
+        encoder: in float32.
+        language: one that is loaded.
+        folder: the folder to make.
+        align: must be False: an alignment adapter is not linear. `export_composed` and `export_onnx` take it along.
+        replace: take the place of an existing folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AdaptersHubError: alignment is asked for, sentence-transformers is missing, or the folder cannot be written.
+        CompositionError: the language is not loaded.
+    """
+    if align:
+        raise AdaptersHubError(
+            "an alignment adapter is not linear and cannot be merged into the weights: export with align=False, "
+            "or with export_composed (--format composed) or export_onnx (--format onnx), which take it along"
+        )
+    with needed_for("an export to sentence-transformers"):
+        from sentence_transformers import SentenceTransformer
+    composed = compose(encoder, language)
+    with write_folder(folder, replace=replace) as unfinished, without_bars():
+        _write_merged(unfinished, composed)
+        loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
+
+        def encode(sentences: list[str]) -> np.ndarray:
+            return np.asarray(loaded.encode(sentences, show_progress_bar=False))
+
+        check_vectors(composed, encode, str(folder))
+    return Path(folder)
+
+
+def export_composed(
+    encoder: ModularEncoder,
+    languages: Iterable[str] | None,
+    folder: str | os.PathLike[str],
+    *,
+    default_language: str | None = None,
+    align: Align = False,
+    include_base: bool = False,
+    replace: bool = False,
+) -> Path:
+    """Write several languages as one SentenceTransformer that composes them on one base.
+
+    Load it with `SentenceTransformer(folder, trust_remote_code=True)` where this library is installed:
+    sentence-transformers asks for `trust_remote_code` for every class that is not its own, installed or not. Language
+    and alignment are chosen per call: `encode(sentences, language="deu", align=True)`.
+
+    Args:
+        encoder: what to take the modules and all their alignment adapters from.
+        languages: those that go along; None for all that are loaded.
+        folder: the folder to make.
+        default_language: for calls that name none; by default the first.
+        align: for calls that say nothing about it; as for `ModularEncoder.encode`.
+        include_base: put the base encoder into the folder too. Otherwise the folder names it (Hub id, folder or
+            package) and its fingerprint, and it is loaded from there.
+        replace: take the place of an existing folder.
+
+    Returns:
+        The folder.
+
+    Raises:
+        AdaptersHubError: sentence-transformers is missing, or the folder cannot be written.
+        CompositionError: a language is not loaded.
+        InputTextError: `align` names what is not exported.
+    """
+    with needed_for("an export to sentence-transformers"):
+        from adapters_hub.bridges.modular_input import ModularInput, write_modular
+    chosen = encoder.languages if languages is None else list(dict.fromkeys(languages))
+    default = default_language or (chosen[0] if chosen else None)
+    if default not in chosen:
+        raise AdaptersHubError(
+            f"the default language {default!r} is not among those to export ({', '.join(chosen) or 'none'}): name one"
+        )
+    check_aligned(align, chosen)
+    if align and not isinstance(align, bool):
+        align = {code: _plain(choice) for code, choice in align.items()}
+    for code in chosen:
+        encoder.fingerprints(code, align=align)  # refuses what encoding would refuse, before anything is written
+    with write_folder(folder, replace=replace) as unfinished, without_bars():
+        write_modular(unfinished, encoder, chosen, default, align, include_base)
+        kind = f"{ModularInput.__module__}.{ModularInput.__qualname__}"
+        _write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
+        # No prompts: each language has its own, which the module puts before the sentences.
+        _write_json(unfinished / "config_sentence_transformers.json", _model_config({}, None))
+        ModularInput.load(str(unfinished))  # refuses now what it would refuse later
+    return Path(folder)
+
+
+def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
+    manifest = composed.module.manifest
+    composed.backbone.save_pretrained(folder)
+    composed.tokenizer.save_pretrained(folder)
+    modules = [
+        ("", f"{_BASE_MODULES}.transformer.Transformer"),
+        ("1_Pooling", f"{_MODULES}.pooling.Pooling"),
+        ("2_Normalize", f"{_BASE_MODULES}.normalize.Normalize"),
+    ]
+    entries = [{"idx": i, "name": str(i), "path": path, "type": kind} for i, (path, kind) in enumerate(modules)]
+    _write_json(folder / "modules.json", entries)
+    forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+    transformer: dict[str, Any] = {
+        "transformer_task": "feature-extraction",
+        "modality_config": forward,
+        "module_output_name": "token_embeddings",
+    }
+    if composed.backbone.config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
+        # Vectors are pooled from the tokens: no layer with random weights, and no warning of one.
+        transformer["model_kwargs"] = {"add_pooling_layer": False}
+    _write_json(folder / "sentence_bert_config.json", transformer)
+    _write_json(
+        folder / "1_Pooling" / "config.json",
+        {"embedding_dimension": manifest.dimension, "pooling_mode": manifest.pooling, "include_prompt": True},
+    )
+    _write_json(folder / "2_Normalize" / "config.json", {})
+    prompts = dict.fromkeys(("default", "query", "document"), manifest.prompt)
+    _write_json(folder / "config_sentence_transformers.json", _model_config(prompts, "default"))
+
+
+def _model_config(prompts: dict[str, str], default: str | None) -> dict[str, Any]:
+    import sentence_transformers
+    import torch
+    import transformers
+
+    return {
+        "model_type": "SentenceTransformer",
+        "__version__": {
+            "sentence_transformers": sentence_transformers.__version__,
+            "transformers": transformers.__version__,
+            "pytorch": torch.__version__,
+        },
+        "prompts": prompts,
+        "default_prompt_name": default,
+        "similarity_fn_name": "cosine",
+    }
+
+
+def _plain(choice: Any) -> Any:  # noqa: ANN401
+    """What `align` says of one language, as JSON can hold it."""
+    return choice if isinstance(choice, str) else dict(choice) if hasattr(choice, "items") else list(choice)
+
+
+def _write_json(path: Path, values: Any) -> None:  # noqa: ANN401
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,58 @@
+"""An encoder on every architecture, with an alignment, and one with all languages of the shelf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from adapters_hub import ModularEncoder
+from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.conftest import Bases, Shelf
+from tests.conftest import build_tokenizer
+
+
+@pytest.fixture(scope="session")
+def encoder(shelf: Shelf) -> ModularEncoder:
+    """English, German and Kazakh with all their adapters. Nobody may add or remove modules."""
+    return shelf.encoder(*shelf.folders)
+
+
+@dataclass
+class Texts:
+    """Short ones, one with space around it, and some that are cut."""
+
+    deu: list[str]
+    kaz: list[str]
+    eng: list[str]
+
+    def __getitem__(self, language: str) -> list[str]:
+        return list(getattr(self, language))
+
+
+@pytest.fixture(scope="session")
+def texts(german: list[str], kazakh: list[str], english: list[str]) -> Texts:
+    """More than one batch of each."""
+    sentences = (german, kazakh, english)
+    return Texts(*([*some, "Ja.", f"  {some[0]}\n", " ".join(some), " ".join(some[:9]) * 3] for some in sentences))
+
+
+@pytest.fixture(scope="session")
+def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModularEncoder]:
+    """Architecture to an encoder of German with a prompt, a vocabulary of its own and an alignment."""
+    made: dict[str, ModularEncoder] = {}
+
+    def encoder(architecture: str) -> ModularEncoder:
+        if architecture not in made:
+            folder = tmp_path_factory.mktemp(f"aligned-{architecture}")
+            base = bases(architecture)
+            pooling = "cls" if architecture == "bert" else "mean"
+            options = {"prompt": "Frage: ", "max_length": 31, "pooling": pooling}
+            deu = make_language(base, folder / "deu", "deu", 70, build_tokenizer("bpe", 400), **options)
+            eng = make_language(base, folder / "eng", "eng", 80, **options)
+            both = make_adapter(base, folder / "deu-eng-both", ("both", deu, eng), 90)
+            made[architecture] = ModularEncoder(own_copy(base), [deu.folder, eng.folder, both.folder], device="cpu")
+        return made[architecture]
+
+    return encoder

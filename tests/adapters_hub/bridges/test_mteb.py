@@ -1,0 +1,169 @@
+"""MTEB runs the encoder on tasks whose data is in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import datasets
+import mteb
+import numpy as np
+import pytest
+from mteb.abstasks.sts import AbsTaskSTS
+from mteb.abstasks.task_metadata import TaskMetadata
+from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
+from scipy.stats import spearmanr
+
+from adapters_hub import AdaptersHubError, ModularEncoder
+from adapters_hub.bridges import MTEBEncoder
+from tests.adapters_hub.conftest import Shelf
+
+SCORES = [0.3, 4.2, 1.5, 2.0, 3.7, 0.1, 5.0, 2.8, 1.1, 4.9, 3.3, 2.4]
+
+
+def metadata(name: str, kind: str, languages: dict[str, list[str]], score: str) -> TaskMetadata:
+    return TaskMetadata(
+        name=name,
+        description="In memory.",
+        reference="https://example.org",
+        dataset={"path": "in/memory", "revision": "1"},
+        type=kind,
+        category="t2t",
+        modalities=["text"],
+        eval_splits=["test"],
+        eval_langs=languages,
+        main_score=score,
+        date=("2026-01-01", "2026-01-02"),
+        domains=["Written"],
+        task_subtypes=[],
+        license="not specified",
+        annotations_creators="derived",
+        dialect=[],
+        sample_creation="created",
+        bibtex_citation="",
+    )
+
+
+def sts(pairs: dict[str, tuple[list[str], list[str]]], languages: dict[str, list[str]]) -> AbsTaskSTS:
+    """A task of sentence pairs by subset."""
+
+    class InMemory(AbsTaskSTS):
+        metadata = globals()["metadata"]("InMemorySTS", "STS", languages, "cosine_spearman")
+
+        def load_data(self, *args: Any, **kwargs: Any) -> None:
+            self.dataset = {
+                subset: datasets.DatasetDict(
+                    test=datasets.Dataset.from_dict({"sentence1": one, "sentence2": two, "score": SCORES})
+                )
+                for subset, (one, two) in pairs.items()
+            }
+            self.data_loaded = True
+
+    return InMemory()
+
+
+def bitext(columns: dict[str, list[str]]) -> AbsTaskBitextMining:
+    """A parallel task of two columns."""
+    pair = "-".join(columns)
+
+    class InMemory(AbsTaskBitextMining):
+        metadata = globals()["metadata"](
+            "InMemoryBitext", "BitextMining", {pair: [code.replace("_", "-") for code in columns]}, "f1"
+        )
+        parallel_subsets = True
+
+        def load_data(self, *args: Any, **kwargs: Any) -> None:
+            self.dataset = datasets.DatasetDict(test=datasets.Dataset.from_dict(columns))
+            self.data_loaded = True
+
+    return InMemory()
+
+
+def evaluate(model: MTEBEncoder, task: Any) -> dict[str, dict[str, Any]]:
+    result = mteb.evaluate(model, task, cache=None, show_progress_bar=False, co2_tracker=False)
+    return {entry["hf_subset"]: entry for entry in result[0].scores["test"]}
+
+
+def test_each_subset_is_encoded_by_its_language_without_alignment(
+    encoder: ModularEncoder, german: list[str], kazakh: list[str]
+) -> None:
+    pairs = {"de": (german, german[::-1][:6] + german[:6]), "kk": (kazakh, kazakh[3:] + kazakh[:3])}
+    found = evaluate(MTEBEncoder(encoder), sts(pairs, {"de": ["deu-Latn"], "kk": ["kaz-Cyrl"]}))
+    for subset, language in (("de", "deu"), ("kk", "kaz")):
+        one, two = (encoder.encode(side, language) for side in pairs[subset])
+        expected = spearmanr((one * two).sum(1), SCORES).statistic
+        assert found[subset]["cosine_spearman"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("align", [None, False, {"deu": "both"}])
+def test_bitext_is_encoded_by_column_and_aligned_unless_told_otherwise(
+    encoder: ModularEncoder, german: list[str], english: list[str], align: Any
+) -> None:
+    model = MTEBEncoder(encoder, align)
+    calls: list[np.ndarray] = []
+    encode = model.encode
+    model.encode = lambda *args, **kwargs: calls.append(encode(*args, **kwargs)) or calls[-1]  # type: ignore[method-assign, func-returns-value]
+    found = evaluate(model, bitext({"eng_Latn": english, "deu_Latn": german}))
+    expected = encoder.encode(german, "deu", align=align is not False)
+    np.testing.assert_array_equal(calls[1], expected)
+    nearest = (encoder.encode(english, "eng") @ expected.T).argmax(1)
+    assert found["eng_Latn-deu_Latn"]["accuracy"] == pytest.approx((nearest == np.arange(len(german))).mean())
+
+
+def test_cross_lingual_similarity_is_refused_with_what_does_it(
+    encoder: ModularEncoder, german: list[str], english: list[str]
+) -> None:
+    task = sts({"de-en": (german, english)}, {"de-en": ["deu-Latn", "eng-Latn"]})
+    with pytest.raises(AdaptersHubError, match=r"does not say which .*\(deu-Latn, eng-Latn\).*python -m eval run"):
+        evaluate(MTEBEncoder(encoder), task)
+
+
+@pytest.mark.parametrize("name", ["deu-Latn", "deu_Latn", "deu", "de"])
+def test_a_language_is_found_under_every_name_that_tasks_use(encoder: ModularEncoder, name: str) -> None:
+    task = metadata("Named", "BitextMining", {"a-b": ["deu-Latn", "eng-Latn"]}, "f1")
+    assert MTEBEncoder(encoder).language_of(task, name) == "deu"
+
+
+class Loaded:
+    """Only the languages of an encoder."""
+
+    def __init__(self, *languages: str) -> None:
+        self.languages = list(languages)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "asked", "found"),
+    [
+        (["kaz_Cyrl"], "kaz-Cyrl", "kaz_Cyrl"),
+        (["kaz_Cyrl", "kaz_Arab"], "kaz-Arab", "kaz_Arab"),
+        (["kaz", "kaz_Cyrl"], "kaz-Cyrl", "kaz_Cyrl"),
+        (["arb"], "ara-Arab", "arb"),
+        (["ara"], "arb-Arab", "ara"),
+        (["cmn_Hans"], "zho-Hans", "cmn_Hans"),
+        (["zho"], "cmn-Hans", "zho"),
+        (["azj"], "aze-Latn", "azj"),
+        (["uzn"], "uzb-Latn", "uzn"),
+        (["kaz_Latn"], "kaz-Cyrl", "is not loaded: add its module .loaded: kaz_Latn"),
+        (["arb"], "arz-Arab", "is not loaded"),
+        ([], "deu-Latn", "is not loaded: add its module .loaded: none"),
+        (["kaz_Cyrl", "kaz_Arab"], "kaz", "fits kaz_Cyrl and kaz_Arab: remove all but one"),
+    ],
+)
+def test_scripts_and_macro_languages_are_told_apart(loaded: list[str], asked: str, found: str) -> None:
+    model = MTEBEncoder(Loaded(*loaded))  # type: ignore[arg-type]
+    task = metadata("Named", "STS", {"x": [asked]}, "cosine_spearman")
+    if found in loaded:
+        assert model.language_of(task, "x") == found
+    else:
+        with pytest.raises(AdaptersHubError, match=found):
+            model.language_of(task, "x")
+
+
+def test_the_revision_changes_with_modules_and_alignment(shelf: Shelf) -> None:
+    encoder = shelf.encoder(shelf.deu.folder)
+    first = MTEBEncoder(encoder).mteb_model_meta
+    assert (first.embed_dim, first.languages, first.max_tokens) == (encoder.dimension, ["deu-Latn"], 64)
+    revisions = {first.revision, MTEBEncoder(encoder, True).mteb_model_meta.revision}
+    encoder.add_module(shelf.kaz)
+    assert MTEBEncoder(encoder).mteb_model_meta.languages == ["deu-Latn", "kaz-Cyrl"]
+    revisions.add(MTEBEncoder(encoder).mteb_model_meta.revision)
+    assert len(revisions) == 3

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+
+from adapters_hub import AdaptersHubError, ModularEncoder
+from eval.encoders import CachedEncoder, as_encoder, open_encoders
+from eval.encoders.opening import Settings
+from eval.errors import EvaluationError
+from tests.adapters_hub.conftest import Shelf, bases, shelf
+from tests.conftest import sample_sentences
+from tests.eval.encoders import scored
+
+__all__ = ["bases", "shelf"]  # fixtures
+
+SENTENCES = sample_sentences("deu")[:6]
+
+
+def opened(specification: str, *variants: str) -> dict[str, object]:
+    settings = Settings(variants=variants or ("aligned",), device="cpu")
+    return {encoder.name: encoder for encoder in open_encoders(specification, settings)}
+
+
+def test_a_folder_of_modules_is_scored_in_the_variants_that_are_asked_for(shelf: Shelf, tmp_path: Path) -> None:
+    for module in (shelf.eng, shelf.deu, shelf.deu_both):
+        (tmp_path / module.manifest.name).symlink_to(module.folder)
+    encoders = opened(str(tmp_path), "base", "mono", "aligned", "always")
+    assert list(encoders) == ["base", "modules", "modules, aligned", "modules, always aligned"]
+    direct = shelf.encoder(shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder)
+    plain, aligned = (direct.encode(SENTENCES, "deu", align=align) for align in (False, True))
+    expected = {
+        "base": (direct.encode(SENTENCES, None),) * 2,
+        "modules": (plain, plain),
+        "modules, aligned": (plain, aligned),
+        "modules, always aligned": (aligned, aligned),
+    }
+    for name, encoder in encoders.items():
+        for across in (False, True):
+            vectors = encoder.encode(SENTENCES, "deu", across)  # type: ignore[attr-defined]
+            assert np.array_equal(vectors, expected[name][across]), name
+    one = encoders["modules, aligned"]
+    assert len(one.modules("deu", False)) == 1  # type: ignore[attr-defined]
+    assert len(one.modules("deu", True)) == 2  # type: ignore[attr-defined]
+    assert one.fingerprint("deu", False) != one.fingerprint("deu", True)  # type: ignore[attr-defined]
+    # The pivot has no adapter: its vectors are the same, and are encoded once.
+    assert one.fingerprint("eng", False) == one.fingerprint("eng", True)  # type: ignore[attr-defined]
+
+
+def test_names_lists_and_bases(shelf: Shelf) -> None:
+    assert list(opened(f"mine={shelf.eng.folder},{shelf.deu.folder}")) == ["mine"]
+    assert list(opened(f"base={shelf.base.source}")) == ["base"]
+    (base,) = opened(str(shelf.base.source)).values()
+    assert base.kind == "base"  # type: ignore[attr-defined]
+    assert base.languages() is None  # type: ignore[attr-defined]
+    with pytest.raises(AdaptersHubError, match="no base encoder at"):
+        opened("/nowhere")
+    with pytest.raises(EvaluationError, match="no variant 'best'"):
+        opened(str(shelf.eng.folder), "best")
+
+
+def test_the_fingerprint_of_a_base_covers_its_embeddings_and_the_precision(shelf: Shelf) -> None:
+    encoder = shelf.encoder(shelf.deu.folder)
+    before = encoder.fingerprints(None)
+    encoder.encode(SENTENCES, "deu")  # other embeddings are active now
+    assert encoder.fingerprints(None) == before
+    (exact,) = (encoder.fingerprint("deu", False) for encoder in open_encoders(shelf.base.source, Settings()))
+    half = Settings(precision="bfloat16")
+    (rough,) = (encoder.fingerprint("deu", False) for encoder in open_encoders(shelf.base.source, half))
+    assert exact != rough
+
+
+@pytest.fixture(scope="module")
+def transformer(shelf: Shelf) -> SentenceTransformer:
+    word = Transformer(str(shelf.base.source), max_seq_length=64)
+    pooling = Pooling(word.get_embedding_dimension(), pooling_mode="mean")
+    return SentenceTransformer(modules=[word, pooling], device="cpu", prompts={"p": "query: "}, default_prompt_name="p")
+
+
+def test_a_sentence_transformer_gives_what_the_base_gives(
+    transformer: SentenceTransformer, shelf: Shelf, tmp_path: Path
+) -> None:
+    transformer.save(str(tmp_path / "st"))
+    (opened_one,) = opened(str(tmp_path / "st")).values()
+    loaded = shelf.base
+    direct = ModularEncoder(shelf.base.source, device="cpu")
+    prompted = [f"query: {sentence}" for sentence in SENTENCES]
+    for encoder in (as_encoder(transformer), opened_one):
+        vectors = CachedEncoder(encoder, None)(SENTENCES, "deu")  # type: ignore[arg-type]
+        assert vectors == pytest.approx(direct.encode(prompted, None), abs=1e-5)
+    assert loaded.prompt == ""
+    assert as_encoder(transformer).fingerprint("deu", False) == opened_one.fingerprint("deu", False)  # type: ignore[attr-defined]
+
+
+def test_objects_are_scored_as_they_are(shelf: Shelf, transformer: SentenceTransformer, tmp_path: Path) -> None:
+    modular = shelf.encoder(shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder)
+    for model in (modular, transformer):
+        encoder = as_encoder(model, type(model).__name__)
+        result = scored(encoder, "sample-pairs", tmp_path, languages=["eng", "deu"])
+        assert result.mean("cross") is not None
+    with pytest.raises(EvaluationError, match="a str cannot be scored: expected a ModularEncoder"):
+        as_encoder("LaBSE")

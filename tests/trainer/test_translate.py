@@ -1,0 +1,511 @@
+"""Machine translation of pairs, with a tiny model that knows forty sentences by heart."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import logging
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+import torch
+from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer, NllbTokenizer
+
+from adapters_hub import AdaptersHubError
+from tests.conftest import ROOT, build_tokenizer, sample_sentences
+from tests.trainer.runs.launch import execute
+from trainer.corpora import load_pairs, load_text
+from trainer.sentence_encoding import COLUMNS
+from trainer.settings import DataSource
+from trainer.translate import parse_settings, translate
+from trainer.translation import Checks, Journal, Translation, TranslationError, Translator, batches_of, script_of
+from trainer.translation.checks import is_loop, share_of_script
+
+TRANSLATE = ROOT / "trainer" / "translate.py"
+GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
+DICTIONARY = dict(zip(GERMAN, KAZAKH, strict=True))
+
+
+def tiny_model(vocabulary: int, seed: int = 0) -> M2M100ForConditionalGeneration:
+    torch.manual_seed(seed)
+    config = M2M100Config(
+        vocab_size=vocabulary,
+        d_model=64,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=128,
+        decoder_ffn_dim=128,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        dropout=0.0,
+        attention_dropout=0.0,
+        init_std=0.1,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        tie_word_embeddings=True,
+    )
+    return M2M100ForConditionalGeneration(config)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """In the form of NLLB; it has learnt to translate `DICTIONARY`."""
+    folder = tmp_path_factory.mktemp("translator")
+    pieces = json.loads(build_tokenizer("bpe", 600).backend_tokenizer.to_str())["model"]
+    tokenizer = NllbTokenizer(
+        vocab=pieces["vocab"],
+        merges=[tuple(pair) for pair in pieces["merges"]],
+        extra_special_tokens=["deu_Latn", "kaz_Cyrl"],
+        src_lang="deu_Latn",
+        tgt_lang="kaz_Cyrl",
+    )
+    tokenizer.save_pretrained(folder)
+    network = tiny_model(len(tokenizer))
+    batch = tokenizer(GERMAN, padding=True, return_tensors="pt")
+    labels = tokenizer(text_target=KAZAKH, padding=True, return_tensors="pt")["input_ids"]
+    labels[labels == tokenizer.pad_token_id] = -100
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for _ in range(100):
+        network(**batch, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    network.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifteen pairs, some with a hard negative, some of sentences that come in other pairs too."""
+    path = tmp_path_factory.mktemp("pairs") / "deu.tsv"
+    rows = [(GERMAN[2 * row], GERMAN[2 * row + 1], GERMAN[30] if row % 4 == 0 else "") for row in range(12)]
+    rows += [(GERMAN[0], GERMAN[row], "") for row in (33, 34, 35)]
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+Run = Callable[..., Path]
+
+
+@pytest.fixture
+def run(model: Path, pairs: Path, tmp_path: Path) -> Run:
+    """Translate in this process; returns the output."""
+
+    def translated(name: str = "kaz.tsv", **options: Any) -> Path:
+        output = tmp_path / name
+        values = {"model": model, "input": pairs, "source": "deu_Latn", "target": "kaz_Cyrl", "output": output}
+        values |= {"max_length": 80, "num_beams": 1, "device": "cpu"} | options
+        translate(parse_settings([f"--{key}={value}" for key, value in values.items()]))
+        return output
+
+    return translated
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The batches that reach the model, from now on."""
+    batches: list[list[str]] = []
+    whole = Translator.translate
+
+    def spy(self: Translator, sentences: list[str]) -> list[Translation]:
+        found = whole(self, sentences)
+        batches.append(list(sentences))
+        return found
+
+    monkeypatch.setattr(Translator, "translate", spy)
+    return batches
+
+
+def read(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def expected(pairs: Path) -> list[list[str]]:
+    return [[" ".join(DICTIONARY[text].split()) if text else "" for text in row] for row in read(pairs)]
+
+
+def test_rows_are_translated_in_their_order_and_stage_1_reads_them(run: Run, pairs: Path) -> None:
+    output = run()
+    assert read(output) == expected(pairs)
+    loaded = load_pairs(DataSource(path=str(output)), "kaz", "eng", COLUMNS)
+    assert [list(row.values()) for row in loaded] == expected(pairs)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 1}, {"batch_size": 7}, {"tokens_per_batch": 60}, {"num_beams": 3}])
+def test_the_size_of_batches_does_not_matter(run: Run, pairs: Path, options: dict[str, int]) -> None:
+    assert read(run(**options)) == expected(pairs)
+
+
+def test_every_distinct_sentence_is_translated_once(run: Run, pairs: Path, asked: list[list[str]]) -> None:
+    run(batch_size=4)
+    sentences = [sentence for batch in asked for sentence in batch]
+    assert len(sentences) == len(set(sentences))
+    assert set(sentences) == {text for row in read(pairs) for text in row if text}
+    assert max(map(len, asked)) == 4
+
+
+def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
+    """A run that is stopped when its model is to translate one batch more."""
+    whole = Translator.translate
+    count = iter(range(after))
+
+    def stop(self: Translator, sentences: list[str]) -> list[Translation]:
+        if next(count, None) is None:
+            raise KeyboardInterrupt
+        return whole(self, sentences)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Translator, "translate", stop)
+        run(batch_size=5)
+
+
+def test_an_interrupted_run_goes_on_and_translates_nothing_twice(
+    run: Run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[list[str]]
+) -> None:
+    interrupted(run, monkeypatch, after=3)
+    first = [sentence for batch in asked for sentence in batch]
+    assert len(first) == 15
+    assert not (tmp_path / "kaz.tsv").exists()
+    asked.clear()
+    assert read(run(batch_size=5)) == expected(pairs)
+    second = [sentence for batch in asked for sentence in batch]
+    assert second
+    assert not set(first) & set(second)
+    asked.clear()
+    assert read(run()) == expected(pairs)
+    assert asked == []
+
+
+def test_a_line_that_was_cut_off_is_translated_again(
+    run: Run, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[list[str]]
+) -> None:
+    interrupted(run, monkeypatch, after=2)
+    journal = tmp_path / "kaz.tsv.translations.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-9])
+    lost = asked[-1][-1]
+    asked.clear()
+    assert read(run()) == expected(pairs)
+    assert lost in [sentence for batch in asked for sentence in batch]
+    assert all(isinstance(json.loads(line), dict) for line in journal.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_journal_cut_off_in_its_first_line_starts_anew(kept: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(b'{"model": "m"}\n'[:kept])
+    journal = Journal(path, {"model": "m"})
+    journal.add(["a"], [Translation("b", finished=False)])
+    assert Journal(path, {"model": "m"}).translations == {"a": Translation("b", finished=False)}
+
+
+def test_translations_by_other_settings_are_not_mixed_in(run: Run, tmp_path: Path) -> None:
+    run(limit=2)
+    with pytest.raises(AdaptersHubError, match=r"was begun with num_beams 1, now 2: delete it, or choose another"):
+        run(limit=2, num_beams=2)
+    (tmp_path / "kaz.tsv.translations.jsonl").unlink()
+    with pytest.raises(AdaptersHubError, match=r"kaz\.tsv exists already: delete it"):
+        run(limit=2)
+
+
+def test_more_rows_and_other_limits_use_what_is_translated(run: Run, pairs: Path, asked: list[list[str]]) -> None:
+    assert len(read(run(limit=4))) == 4
+    first = {sentence for batch in asked for sentence in batch}
+    asked.clear()
+    assert read(run(length_factor=4)) == expected(pairs)
+    assert not first & {sentence for batch in asked for sentence in batch}
+
+
+@pytest.mark.parametrize(("suffix", "opener"), [(".xz", lzma.open), (".gz", gzip.open)])
+def test_input_and_output_may_be_compressed(
+    run: Run, pairs: Path, tmp_path: Path, suffix: str, opener: Callable[..., Any]
+) -> None:
+    given = tmp_path / f"deu.tsv{suffix}"
+    with opener(given, "wb") as file:
+        file.write(pairs.read_bytes())
+    output = run(f"kaz.tsv{suffix}", input=given)
+    with opener(output, "rt", encoding="utf-8") as file:
+        assert [line.rstrip("\n").split("\t") for line in file] == expected(pairs)
+
+
+def test_columns_are_chosen_by_name_and_white_space_becomes_spaces(run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "deu.jsonl"
+    broken = [GERMAN[0].replace(" ", "\n", 1), GERMAN[1].replace(" ", "\t", 1)]
+    rows = [{"b": broken[1], "x": "unused", "a": broken[0]}, {"b": GERMAN[3], "x": "", "a": GERMAN[2]}]
+    given.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    output = run(input=given, columns="a, b")
+    assert read(output) == [KAZAKH[:2], KAZAKH[2:4]]
+
+
+def test_text_is_translated_line_by_line(run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "deu.txt"
+    given.write_text("\n".join(GERMAN[:6]), encoding="utf-8")
+    output = run("kaz.txt", input=given)
+    assert list(load_text(DataSource(path=str(output)), "kaz", "eng")["text"]) == KAZAKH[:6]
+    with pytest.raises(TranslationError, match=r"--output for text must be a \.txt file"):
+        run("kaz.tsv", input=given)
+
+
+def test_rows_that_fail_a_check_are_dropped_and_counted(
+    run: Run, pairs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="trainer"):
+        rows = read(run(max_length=40))  # tokens; some sentences are longer
+    all_rows = expected(pairs)
+    assert 0 < len(rows) < len(all_rows)
+    assert rows == [row for row in all_rows if row in rows]
+    dropped = caplog.text.partition("dropped: ")[2].splitlines()[0]
+    assert "too long to translate" in dropped
+    assert sum(int(word) for word in dropped.split() if word.isdigit()) == len(all_rows) - len(rows)
+    with pytest.raises(TranslationError, match="no row is left of 15"):
+        run("other.tsv", max_length=3)
+
+
+def checks(script: str | None = "Cyrl") -> Checks:
+    usual = [(german, Translation(kazakh)) for german, kazakh in DICTIONARY.items()]
+    return Checks(usual, script)
+
+
+SOURCE = "Der Hund bellt laut vor dem Haus."
+
+
+@pytest.mark.parametrize(
+    ("translation", "fault"),
+    [
+        (Translation("Үйдің алдында ит қатты үреді."), None),
+        (Translation("Nike үйдің алдында қатты үреді."), None),
+        (Translation("", skipped=True), "too long to translate"),
+        (Translation(""), "empty"),
+        (Translation("Үйдің алдында ит қатты", finished=False), "cut off"),
+        (Translation(SOURCE), "left as it was"),
+        (Translation(SOURCE.lower()), "left as it was"),
+        (Translation("Үйдің алдында ит ит ит ит ит ит"), "repeating itself"),
+        (Translation("Үйдің алды Үйдің алды Үйдің алды Үйдің алды"), "repeating itself"),
+        (Translation("Ит."), "of unusual length"),
+        (Translation("Үйдің алдында ит қатты үреді. " + " ".join(KAZAKH[:3])), "of unusual length"),
+        (Translation("Uydin aldynda it qatty uredi."), "not in Cyrl"),
+    ],
+)
+def test_each_fault_of_a_translation_is_found(translation: Translation, fault: str | None) -> None:
+    assert checks().fault(SOURCE, translation) == fault
+
+
+def test_good_translations_have_no_fault() -> None:
+    assert [checks().fault(german, Translation(kazakh)) for german, kazakh in DICTIONARY.items()] == [None] * 40
+
+
+def test_the_usual_length_is_that_of_the_two_languages() -> None:
+    doubled = Checks([("x" * 40, Translation("ы" * 110))] * 3 + [("x" * 40, Translation("ы"))], "Cyrl")
+    assert doubled.usual_ratio == pytest.approx(120 / 50)
+    german = "abcdefgh ijklmnop qrstuvwx yzabcdef ghi"
+    assert doubled.fault(german, Translation("фәхқһ " * 3)) == "of unusual length"
+    assert doubled.fault(german, Translation("абвгд ежзий клмно прсту фхцчш щъыьэ юяабв гдежз ийклм нопрс ту")) is None
+
+
+def test_what_has_no_letters_may_stay_as_it_is_and_a_loop_that_was_there_is_no_fault() -> None:
+    assert checks().fault("12:30 - 13:45", Translation("12:30 - 13:45")) is None
+    assert checks().fault("ha ha ha ha ha ha ha", Translation("ха ха ха ха ха ха ха")) is None
+
+
+def test_a_row_has_the_first_fault_of_its_sentences_and_no_two_alike() -> None:
+    good, bad = Translation("Үйдің алдында ит қатты үреді."), Translation("")
+    other = Translation("Ит үйдің алдында тұрып үріп жатыр.")
+    row = (SOURCE, SOURCE + "!", "")
+    assert checks().fault_of_row(row, (good, other, bad)) is None
+    assert checks().fault_of_row((*row[:2], SOURCE + "?"), (good, other, bad)) == "empty"
+    assert checks().fault_of_row(row, (good, bad, bad)) == "empty"
+    assert checks().fault_of_row(row, (good, good, bad)) == "alike"
+
+
+@pytest.mark.parametrize(
+    ("code", "script"),
+    [
+        ("kaz_Cyrl", "Cyrl"),
+        ("kk", "Cyrl"),
+        ("kk_KZ", "Cyrl"),
+        ("kaz_Latn", "Latn"),
+        ("deu", "Latn"),
+        ("kor_Hang", "Hang"),
+        ("zho_Hant", "Hant"),
+        ("jpn_Jpan", "Jpan"),
+        ("not a code", None),
+        ("chr_Cher", None),
+    ],
+)
+def test_the_script_of_a_code(code: str, script: str | None) -> None:
+    assert script_of(code) == script
+
+
+@pytest.mark.parametrize(
+    ("text", "script", "share"),
+    [
+        ("абв где", "Cyrl", 1.0),
+        ("абв gde", "Cyrl", 0.5),
+        ("漢字かなカナー", "Jpan", 1.0),
+        ("한국어", "Hang", 1.0),
+        ("नमस्ते", "Deva", 1.0),
+        ("ሰላም", "Ethi", 1.0),
+        ("ＡＢ", "Latn", 1.0),
+        ("12 !?", "Arab", 1.0),
+        ("سلام abc", "Arab", 4 / 7),
+    ],
+)
+def test_the_share_of_a_script(text: str, script: str, share: float) -> None:
+    assert share_of_script(text, script) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("text", "loop"),
+    [
+        ("ja ja ja ja ja", True),
+        ("ja, ja, ja", False),
+        ("Ende .................", False),
+        ("Aaaaaaaaaaaaaaah", True),
+        ("1 000 000 000 000 000", False),
+        ("das ist das ist das ist das ist gut", True),
+        ("我不知道我不知道我不知道我不知道", True),
+    ],
+)
+def test_loops(text: str, loop: bool) -> None:
+    assert is_loop(text) == loop
+
+
+@pytest.mark.parametrize(("tokens", "size"), [(1, 9), (40, 64), (40, 2), (10_000, 64)])
+def test_batches_hold_every_sentence_once_within_the_budget(tokens: int, size: int) -> None:
+    lengths = [3, 17, 4, 4, 30, 9, 12, 1, 41, 8] * 3
+    groups = batches_of(lengths, tokens, size)
+    assert sorted(place for group in groups for place in group) == list(range(30))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(lengths[place] for place in group) <= tokens
+        assert len(group) <= size
+    assert [lengths[place] for group in groups for place in group] == sorted(lengths, reverse=True)
+    assert batches_of([], tokens, size) == []
+
+
+def save(folder: Path, tokenizer: Any, vocabulary: int) -> str:
+    tokenizer.save_pretrained(folder)
+    tiny_model(vocabulary).save_pretrained(folder)
+    return str(folder)
+
+
+def test_m2m100_is_told_its_languages_by_its_own_codes(tmp_path: Path) -> None:
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(GERMAN + KAZAKH),
+        model_prefix=str(tmp_path / "pieces"),
+        vocab_size=200,
+        minloglevel=2,
+        hard_vocab_limit=False,
+    )
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "pieces.model"))
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(processor.id_to_piece(row) for row in range(3, len(processor)))]
+    (tmp_path / "vocab.json").write_text(json.dumps({piece: row for row, piece in enumerate(pieces)}), encoding="utf-8")
+    tokenizer = M2M100Tokenizer(str(tmp_path / "vocab.json"), str(tmp_path / "pieces.model"))
+    folder = save(tmp_path / "model", tokenizer, len(pieces) + 120)
+    translator = Translator(folder, "de", "kk", num_beams=1, max_length=4)
+    made = generated(translator, GERMAN[:2])
+    assert made[:, 1].tolist() == [tokenizer.get_lang_id("kk")] * 2
+    assert translator.tokenizer(GERMAN[0])["input_ids"][0] == tokenizer.get_lang_id("de")
+    with pytest.raises(TranslationError, match=r"does not know the language 'kaz_Cyrl'; it knows \d+, for example"):
+        Translator(folder, "de", "kaz_Cyrl")
+
+
+def generated(translator: Translator, sentences: list[str]) -> torch.Tensor:
+    """The token ids that the model makes."""
+    found: list[torch.Tensor] = []
+    whole = translator.model.generate
+    translator.model.generate = lambda **options: found.append(whole(**options)) or found[-1]
+    translator.translate(sentences)
+    return found[0]
+
+
+def test_a_model_of_one_pair_of_languages_needs_no_codes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    tokenizer = build_tokenizer("bpe", 300)
+    folder = save(tmp_path, tokenizer, len(tokenizer))
+    with caplog.at_level(logging.INFO, logger="trainer"):
+        translator = Translator(folder, "deu", "kaz", num_beams=1, max_length=4)
+    assert "knows no language codes: taken to translate from deu to kaz" in caplog.text
+    assert len(translator.translate(GERMAN[:3])) == 3
+
+
+def test_a_model_with_tags_for_its_target_languages_gets_one_before_the_sentence(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer("bpe", 300)
+    tokenizer.add_tokens([">>kaz<<", ">>kir<<"], special_tokens=True)
+    folder = save(tmp_path, tokenizer, len(tokenizer))
+    translator = Translator(folder, "deu_Latn", "kaz_Cyrl", num_beams=1, max_length=4)
+    plain = len(tokenizer("Hund")["input_ids"])
+    assert translator.lengths(["Hund"])[0] > plain
+    with pytest.raises(TranslationError, match=r"does not translate to 'tur'; it knows 2, for example >>k"):
+        Translator(folder, "deu", "tur")
+
+
+def test_only_sequence_to_sequence_models_with_safetensors_are_taken(
+    model: Path, base_folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    with pytest.raises(TranslationError, match="is a bert model: expected a sequence-to-sequence model"):
+        Translator(str(base_folders("bert")), "deu_Latn", "kaz_Cyrl")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((model / name).read_bytes())
+    torch.save({}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(TranslationError, match="no translation model at .*safetensors"):
+        Translator(str(tmp_path), "deu_Latn", "kaz_Cyrl")
+
+
+@pytest.fixture(scope="module")
+def command(model: Path, pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command line of a run."""
+    output = tmp_path_factory.mktemp("command") / "sub" / "kaz.tsv"
+    options = {"model": model, "input": pairs, "source": "deu_Latn", "target": "kaz_Cyrl", "output": output}
+    return [
+        str(TRANSLATE),
+        *(f"--{name}={value}" for name, value in options.items()),
+        "--device=cpu",
+        "--max_length=80",
+    ]
+
+
+def test_the_command_writes_the_file_and_says_what_it_did(command: list[str], pairs: Path) -> None:
+    done = execute(*command).ok()
+    output = Path(next(word for word in command if word.startswith("--output=")).partition("=")[2])
+    assert read(output) == expected(pairs)
+    assert sorted(path.name for path in output.parent.iterdir()) == ["kaz.tsv", "kaz.tsv.translations.jsonl"]
+    assert "28 distinct sentences of 15 rows; dropped: none" in done.stderr
+    assert "15 rows written to" in done.stderr
+
+
+def test_a_mistake_is_one_line(command: list[str]) -> None:
+    line = execute(*command, "--target=kaz_Cyr", "--output=x/y.tsv").error_line()
+    assert "does not know the language 'kaz_Cyr'; it knows 2, for example kaz_Cyrl" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_beams": 0}, "--num_beams must be at least 1, not 0"),
+        ({"script_share": 2}, "--script_share between 0 and 1"),
+        ({"length_factor": 1}, "--length_factor must be over 1"),
+        ({"name": "kaz.csv"}, r"--output for pairs must be a \.tsv file"),
+        ({"input": "missing.tsv"}, r"data file 'missing\.tsv' does not exist"),
+        ({"columns": "a,b"}, "expected the columns a, b"),
+        ({"model": "./missing"}, r"no translation model at '\./missing': expected a Hub id or a folder"),
+    ],
+)
+def test_what_cannot_be_is_refused(run: Run, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(AdaptersHubError, match=message):
+        run(**options)
+
+
+def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parse_settings(["--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    for name in ("model", "input", "source", "target", "output", "columns", "limit", "num_beams", "script_share"):
+        assert f"--{name}" in text

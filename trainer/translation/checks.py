@@ -1,0 +1,144 @@
+"""What is wrong with a translation, as far as it can be told without knowing the language."""
+
+from __future__ import annotations
+
+import functools
+import re
+import statistics
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import langcodes
+
+from trainer.translation.journal import Translation
+
+# ISO 15924 to the first words of the Unicode names of its letters.
+_SCRIPTS: dict[str, tuple[str, ...]] = {
+    "Arab": ("ARABIC",),
+    "Armn": ("ARMENIAN",),
+    "Beng": ("BENGALI",),
+    "Cyrl": ("CYRILLIC",),
+    "Deva": ("DEVANAGARI",),
+    "Ethi": ("ETHIOPIC",),
+    "Geor": ("GEORGIAN",),
+    "Grek": ("GREEK",),
+    "Gujr": ("GUJARATI",),
+    "Guru": ("GURMUKHI",),
+    "Hang": ("HANGUL",),
+    "Hans": ("CJK",),
+    "Hant": ("CJK",),
+    "Hebr": ("HEBREW",),
+    "Jpan": ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK"),
+    "Khmr": ("KHMER",),
+    "Knda": ("KANNADA",),
+    "Kore": ("HANGUL", "CJK"),
+    "Laoo": ("LAO",),
+    "Latn": ("LATIN",),
+    "Mlym": ("MALAYALAM",),
+    "Mong": ("MONGOLIAN",),
+    "Mtei": ("MEETEI",),
+    "Mymr": ("MYANMAR",),
+    "Olck": ("OL",),
+    "Orya": ("ORIYA",),
+    "Sinh": ("SINHALA",),
+    "Taml": ("TAMIL",),
+    "Telu": ("TELUGU",),
+    "Tfng": ("TIFINAGH",),
+    "Thaa": ("THAANA",),
+    "Thai": ("THAI",),
+    "Tibt": ("TIBETAN",),
+}
+_LOOP = re.compile(r"(\S.{0,59}?)\1{3,}", re.DOTALL)
+_SHORTEST_LOOP = 12
+# Added to both lengths, so that the ratio of two short texts does not say too much.
+_LENGTH_OFFSET = 10
+
+
+def script_of(code: str) -> str | None:
+    """The script that a language code stands for, as ISO 15924: `Cyrl` for `kaz_Cyrl`, `kaz`, `kk` or `kk_KZ`.
+
+    None if the code is no language's, or the script is one that cannot be checked.
+    """
+    try:
+        script = langcodes.get(code).maximize().script
+    except (ValueError, LookupError):
+        return None
+    return script if script in _SCRIPTS else None
+
+
+class Checks:
+    """Looks for faults in translations.
+
+    Args:
+        translations: pairs of a sentence and its translation; their median ratio of lengths is the usual one.
+        script: ISO 15924, of the target language; None leaves it unchecked.
+        length_factor: how many times the usual ratio of lengths (in characters) a translation may be longer or shorter.
+        script_share: least share of the letters that are of the script.
+    """
+
+    def __init__(
+        self,
+        translations: Iterable[tuple[str, Translation]],
+        script: str | None,
+        length_factor: float = 2.5,
+        script_share: float = 0.5,
+    ) -> None:
+        self.script = script
+        self.length_factor = length_factor
+        self.script_share = script_share
+        ratios = [_ratio(source, found.text) for source, found in translations if found.text]
+        self.usual_ratio = statistics.median(ratios) if ratios else 1.0
+
+    def fault(self, source: str, translation: Translation) -> str | None:
+        """The first thing that is wrong, None if nothing is."""
+        text = translation.text
+        if translation.skipped:
+            return "too long to translate"
+        if not text:
+            return "empty"
+        if not translation.finished:
+            return "cut off"
+        if text.casefold() == " ".join(source.split()).casefold() and any(map(str.isalpha, text)):
+            return "left as it was"
+        if is_loop(text) and not is_loop(source):
+            return "repeating itself"
+        relative = _ratio(source, text) / self.usual_ratio
+        if not 1 / self.length_factor <= relative <= self.length_factor:
+            return "of unusual length"
+        if self.script and share_of_script(text, self.script) < self.script_share:
+            return f"not in {self.script}"
+        return None
+
+    def fault_of_row(self, sources: Sequence[str], translations: Sequence[Translation]) -> str | None:
+        """The first thing that is wrong in a row of sentences, of which the last may be empty."""
+        pairs = [(source, found) for source, found in zip(sources, translations, strict=True) if source]
+        for source, found in pairs:
+            if fault := self.fault(source, found):
+                return fault
+        texts = [found.text for _, found in pairs]
+        return "alike" if len(set(texts)) < len(texts) else None
+
+
+def is_loop(text: str) -> bool:
+    """Whether something with letters in it comes four times or more in a row, as when a model is caught in a loop."""
+    return any(
+        len(match[0]) >= _SHORTEST_LOOP and any(map(str.isalpha, match[1])) for match in _LOOP.finditer(f"{text} ")
+    )
+
+
+def share_of_script(text: str, script: str) -> float:
+    """Share of the letters that are of a script; 1 where there are no letters."""
+    letters = [character for character in text if character.isalpha()]
+    return sum(_is_of(letter, script) for letter in letters) / len(letters) if letters else 1.0
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _is_of(letter: str, script: str) -> bool:
+    words = unicodedata.name(letter, "").split()
+    if words and words[0] in ("FULLWIDTH", "HALFWIDTH"):
+        words = words[1:]
+    return bool(words) and words[0] in _SCRIPTS[script]
+
+
+def _ratio(source: str, text: str) -> float:
+    return (len(text) + _LENGTH_OFFSET) / (len(source) + _LENGTH_OFFSET)

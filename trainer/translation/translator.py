@@ -1,0 +1,167 @@
+"""Any sequence-to-sequence model of transformers as a translator."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from adapters_hub.errors import AdaptersHubError
+from trainer.translation.journal import Translation
+
+logger = logging.getLogger(__name__)
+
+_CODE = re.compile(r"[a-z]{2,3}_[A-Z][A-Za-z]{1,3}")
+_PREFIXES = (">>{}<<", "<2{}>")  # of Marian's and of MADLAD's models with several target languages
+
+
+class TranslationError(AdaptersHubError):
+    """A translation model that is missing, or does not know the languages."""
+
+
+class Translator:
+    """A model and its tokenizer, set to two languages.
+
+    Args:
+        model: a Hub id or a folder, with safetensors.
+        source: code of the language of the sentences, as the model's tokenizer knows it.
+        target: code of the language to translate to, likewise.
+        revision: commit, tag or branch of the model on the Hub.
+        device: where to compute.
+        dtype: precision to compute in.
+        num_beams: beams of the search; 1 is greedy.
+        max_length: tokens of the longest sentence, and of the longest translation.
+
+    Raises:
+        TranslationError: it cannot be loaded, or does not know the languages.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        source: str,
+        target: str,
+        *,
+        revision: str | None = None,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        num_beams: int = 4,
+        max_length: int = 256,
+    ) -> None:
+        self.name = model
+        self.max_length = max_length
+        self.num_beams = num_beams
+        self.tokenizer, self.model = _load(model, revision, device, dtype)
+        if self.tokenizer.pad_token_id is None:
+            raise TranslationError(f"{model}: the tokenizer has no padding token, which batches need")
+        self._prefix = ""
+        self._first_token: int | None = None
+        self._set_languages(source, target)
+
+    def lengths(self, sentences: Sequence[str]) -> list[int]:
+        """Number of tokens of each sentence, special ones counted."""
+        return [len(ids) for ids in self.tokenizer(self._prefixed(sentences), verbose=False)["input_ids"]]
+
+    @torch.inference_mode()
+    def translate(self, sentences: Sequence[str]) -> list[Translation]:
+        """Translate a batch of sentences, none longer than `max_length` tokens."""
+        batch = self.tokenizer(self._prefixed(sentences), padding=True, return_tensors="pt").to(self.model.device)
+        options: dict[str, Any] = {} if self._first_token is None else {"forced_bos_token_id": self._first_token}
+        made = self.model.generate(
+            input_ids=batch["input_ids"],
+            attention_mask=batch["attention_mask"],
+            num_beams=self.num_beams,
+            do_sample=False,
+            max_new_tokens=self.max_length,
+            **options,
+        )
+        ends = torch.tensor(self._ends, device=made.device)
+        finished = torch.isin(made[:, 1:], ends).any(dim=1).tolist()  # the first token may be an end: a decoder's start
+        texts = self.tokenizer.batch_decode(made, skip_special_tokens=True)
+        return [Translation(" ".join(text.split()), done) for text, done in zip(texts, finished, strict=True)]
+
+    @property
+    def _ends(self) -> list[int]:
+        end = self.model.generation_config.eos_token_id
+        return [self.tokenizer.eos_token_id] if end is None else end if isinstance(end, list) else [end]
+
+    def _prefixed(self, sentences: Sequence[str]) -> list[str]:
+        return [self._prefix + " ".join(sentence.split()) for sentence in sentences]
+
+    def _set_languages(self, source: str, target: str) -> None:
+        if hasattr(self.tokenizer, "src_lang"):
+            self._token(source)  # the setters of some tokenizers take any code for the unknown token
+            self.tokenizer.src_lang = source
+            self._first_token = self._token(target)
+            return
+        vocabulary = self.tokenizer.get_vocab()
+        tags = [form.format(code) for form in _PREFIXES for code in (target, target.partition("_")[0])]
+        if found := [tag for tag in tags if tag in vocabulary]:
+            self._prefix = f"{found[0]} "
+            return
+        if known := sorted(token for token in vocabulary if re.fullmatch(r">>.+<<|<2[a-z]+.*>", token)):
+            raise TranslationError(f"{self.name} does not translate to {target!r}; it knows {_some(known, target)}")
+        logger.info("%s knows no language codes: taken to translate from %s to %s", self.name, source, target)
+
+    def _token(self, code: str) -> int:
+        """The id of a language's token."""
+        forms = getattr(self.tokenizer, "lang_code_to_token", None)
+        known = list(forms) if forms else [token for token in self.tokenizer.get_vocab() if _CODE.fullmatch(token)]
+        if code not in known:
+            raise TranslationError(f"{self.name} does not know the language {code!r}; it knows {_some(known, code)}")
+        return int(self.tokenizer.convert_tokens_to_ids(forms[code] if forms else code))
+
+
+def _some(known: Sequence[str], wanted: str) -> str:
+    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.3) or sorted(known)[:3]
+    return f"{len(known)}, for example {', '.join(near)}" if known else "none"
+
+
+def _load(name: str, revision: str | None, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(name, **options)
+        if not config.is_encoder_decoder:
+            raise TranslationError(
+                f"{name} is a {config.model_type} model: expected a sequence-to-sequence model such as NLLB-200, "
+                "M2M100, mBART-50 or Marian"
+            )
+        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        model = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **options)
+        model = model.to(device).eval()
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        raise TranslationError(
+            f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
+            f"safetensors ({str(error).strip().splitlines()[0]})"
+        ) from error
+    # Lengths are those asked for, and an end that was forced would hide that a translation was cut off.
+    model.generation_config.max_length = None
+    model.generation_config.forced_eos_token_id = None
+    return tokenizer, model
+
+
+def batches_of(lengths: Sequence[int], tokens_per_batch: int, batch_size: int) -> list[list[int]]:
+    """Group sentences of similar length, the longest first: what does not fit into memory shows at once.
+
+    Args:
+        lengths: tokens of each sentence.
+        tokens_per_batch: most tokens of a batch, padding counted; a longer sentence is a batch of its own.
+        batch_size: most sentences of a batch.
+
+    Returns:
+        Places of the sentences, a list for every batch.
+    """
+    groups: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
+        group = groups[-1] if groups else []
+        if group and len(group) < batch_size and lengths[group[0]] * (len(group) + 1) <= tokens_per_batch:
+            group.append(index)
+        else:
+            groups.append([index])
+    return groups
