@@ -32,8 +32,8 @@ hub-demo: install ## Publish the quickstart's modules on a loopback hub, fetch t
 	@test -f $(OUT)/evaluation/report.json || $(MAKE) quickstart
 	$(BIN)/python -m tests.hub_demo $(OUT)
 
-test: install ## Run the tests (offline)
-	$(BIN)/python -m pytest
+test: install ## Run the tests (offline), on all cores
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check .

@@ -11,8 +11,12 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 
+from adapters_hub.encoder.precision import has_fast_bfloat16
 from adapters_hub.errors import AdaptersHubError
 from trainer.processes import start_missing_processes
+
+
+logger = logging.getLogger(__name__)
 
 
 def run_command(command: Callable[[], None]) -> None:
@@ -24,6 +28,7 @@ def run_command(command: Callable[[], None]) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     try:
         start_missing_processes()
+        float32 = _without_slow_bfloat16()
         # Without being told, it takes several processes on the CPU for as many processes of their own, all main ones.
         cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
         main = PartialState(cpu=cpu).is_main_process
@@ -32,6 +37,8 @@ def run_command(command: Callable[[], None]) -> None:
         )
         for noisy in ("httpx", "httpx2", "gensim", "fsspec", "filelock", "urllib3", "accelerate", "datasets"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        if float32:
+            logger.info("this processor has no bfloat16 instructions, without which it is slow: computing in float32")
         command()
     except AdaptersHubError as error:
         if PartialState().is_main_process:
@@ -40,3 +47,12 @@ def run_command(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from the last checkpoint\n")
         sys.exit(130)
+
+
+def _without_slow_bfloat16() -> bool:
+    """Compute in float32 where the launcher asks for bfloat16 on a CPU that has no instructions for it."""
+    cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+    slow = cpu and os.environ.get("ACCELERATE_MIXED_PRECISION") == "bf16" and not has_fast_bfloat16("cpu")
+    if slow:
+        os.environ["ACCELERATE_MIXED_PRECISION"] = "no"
+    return slow

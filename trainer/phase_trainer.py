@@ -126,14 +126,14 @@ class PhaseTrainer(Trainer):
         assert self.args.output_dir is not None
         return Path(self.args.output_dir)
 
-    def run(self, logs: Path | None = None) -> dict[str, float]:
+    def run(self, logs: Path | None = None) -> dict[str, Any]:
         """Train from the last complete checkpoint, or from the start, to the end.
 
         Args:
             logs: where TensorBoard's events go; by default beside the checkpoints.
 
         Returns:
-            Steps, final loss and seconds.
+            Steps, processes, precision, final loss and seconds.
 
         Raises:
             TrainingError: the loss is not finite, or the disk cannot take a checkpoint.
@@ -146,10 +146,12 @@ class PhaseTrainer(Trainer):
             if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None and logs is not None:
                 callback.logging_dir = str(logs)
         result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        precision = self.accelerator.mixed_precision
         losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
         return {
             "steps": self.state.global_step,
             "processes": self.args.world_size,
+            "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": losses[-1] if losses else result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1),
         }

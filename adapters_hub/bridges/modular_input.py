@@ -276,7 +276,8 @@ def _load(
     if base.fingerprint != recorded["fingerprint"]:
         raise AdaptersHubError(
             f"{folder} was made for the base {recorded['source']!r} (fingerprint {recorded['fingerprint'][:12]}), "
-            f"found {base.source!r} ({base.fingerprint[:12]}): give the place of that base by model_kwargs={{'base': …}}"
+            f"found {base.source!r} ({base.fingerprint[:12]}): "
+            "give the place of that base by model_kwargs={'base': …}"
         )
     modules = [inner_path(folder, name) for name in facts["modules"]]
     return ModularEncoder(base, modules, device=device, dtype=dtype)

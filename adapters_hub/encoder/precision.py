@@ -1,0 +1,39 @@
+"""Which precision a device computes fastest in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from adapters_hub.errors import AdaptersHubError
+
+Precision = torch.dtype | Literal["auto", "float32", "bfloat16", "float16"]
+"""What `ModularEncoder(dtype=…)` takes."""
+
+_NAMES = ("float32", "bfloat16", "float16")
+
+
+def has_fast_bfloat16(device: torch.device | str) -> bool:
+    """Whether a device has instructions for bfloat16; a CPU without them takes about ten times as long as in float32."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # What torch's own compiler asks. A build without oneDNN has no fast path at all.
+    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
+    """The precision to compute in: `auto` is bfloat16 where the device has it, else float32.
+
+    Raises:
+        AdaptersHubError: it is none of these.
+    """
+    if isinstance(precision, torch.dtype):
+        return precision
+    if precision == "auto":
+        return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
+    if precision not in _NAMES:
+        raise AdaptersHubError(f"the precision must be one of auto, {', '.join(_NAMES)}, not {precision!r}")
+    dtype: torch.dtype = getattr(torch, precision)
+    return dtype
