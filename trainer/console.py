@@ -15,7 +15,6 @@ from adapters_hub.encoder.precision import has_fast_bfloat16
 from adapters_hub.errors import AdaptersHubError
 from trainer.processes import start_missing_processes
 
-
 logger = logging.getLogger(__name__)
 
 

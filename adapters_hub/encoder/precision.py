@@ -15,12 +15,13 @@ _NAMES = ("float32", "bfloat16", "float16")
 
 
 def has_fast_bfloat16(device: torch.device | str) -> bool:
-    """Whether a device has instructions for bfloat16; a CPU without them takes about ten times as long as in float32."""
+    """Whether a device has instructions for bfloat16; a CPU without them is about ten times as slow as in float32."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     # What torch's own compiler asks. A build without oneDNN has no fast path at all.
-    return device.type == "cpu" and torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    onednn = device.type == "cpu" and torch.backends.mkldnn.is_available()
+    return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
