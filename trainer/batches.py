@@ -16,6 +16,8 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.encoder import pad, split_passes
+
 logger = logging.getLogger(__name__)
 
 
@@ -177,30 +179,17 @@ class Order(Sampler[int]):
 
 
 def passes(token_ids: Sequence[Sequence[int]], tokens_per_pass: int, pad_id: int) -> list[dict[str, torch.Tensor]]:
-    """Sort texts by length and pad them in passes of at most `tokens_per_pass` tokens, padding counted.
+    """Sort texts by length and pad them in passes (see `split_passes`).
 
     Returns:
         Passes with `input_ids` and `attention_mask` `[n, tokens]` and `rows` `[n]`, the texts' places.
     """
     order = sorted(range(len(token_ids)), key=lambda index: (len(token_ids[index]), index))
-    groups: list[list[int]] = []
-    for index in order:
-        width = len(token_ids[index])
-        if groups and width * (len(groups[-1]) + 1) <= tokens_per_pass:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return [_pad(token_ids, group, pad_id) for group in groups]
-
-
-def _pad(token_ids: Sequence[Sequence[int]], group: list[int], pad_id: int) -> dict[str, torch.Tensor]:
-    width = max(len(token_ids[index]) for index in group)
-    ids = torch.full((len(group), width), pad_id, dtype=torch.long)
-    mask = torch.zeros((len(group), width), dtype=torch.long)
-    for row, index in enumerate(group):
-        ids[row, : len(token_ids[index])] = torch.tensor(token_ids[index], dtype=torch.long)
-        mask[row, : len(token_ids[index])] = 1
-    return {"input_ids": ids, "attention_mask": mask, "rows": torch.tensor(group)}
+    made = []
+    for part in split_passes([len(token_ids[index]) for index in order], tokens_per_pass):
+        ids, mask = pad([token_ids[index] for index in order[part]], pad_id)
+        made.append({"input_ids": ids, "attention_mask": mask, "rows": torch.tensor(order[part])})
+    return made
 
 
 class PairCollator:
@@ -244,24 +233,33 @@ class MaskingCollator:
         tokenizer: gives the mask and padding ids and which tokens are special.
         probability: share of the tokens that are chosen.
         seed: of the recipe.
+        tokens_per_pass: see `passes`.
+
+    Returns (from a call):
+        `passes` with `labels` `[n, tokens]` beside their ids (-100: not predicted), and `labels` `[chosen]`: those that
+        are predicted, in the order of the passes.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, probability: float, seed: int) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, probability: float, seed: int, tokens_per_pass: int) -> None:
         self.mask_id = int(tokenizer.mask_token_id)  # type: ignore[arg-type]
         self.pad_id = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
         self.special = np.array(sorted(set(tokenizer.all_special_ids)))
         self.ordinary = np.setdiff1d(np.arange(len(tokenizer)), self.special)
         self.probability = probability
         self.seed = seed
+        self.tokens_per_pass = tokens_per_pass
 
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Collate rows of `Rows` into `input_ids`, `attention_mask` and `labels` (-100: not predicted)."""
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """Collate rows of `Rows`."""
         masked = [self._mask(np.array(row["text_ids"]), row["draw"]) for row in rows]
-        batch = _pad([ids.tolist() for ids, _ in masked], list(range(len(rows))), self.pad_id)
-        labels = torch.full_like(batch["input_ids"], -100)
-        for row, (_, targets) in enumerate(masked):
-            labels[row, : len(targets)] = torch.from_numpy(targets)
-        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+        parts = passes([ids.tolist() for ids, _ in masked], self.tokens_per_pass, self.pad_id)
+        for part in parts:
+            part["labels"] = torch.full_like(part["input_ids"], -100)
+            for place, row in enumerate(part["rows"].tolist()):
+                targets = masked[row][1]
+                part["labels"][place, : len(targets)] = torch.from_numpy(targets)
+        labels = torch.cat([part["labels"][part["labels"] != -100] for part in parts])
+        return {"passes": parts, "labels": labels}
 
     def _mask(self, ids: np.ndarray, draw: int) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng([self.seed, draw])

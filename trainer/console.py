@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env
 
-from adapters_hub.encoder.precision import has_fast_bfloat16
+from adapters_hub.encoder import has_fast_bfloat16
 from adapters_hub.errors import AdaptersHubError
 from trainer.processes import start_missing_processes
 

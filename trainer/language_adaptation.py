@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig
 from safetensors import safe_open
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -114,22 +113,25 @@ class MaskedLanguageModel(EncoderModel):
         self.head = head
         self._embedding = [embedding]  # in a list: it is registered once, inside the backbone
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def forward(self, passes: list[dict[str, torch.Tensor]], labels: torch.Tensor) -> torch.Tensor:
         """Sum of the cross-entropies of the chosen tokens; logits are computed for these alone.
 
         Args:
-            input_ids: `[batch, tokens]`.
-            attention_mask: `[batch, tokens]`.
-            labels: `[batch, tokens]`, -100 where nothing is predicted.
+            passes: from `trainer.batches.MaskingCollator`.
+            labels: `[chosen]`.
 
         Returns:
             A scalar in float32.
         """
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        chosen = labels != -100
-        logits = self.head(hidden[chosen], self._embedding[0].weight)
+        logits = self.head(torch.cat([self._chosen(part) for part in passes]), self._embedding[0].weight)
         with torch.autocast(logits.device.type, enabled=False):
-            return cross_entropy(logits.float(), labels[chosen], reduction="sum")
+            return cross_entropy(logits.float(), labels, reduction="sum")
+
+    def _chosen(self, part: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Hidden states `[chosen, dim]` of the tokens of a pass that are predicted."""
+        hidden = self.backbone(input_ids=part["input_ids"], attention_mask=part["attention_mask"]).last_hidden_state
+        chosen: torch.Tensor = hidden[part["labels"] != -100]
+        return chosen
 
 
 class LanguageAdaptationTrainer(PhaseTrainer):
@@ -151,22 +153,10 @@ class LanguageAdaptationTrainer(PhaseTrainer):
         num_items_in_batch: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         """Sum of the cross-entropies over the number of predicted tokens in the step, on all processes."""
-        total = model(inputs["input_ids"], inputs["attention_mask"], inputs["labels"])
+        total = model(inputs["passes"], inputs["labels"])
         if num_items_in_batch is None:  # evaluation
-            loss = total / (inputs["labels"] != -100).sum().clamp(min=1)
+            loss = total / max(len(inputs["labels"]), 1)
         else:
             # DDP averages the gradients over processes; the count is of all of them.
             loss = total * self.accelerator.num_processes / num_items_in_batch
         return (loss, {}) if return_outputs else loss
-
-
-def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> LoraConfig:
-    """PEFT's configuration for a LoRA on every dense layer of the blocks."""
-    return LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=dropout,
-        target_modules=base.architecture.lora_targets,
-        base_model_name_or_path=base.source,
-        task_type="FEATURE_EXTRACTION",
-    )

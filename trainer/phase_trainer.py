@@ -74,6 +74,12 @@ class EncoderModel(nn.Module):
         for name, tensor in state.items():
             own[name].copy_(tensor)
 
+    def hold_frozen_in(self, dtype: torch.dtype) -> None:
+        """Keep frozen dense layers in the precision of autocast, which else casts them to it anew in every pass."""
+        for layer in self.backbone.modules():
+            if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
+                layer.to(dtype)
+
     def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
         """What `TrainingArguments.gradient_checkpointing` calls."""
         self.backbone.enable_input_require_grads()
@@ -119,6 +125,9 @@ class PhaseTrainer(Trainer):
             callbacks=[_SetEpoch(order)],
         )
         self.can_return_loss = True
+        autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.accelerator.mixed_precision)
+        if autocast is not None:
+            model.hold_frozen_in(autocast)
 
     @property
     def folder(self) -> Path:

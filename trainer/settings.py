@@ -122,6 +122,7 @@ class LanguageAdaptationSettings:
         max_length: Tokens; longer texts are cut.
         mask_probability: Share of the tokens that are predicted.
         train_embeddings: Train the token embeddings too.
+        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length.
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
         training: Any field of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
     """
@@ -131,6 +132,7 @@ class LanguageAdaptationSettings:
     max_length: int = 256
     mask_probability: float = 0.15
     train_embeddings: bool = True
+    tokens_per_pass: int = 2048
     eval_share: float = 0.0
     training: dict[str, Any] = field(default_factory=dict)
 

@@ -30,10 +30,10 @@ from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
-    lora_config,
     mlm_head,
     pretrained_output_bias,
 )
+from trainer.low_rank import lora_config
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
@@ -199,7 +199,7 @@ class Stage1:
             arguments,
             rows,
             order,
-            MaskingCollator(tokenizer, settings.mask_probability, recipe.seed),
+            MaskingCollator(tokenizer, settings.mask_probability, recipe.seed, settings.tokens_per_pass),
             eval_rows=Rows(evaluation) if evaluation else None,
         )
         facts = trainer.run(folder.logs) | {"rows": len(train)}

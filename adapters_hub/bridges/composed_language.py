@@ -106,11 +106,16 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
     fingerprints = encoder.fingerprints(language, align=align)
     check_aligned(align, encoder.languages)
     with encoder._lock:
-        loaded = encoder._languages[language]
-        bottlenecks = copy.deepcopy(encoder._alignment_of(language, align))
-        encoder._composition.activate(loaded.module, None, embeddings=loaded.embeddings)
+        languages = encoder._languages
+        loaded = languages.memory(language)
+        module = loaded.prepared.module
+        bottlenecks = copy.deepcopy(languages.alignment(language, languages.weights(language, align)))
+        embeddings = loaded.prepared.embeddings
+        if embeddings is not None:
+            embeddings = embeddings.to(encoder.dtype)
+        encoder._composition.activate(dataclasses.replace(loaded.prepared, embeddings=embeddings))
         backbone = copy.deepcopy(encoder._composition.backbone)
-        tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=loaded.module.manifest.max_length)
+        tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=module.manifest.max_length)
     backbone.to("cpu")  # type: ignore[arg-type]
     backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
     backbone.config._name_or_path = ""  # where it was loaded from is nobody's business
@@ -120,8 +125,6 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
     if bottlenecks is not None:
         bottlenecks.to("cpu")
         bottlenecks.attach(backbone, encoder.base.architecture)
-    # Without the embeddings, of which the backbone has the one copy.
-    module = dataclasses.replace(loaded.module, embeddings=None)
     return ComposedLanguage(module, backbone, bottlenecks, tokenizer, fingerprints).eval().requires_grad_(False)
 
 

@@ -13,12 +13,11 @@ from adapters_hub.base import load_base
 from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
-from adapters_hub.encoder.composition import module_tokenizer
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import copy_module
 from adapters_hub.hub.fetching import Fetched
-from adapters_hub.modules import LanguageModule
+from adapters_hub.modules import AlignmentAdapter, LanguageModule
 
 with needed_for("a composed SentenceTransformer"):
     from sentence_transformers.base.modules import InputModule
@@ -72,7 +71,7 @@ class ModularInput(InputModule):
     @property
     def tokenizer(self) -> Any:  # type: ignore[override]  # noqa: ANN401
         """Of the default language."""
-        return module_tokenizer(self.encoder.base, self._default_module())
+        return self.encoder._languages.memory(self.default_language).tokenizer
 
     @property
     def max_seq_length(self) -> int:
@@ -173,9 +172,7 @@ class ModularInput(InputModule):
         return cls(folder or model_name_or_path, (model_kwargs or {}).get("base"))
 
     def _default_module(self) -> LanguageModule:
-        module = self.encoder._loaded(self.default_language, None)
-        assert isinstance(module, LanguageModule)
-        return module
+        return self.encoder._languages.find(self.default_language).module
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Follow when sentence-transformers moves the model to another device or precision."""
@@ -197,8 +194,9 @@ def write_modular(
     """Write the modules of some languages, all their alignment adapters and the reference to the base into `folder`."""
     names = []
     for code in languages:
-        for objective in (None, *encoder.alignments[code]):
-            module = encoder._loaded(code, objective)
+        language = encoder._languages.find(code)
+        modules: list[LanguageModule | AlignmentAdapter] = [language.module, *language.adapters.values()]
+        for module in modules:
             names.append(f"modules/{module.manifest.name}")
             copy_module(Fetched(module.folder, None), folder / names[-1])
     base = encoder.base

@@ -2,6 +2,17 @@
 
 from adapters_hub.encoder.composition import Composition, module_tokenizer
 from adapters_hub.encoder.modular_encoder import ModularEncoder
+from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.pooling import pool
+from adapters_hub.encoder.precision import has_fast_bfloat16, resolve_precision
 
-__all__ = ["Composition", "ModularEncoder", "module_tokenizer", "pool"]
+__all__ = [
+    "Composition",
+    "ModularEncoder",
+    "has_fast_bfloat16",
+    "module_tokenizer",
+    "pad",
+    "pool",
+    "resolve_precision",
+    "split_passes",
+]

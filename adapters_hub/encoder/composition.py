@@ -1,10 +1,12 @@
-"""Set one transformer to one language: its embeddings, its merged LoRAs, its alignment deltas."""
+"""Set one transformer to one language: its embeddings, its LoRAs, its alignment deltas."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,16 +15,32 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError
-from adapters_hub.modules.bottleneck import Bottlenecks
-from adapters_hub.modules.language_module import LanguageModule
-from adapters_hub.modules.lora import LoRA
+from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
+
+_Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What of a language module is needed to compute with it, where it is computed.
+
+    Attributes:
+        module: the module, its tensors left out.
+        embeddings: `[vocabulary, dim]`; None for the base's own.
+        factors: all LoRAs as one, from `stack_loras`, float32.
+    """
+
+    module: LanguageModule
+    embeddings: torch.Tensor | None
+    factors: _Factors
 
 
 class Composition:
     """The transformer of a base encoder, set to one language module and one alignment at a time.
 
-    LoRAs are merged into working weights that are written anew from pristine ones each time. So the weights for a
-    language are the same bits whatever was active before, and nothing drifts.
+    The base's weights are never written to. LoRAs are merged into weights of their own, written anew from the base's
+    each time, so that the weights for a language are the same bits whatever was active before, and nothing drifts. Or
+    they are added beside the base's weights, which takes no time to set up and a little more to compute.
 
     Args:
         base: its `backbone` becomes the working transformer: one composition owns it.
@@ -42,38 +60,69 @@ class Composition:
             for name, layer in self.backbone.named_modules()
             if isinstance(layer, nn.Linear) and re.fullmatch(base.architecture.lora_targets, name)
         }
-        self._pristine = {name: layer.weight.detach().clone().to(device) for name, layer in self._dense.items()}
+        # In float32, to merge into; the same memory as what is computed with where that is float32 too.
+        self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
+        self._plain = {name: layer.weight for name, layer in self._dense.items()}
+        self._merged: dict[str, nn.Parameter] = {}
+        self._merged_for: Prepared | None = None
         self._base_embeddings = base.token_embeddings.weight.detach()
-        self._changed: set[str] = set()
-        self._module: LanguageModule | None = None
+        self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
-        self._handles: list[RemovableHandle] = []
+        self._beside: list[RemovableHandle] = []
+        self._alignment: list[RemovableHandle] = []
+        self._widening: RemovableHandle | None = None
+
+    def prepare(self, module: LanguageModule, *, share: bool = False) -> Prepared:
+        """Get a module ready to be activated, any number of times.
+
+        Args:
+            module: the language module.
+            share: leave embeddings that lie memory-mapped on disk there, in their own precision; rows are widened when
+                they are looked up, which gives the same numbers. Otherwise they are a copy in this precision.
+        """
+        factors = {
+            name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
+        }
+        embeddings = module.embeddings
+        # An embedding that scales what it looks up has to do so in this precision.
+        if embeddings is not None and not (
+            share and self.device.type == "cpu" and type(self.base.token_embeddings) is nn.Embedding
+        ):
+            embeddings = embeddings.to(self.device, self.dtype)
+        return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors)
 
     def activate(
         self,
-        module: LanguageModule | None,
+        module: LanguageModule | Prepared | None,
         bottlenecks: Bottlenecks | None = None,
         *,
-        embeddings: torch.Tensor | None = None,
+        merge: bool = True,
     ) -> None:
         """Set the transformer to `module` (None: the untouched base) and switch `bottlenecks` on (None: off).
 
         Args:
-            module: the language module.
+            module: the language module; from `prepare` where it is activated more than once.
             bottlenecks: the alignment; on this composition's device and in its precision.
-            embeddings: the module's embeddings where they are kept already on the device and in the precision.
+            merge: whether to merge the LoRAs, or to add them beside the weights.
         """
-        if module is not self._module:
-            self._merge(module.loras.values() if module else ())
-            weight = embeddings if embeddings is not None else module.embeddings if module else None
-            self._set_embeddings(self._base_embeddings if weight is None else weight)
-            self._module = module
+        prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
+        if (prepared, merge) != self._active:
+            self._take_loras(prepared, merge)
+            self._take_embeddings(self._base_embeddings if prepared is None else prepared.embeddings)
+            self._active = (prepared, merge)
         if bottlenecks is not self._bottlenecks:
-            for handle in self._handles:
-                handle.remove()
-            self._handles = bottlenecks.attach(self.backbone, self.base.architecture) if bottlenecks else []
+            _remove(self._alignment)
+            if bottlenecks is not None:
+                self._alignment += bottlenecks.attach(self.backbone, self.base.architecture)
             self._bottlenecks = bottlenecks
+
+    def forget(self, prepared: Prepared) -> None:
+        """Keep nothing of a module that is unloaded."""
+        if self._active[0] is prepared:
+            self.activate(None)
+        if self._merged_for is prepared:
+            self._merged_for = None
 
     def base_fingerprint(self) -> str:
         """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
@@ -85,21 +134,54 @@ class Composition:
         return digest.hexdigest()
 
     @torch.no_grad()
-    def _merge(self, loras: Iterable[LoRA]) -> None:
-        loras = list(loras)
-        wanted = {name for lora in loras for name in lora.factors}
-        for name in self._changed | wanted:
-            weight = self._pristine[name]
-            for lora in loras:
-                if name in lora.factors:
-                    weight = weight + lora.delta(name).to(self.device)
-            self._dense[name].weight.copy_(weight)
-        self._changed = wanted
+    def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
+        _remove(self._beside)
+        factors = prepared.factors if prepared else {}
+        if merge and prepared is not None and prepared is not self._merged_for:
+            self._merge(factors)
+            self._merged_for = prepared
+        for name, layer in self._dense.items():
+            layer.weight = self._merged[name] if merge and name in factors else self._plain[name]
+            if not merge and name in factors:
+                a, b = (factor.to(self.dtype) for factor in factors[name])
+                self._beside.append(layer.register_forward_hook(_adding(a.T, b.T)))
 
-    def _set_embeddings(self, weight: torch.Tensor) -> None:
+    def _merge(self, factors: _Factors) -> None:
+        for name, (a, b) in factors.items():
+            pristine = self._pristine[name]
+            if name not in self._merged:
+                self._merged[name] = nn.Parameter(torch.empty_like(self._plain[name]), requires_grad=False)
+            if self.dtype == torch.float32:
+                torch.addmm(pristine, b, a, out=self._merged[name].data)
+            else:
+                self._merged[name].data.copy_(torch.addmm(pristine, b, a))
+
+    def _take_embeddings(self, weight: torch.Tensor | None) -> None:
         embedding = self.base.token_embeddings
-        embedding.weight = nn.Parameter(weight.to(self.device, self.dtype), requires_grad=False)
+        weight = self._base_embeddings if weight is None else weight
+        embedding.weight = nn.Parameter(weight, requires_grad=False)
         embedding.num_embeddings = weight.shape[0]
+        if self._widening is not None:
+            self._widening.remove()
+            self._widening = None
+        if weight.dtype != self.dtype:
+            self._widening = embedding.register_forward_hook(lambda _module, _args, rows: rows.to(self.dtype))
+
+
+def _adding(a: torch.Tensor, b: torch.Tensor) -> Any:  # noqa: ANN401
+    """A hook that adds `x a b` to a dense layer's output: `a [in, rank]`, `b [rank, out]`."""
+
+    def add(_module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        rows = output.view(-1, output.shape[-1])
+        return torch.addmm(rows, args[0].reshape(-1, a.shape[0]) @ a, b).view(output.shape)
+
+    return add
+
+
+def _remove(handles: list[RemovableHandle]) -> None:
+    for handle in handles:
+        handle.remove()
+    handles.clear()
 
 
 def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTrainedTokenizerFast:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -18,29 +17,26 @@ from tqdm.auto import tqdm
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
-from adapters_hub.encoder.alignment import Align, Weights, check_aligned, resolve_alignment
-from adapters_hub.encoder.composition import Composition, module_tokenizer
+from adapters_hub.encoder.alignment import Align, check_aligned
+from adapters_hub.encoder.composition import Composition, Prepared
+from adapters_hub.encoder.languages import Languages
+from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.pooling import pool
+from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
-from adapters_hub.errors import AdaptersHubError, CompositionError
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.hub import Hub, Pushed
-from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend, load_module
+from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
 
 logger = logging.getLogger(__name__)
 
 _BASE_MAX_LENGTH = 128
-_KEPT_BLENDS = 4
+_TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
+# With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
+_MERGING_PAYS = 4096
 
 
-@dataclass
-class _Language:
-    """A loaded language: its module, ready on the device, and its alignment adapters."""
-
-    module: LanguageModule
-    tokenizer: PreTrainedTokenizerFast
-    embeddings: torch.Tensor | None
-    adapters: dict[str, AlignmentAdapter] = field(default_factory=dict)
-    blends: dict[Weights, Bottlenecks] = field(default_factory=dict)
+_TokenIds = tuple[int, ...]
 
 
 class ModularEncoder:
@@ -55,7 +51,10 @@ class ModularEncoder:
         modules: language modules and alignment adapters, in any order: folders, or `org/name[@revision]` of a hub.
         hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
         device: where to compute; by default a GPU if there is one.
-        dtype: precision to compute in. float32 is exact; bfloat16 is about twice as fast on hardware that has it.
+        dtype: precision to compute in: a torch dtype or its name. float32 is exact; bfloat16 is about twice as fast on
+            hardware that has it, and moves vectors by a few thousandths; `auto` is bfloat16 where the device has it.
+        max_loaded_modules: keep at most that many language modules in memory; the one that was not used for longest is
+            unloaded, and read from its folder again when it is asked for.
 
     Example:
         >>> folders = ["out/quickstart/eng", "out/quickstart/deu", "out/quickstart/deu-eng-both"]
@@ -71,7 +70,8 @@ class ModularEncoder:
         *,
         hub: Hub | str | os.PathLike[str] | None = None,
         device: str | torch.device | None = None,
-        dtype: torch.dtype = torch.float32,
+        dtype: Precision = torch.float32,
+        max_loaded_modules: int | None = None,
     ) -> None:
         self._hub = hub
         loaded = [load_module(source, hub=hub) for source in modules]
@@ -80,8 +80,11 @@ class ModularEncoder:
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
         self.base = base
-        self._composition = Composition(base, device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype)
-        self._languages: dict[str, _Language] = {}
+        if max_loaded_modules is not None and max_loaded_modules < 1:
+            raise AdaptersHubError(f"max_loaded_modules must be at least 1, not {max_loaded_modules}")
+        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._composition = Composition(base, device, resolve_precision(dtype, device))
+        self._languages = Languages(self._composition, max_loaded_modules)
         self._lock = threading.RLock()
         for module in sorted(loaded, key=lambda module: isinstance(module, AlignmentAdapter)):
             self.add_module(module)
@@ -96,7 +99,13 @@ class ModularEncoder:
     def alignments(self) -> dict[str, list[str]]:
         """The objectives of the alignment adapters that are loaded, per language."""
         with self._lock:
-            return {code: list(language.adapters) for code, language in self._languages.items()}
+            return self._languages.alignments()
+
+    @property
+    def in_memory(self) -> list[str]:
+        """The languages that are in memory, the one used last at the end (see `max_loaded_modules`)."""
+        with self._lock:
+            return self._languages.in_memory
 
     @property
     def dimension(self) -> int:
@@ -131,9 +140,9 @@ class ModularEncoder:
         module.check_base(self.base)
         with self._lock:
             if isinstance(module, LanguageModule):
-                self._add_language(module)
+                self._languages.add(module)
             else:
-                self._add_alignment(module)
+                self._languages.add_adapter(module)
         return module
 
     def remove_module(self, language: str, objective: str | None = None) -> None:
@@ -143,13 +152,7 @@ class ModularEncoder:
             CompositionError: it is not loaded.
         """
         with self._lock:
-            self._loaded(language, objective)
-            self._composition.activate(None)
-            if objective is None:
-                del self._languages[language]
-            else:
-                del self._languages[language].adapters[objective]
-                self._languages[language].blends.clear()
+            self._languages.remove(language, objective)
 
     def push_module(self, language: str, repo: str, *, objective: str | None = None, **options: Any) -> Pushed:  # noqa: ANN401
         """Publish the module of a language, or its alignment adapter of one objective.
@@ -165,15 +168,9 @@ class ModularEncoder:
             HubError: the hub cannot be reached or does not let you.
         """
         with self._lock:
-            module = self._loaded(language, objective)
+            found = self._languages.find(language, objective)
+            module = found.module if objective is None else found.adapters[objective]
         return module.push_to_hub(repo, **({"hub": self._hub} | options))
-
-    def _loaded(self, language: str, objective: str | None) -> LanguageModule | AlignmentAdapter:
-        loaded = self._languages.get(language)
-        if loaded is None or (objective is not None and objective not in loaded.adapters):
-            what = f"alignment adapter {objective!r} of " if objective else "language "
-            raise CompositionError(f"{what}{language!r} is not loaded (loaded: {self.alignments})")
-        return loaded.module if objective is None else loaded.adapters[objective]
 
     @overload
     def encode(
@@ -182,7 +179,7 @@ class ModularEncoder:
         language: str | Sequence[str | None] | None,
         *,
         align: Align = ...,
-        batch_size: int = ...,
+        batch_size: int | None = ...,
         normalize: bool = ...,
         truncate_dim: int | None = ...,
         convert_to: Literal["numpy"] = ...,
@@ -196,7 +193,7 @@ class ModularEncoder:
         language: str | Sequence[str | None] | None,
         *,
         align: Align = ...,
-        batch_size: int = ...,
+        batch_size: int | None = ...,
         normalize: bool = ...,
         truncate_dim: int | None = ...,
         convert_to: Literal["tensor"],
@@ -209,7 +206,7 @@ class ModularEncoder:
         language: str | Sequence[str | None] | None,
         *,
         align: Align = False,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         normalize: bool = True,
         truncate_dim: int | None = None,
         convert_to: Literal["numpy", "tensor"] = "numpy",
@@ -224,7 +221,8 @@ class ModularEncoder:
             align: False for comparisons within a language. True switches the alignment adapter of every language on,
                 for comparisons across languages. A mapping chooses per language: `{"deu": "both"}`,
                 `{"deu": ["paraphrase", "parallel"]}` (averaged), `{"kaz": {"paraphrase": 0.7, "parallel": 0.3}}`.
-            batch_size: sentences per pass; they are sorted by length first.
+            batch_size: most sentences per pass; by default as many as the device computes well with. They are sorted by
+                length first.
             normalize: scale the vectors to unit length.
             truncate_dim: keep only that many dimensions (before scaling to unit length).
             convert_to: `numpy` or `tensor`.
@@ -238,21 +236,21 @@ class ModularEncoder:
         """
         single = isinstance(sentences, str)
         texts = check_sentences([sentences] if isinstance(sentences, str) else sentences)
-        if batch_size < 1 or (truncate_dim is not None and not 1 <= truncate_dim <= self.dimension):
-            raise AdaptersHubError(
-                f"batch_size must be at least 1 and truncate_dim between 1 and {self.dimension}, "
-                f"found {batch_size} and {truncate_dim}"
-            )
+        if batch_size is not None and batch_size < 1:
+            raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
+        if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
+            raise AdaptersHubError(f"expected truncate_dim between 1 and {self.dimension}, found {truncate_dim}")
         if convert_to not in ("numpy", "tensor"):
             raise AdaptersHubError(f"convert_to must be 'numpy' or 'tensor', not {convert_to!r}")
-        vectors = torch.empty(len(texts), self.dimension, device=self._composition.device)
         with self._lock, tqdm(total=len(texts), unit="sentence", disable=not show_progress) as progress:
             groups = group_by_language(len(texts), language, self.languages)
             check_aligned(align, self.languages)
-            plans = {code: self._alignment_of(code, align) for code in groups}
-            for code, indices in groups.items():
-                group = [texts[index] for index in indices]
-                vectors[indices] = self._encode_language(code, group, plans[code], batch_size, progress)
+            # Refused before anything is computed.
+            weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
+            vectors = torch.empty(len(texts), self.dimension, device=self.device)
+            for code, indices, ids in self._tokenized(texts, groups):
+                bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
+                vectors[indices] = self._encode_language(code, ids, bottlenecks, batch_size, progress)
         if truncate_dim is not None:
             vectors = vectors[:, :truncate_dim]
         if normalize:
@@ -277,36 +275,6 @@ class ModularEncoder:
             raise AdaptersHubError(f"vectors of {left.shape[-1]} and {right.shape[-1]} dimensions are not comparable")
         return (unit_length(left, dim=-1) @ unit_length(right, dim=-1).transpose(0, -1)).numpy()
 
-    def _add_language(self, module: LanguageModule) -> None:
-        code = module.language
-        if code in self._languages:
-            raise CompositionError(f"language {code!r} is loaded already: remove_module({code!r}) first")
-        for language in self._languages.values():
-            for adapter in language.adapters.values():
-                if adapter.manifest.pivot == code:
-                    adapter.check_pivot(module)
-        device, dtype = self._composition.device, self._composition.dtype
-        embeddings = None if module.embeddings is None else module.embeddings.to(device, dtype)
-        # One copy of the embeddings in memory: the one that is computed with.
-        own = dataclasses.replace(module, embeddings=None)
-        self._languages[code] = _Language(own, module_tokenizer(self.base, module), embeddings)
-
-    def _add_alignment(self, adapter: AlignmentAdapter) -> None:
-        language = self._languages.get(adapter.language)
-        if language is None:
-            raise CompositionError(
-                f"an alignment adapter needs its language module: add the module of {adapter.language!r} first"
-            )
-        if adapter.objective in language.adapters:
-            raise CompositionError(
-                f"{adapter.language!r} has an alignment adapter {adapter.objective!r} already: "
-                f"remove_module({adapter.language!r}, {adapter.objective!r}) first"
-            )
-        adapter.check_target(language.module)
-        if pivot := self._languages.get(adapter.manifest.pivot):
-            adapter.check_pivot(pivot.module)
-        language.adapters[adapter.objective] = adapter
-
     def fingerprints(self, language: str | None, *, align: Align = False) -> tuple[str, ...]:
         """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
 
@@ -319,70 +287,94 @@ class ModularEncoder:
         with self._lock:
             if language is None:
                 return (self._composition.base_fingerprint(),)
-            module = self._loaded(language, None)
-            adapters = self._languages[language].adapters
-            used = [adapters[objective].manifest.fingerprint for objective, _ in self._weights_of(language, align)]
-        return (module.manifest.fingerprint, *used)
+            found = self._languages.find(language)
+            weights = self._languages.weights(language, align)
+            used = [found.adapters[objective].manifest.fingerprint for objective, _ in weights]
+        return (found.module.manifest.fingerprint, *used)
 
-    def _weights_of(self, code: str, align: Align) -> Weights:
-        is_pivot = any(
-            adapter.manifest.pivot == code for other in self._languages.values() for adapter in other.adapters.values()
-        )
-        return resolve_alignment(align, code, list(self._languages[code].adapters), is_pivot)
+    def _tokenized(
+        self, texts: Sequence[str], groups: dict[str | None, list[int]]
+    ) -> Iterator[tuple[str | None, list[int], list[_TokenIds]]]:
+        """Each language with its sentences' token ids; the next language's are made while one is computed."""
 
-    def _alignment_of(self, code: str | None, align: Align) -> Bottlenecks | None:
+        def tokenize(code: str | None, facts: _Facts) -> list[_TokenIds]:
+            return _tokenize(facts, [facts.prompt + texts[index] for index in groups[code]], code)
+
+        if len(groups) == 1 or not self._languages.holds_two:
+            for code, indices in groups.items():
+                yield code, indices, tokenize(code, self._facts(code))
+            return
+        with ThreadPoolExecutor(1) as executor:
+            ahead: list[tuple[str | None, Future[list[_TokenIds]]]] = []
+            for code in groups:
+                ahead.append((code, executor.submit(tokenize, code, self._facts(code))))
+                if len(ahead) > 1:
+                    ready, future = ahead.pop(0)
+                    yield ready, groups[ready], future.result()
+            ready, future = ahead.pop()
+            yield ready, groups[ready], future.result()
+
+    def _facts(self, code: str | None) -> _Facts:
+        """How sentences of a language are to be encoded."""
+        base = self.base
         if code is None:
-            return None
-        language = self._languages[code]
-        weights = self._weights_of(code, align)
-        if not weights:
-            return None
-        if weights not in language.blends:
-            while len(language.blends) >= _KEPT_BLENDS:  # someone may be moving a slider
-                language.blends.pop(next(iter(language.blends)))
-            parts = [(language.adapters[objective].bottlenecks, weight) for objective, weight in weights]
-            # A copy, since `.to` works in place and the adapters may belong to other encoders too.
-            own = copy.deepcopy(blend(parts))
-            language.blends[weights] = own.to(self._composition.device, self._composition.dtype)
-        return language.blends[weights]
+            return _Facts(base.tokenizer, min(_BASE_MAX_LENGTH, base.max_positions), base.prompt, base.pooling)
+        memory = self._languages.memory(code)
+        manifest = memory.prepared.module.manifest
+        return _Facts(memory.tokenizer, manifest.max_length, manifest.prompt, manifest.pooling)
 
     @torch.inference_mode()
     def _encode_language(
-        self, code: str | None, texts: list[str], bottlenecks: Bottlenecks | None, batch_size: int, progress: tqdm
+        self,
+        code: str | None,
+        ids: list[_TokenIds],
+        bottlenecks: Bottlenecks | None,
+        batch_size: int | None,
+        progress: tqdm,
     ) -> torch.Tensor:
-        language = self._languages[code] if code is not None else None
-        module = language.module if language else None
-        tokenizer = language.tokenizer if language else self.base.tokenizer
-        max_length = module.manifest.max_length if module else min(_BASE_MAX_LENGTH, self.base.max_positions)
-        prompt = module.manifest.prompt if module else self.base.prompt
-        pooling = module.manifest.pooling if module else self.base.pooling
-        ids = _tokenize(tokenizer, [prompt + text for text in texts], max_length, code)
+        """Vectors `[n, dim]`, float32, of the sentences of one language."""
+        facts = self._facts(code)
         # Each sequence once, sorted by the tokens themselves, so that the batches, and with them the vectors to the
         # last bit, do not depend on the order in which the sentences were given.
         sequences = sorted(set(ids), key=lambda sequence: (len(sequence), sequence))
-        self._composition.activate(module, bottlenecks, embeddings=language.embeddings if language else None)
-        pooled = torch.empty(len(sequences), self.dimension, device=self._composition.device)
-        for start in range(0, len(sequences), batch_size):
-            batch = sequences[start : start + batch_size]
-            padded = tokenizer.pad({"input_ids": [list(sequence) for sequence in batch]}, return_tensors="pt")
-            mask = padded["attention_mask"].to(self._composition.device)
+        lengths = [len(sequence) for sequence in sequences]
+        prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
+        self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
+        pooled = torch.empty(len(sequences), self.dimension, device=self.device)
+        budget = _TOKENS_PER_PASS.get(self.device.type, _TOKENS_PER_PASS["cuda"])
+        for part in split_passes(lengths, budget, batch_size):
+            padded, mask = (tensor.to(self.device) for tensor in pad(sequences[part], facts.tokenizer.pad_token_id))
+            unpadded = lengths[part.start] == lengths[part.stop - 1]
+            # Without a mask attention takes its fastest way.
             hidden = self._composition.backbone(
-                input_ids=padded["input_ids"].to(self._composition.device), attention_mask=mask
+                input_ids=padded, attention_mask=None if unpadded else mask
             ).last_hidden_state
-            pooled[start : start + len(batch)] = pool(hidden, mask, pooling)
-            progress.update(len(batch))
-        progress.update(len(texts) - len(sequences))
+            pooled[part] = pool(hidden, mask, facts.pooling)
+            progress.update(part.stop - part.start)
+        progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}
         return pooled[[row[sequence] for sequence in ids]]
 
 
-def _tokenize(
-    tokenizer: PreTrainedTokenizerFast, texts: list[str], max_length: int, code: str | None
-) -> list[tuple[int, ...]]:
-    encoded = tokenizer(texts, truncation=True, max_length=max_length, return_attention_mask=False)
+@dataclass(frozen=True)
+class _Facts:
+    """How sentences of a language are encoded: cut at `max_length` tokens, the prompt before them."""
+
+    tokenizer: PreTrainedTokenizerFast
+    max_length: int
+    prompt: str
+    pooling: str
+
+
+def _tokenize(facts: _Facts, texts: list[str], code: str | None) -> list[_TokenIds]:
+    encoded = facts.tokenizer(texts, truncation=True, max_length=facts.max_length, return_attention_mask=False)
     if cut := sum(bool(encoding.overflowing) for encoding in encoded.encodings or ()):
         logger.warning(
-            "%d of %d sentences (%s) have more than %d tokens and were cut", cut, len(texts), code or "base", max_length
+            "%d of %d sentences (%s) have more than %d tokens and were cut",
+            cut,
+            len(texts),
+            code or "base",
+            facts.max_length,
         )
     return [tuple(ids) for ids in encoded["input_ids"]]
 

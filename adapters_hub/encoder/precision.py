@@ -18,9 +18,9 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
     """Whether a device has instructions for bfloat16; a CPU without them is about ten times as slow as in float32."""
     device = torch.device(device)
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # What torch's own compiler asks. A build without oneDNN has no fast path at all.
-    onednn = device.type == "cpu" and torch.backends.mkldnn.is_available()
+    onednn = device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

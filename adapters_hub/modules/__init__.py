@@ -4,7 +4,7 @@ from adapters_hub.modules.alignment_adapter import AlignmentAdapter, save_alignm
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks, ParallelBottleneck, blend
 from adapters_hub.modules.language_module import LanguageModule, save_language_module, write_vocabulary
 from adapters_hub.modules.loading import load_module
-from adapters_hub.modules.lora import LoRA, write_lora
+from adapters_hub.modules.lora import LoRA, stack_loras, write_lora
 
 __all__ = [
     "AlignmentAdapter",
@@ -17,6 +17,7 @@ __all__ = [
     "load_module",
     "save_alignment_adapter",
     "save_language_module",
+    "stack_loras",
     "write_lora",
     "write_vocabulary",
 ]

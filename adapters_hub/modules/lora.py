@@ -7,6 +7,7 @@ and unmerging in place drifts. Source: Hu et al. 2022, LoRA.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,6 @@ class LoRA:
 
     factors: dict[str, tuple[torch.Tensor, torch.Tensor]]
     scaling: float
-
-    def delta(self, name: str) -> torch.Tensor:
-        """The change `[out, in]` of the weight of module `name`, in float32."""
-        a, b = self.factors[name]
-        return (b.float() @ a.float()) * self.scaling
 
     @classmethod
     def read(cls, folder: Path) -> LoRA:
@@ -81,6 +77,21 @@ class LoRA:
                     f"{folder}: {name!r} changes a weight of {[b.shape[0], a.shape[1]]}, "
                     f"the base has {list(layer.weight.shape)}"
                 )
+
+
+def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Several LoRAs as one: their ranks add up, so that `B @ A` is the sum of their weight changes.
+
+    Returns:
+        Module name to `(A [rank, in], B [out, rank])`, float32, the scaling folded into `B`.
+    """
+    parts: dict[str, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+    for lora in loras:
+        for name, (a, b) in lora.factors.items():
+            parts.setdefault(name, []).append((a.float(), b.float() * lora.scaling))
+    return {
+        name: (torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs], 1)) for name, pairs in parts.items()
+    }
 
 
 def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor]) -> None:

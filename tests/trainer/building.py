@@ -27,10 +27,10 @@ from trainer.fine_tuning import FineTuningTrainer
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
-    lora_config,
     mlm_head,
     pretrained_output_bias,
 )
+from trainer.low_rank import lora_config
 from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, own_copy, rows_in_order
 from trainer.sentence_encoding import SentenceEncodingTrainer
@@ -113,7 +113,7 @@ def adaptation_trainer(
     model = MaskedLanguageModel(working.backbone, working.token_embeddings, head)
     if not dropout:
         without_dropout(model)
-    return LanguageAdaptationTrainer(model, made, rows, order, MaskingCollator(base.tokenizer, 0.15, SEED))
+    return LanguageAdaptationTrainer(model, made, rows, order, MaskingCollator(base.tokenizer, 0.15, SEED, 256))
 
 
 def encoding_trainer(

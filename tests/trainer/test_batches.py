@@ -147,12 +147,13 @@ def test_rows_leave_the_row_numbers_that_the_data_brings() -> None:
 
 
 def masked(tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, Any]], seed: int = 0) -> list[tuple[Any, Any]]:
-    batch = MaskingCollator(tokenizer, 0.15, seed)(rows)
-    lengths = batch["attention_mask"].sum(1).tolist()
-    return [
-        (batch["input_ids"][row, :length].tolist(), batch["labels"][row, :length].tolist())
-        for row, length in enumerate(lengths)
-    ]
+    batch = MaskingCollator(tokenizer, 0.15, seed, 100)(rows)
+    found: dict[int, tuple[list[int], list[int]]] = {}
+    for part in batch["passes"]:
+        for place, row in enumerate(part["rows"].tolist()):
+            length = int(part["attention_mask"][place].sum())
+            found[row] = part["input_ids"][place, :length].tolist(), part["labels"][place, :length].tolist()
+    return [found[row] for row in range(len(rows))]
 
 
 @pytest.fixture(scope="module")
@@ -197,11 +198,20 @@ def test_masks_hide_80_replace_10_and_leave_10_of_100_chosen_tokens(
 
 
 def test_padding_is_neither_seen_nor_predicted(tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]) -> None:
-    batch = MaskingCollator(tokenizer, 0.15, 0)(texts[:10])
+    (batch,) = MaskingCollator(tokenizer, 0.15, 0, 10_000)(texts[:10])["passes"]
     padding = batch["attention_mask"] == 0
     assert padding.any()
     assert (batch["labels"][padding] == -100).all()
     assert (batch["input_ids"][padding] == tokenizer.pad_token_id).all()
+
+
+def test_labels_are_those_of_the_passes_in_their_order(
+    tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]
+) -> None:
+    batch = MaskingCollator(tokenizer, 0.15, 0, 100)(texts[:20])
+    labels = [label for part in batch["passes"] for row in part["labels"].tolist() for label in row if label != -100]
+    assert len(batch["passes"]) > 3
+    assert batch["labels"].tolist() == labels
 
 
 def test_at_least_one_token_of_a_text_is_chosen_and_none_of_an_empty_one(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,10 +19,17 @@ Bases = Callable[[str], BaseEncoder]
 WITH_HEAD = ("bert", "xlm-roberta", "modernbert")
 
 
-def masked_batch(base: BaseEncoder) -> dict[str, torch.Tensor]:
+def masked_batch(base: BaseEncoder, tokens_per_pass: int = 64) -> dict[str, Any]:
+    """Ten texts in several passes."""
     ids = base.tokenizer(sample_sentences("deu")[:10])["input_ids"]
-    collator = MaskingCollator(base.tokenizer, 0.15, seed=0)
+    collator = MaskingCollator(base.tokenizer, 0.15, 0, tokens_per_pass)
     return collator([{"text_ids": row, "draw": draw} for draw, row in enumerate(ids)])
+
+
+def padded_batch(base: BaseEncoder) -> dict[str, torch.Tensor]:
+    """The same texts with the same masks as transformers takes them: padded to the longest."""
+    (whole,) = masked_batch(base, 1000)["passes"]
+    return {name: whole[name] for name in ("input_ids", "attention_mask", "labels")}
 
 
 def masked_language_model(base: BaseEncoder) -> MaskedLanguageModel:
@@ -38,9 +46,10 @@ def test_the_loss_is_that_of_the_full_logits_of_transformers_own_model(
     batch = masked_batch(base)
     with torch.no_grad():
         total = masked_language_model(base)(**batch)
-        expected = reference(**batch).loss
+        expected = reference(**padded_batch(base)).loss
+    assert len(batch["passes"]) > 2
     assert total.dtype == torch.float32
-    torch.testing.assert_close(total / (batch["labels"] != -100).sum(), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(total / len(batch["labels"]), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", WITH_HEAD)
@@ -52,8 +61,8 @@ def test_the_gradient_of_the_embeddings_is_that_of_transformers_own_model(
     base.token_embeddings.weight.requires_grad_(True)
     reference = AutoModelForMaskedLM.from_pretrained(base_folders(architecture)).eval()
     batch = masked_batch(base)
-    (masked_language_model(base)(**batch) / (batch["labels"] != -100).sum()).backward()
-    reference(**batch).loss.backward()
+    (masked_language_model(base)(**batch) / len(batch["labels"])).backward()
+    reference(**padded_batch(base)).loss.backward()
     expected = reference.get_input_embeddings().weight.grad
     assert base.token_embeddings.weight.grad is not None
     assert expected is not None
@@ -66,7 +75,8 @@ def test_logits_are_computed_for_chosen_tokens_alone(bases: Bases) -> None:
     shapes: list[torch.Size] = []
     model.head.register_forward_hook(lambda _module, _inputs, output: shapes.append(output.shape))
     model(**batch)
-    assert shapes == [torch.Size([int((batch["labels"] != -100).sum()), base.token_embeddings.num_embeddings])]
+    chosen = sum(int((part["labels"] != -100).sum()) for part in batch["passes"])
+    assert shapes == [torch.Size([chosen, base.token_embeddings.num_embeddings])]
 
 
 def test_a_base_without_a_head_starts_with_plain_products(bases: Bases) -> None:
@@ -120,7 +130,7 @@ def test_the_loss_of_training_is_the_mean_over_predicted_tokens(bases: Bases, tm
     batches = list(trainer.get_train_dataloader())[:2]
     with torch.no_grad():
         total = sum(float(trainer.model(**batch)) for batch in batches)
-    count = sum(int((batch["labels"] != -100).sum()) for batch in batches)
+    count = sum(len(batch["labels"]) for batch in batches)
     assert trainer.run()["loss"] == pytest.approx(total / count, abs=1e-3)
 
 
@@ -138,7 +148,7 @@ def test_evaluation_gives_the_mean_over_predicted_tokens(bases: Bases, tmp_path:
     found = trainer.evaluate(trainer.train_dataset)["eval_loss"]
     batch = trainer.data_collator([trainer.train_dataset[row] for row in range(len(trainer.train_dataset))])
     with torch.no_grad():
-        expected = trainer.model.eval()(**batch) / (batch["labels"] != -100).sum()
+        expected = trainer.model.eval()(**batch) / len(batch["labels"])
     assert found == pytest.approx(float(expected), rel=1e-5)
 
 

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 from transformers import AutoModel
 
 from adapters_hub import BaseEncoder, CompositionError, LanguageModule, ModularEncoder, ModuleFormatError
-from adapters_hub.modules import LoRA
+from adapters_hub.modules import LoRA, stack_loras
 from tests.adapters_hub.builders import (
     edit_json,
     language_manifest,
@@ -94,9 +94,9 @@ def test_the_change_of_a_weight_is_the_one_that_peft_merges(
     merged = PeftModel.from_pretrained(plain, str(tmp_path / "lora")).merge_and_unload()
     layers = dict(base.backbone.named_modules())
     assert len(lora.factors) == 12
-    for name in lora.factors:
+    for name, (a, b) in stack_loras([lora]).items():
         expected = merged.get_submodule(name).weight.detach()
-        torch.testing.assert_close(layers[name].weight + lora.delta(name), expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(layers[name].weight + b @ a, expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,247 @@
+"""Encode a corpus of any size: Parquet in, Parquet out, shard by shard, on any number of processes and machines.
+
+Shards are ranges of rows that do not depend on how many processes there are, and each is encoded whole by one of them. So
+the vectors are the same bits on one process as on many, processes need not talk to each other, and a run that was stopped
+goes on with the shards that are not there yet.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from tqdm.auto import tqdm
+
+from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder.alignment import Align
+from adapters_hub.errors import AdaptersHubError, InputTextError
+from adapters_hub.folders import write_text
+
+logger = logging.getLogger(__name__)
+
+FACTS_FILE = "_encoding.json"  # readers of Parquet folders leave out what begins with an underscore
+VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Rows of text in Parquet files.
+
+    Attributes:
+        files: read in this order.
+        text: column with the sentences.
+        language: of all rows, unless a column says.
+        language_column: column with a language for each row.
+        keep: columns to carry over; None: all but the text.
+    """
+
+    files: tuple[Path, ...]
+    text: str
+    language: str | None = None
+    language_column: str | None = None
+    keep: tuple[str, ...] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        inputs: Sequence[Path],
+        text: str,
+        language: str | None = None,
+        language_column: str | None = None,
+        keep: Sequence[str] | None = None,
+    ) -> Corpus:
+        """Find the files (folders stand for the `.parquet` files in them) and check their columns.
+
+        Raises:
+            InputTextError: a file or column is missing, or not exactly one of the languages is given.
+        """
+        if (language is None) == (language_column is None):
+            raise InputTextError("expected either one language for all rows or the column that names each row's")
+        files = [path for given in inputs for path in (sorted(given.glob("*.parquet")) if given.is_dir() else [given])]
+        if not files:
+            raise InputTextError(f"no .parquet file in {', '.join(map(str, inputs)) or 'nothing'}")
+        wanted = [text, *([language_column] if language_column else []), *(keep or [])]
+        for path in files:
+            try:
+                columns = pq.read_schema(path).names
+            except (OSError, pa.ArrowException) as error:
+                raise InputTextError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]})") from error
+            for column in wanted:
+                if column not in columns:
+                    raise InputTextError(f"{path} has no column {column!r}; it has {', '.join(columns)}")
+        return cls(tuple(files), text, language, language_column, tuple(keep) if keep is not None else None)
+
+    def languages(self) -> list[str | None]:
+        """The languages that occur."""
+        if self.language_column is None:
+            return [self.language]
+        found: set[str | None] = set()
+        for path in self.files:
+            for batch in pq.ParquetFile(path).iter_batches(columns=[self.language_column]):
+                found.update(pc.unique(batch.column(0)).to_pylist())
+        return sorted(found, key=str)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A range of rows of one file."""
+
+    number: int
+    path: Path
+    start: int
+    stop: int
+
+    @property
+    def name(self) -> str:
+        """Of the file with its vectors."""
+        return f"part-{self.number:06d}.parquet"
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Its rows; only the row groups that they lie in are read."""
+        file = pq.ParquetFile(self.path)
+        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
+        first, last = np.searchsorted(ends, [self.start, self.stop - 1], side="right")
+        table = file.read_row_groups(list(range(first, last + 1)), columns=list(columns))
+        return table.slice(self.start - (int(ends[first - 1]) if first else 0), self.stop - self.start)
+
+
+def shards_of(files: Sequence[Path], rows: int) -> list[Shard]:
+    """Cut files into shards of at most `rows` rows."""
+    shards: list[Shard] = []
+    for path in files:
+        total = pq.read_metadata(path).num_rows
+        for start in range(0, total, rows):
+            shards.append(Shard(len(shards), path, start, min(start + rows, total)))
+    return shards
+
+
+def encode_corpus(
+    encoder: ModularEncoder,
+    corpus: Corpus,
+    output: Path,
+    *,
+    align: Align = False,
+    batch_size: int | None = None,
+    rows_per_shard: int = 16_384,
+    half: bool = False,
+    process: int = 0,
+    processes: int = 1,
+) -> int:
+    """Encode the shards of this process that are not there yet.
+
+    A row without text has no vector (null); their number is logged.
+
+    Args:
+        encoder: has the modules of all languages that occur.
+        corpus: the text.
+        output: folder to write to: `part-000000.parquet` and so on, with the column `vector` `[dim]` beside the columns
+            that are kept.
+        align: as for `ModularEncoder.encode`.
+        batch_size: as for `ModularEncoder.encode`.
+        rows_per_shard: rows that are encoded, and written, at a time.
+        half: write vectors in float16 instead of float32.
+        process: number of this process.
+        processes: how many there are; each takes its share of the shards.
+
+    Returns:
+        How many shards this process encoded.
+
+    Raises:
+        InputTextError: a language occurs that has no module.
+        AdaptersHubError: `output` was begun with other text, modules or settings.
+    """
+    codes = corpus.languages()
+    if unknown := [code for code in codes if code not in encoder.languages]:
+        raise InputTextError(
+            f"there are rows in {', '.join(map(str, unknown))}, which is not loaded (loaded: "
+            f"{', '.join(encoder.languages) or 'none'}): add its module with --module, or leave those rows out"
+        )
+    shards = shards_of(corpus.files, rows_per_shard)
+    facts = {
+        "files": [[path.name, pq.read_metadata(path).num_rows, path.stat().st_size] for path in corpus.files],
+        **{name: value for name, value in asdict(corpus).items() if name != "files"},
+        "rows_per_shard": rows_per_shard,
+        "vectors": {str(code): list(encoder.fingerprints(code, align=align)) for code in codes},
+        "precision": str(encoder.dtype).removeprefix("torch."),
+        "type": "float16" if half else "float32",
+    }
+    _begin(output, json.loads(json.dumps(facts)))
+    waiting = [shard for shard in shards if not (output / shard.name).is_file()]
+    mine = [shard for shard in waiting if shard.number % processes == process]
+    without = 0
+    rows = sum(shard.stop - shard.start for shard in mine)
+    with tqdm(total=rows, unit="sentence", desc="encoding", disable=process != 0) as progress:
+        for shard in mine:
+            table = shard.read(_columns(corpus, shard.path))
+            vectors, missing = _vectors(encoder, corpus, table, align, batch_size, half)
+            without += missing
+            kept = table if corpus.keep is None or corpus.text in corpus.keep else table.drop_columns([corpus.text])
+            if corpus.keep is None:
+                kept = table.drop_columns([corpus.text])
+            _write(kept.append_column(VECTOR, vectors), output / shard.name)
+            progress.update(len(table))
+    if without:
+        logger.warning("%d rows have no text, and so no vector", without)
+    return len(mine)
+
+
+def _columns(corpus: Corpus, path: Path) -> list[str]:
+    names = pq.read_schema(path).names if corpus.keep is None else list(corpus.keep)
+    return list(dict.fromkeys([*names, corpus.text, *([corpus.language_column] if corpus.language_column else [])]))
+
+
+def _vectors(
+    encoder: ModularEncoder, corpus: Corpus, table: pa.Table, align: Align, batch_size: int | None, half: bool
+) -> tuple[pa.FixedSizeListArray, int]:
+    """A vector for each row, and how many rows have none."""
+    texts = table.column(corpus.text).to_pylist()
+    there = np.array([isinstance(text, str) and bool(text.strip()) for text in texts], dtype=bool)
+    languages: str | list[Any] | None = corpus.language
+    if corpus.language_column is not None:
+        codes = table.column(corpus.language_column).to_pylist()
+        languages = [codes[row] for row in np.flatnonzero(there)]
+    values = np.zeros((len(texts), encoder.dimension), dtype=np.float16 if half else np.float32)
+    if there.any():
+        chosen = [texts[row] for row in np.flatnonzero(there)]
+        values[there] = encoder.encode(chosen, languages, align=align, batch_size=batch_size)
+    mask = pa.array(~there)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), encoder.dimension, mask=mask), int((~there).sum())
+
+
+def _begin(output: Path, facts: dict[str, Any]) -> None:
+    """Record what is done here, or refuse to mix it with something else."""
+    path = output / FACTS_FILE
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if changed := [name for name in facts if found.get(name) != facts[name]]:
+            name = changed[0]
+            raise AdaptersHubError(
+                f"{output} was begun with {name} {found.get(name)!r:.100}, now {facts[name]!r:.100}: choose another "
+                "--output, or delete it"
+            )
+        return
+    if output.exists() and any(output.glob("*.parquet")):
+        raise AdaptersHubError(f"{output} has Parquet files of something else in it: choose another --output")
+    output.mkdir(parents=True, exist_ok=True)
+    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        pq.write_table(table, unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise AdaptersHubError(
+            f"{path} cannot be written ({error.strerror or error}): free some space and start again; finished shards "
+            "are kept"
+        ) from error

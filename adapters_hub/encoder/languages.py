@@ -1,0 +1,198 @@
+"""The languages of an encoder: all that were added are known, those used last are in memory."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.encoder.alignment import Align, Weights, resolve_alignment
+from adapters_hub.encoder.composition import Composition, Prepared, module_tokenizer
+from adapters_hub.errors import CompositionError
+from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend
+
+_KEPT_BLENDS = 4
+
+
+@dataclass
+class Language:
+    """A language module that was added, and its alignment adapters.
+
+    Attributes:
+        module: the module, its tensors left out.
+        adapters: by objective; their weights are on the device `meta` while the language is not in memory.
+        memory: what takes memory; None while it is unloaded.
+    """
+
+    module: LanguageModule
+    adapters: dict[str, AlignmentAdapter] = field(default_factory=dict)
+    memory: Memory | None = None
+
+
+@dataclass
+class Memory:
+    """What of a language takes memory.
+
+    Attributes:
+        prepared: the module, ready to be activated.
+        tokenizer: of the module or the base.
+        blends: alignments, ready on the device.
+    """
+
+    prepared: Prepared
+    tokenizer: PreTrainedTokenizerFast
+    blends: dict[Weights, Bottlenecks] = field(default_factory=dict)
+
+
+class Languages:
+    """Adds, finds and removes languages, and unloads those that were not used for longest.
+
+    Args:
+        composition: what they are computed with.
+        most_in_memory: how many are kept in memory; None: all.
+    """
+
+    def __init__(self, composition: Composition, most_in_memory: int | None = None) -> None:
+        self._composition = composition
+        self._most = most_in_memory
+        self._known: dict[str, Language] = {}
+        self._used: dict[str, None] = {}  # those in memory, the one used last at the end
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    @property
+    def in_memory(self) -> list[str]:
+        """Those that are in memory, the one used last at the end."""
+        return list(self._used)
+
+    @property
+    def holds_two(self) -> bool:
+        """Whether a language can be read while another is being used."""
+        return self._most is None or self._most > 1
+
+    def alignments(self) -> dict[str, list[str]]:
+        """Objectives of the adapters, by language."""
+        return {code: list(language.adapters) for code, language in self._known.items()}
+
+    def find(self, code: str, objective: str | None = None) -> Language:
+        """A language that was added.
+
+        Raises:
+            CompositionError: it was not, or its adapter of that objective was not.
+        """
+        found = self._known.get(code)
+        if found is None or (objective is not None and objective not in found.adapters):
+            what = f"alignment adapter {objective!r} of " if objective else "language "
+            raise CompositionError(f"{what}{code!r} is not loaded (loaded: {self.alignments()})")
+        return found
+
+    def add(self, module: LanguageModule) -> None:
+        """Add a language.
+
+        Raises:
+            CompositionError: it is there already, or is not the pivot that adapters were made for.
+        """
+        code = module.language
+        if code in self._known:
+            raise CompositionError(f"language {code!r} is loaded already: remove_module({code!r}) first")
+        for language in self._known.values():
+            for adapter in language.adapters.values():
+                if adapter.manifest.pivot == code:
+                    adapter.check_pivot(module)
+        memory = self._memory(module)
+        own = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
+        self._known[code] = Language(own, memory=memory)
+        self._touch(code)
+
+    def add_adapter(self, adapter: AlignmentAdapter) -> None:
+        """Add an alignment adapter to a language.
+
+        Raises:
+            CompositionError: the language is not there, the adapter is there already, or belongs to other modules.
+        """
+        language = self._known.get(adapter.language)
+        if language is None:
+            raise CompositionError(
+                f"an alignment adapter needs its language module: add the module of {adapter.language!r} first"
+            )
+        if adapter.objective in language.adapters:
+            raise CompositionError(
+                f"{adapter.language!r} has an alignment adapter {adapter.objective!r} already: "
+                f"remove_module({adapter.language!r}, {adapter.objective!r}) first"
+            )
+        adapter.check_target(language.module)
+        if pivot := self._known.get(adapter.manifest.pivot):
+            adapter.check_pivot(pivot.module)
+        language.adapters[adapter.objective] = adapter if language.memory else _without_weights(adapter)
+
+    def remove(self, code: str, objective: str | None = None) -> None:
+        """Remove a language, or only its adapter of one objective; errors as those of `find`."""
+        language = self.find(code, objective)
+        self._composition.activate(None)
+        if objective is None:
+            self._unload(code)
+            del self._known[code]
+        else:
+            del language.adapters[objective]
+            if language.memory:
+                language.memory.blends.clear()
+
+    def memory(self, code: str) -> Memory:
+        """What a language is computed with; read from its folder again if it was unloaded."""
+        language = self.find(code)
+        if language.memory is None:
+            language.memory = self._memory(LanguageModule.load(language.module.folder, verify=False))
+            language.adapters = {
+                name: dataclasses.replace(AlignmentAdapter.load(old.folder, verify=False), address=old.address)
+                for name, old in language.adapters.items()
+            }
+        self._touch(code)
+        return language.memory
+
+    def weights(self, code: str, align: Align) -> Weights:
+        """Which of a language's adapters are on; errors as those of `resolve_alignment`."""
+        is_pivot = any(
+            adapter.manifest.pivot == code for other in self._known.values() for adapter in other.adapters.values()
+        )
+        return resolve_alignment(align, code, list(self.find(code).adapters), is_pivot)
+
+    def alignment(self, code: str, weights: Weights) -> Bottlenecks | None:
+        """The alignment that weights stand for, ready on the device."""
+        if not weights:
+            return None
+        blends = self.memory(code).blends
+        if weights not in blends:
+            while len(blends) >= _KEPT_BLENDS:  # someone may be moving a slider
+                blends.pop(next(iter(blends)))
+            adapters = self.find(code).adapters
+            # A copy, since `.to` works in place and the adapters may belong to other encoders too.
+            own = copy.deepcopy(blend([(adapters[objective].bottlenecks, weight) for objective, weight in weights]))
+            blends[weights] = own.to(self._composition.device, self._composition.dtype)
+        return blends[weights]
+
+    def _memory(self, module: LanguageModule) -> Memory:
+        prepared = self._composition.prepare(module, share=True)
+        return Memory(prepared, module_tokenizer(self._composition.base, module))
+
+    def _touch(self, code: str) -> None:
+        self._used.pop(code, None)
+        self._used[code] = None
+        while self._most is not None and len(self._used) > self._most:
+            self._unload(next(iter(self._used)))
+
+    def _unload(self, code: str) -> None:
+        language = self._known[code]
+        if language.memory is not None:
+            self._composition.forget(language.memory.prepared)
+            language.memory = None
+            language.adapters = {name: _without_weights(adapter) for name, adapter in language.adapters.items()}
+        self._used.pop(code, None)
+
+
+def _without_weights(adapter: AlignmentAdapter) -> AlignmentAdapter:
+    """The adapter with the shapes of its weights alone."""
+    return dataclasses.replace(adapter, bottlenecks=copy.deepcopy(adapter.bottlenecks).to("meta"))
