@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LAUNCH := $(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml
 RECIPE ?= trainer/recipes/quickstart.yaml
 OUT ?= out/quickstart
-EXTRAS := offline,train,eval,bridges,dev
+EXTRAS := offline,train,eval,corpus,bridges,dev
 
 .PHONY: help install quickstart hub-demo test lint types check clean
 

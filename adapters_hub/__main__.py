@@ -13,6 +13,7 @@ import typer
 
 from adapters_hub import __version__
 from adapters_hub.cards import render_collection
+from adapters_hub.commands import HubOption, encode_command, export_command
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
@@ -28,7 +29,7 @@ from adapters_hub.hub import (
 )
 
 app = typer.Typer(
-    help="Publish, find, fetch and check language modules and alignment adapters.",
+    help="Encode with language modules and alignment adapters; publish, find, fetch, check and export them.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -38,9 +39,9 @@ app = typer.Typer(
     "the login of `hf auth login` or HF_TOKEN.",
 )
 
-HubOption = Annotated[
-    Path | None, typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub, with org/name in it.")
-]
+app.command("encode")(encode_command)
+app.command("export")(export_command)
+
 Module = Annotated[str, typer.Argument(metavar="MODULE", help="A folder, or org/name[@revision].")]
 
 
@@ -49,14 +50,6 @@ class Kind(StrEnum):
 
     module = "module"
     alignment = "alignment"
-
-
-class Format(StrEnum):
-    """What to export to."""
-
-    merged = "sentence-transformers"
-    composed = "composed"
-    onnx = "onnx"
 
 
 def main() -> None:
@@ -232,44 +225,6 @@ def index_command(
     else:
         write_text(output, text)
         _say(f"{len(modules)} modules and adapters in {output}")
-
-
-@app.command("export")
-def export_command(
-    modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Folders, or org/name[@revision].")],
-    to: Annotated[Path, typer.Option(help="Folder to make.")],
-    format: Annotated[
-        Format,
-        typer.Option(
-            help="sentence-transformers: one language, LoRAs merged, loads without this library. composed: all the "
-            "languages in one SentenceTransformer; needs this library and trust_remote_code=True. onnx: one language "
-            "as an ONNX graph."
-        ),
-    ] = Format.merged,
-    language: Annotated[
-        str | None, typer.Option(help="The one to export; of a composed folder, the default one.")
-    ] = None,
-    align: Annotated[
-        bool, typer.Option("--align", help="With the alignment adapter; not in sentence-transformers.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
-    hub: HubOption = None,
-) -> None:
-    """Hand modules to other libraries. One language alone is compared with the encoder before it is written.
-
-    For example: adapters-hub export out/deu out/deu-eng-both --format onnx --align --to deu-onnx
-    """
-    from adapters_hub import ModularEncoder, bridges  # takes seconds
-
-    encoder = ModularEncoder(modules=modules, hub=hub, device="cpu")
-    if format is Format.composed:
-        folder = bridges.export_composed(encoder, None, to, default_language=language, align=align, replace=overwrite)
-    else:
-        if language is None and len(encoder.languages) > 1:
-            raise AdaptersHubError(f"expected --language, one of {', '.join(encoder.languages)}, or --format composed")
-        export = bridges.export_onnx if format is Format.onnx else bridges.export_merged
-        folder = export(encoder, language or encoder.languages[0], to, align=align, replace=overwrite)
-    _say(str(folder))
 
 
 def _row(item: Listing) -> list[str]:

@@ -1,8 +1,8 @@
 """Encode a corpus of any size: Parquet in, Parquet out, shard by shard, on any number of processes and machines.
 
-Shards are ranges of rows that do not depend on how many processes there are, and each is encoded whole by one of them. So
-the vectors are the same bits on one process as on many, processes need not talk to each other, and a run that was stopped
-goes on with the shards that are not there yet.
+Shards are ranges of rows that do not depend on how many processes there are, and each is encoded whole by one of them.
+So the vectors are the same bits on one process as on many, processes need not talk to each other, and a run that was
+stopped goes on with the shards that are not there yet.
 """
 
 from __future__ import annotations
@@ -183,10 +183,8 @@ def encode_corpus(
             table = shard.read(_columns(corpus, shard.path))
             vectors, missing = _vectors(encoder, corpus, table, align, batch_size, half)
             without += missing
-            kept = table if corpus.keep is None or corpus.text in corpus.keep else table.drop_columns([corpus.text])
-            if corpus.keep is None:
-                kept = table.drop_columns([corpus.text])
-            _write(kept.append_column(VECTOR, vectors), output / shard.name)
+            kept = [name for name in table.column_names if name != corpus.text] if corpus.keep is None else corpus.keep
+            _write(table.select(list(kept)).append_column(VECTOR, vectors), output / shard.name)
             progress.update(len(table))
     if without:
         logger.warning("%d rows have no text, and so no vector", without)
@@ -212,8 +210,8 @@ def _vectors(
     if there.any():
         chosen = [texts[row] for row in np.flatnonzero(there)]
         values[there] = encoder.encode(chosen, languages, align=align, batch_size=batch_size)
-    mask = pa.array(~there)
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), encoder.dimension, mask=mask), int((~there).sum())
+    flat, missing = pa.array(values.reshape(-1)), pa.array(~there)
+    return pa.FixedSizeListArray.from_arrays(flat, encoder.dimension, mask=missing), int((~there).sum())
 
 
 def _begin(output: Path, facts: dict[str, Any]) -> None:

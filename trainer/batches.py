@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from datasets import Dataset
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
@@ -178,6 +179,11 @@ class Order(Sampler[int]):
         return np.random.default_rng([self.seed, epoch, part, lap]).permutation(self.lengths[part])
 
 
+def usual_tokens_per_pass() -> int:
+    """As many as the device computes well with: on a CPU activations should fit its cache."""
+    return 1024 if PartialState().device.type == "cpu" else 16_384
+
+
 def passes(token_ids: Sequence[Sequence[int]], tokens_per_pass: int, pad_id: int) -> list[dict[str, torch.Tensor]]:
     """Sort texts by length and pad them in passes (see `split_passes`).
 
@@ -198,17 +204,17 @@ class PairCollator:
     Args:
         encoded: columns that go through the trained encoder, in order; others are only looked up by key.
         pad_id: padding id of the tokenizer.
-        tokens_per_pass: see `passes`.
+        tokens_per_pass: see `passes`; None: as many as suit the device.
 
     Returns (from a call):
         `passes` over all texts of the encoded columns one after the other (a missing hard negative is left out),
         `<column>_key` `[n]`, `has_negative` `[n]`, `part` and `row`.
     """
 
-    def __init__(self, encoded: Sequence[str], pad_id: int, tokens_per_pass: int) -> None:
+    def __init__(self, encoded: Sequence[str], pad_id: int, tokens_per_pass: int | None = None) -> None:
         self.encoded = list(encoded)
         self.pad_id = pad_id
-        self.tokens_per_pass = tokens_per_pass
+        self.tokens_per_pass = tokens_per_pass or usual_tokens_per_pass()
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Collate rows of `Rows`."""
@@ -233,21 +239,23 @@ class MaskingCollator:
         tokenizer: gives the mask and padding ids and which tokens are special.
         probability: share of the tokens that are chosen.
         seed: of the recipe.
-        tokens_per_pass: see `passes`.
+        tokens_per_pass: see `passes`; None: as many as suit the device.
 
     Returns (from a call):
         `passes` with `labels` `[n, tokens]` beside their ids (-100: not predicted), and `labels` `[chosen]`: those that
         are predicted, in the order of the passes.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, probability: float, seed: int, tokens_per_pass: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, probability: float, seed: int, tokens_per_pass: int | None = None
+    ) -> None:
         self.mask_id = int(tokenizer.mask_token_id)  # type: ignore[arg-type]
         self.pad_id = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
         self.special = np.array(sorted(set(tokenizer.all_special_ids)))
         self.ordinary = np.setdiff1d(np.arange(len(tokenizer)), self.special)
         self.probability = probability
         self.seed = seed
-        self.tokens_per_pass = tokens_per_pass
+        self.tokens_per_pass = tokens_per_pass or usual_tokens_per_pass()
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Collate rows of `Rows`."""

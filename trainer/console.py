@@ -13,7 +13,7 @@ from accelerate.utils import parse_flag_from_env
 
 from adapters_hub.encoder import has_fast_bfloat16
 from adapters_hub.errors import AdaptersHubError
-from trainer.processes import start_missing_processes
+from adapters_hub.processes import start_missing_processes
 
 logger = logging.getLogger(__name__)
 

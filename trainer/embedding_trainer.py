@@ -82,6 +82,7 @@ class EmbeddingTrainer(PhaseTrainer):
         if not self.gradient_cache:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
+        self._clock.count(inputs["passes"])
         inputs = self._prepare_inputs(inputs)
         parts, places = _renumbered(inputs["passes"])
         states: list[_RandomState] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import math
+import statistics
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 
 from adapters_hub.errors import AdaptersHubError
 from trainer.batches import Order, Rows
+from trainer.dropout import with_cheap_dropout
 from trainer.settings import TRAINING_FIXED, training_values
 
 logger = logging.getLogger(__name__)
@@ -116,13 +119,15 @@ class PhaseTrainer(Trainer):
         eval_rows: Rows | None = None,
     ) -> None:
         self._order = order
+        self._clock = _Clock()
+        with_cheap_dropout(model)
         super().__init__(
             model=model,  # type: ignore[arg-type]
             args=args,
             data_collator=collator,
             train_dataset=rows,
             eval_dataset=eval_rows,
-            callbacks=[_SetEpoch(order)],
+            callbacks=[_SetEpoch(order), self._clock],
         )
         self.can_return_loss = True
         autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.accelerator.mixed_precision)
@@ -142,7 +147,8 @@ class PhaseTrainer(Trainer):
             logs: where TensorBoard's events go; by default beside the checkpoints.
 
         Returns:
-            Steps, processes, precision, final loss and seconds.
+            Steps, processes, precision, final loss, seconds, and of the process: median seconds of a step, and tokens a
+            second, padding left out.
 
         Raises:
             TrainingError: the loss is not finite, or the disk cannot take a checkpoint.
@@ -163,10 +169,13 @@ class PhaseTrainer(Trainer):
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": losses[-1] if losses else result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1),
+            "seconds_per_step": round(self._clock.median(), 4),
+            "tokens_per_second": round(self._clock.tokens_per_second(), 1),
         }
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
         """One forward and backward pass; stops on a loss that is not finite."""
+        self._clock.count(inputs["passes"])
         loss = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[arg-type]
         self.check_finite(loss.item(), "loss")
         return loss
@@ -224,6 +233,37 @@ class PhaseTrainer(Trainer):
     def _load_best_model(self) -> None:
         assert self.state.best_model_checkpoint is not None
         self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+
+class _Clock(TrainerCallback):
+    """Times the steps and counts their tokens."""
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._tokens = 0
+        self._steps: list[tuple[float, int]] = []
+
+    def count(self, passes: list[dict[str, torch.Tensor]]) -> None:
+        """Count the tokens of a batch, padding left out."""
+        self._tokens += sum(int(part["attention_mask"].sum()) for part in passes)
+
+    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        self._begun, self._tokens = time.perf_counter(), 0
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        self._steps.append((time.perf_counter() - self._begun, self._tokens))
+
+    def _warm(self) -> list[tuple[float, int]]:
+        """All steps but the first, in which things are set up."""
+        return self._steps[1:] or self._steps
+
+    def median(self) -> float:
+        """Seconds of a step; 0 if there was none."""
+        return statistics.median([seconds for seconds, _ in self._warm()] or [0.0])
+
+    def tokens_per_second(self) -> float:
+        """Over all steps; 0 if there was none."""
+        return sum(tokens for _, tokens in self._warm()) / max(sum(seconds for seconds, _ in self._warm()), 1e-9)
 
 
 class _SetEpoch(TrainerCallback):

@@ -10,7 +10,6 @@ from typing import Any, Self
 import torch
 
 from adapters_hub.base import load_base
-from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
@@ -18,6 +17,7 @@ from adapters_hub.folders import inner_path
 from adapters_hub.hub import copy_module
 from adapters_hub.hub.fetching import Fetched
 from adapters_hub.modules import AlignmentAdapter, LanguageModule
+from adapters_hub.requirements import needed_for
 
 with needed_for("a composed SentenceTransformer"):
     from sentence_transformers.base.modules import InputModule
@@ -76,7 +76,7 @@ class ModularInput(InputModule):
     @property
     def max_seq_length(self) -> int:
         """Of the default language, in tokens."""
-        return self._default_module().manifest.max_length
+        return self.encoder.manifest(self.default_language).max_length
 
     def get_embedding_dimension(self) -> int:
         """Length of the vectors."""
@@ -170,9 +170,6 @@ class ModularInput(InputModule):
             local_files_only=local_files_only,
         )
         return cls(folder or model_name_or_path, (model_kwargs or {}).get("base"))
-
-    def _default_module(self) -> LanguageModule:
-        return self.encoder._languages.find(self.default_language).module
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Follow when sentence-transformers moves the model to another device or precision."""

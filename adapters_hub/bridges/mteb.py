@@ -10,10 +10,10 @@ import langcodes
 import numpy as np
 import pycountry
 
-from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.requirements import needed_for
 
 with needed_for("an evaluation by MTEB"):
     from mteb.models import ModelMeta
@@ -70,9 +70,9 @@ class MTEBEncoder(AbsEncoder):
         encoder = self.model
         parts = [repr(self.align), str(encoder.dtype), encoder.base.fingerprint]
         for code, objectives in sorted(encoder.alignments.items()):
-            for objective in (None, *sorted(objectives)):
-                parts.append(encoder._loaded(code, objective).manifest.fingerprint)
-        lengths = [encoder._loaded(code, None).manifest.max_length for code in encoder.languages]
+            parts.append(encoder.manifest(code).fingerprint)
+            parts += [encoder.manifest(code, objective).fingerprint for objective in sorted(objectives)]
+        lengths = [encoder.manifest(code).max_length for code in encoder.languages]
         return ModelMeta(
             loader=None,
             name=self.name,

@@ -11,11 +11,11 @@ import torch
 
 from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose
 from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OnnxEncoder
-from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
+from adapters_hub.requirements import needed_for
 
 OPSET = 18
 # A protobuf, and with it a graph in one file, ends at 2 GB.

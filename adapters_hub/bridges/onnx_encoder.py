@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
+from adapters_hub.requirements import needed_for
 
 MODEL_FILE = "model.onnx"
 CONFIG_FILE = "config.json"

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose, without_bars
-from adapters_hub.bridges.requirements import needed_for
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
+from adapters_hub.requirements import needed_for
 
 _MODULES = "sentence_transformers.sentence_transformer.modules"
 _BASE_MODULES = "sentence_transformers.base.modules"

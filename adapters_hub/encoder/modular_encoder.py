@@ -25,6 +25,7 @@ from adapters_hub.encoder.pooling import pool
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
 
@@ -153,6 +154,26 @@ class ModularEncoder:
         """
         with self._lock:
             self._languages.remove(language, objective)
+
+    @overload
+    def manifest(self, language: str, objective: None = ...) -> LanguageModuleManifest: ...
+
+    @overload
+    def manifest(self, language: str, objective: str) -> AlignmentManifest: ...
+
+    def manifest(self, language: str, objective: str | None = None) -> LanguageModuleManifest | AlignmentManifest:
+        """What is known of a module: how it was made, of what, how good it is.
+
+        Args:
+            language: ISO 639-3.
+            objective: of the alignment adapter; None for the language module.
+
+        Raises:
+            CompositionError: it is not loaded.
+        """
+        with self._lock:
+            found = self._languages.find(language, objective)
+            return found.module.manifest if objective is None else found.adapters[objective].manifest
 
     def push_module(self, language: str, repo: str, *, objective: str | None = None, **options: Any) -> Pushed:  # noqa: ANN401
         """Publish the module of a language, or its alignment adapter of one objective.
@@ -300,7 +321,7 @@ class ModularEncoder:
         def tokenize(code: str | None, facts: _Facts) -> list[_TokenIds]:
             return _tokenize(facts, [facts.prompt + texts[index] for index in groups[code]], code)
 
-        if len(groups) == 1 or not self._languages.holds_two:
+        if len(groups) < 2 or not self._languages.holds_two:
             for code, indices in groups.items():
                 yield code, indices, tokenize(code, self._facts(code))
             return

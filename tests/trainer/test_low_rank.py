@@ -37,7 +37,8 @@ def with_lora(base: BaseEncoder, own: bool, dropout: float = 0.0) -> nn.Module:
 def output_and_gradients(backbone: nn.Module, autocast: bool) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         hidden = backbone(input_ids=IDS).last_hidden_state
-    (hidden.float() ** 2).mean().backward()
+    random = torch.Generator().manual_seed(0)
+    (hidden.float() * torch.randn(hidden.shape, generator=random)).sum().backward()
     trained = {name: parameter.grad for name, parameter in backbone.named_parameters() if parameter.requires_grad}
     assert all(gradient is not None and gradient.abs().max() > 0 for gradient in trained.values())
     return hidden.detach().float(), trained  # type: ignore[return-value]
@@ -51,7 +52,7 @@ def test_output_and_gradients_are_those_of_peft(bases: Bases, architecture: str)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert gradients.keys() == expected_gradients.keys()
     for name, gradient in expected_gradients.items():
-        torch.testing.assert_close(gradients[name], gradient, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(gradients[name], gradient, rtol=1e-4, atol=1e-5)
 
 
 def test_under_autocast_they_differ_from_pefts_by_rounding_alone(bases: Bases) -> None:
@@ -59,9 +60,10 @@ def test_under_autocast_they_differ_from_pefts_by_rounding_alone(bases: Bases) -
     found, gradients = output_and_gradients(with_lora(base, own=True), autocast=True)
     expected, expected_gradients = output_and_gradients(with_lora(base, own=False), autocast=True)
     torch.testing.assert_close(found, expected, rtol=0, atol=0.05)
+    largest = max(float(gradient.abs().max()) for gradient in expected_gradients.values())
     for name, gradient in expected_gradients.items():
         assert gradients[name].dtype == torch.float32
-        torch.testing.assert_close(gradients[name], gradient, rtol=0, atol=0.05 * float(gradient.abs().max()))
+        torch.testing.assert_close(gradients[name], gradient, rtol=0.05, atol=0.02 * largest)
 
 
 @pytest.mark.parametrize("disturbance", ["dropout", "disabled", "trained base"])

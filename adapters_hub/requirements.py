@@ -1,4 +1,4 @@
-"""The packages that bridges need, asked for when they are used."""
+"""Packages that only some need, asked for when they are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adapters_hub.errors import AdaptersHubError
 
 
 @contextlib.contextmanager
-def needed_for(what: str) -> Iterator[None]:
+def needed_for(what: str, extra: str = "bridges") -> Iterator[None]:
     """Around imports of optional packages: one that is missing is told in one line, with how to install it.
 
     Raises:
@@ -20,5 +20,5 @@ def needed_for(what: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         raise AdaptersHubError(
             f"{what} needs the package {error.name!r}, which is not installed: "
-            "pip install 'modular-sentence-encoders[bridges]'"
+            f"pip install 'modular-sentence-encoders[{extra}]'"
         ) from error

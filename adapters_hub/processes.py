@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import psutil
 from accelerate.commands.config.config_args import load_config_from_file
@@ -35,13 +36,16 @@ def start_missing_processes() -> None:
     if count is None:
         raise AdaptersHubError(
             "accelerate was asked for several processes on the CPU and has started one: use "
-            "torchrun --nproc_per_node 2 trainer/stage1.py, or --num_processes 1"
+            "torchrun --nproc_per_node 2 in the place of accelerate launch, or --num_processes 1"
         )
     master = ["--master_addr", os.environ["MASTER_ADDR"], "--master_port", os.environ.get("MASTER_PORT", "29500")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(count), *master]
+    # A package that is run as a module is known by its __main__.py.
+    package = sys.argv[0].endswith("__main__.py")
+    script = ["-m", Path(sys.argv[0]).parent.name, *sys.argv[1:]] if package else sys.argv
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
     sys.stdout.flush()
-    os.execv(sys.executable, [*launcher, *sys.argv])
+    os.execv(sys.executable, [*launcher, *script])
 
 
 def _asked_for() -> int | None:

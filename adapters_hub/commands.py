@@ -1,0 +1,163 @@
+"""Commands that compute vectors: `adapters-hub encode` and `adapters-hub export`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.requirements import needed_for
+
+HubOption = Annotated[
+    Path | None, typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub, with org/name in it.")
+]
+
+
+class Precision(StrEnum):
+    """What to compute in."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+class Format(StrEnum):
+    """What to export to."""
+
+    merged = "sentence-transformers"
+    composed = "composed"
+    onnx = "onnx"
+
+
+def encode_command(
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Parquet files, or folders of them.")],
+    module: Annotated[
+        list[str], typer.Option(help="Language module or alignment adapter, or a folder of them; may be repeated.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write Parquet files with the column `vector` to.")],
+    text: Annotated[str, typer.Option(help="Column with the sentences.")] = "text",
+    language: Annotated[str | None, typer.Option(help="Of all rows, such as kaz.")] = None,
+    language_column: Annotated[str | None, typer.Option(help="Column with the language of each row.")] = None,
+    align: Annotated[bool, typer.Option("--align", help="Switch alignment adapters on.")] = False,
+    keep: Annotated[
+        str | None, typer.Option(help="Columns to carry over, separated by commas (default: all but the text).")
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="auto: bfloat16 where the hardware has it, else float32.")
+    ] = Precision.auto,
+    half: Annotated[bool, typer.Option("--half", help="Write vectors in float16 instead of float32.")] = False,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
+    rows_per_shard: Annotated[int, typer.Option(min=1, help="Rows that are encoded, and written, at a time.")] = 16_384,
+    max_loaded_modules: Annotated[int | None, typer.Option(min=1, help="Keep no more in memory.")] = None,
+    hub: HubOption = None,
+) -> None:
+    """Encode a corpus of any size, in one language or several.
+
+    Stopped and started again, it goes on with the shards that are not written yet. `accelerate launch
+    [--num_processes N] -m adapters_hub encode …` shares the shards out among processes, GPUs or machines; the vectors
+    are those of one process.
+
+    For example: adapters-hub encode news.parquet --module out/kaz --module out/kaz-eng-both --language kaz --align
+    --output vectors
+    """
+    with needed_for("encode", "corpus"):
+        import pyarrow  # noqa: F401
+
+        from adapters_hub.corpus import Corpus, encode_corpus
+    from adapters_hub import ModularEncoder
+
+    process, processes, device = _place()
+    corpus = Corpus.open(inputs, text, language, language_column, keep.split(",") if keep is not None else None)
+    encoder = ModularEncoder(
+        modules=[path for given in module for path in _modules_in(given)],
+        hub=hub,
+        device=device,
+        dtype=precision.value,
+        max_loaded_modules=max_loaded_modules,
+    )
+    done = encode_corpus(
+        encoder,
+        corpus,
+        output,
+        align=align,
+        batch_size=batch_size,
+        rows_per_shard=rows_per_shard,
+        half=half,
+        process=process,
+        processes=processes,
+    )
+    share = f"process {process} of {processes}: " if processes > 1 else ""
+    _say(f"{share}{done} shards encoded; vectors in {output}")
+
+
+def _place() -> tuple[int, int, str | None]:
+    """Number of this process, how many there are, and its device."""
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "ACCELERATE_USE_CPU"} & os.environ.keys():
+        return 0, 1, None  # not launched
+    with needed_for("encode on several processes", "corpus"):
+        import torch
+        from accelerate import PartialState
+        from accelerate.utils import parse_flag_from_env
+
+        from adapters_hub.processes import start_missing_processes
+    start_missing_processes()
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
+    return state.process_index, state.num_processes, str(state.device)
+
+
+def _modules_in(given: str) -> list[str]:
+    """The module itself, or those in a folder of modules."""
+    folder = Path(given)
+    if not folder.is_dir() or (folder / "module.json").is_file():
+        return [given]
+    found = [str(path.parent) for path in sorted(folder.glob("*/module.json")) if not path.parent.name.startswith(".")]
+    if not found:
+        raise AdaptersHubError(f"{folder} holds no modules: expected module.json, or folders with it")
+    return found
+
+
+def export_command(
+    modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Folders, or org/name[@revision].")],
+    to: Annotated[Path, typer.Option(help="Folder to make.")],
+    format: Annotated[
+        Format,
+        typer.Option(
+            help="sentence-transformers: one language, LoRAs merged, loads without this library. composed: all the "
+            "languages in one SentenceTransformer; needs this library and trust_remote_code=True. onnx: one language "
+            "as an ONNX graph."
+        ),
+    ] = Format.merged,
+    language: Annotated[
+        str | None, typer.Option(help="The one to export; of a composed folder, the default one.")
+    ] = None,
+    align: Annotated[
+        bool, typer.Option("--align", help="With the alignment adapter; not in sentence-transformers.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
+    hub: HubOption = None,
+) -> None:
+    """Hand modules to other libraries. One language alone is compared with the encoder before it is written.
+
+    For example: adapters-hub export out/deu out/deu-eng-both --format onnx --align --to deu-onnx
+    """
+    from adapters_hub import ModularEncoder, bridges  # takes seconds
+
+    encoder = ModularEncoder(modules=modules, hub=hub, device="cpu")
+    if format is Format.composed:
+        folder = bridges.export_composed(encoder, None, to, default_language=language, align=align, replace=overwrite)
+    else:
+        if language is None and len(encoder.languages) > 1:
+            raise AdaptersHubError(f"expected --language, one of {', '.join(encoder.languages)}, or --format composed")
+        export = bridges.export_onnx if format is Format.onnx else bridges.export_merged
+        folder = export(encoder, language or encoder.languages[0], to, align=align, replace=overwrite)
+    _say(str(folder))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,155 @@
+"""Corpora: the same bits however many encode them, nothing encoded twice, nothing mixed."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
+from adapters_hub.corpus import FACTS_FILE, Corpus, encode_corpus, shards_of
+from tests.adapters_hub.conftest import Shelf
+from tests.conftest import ROOT, sample_sentences
+
+
+@pytest.fixture(scope="module")
+def encoder(shelf: Shelf) -> ModularEncoder:
+    return shelf.encoder(*shelf.folders)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files of German and Kazakh, one with small row groups; rows without text among them."""
+    texts = [text for pair in zip(sample_sentences("deu"), sample_sentences("kaz"), strict=True) for text in pair][:90]
+    texts[7], texts[20] = "", None  # type: ignore[call-overload]
+    rows = {"id": list(range(90)), "text": texts, "code": ["deu", "kaz"] * 45}
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    table = pa.table(rows)
+    pq.write_table(table.slice(0, 50), folder / "a.parquet", row_group_size=7)
+    pq.write_table(table.slice(50), folder / "b.parquet")
+    return folder
+
+
+def vectors(folder: Path) -> tuple[list[Any], list[Any]]:
+    table = pq.read_table(folder)
+    return table.column("id").to_pylist(), table.column("vector").to_pylist()
+
+
+def test_every_row_has_the_vector_of_its_shard_and_rows_without_text_have_none(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    corpus = Corpus.open([folder], "text", language_column="code")
+    align = {"deu": "both"}
+    done = encode_corpus(encoder, corpus, tmp_path / "out", align=align, rows_per_shard=16)
+    assert done == 4 + 3
+    ids, found = vectors(tmp_path / "out")
+    assert ids == list(range(90))
+    assert [row for row, vector in enumerate(found) if vector is None] == [7, 20]
+    assert "2 rows have no text, and so no vector" in caplog.text
+    whole = pq.read_table(folder).to_pydict()
+    for start, stop in ((0, 16), (48, 50), (50, 66), (82, 90)):
+        rows = [row for row in range(start, stop) if whole["text"][row]]
+        expected = encoder.encode(
+            [whole["text"][row] for row in rows], [whole["code"][row] for row in rows], align=align
+        )
+        np.testing.assert_array_equal(np.array([found[row] for row in rows], np.float32), expected)
+    assert pq.read_schema(tmp_path / "out" / "part-000000.parquet").names == ["id", "code", "vector"]
+
+
+def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus.open([folder], "text", language_column="code", keep=["id"])
+    encode_corpus(encoder, corpus, tmp_path / "one", rows_per_shard=16)
+    counts = [
+        encode_corpus(encoder, corpus, tmp_path / "two", rows_per_shard=16, process=process, processes=2)
+        for process in (0, 1)
+    ]
+    assert counts == [4, 3]
+    files = sorted(path.name for path in (tmp_path / "one").glob("*.parquet"))
+    for name in files:
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    # What was being written when a run was killed does not count.
+    (tmp_path / "two" / files[2]).rename(tmp_path / "two" / f".{files[2]}.unfinished")
+    assert encode_corpus(encoder, corpus, tmp_path / "two", rows_per_shard=16) == 1
+    assert (tmp_path / "two" / files[2]).read_bytes() == (tmp_path / "one" / files[2]).read_bytes()
+
+
+def test_a_folder_begun_with_something_else_is_refused(encoder: ModularEncoder, folder: Path, tmp_path: Path) -> None:
+    corpus = Corpus.open([folder / "b.parquet"], "text", language="kaz")
+    encode_corpus(encoder, corpus, tmp_path / "out")
+    with pytest.raises(AdaptersHubError, match=r"out was begun with vectors .*, now .*: choose another --output"):
+        encode_corpus(encoder, corpus, tmp_path / "out", align={"kaz": "parallel"})
+    with pytest.raises(AdaptersHubError, match=r"begun with type 'float32', now 'float16'"):
+        encode_corpus(encoder, corpus, tmp_path / "out", half=True)
+    (tmp_path / "out" / FACTS_FILE).unlink()
+    with pytest.raises(AdaptersHubError, match="has Parquet files of something else in it"):
+        encode_corpus(encoder, corpus, tmp_path / "out")
+
+
+def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
+    for arguments, message in (
+        ({"text": "body", "language": "deu"}, r"a\.parquet has no column 'body'; it has id, text, code"),
+        ({"text": "text"}, "either one language for all rows or the column"),
+        ({"text": "text", "language": "deu", "language_column": "code"}, "either one language"),
+        ({"text": "text", "language": "deu", "keep": ["title"]}, "has no column 'title'"),
+    ):
+        with pytest.raises(InputTextError, match=message):
+            Corpus.open([folder], **arguments)  # type: ignore[arg-type]
+    with pytest.raises(InputTextError, match=r"no \.parquet file in"):
+        Corpus.open([tmp_path], "text", "deu")
+    (tmp_path / "x.parquet").write_bytes(b"no parquet")
+    with pytest.raises(InputTextError, match=r"x\.parquet cannot be read as Parquet"):
+        Corpus.open([tmp_path / "x.parquet"], "text", "deu")
+    corpus = Corpus.open([folder], "text", language_column="code")
+    with pytest.raises(InputTextError, match=r"there are rows in kaz, which is not loaded \(loaded: deu\)"):
+        encode_corpus(shelf.encoder(shelf.deu.folder), corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_shards_do_not_cross_files_and_cover_every_row(folder: Path) -> None:
+    files = sorted(folder.glob("*.parquet"))
+    shards = shards_of(files, 20)
+    assert [(shard.path.name, shard.start, shard.stop) for shard in shards] == [
+        ("a.parquet", 0, 20), ("a.parquet", 20, 40), ("a.parquet", 40, 50),
+        ("b.parquet", 0, 20), ("b.parquet", 20, 40),
+    ]  # fmt: skip
+    ids = [number for shard in shards for number in shard.read(["id"]).column("id").to_pylist()]
+    assert ids == list(range(90))
+
+
+def test_two_launched_processes_write_what_one_command_writes(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
+    options = [
+        "encode", str(folder), "--language-column", "code", "--rows-per-shard", "16", "--precision", "float32",
+        *(part for module in (shelf.deu, shelf.kaz, shelf.deu_both) for part in ("--module", str(module.folder))),
+    ]  # fmt: skip
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert run("adapters_hub", *options, "--output", "one") == "7 shards encoded; vectors in one\n"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    launch = ["accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
+    output = run(*launch, "--main_process_port", port, "-m", "adapters_hub", *options, "--output", "two")
+    assert sorted(output.splitlines()) == [
+        "process 0 of 2: 4 shards encoded; vectors in two",
+        "process 1 of 2: 3 shards encoded; vectors in two",
+    ]
+    for path in (tmp_path / "one").glob("*.parquet"):
+        assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes()
