@@ -1,0 +1,71 @@
+"""Measure speed and memory beside their peers: `python -m eval.speed [--quick]`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm.auto import tqdm
+
+from adapters_hub.errors import AdaptersHubError
+from eval.errors import EvaluationError
+
+JOBS = ("training", "encoding", "memory")
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.command()
+def speed(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer steps, sentences and repetitions.")] = False,
+    jobs: Annotated[str, typer.Option(help=f"Some of {', '.join(JOBS)}, separated by commas.")] = ",".join(JOBS),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of real text, as for recipes/folder.yaml (default: the sample data)."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where the table, the JSON and the plot go.")] = Path("evaluation/speed"),
+) -> None:
+    """Measure every job beside its peer in one run: A B A B, medians, the same precision on both sides.
+
+    python -m eval.speed --quick --data TEXT
+    """
+    from eval.speed.encoding import Encoding
+    from eval.speed.measure import Row, machine
+    from eval.speed.memory import memory_rows
+    from eval.speed.report import table, write_speed_report
+    from eval.speed.text import Text
+    from eval.speed.training import Plan, Training
+
+    chosen = [job.strip() for job in jobs.split(",") if job.strip()]
+    if unknown := [job for job in chosen if job not in JOBS]:
+        raise EvaluationError(f"there is no job {unknown[0]!r}; there are {', '.join(JOBS)}")
+    text = Text(data)
+    repeats = 3 if quick else 5
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        measured: dict[str, Callable[[], list[Row]]] = {
+            "training": lambda: Training(text, work, Plan(3 if quick else 6, repeats)).rows(),
+            "encoding": lambda: Encoding(text, work, 2000 if quick else 10_000, repeats).rows(),
+            "memory": lambda: memory_rows(text, work, 1 if quick else 3),
+        }
+        for job in tqdm(chosen, unit="job"):
+            found = measured[job]()
+            rows += found
+            sys.stderr.write(f"\n{table(found)}\n")
+    sys.stdout.write(write_speed_report(rows, machine(), text.name, output))
+
+
+def main() -> None:
+    """The command line."""
+    try:
+        app(prog_name="python -m eval.speed")
+    except AdaptersHubError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What people would use otherwise, with its best ordinary settings; each a program of its own."""

@@ -1,0 +1,80 @@
+"""Real text to measure on: a folder in the form of the recipes' `folder.yaml`, or the project's sample data."""
+
+from __future__ import annotations
+
+import csv
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from eval.errors import EvaluationError
+
+ROOT = Path(__file__).parent.parent.parent
+_Row = TypeVar("_Row")
+_SAMPLE = ("eng", "deu", "tur", "rus", "kaz")
+
+
+class Text:
+    """Sentences, paraphrases and translations by language.
+
+    Args:
+        folder: with `mono/LANGUAGE.txt.xz`, `paraphrase/LANGUAGE.tsv.xz` and `parallel/eng-LANGUAGE.tsv.xz`; None for
+            the sample data.
+
+    Raises:
+        EvaluationError: the folder has no such files.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        if folder is not None and not any(folder.glob("mono/*.txt.xz")):
+            raise EvaluationError(f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder as in recipes/folder.yaml")
+
+    @property
+    def name(self) -> str:
+        """For reports."""
+        return "sample data" if self.folder is None else self.folder.name
+
+    def languages(self, count: int) -> list[str]:
+        """English, German and others, `count` of them or as many as there are."""
+        if self.folder is None:
+            return list(_SAMPLE[:count])
+        found = sorted(path.name.partition(".")[0] for path in self.folder.glob("mono/*.txt.xz"))
+        return sorted(found, key=lambda code: (code != "eng", code != "deu", code))[:count]
+
+    def mono(self, language: str, count: int) -> list[str]:
+        """Sentences; repeated if there are fewer than `count`."""
+        rows = (row[0] for row in self._rows(f"mono/{language}.txt.xz", (language, f"{language}_paraphrase")))
+        return _repeated([text for text in rows if text.strip()], count)
+
+    def paraphrases(self, language: str, count: int) -> list[tuple[str, str]]:
+        """Pairs of natural lengths."""
+        return self._pairs(f"paraphrase/{language}.tsv.xz", (language, f"{language}_paraphrase"), count)
+
+    def parallel(self, language: str, count: int) -> list[tuple[str, str]]:
+        """English and the language."""
+        return self._pairs(f"parallel/eng-{language}.tsv.xz", ("eng", language), count)
+
+    def _pairs(self, name: str, columns: tuple[str, str], count: int) -> list[tuple[str, str]]:
+        pairs = [(row[0], row[1]) for row in self._rows(name, columns, pairs=True) if row[0].strip() and row[1].strip()]
+        return _repeated(pairs, count)
+
+    def _rows(self, name: str, columns: tuple[str, str], pairs: bool = False) -> Iterator[list[str]]:
+        if self.folder is not None:
+            with lzma.open(self.folder / name, "rt", encoding="utf-8") as file:
+                for line in file:
+                    yield line.rstrip("\n").split("\t")
+            return
+        with (ROOT / "sample_data" / "meanings" / "train.tsv").open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+                if pairs:
+                    yield [row[column] for column in columns]
+                else:
+                    yield from ([row[column]] for column in columns)
+
+
+def _repeated(rows: list[_Row], count: int) -> list[_Row]:
+    if not rows:
+        raise EvaluationError("there is no text to measure on")
+    return (rows * (count // len(rows) + 1))[:count]
