@@ -52,7 +52,7 @@ def run_command(
     ] = "aligned",
     precision: Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Default: a GPU if there is one.")] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Sentences per pass.")] = 32,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Put before every sentence by a base encoder (default: what is usual for it).")
     ] = None,

@@ -1,8 +1,9 @@
 """Hubs: where modules are published, found and fetched. The Hugging Face Hub, or a folder that acts as one."""
 
 from adapters_hub.address import Address, locate
+from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.fetching import Fetched, copy_module, fetch_manifest, fetch_module
-from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing, Pushed, Snapshot, connect
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing, Pushed, Snapshot
 from adapters_hub.hub.published import PublishedModule
 from adapters_hub.hub.publishing import Plan, plan_push, push
 from adapters_hub.hub.searching import find_modules

@@ -24,7 +24,8 @@ from adapters_hub.format import (
     refuse_strangers,
     verify_folder,
 )
-from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Snapshot, connect
+from adapters_hub.hub.connecting import connect
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Snapshot
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,6 @@ from typing import Protocol
 
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
-
-LOCAL_HUB_VARIABLE = "MSE_HUB"
 
 
 class HubError(AdaptersHubError):
@@ -130,22 +127,3 @@ class Hub(Protocol):
             HubUnreachableError: the hub does not answer.
         """
         ...
-
-
-def connect(hub: Hub | str | os.PathLike[str] | None = None) -> Hub:
-    """The hub to use.
-
-    Args:
-        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
-
-    Raises:
-        HubError: the folder does not exist.
-    """
-    from adapters_hub.hub.local import LocalHub
-    from adapters_hub.hub.remote import RemoteHub
-
-    if hub is None:
-        hub = os.environ.get(LOCAL_HUB_VARIABLE) or None
-    if hub is None:
-        return RemoteHub()
-    return LocalHub(Path(hub)) if isinstance(hub, str | os.PathLike) else hub

@@ -26,8 +26,9 @@ from adapters_hub.format import (
     read_scores,
     scores_of,
 )
+from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.fetching import fetch_manifest
-from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, connect
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed
 
 REPORT = "evaluation/report.json"
 

@@ -6,7 +6,8 @@ import os
 from typing import Literal
 
 from adapters_hub.cards import LIBRARY, base_tag, kind_tag, language_tag
-from adapters_hub.hub.hub import Hub, Listing, connect
+from adapters_hub.hub.connecting import connect
+from adapters_hub.hub.hub import Hub, Listing
 from adapters_hub.languages import check_language
 
 

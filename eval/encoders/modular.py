@@ -22,14 +22,14 @@ class BaseOnly:
     Args:
         encoder: only its base is used.
         name: for tables.
-        batch_size: sentences per pass.
+        batch_size: most sentences per pass; None: by length.
         languages: to score in, those of the modules that it is compared with; None: any.
     """
 
     kind = "base"
 
     def __init__(
-        self, encoder: ModularEncoder, name: str, batch_size: int = 32, languages: list[str] | None = None
+        self, encoder: ModularEncoder, name: str, batch_size: int | None = None, languages: list[str] | None = None
     ) -> None:
         self.encoder, self.name, self.batch_size, self._languages = encoder, name, batch_size, languages
         self._fingerprint = _key(encoder, encoder.fingerprints(None))
@@ -62,11 +62,11 @@ class Modular:
         encoder: has the modules.
         name: for tables.
         alignment: when adapters are on.
-        batch_size: sentences per pass.
+        batch_size: most sentences per pass; None: by length.
     """
 
     def __init__(
-        self, encoder: ModularEncoder, name: str, alignment: Alignment = "across", batch_size: int = 32
+        self, encoder: ModularEncoder, name: str, alignment: Alignment = "across", batch_size: int | None = None
     ) -> None:
         self.encoder, self.name, self.alignment, self.batch_size = encoder, name, alignment, batch_size
         self.kind = "aligned" if alignment != "never" and any(encoder.alignments.values()) else "modules"

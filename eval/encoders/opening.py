@@ -16,6 +16,7 @@ from eval.errors import EvaluationError
 if TYPE_CHECKING:
     from adapters_hub import ModularEncoder
 
+_USUAL_BATCH = 32
 VARIANTS: dict[str, Alignment | None] = {"base": None, "mono": "never", "aligned": "across", "always": "always"}
 """Of an encoder with modules: its base alone; its modules; alignment on across languages; alignment always on."""
 
@@ -31,7 +32,7 @@ class Settings:
         hub: a folder that acts as the hub.
         device: where to compute; None: a GPU if there is one.
         precision: `float32`, `bfloat16` or `float16`.
-        batch_size: sentences per pass.
+        batch_size: most sentences per pass; None: what the encoder does by default.
         prompt: put before every sentence by a base encoder; None: what is usual for it.
     """
 
@@ -39,7 +40,7 @@ class Settings:
     hub: str | None = None
     device: str | None = None
     precision: str = "float32"
-    batch_size: int = 32
+    batch_size: int | None = None
     prompt: str | None = None
 
 
@@ -62,7 +63,9 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
     if kind not in ("base", "modules", "st"):
         kind, source = _kind_of(rest), rest
     if kind == "st":
-        yield SentenceTransformerEncoder(_sentence_transformer(source, settings), name or source, settings.batch_size)
+        yield SentenceTransformerEncoder(
+            _sentence_transformer(source, settings), name or source, settings.batch_size or _USUAL_BATCH
+        )
     elif kind == "base":
         yield BaseOnly(_modular(source, [], settings), name or source, settings.batch_size)
     else:

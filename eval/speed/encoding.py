@@ -40,10 +40,9 @@ class Encoding:
         stock = work / "stock-16k"
         if not stock.is_dir():
             export_merged(ModularEncoder(modules=[folder / "deu"], device="cpu"), "deu", stock)
-        self.encoder = ModularEncoder(modules=[*modules, adapter], dtype=precision(), device=device())
-        self.peer = SentenceTransformer(
-            str(stock), device=device(), model_kwargs={"dtype": getattr(torch, precision())}
-        )
+        dtype: torch.dtype = getattr(torch, precision())
+        self.encoder = ModularEncoder(modules=[*modules, adapter], dtype=dtype, device=device())
+        self.peer = SentenceTransformer(str(stock), device=device(), model_kwargs={"dtype": dtype})
 
     def rows(self) -> list[Row]:
         """All jobs of encoding."""

@@ -195,13 +195,13 @@ def _written(path: Path, lines: list[str]) -> Path:
 def flops_of_a_token() -> float:
     """Of a forward pass: two for each dense weight of the blocks; attention, a few per cent of it, left out."""
     base = load_base(BASE)
-    return 2.0 * sum(layer.weight.numel() for layer in _dense(base))
+    return 2.0 * float(sum(layer.weight.numel() for layer in _dense(base)))
 
 
 def _flops_of_a_lora_token() -> float:
     """Of a LoRA step: forward, and back to the inputs; forward, back to the inputs and to both factors of the LoRA."""
     base = load_base(BASE)
-    low_rank = sum(RANK * (layer.in_features + layer.out_features) for layer in _dense(base))
+    low_rank: float = sum(RANK * (layer.in_features + layer.out_features) for layer in _dense(base))
     return 2 * flops_of_a_token() + 6.0 * low_rank
 
 

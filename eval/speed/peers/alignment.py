@@ -8,6 +8,7 @@ import torch
 from datasets import Dataset
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from torch import nn
+from transformers import PreTrainedModel
 
 from adapters_hub import load_base
 from eval.speed.modules import random_bottlenecks
@@ -39,7 +40,8 @@ def main() -> None:
     bottlenecks = random_bottlenecks(base).to(student.device)
     student.requires_grad_(False)
     student[0].bottlenecks = bottlenecks
-    bottlenecks.attach(student[0].auto_model, base.architecture)
+    backbone: PreTrainedModel = student[0].auto_model  # type: ignore[assignment]
+    bottlenecks.attach(backbone, base.architecture)
     for model in (student, teacher):
         model.max_seq_length = task.length
     rows = task.rows()
