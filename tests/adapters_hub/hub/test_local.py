@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters_hub import ModuleFormatError
+from adapters_hub import ModuleFormatError, __version__
 from adapters_hub.address import Address, locate
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
@@ -244,3 +244,10 @@ def test_a_wrong_call_tells_the_right_one(arguments: tuple[str, ...], told: str)
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_tells_its_version_and_the_right_command() -> None:
+    assert command("--version").stdout == f"{__version__}\n"
+    wrong = command("fetc", "org/name")
+    assert wrong.returncode == 2
+    assert "Did you mean 'fetch'?" in wrong.stderr
