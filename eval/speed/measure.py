@@ -44,7 +44,7 @@ class Row:
     def ratio(self) -> float:
         """Of the medians: ours to the peer's; the peer's to ours where the unit is time and more should be better."""
         ours, peer = statistics.median(self.ours), statistics.median(self.peer)
-        return peer / ours if self.more_is_better and self.unit.startswith("s") else ours / peer
+        return peer / ours if self.more_is_better and self.unit == "s" else ours / peer
 
     @property
     def met(self) -> bool:
