@@ -21,7 +21,8 @@ cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 @cli.command(help=__doc__)
 def serve(
     hub: Annotated[
-        Path | None, typer.Option(envvar="MSE_HUB", help="Folder that acts as the hub; without it the Hugging Face Hub.")
+        Path | None,
+        typer.Option(envvar="MSE_HUB", help="Folder that acts as the hub; without it the Hugging Face Hub."),
     ] = None,
     publish: Annotated[
         Path | None, typer.Option(help="A folder with modules out of training, published into --hub first.")
@@ -46,7 +47,8 @@ def serve(
     ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
-    from demo.app import build_app, build_demo, launch_options, queue
+    from demo.app import build_app, build_demo, queue
+    from demo.look import launch_options
     from demo.publishing import publish_folder
     from demo.settings import Limits, Settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from gradio.events import api as endpoint
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest
@@ -26,6 +27,7 @@ class Api:
 
     def register(self) -> None:
         """Make the endpoints part of the app that is being built."""
+
         # Gradio reads types as they are at run time; those of a bound method with postponed annotations it cannot.
         def encode(
             sentences: list[str],
@@ -53,7 +55,7 @@ class Api:
                 name: _TYPES.get(annotation, annotation) for name, annotation in function.__annotations__.items()
             }
             function.__doc__ = getattr(self, function.__name__).__doc__
-            gr.api(function, api_name=function.__name__, concurrency_id="compute")
+            endpoint(function, api_name=function.__name__, concurrency_id="compute")
 
     def encode(
         self,

@@ -86,9 +86,7 @@ class Picks:
     def entries(self) -> list[Entry]:
         """All of them, a module before its adapters."""
         return [
-            entry
-            for code, module in self.modules.items()
-            for entry in (module, *self.adapters.get(code, {}).values())
+            entry for code, module in self.modules.items() for entry in (module, *self.adapters.get(code, {}).values())
         ]
 
     @property
@@ -173,7 +171,9 @@ class Catalog:
             raise DemoError(f"expected a module as org/name or org/name@revision, found {str(text)[:80]!r}")
         if not self._allows(address.repo):
             offered = ", ".join(list(self.entries)[:8]) or "none"
-            raise DemoError(f"the module {address.repo!r} is not offered here (offered: {offered}): choose one of these")
+            raise DemoError(
+                f"the module {address.repo!r} is not offered here (offered: {offered}): choose one of these"
+            )
         with self._lock:
             if (known := self._known.get(str(address))) is not None:
                 return known
@@ -214,9 +214,11 @@ class Catalog:
             return
         if not patterns and not isinstance(self.hub, LocalHub):
             if not self._settings.open_hub:
-                raise DemoError("no modules: list some with --module org/name, or let visitors reach all with --open-hub")
+                raise DemoError(
+                    "no modules: list some with --module org/name, or let visitors reach all with --open-hub"
+                )
             return
-        authors: list[str | None] = [None] if not patterns or "*" in "".join(owners) else sorted(owners)
+        authors: Sequence[str | None] = [None] if not patterns or "*" in "".join(owners) else sorted(owners)
         for author in authors:
             for listing in find_modules(author=author, hub=self.hub):
                 if self._allows(listing.repo):

@@ -98,21 +98,21 @@ def compare(
 
 @dataclass(frozen=True)
 class Figures:
-    """A composition in a few figures; None where the rows do not allow it.
+    """A composition in a few figures.
 
     Attributes:
         found: of the translations asked for, how many are the most similar sentence of their language.
         asked: how many.
-        same: mean cosine of rows with the same meaning.
-        other: mean cosine of rows with different meanings.
+        same: cosines of rows with the same meaning.
+        other: cosines of rows with different meanings.
         still: languages whose vectors are the same bits as in the composition `modules`.
         moved: the other languages that have a module.
     """
 
     found: int
     asked: int
-    same: float | None
-    other: float | None
+    same: list[float]
+    other: list[float]
     still: list[str]
     moved: list[str]
 
@@ -127,13 +127,16 @@ def figures(comparison: Comparison, number: int) -> Figures:
             if row.meaning and rank is not None:
                 asked += 1
                 found += rank == 1
-    same = [cosines[i, j] for i, j in _pairs(len(rows)) if rows[i].meaning and rows[i].meaning == rows[j].meaning]
+    same = [
+        float(cosines[i, j]) for i, j in _pairs(len(rows)) if rows[i].meaning and rows[i].meaning == rows[j].meaning
+    ]
     other = [
-        cosines[i, j]
+        float(cosines[i, j])
         for i, j in _pairs(len(rows))
         if rows[i].meaning and rows[j].meaning and rows[i].meaning != rows[j].meaning
     ]
-    still, moved = [], []
+    still: list[str] = []
+    moved: list[str] = []
     reference = next((k for k, column in enumerate(comparison.columns) if column.kind == "modules"), None)
     if reference is not None and comparison.columns[number].kind in ("aligned", "blend"):
         for code in comparison.languages:
@@ -141,14 +144,7 @@ def figures(comparison: Comparison, number: int) -> Figures:
                 at = [i for i, row in enumerate(rows) if row.language == code]
                 equal = np.array_equal(comparison.vectors[number, at], comparison.vectors[reference, at])
                 (still if equal else moved).append(code)
-    return Figures(
-        found,
-        asked,
-        float(np.mean(same)) if same else None,
-        float(np.mean(other)) if other else None,
-        still,
-        moved,
-    )
+    return Figures(found, asked, same, other, still, moved)
 
 
 def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, language: str) -> int | None:

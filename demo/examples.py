@@ -12,7 +12,8 @@ from demo.sentences import Row
 _FOLDER = Path(__file__).parent / "examples"
 
 TITLES = {
-    "first": "Three meanings, four languages",
+    "first": "Said differently everywhere",
+    "timetable": "Late, early, cancelled",
     "traps": "Same words, another meaning",
     "right_to_left": "Right to left",
     "scripts": "Six scripts",

@@ -155,10 +155,11 @@ class Handlers:
             found = self.demo.bench.catalog.search(text or "")
             if not found:
                 notice = empty_notice("Nothing found.", "Try a language, such as kaz or Kazakh, or org/name@revision.")
-                return gr.update(choices=[], value=[]), notice
-            return gr.update(choices=[(entry.title, entry.address) for entry in found], value=[]), ""
+                return gr.update(choices=[], value=[], visible=False), gr.update(visible=False), notice
+            choices = [(entry.title, entry.address) for entry in found]
+            return gr.update(choices=choices, value=[], visible=True), gr.update(visible=True), ""
 
-        return self._or_notice(answer, others=1, last=True)
+        return self._or_notice(answer, others=2, last=True)
 
     def compose(
         self,
@@ -251,9 +252,7 @@ class Handlers:
         except AdaptersHubError as error:
             return error_notice(error)
 
-    def download(
-        self, rows: object, columns: object, names: Sequence[str] | None, request: gr.Request
-    ) -> Views:
+    def download(self, rows: object, columns: object, names: Sequence[str] | None, request: gr.Request) -> Views:
         """Files to take away, and what is said of them."""
 
         def answer() -> Views:
@@ -294,6 +293,7 @@ def _content(file: str | None, most: int) -> tuple[str, bytes]:
         raise DemoError("no file: choose one in CSV or TSV")
     path = Path(file)
     if path.stat().st_size > most:
-        raise DemoError(f"the file has {path.stat().st_size / 1e6:.1f} MB, up to {most / 1e6:.1f} MB are taken: "
-                        "upload a part of it")
+        raise DemoError(
+            f"the file has {path.stat().st_size / 1e6:.1f} MB, up to {most / 1e6:.1f} MB are taken: upload a part of it"
+        )
     return path.name, path.read_bytes()

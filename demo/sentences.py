@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import check_language
@@ -90,7 +90,12 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
                 raise DemoError(f"row {number}: {error}") from None
         guessed = bool(record.get("guessed")) or not code
         rows.append(
-            Row(code or guess_language(text, offered), text, clean(record.get("meaning") or "")[:_MEANING_LENGTH], guessed)
+            Row(
+                code or guess_language(text, offered),
+                text,
+                clean(record.get("meaning") or "")[:_MEANING_LENGTH],
+                guessed,
+            )
         )
     if len(rows) > limits.rows:
         raise _too_many(len(rows), limits)
@@ -175,7 +180,7 @@ def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], li
         raise DemoError(f"{_short(name)} is not a text file: save it as CSV or TSV in UTF-8")
     first = text.partition("\n")[0]
     delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
-    quoting = csv.QUOTE_NONE if delimiter == "\t" and '"' not in first else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" and '"' not in first else csv.QUOTE_MINIMAL
     try:
         lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting) if any(line)]
     except csv.Error as error:

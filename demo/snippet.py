@@ -33,13 +33,12 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
     for number, column in enumerate(comparison.columns, start=1):
         name = _text(f"{number}. {column.title}")
         if column.kind == "base":
-            lines.append(f"    {name}: {{\"language\": None}},")
+            lines.append(f'    {name}: {{"language": None}},')
             continue
         align = {
             code: weights
             for code in used
-            if code in comparison.picks.modules
-            and (weights := column.align(code, comparison.picks.objectives(code)))
+            if code in comparison.picks.modules and (weights := column.align(code, comparison.picks.objectives(code)))
         }
         lines.append(f'    {name}: {{"language": languages, "align": {json.dumps(align)}}},')
     lines += [

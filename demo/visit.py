@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters_hub.languages import language_name
 from demo.catalog import Picks
 from demo.columns import DEFAULT, Column, parse_columns
 from demo.comparison import Comparison, compare
@@ -16,7 +17,6 @@ from demo.sentences import Row, check_rows
 from demo.settings import Settings
 from demo.state import pack, unpack
 from demo.workbench import Progress, Workbench
-from adapters_hub.languages import language_name
 
 
 @dataclass

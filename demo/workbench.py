@@ -61,6 +61,10 @@ class Workbench:
         catalog: what may be loaded.
         kept_languages: see `Settings`.
         base: instead of the catalog's.
+
+    Attributes:
+        encoder: the encoder.
+        base_bytes: of the base's weights in memory.
     """
 
     def __init__(self, catalog: Catalog, kept_languages: int = 24, base: BaseEncoder | None = None) -> None:
@@ -70,6 +74,7 @@ class Workbench:
             raise DemoError("no base encoder: name one with --base, or list at least one language module")
         # float32: the numbers on the page are then the same on every machine, and exact.
         loaded = source if isinstance(source, BaseEncoder) else load_base(source)
+        self.base_bytes = sum(parameter.numel() * 4 for parameter in loaded.backbone.parameters())
         self.encoder = ModularEncoder(loaded, hub=catalog.hub, dtype=torch.float32)
         self._lock = threading.RLock()
         self._loaded: dict[str, Loaded] = {}
@@ -81,7 +86,9 @@ class Workbench:
     def loaded(self) -> dict[str, Loaded]:
         """What is in memory now, by language."""
         with self._lock:
-            return {code: dataclasses.replace(item, adapters=dict(item.adapters)) for code, item in self._loaded.items()}
+            return {
+                code: dataclasses.replace(item, adapters=dict(item.adapters)) for code, item in self._loaded.items()
+            }
 
     def fetch(self, picks: Picks, progress: Progress | None = None) -> None:
         """Fetch what is not on this machine yet, file by file, largest part of the waiting outside the lock.

@@ -21,7 +21,8 @@ def graded_view(pairs: GradedPairs, graded: list[Graded]) -> str:
     if best is not None:
         winner = next(item.column.title for item in graded if item.spearman == best)
         says += f"Sorted most like people do by “{winner}”; with so few pairs, a few points are chance."
-    return f'<p class="mse-note">{escaped(says)}</p><div class="mse-maps">{figures}</div>'
+    kind = f"mse-maps mse-of{len(graded)}"
+    return f'<p class="mse-note">{escaped(says)}</p><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
 
 
 def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
@@ -34,7 +35,8 @@ def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
         return _TOP + (1 - (cosine - low) / ((1 - low) or 1)) * (_HEIGHT - _TOP - _BOTTOM)
 
     dots = "".join(
-        f'<circle class="mse-s{8 + step(cosine, low, 1.0) // 2}" cx="{x(grade) + _spread(k):.1f}" cy="{y(cosine):.1f}" r="3.2"/>'
+        f'<circle class="mse-s{8 + step(cosine, low, 1.0) // 2}" cx="{x(grade) + _spread(k):.1f}" '
+        f'cy="{y(cosine):.1f}" r="3.2"/>'
         for k, (grade, cosine) in enumerate(zip(pairs.scores.tolist(), item.cosines.tolist(), strict=True))
     )
     ticks = "".join(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from demo.comparison import Comparison
+from demo.sentences import Row
 from demo.views.scale import STEPS, step
 from demo.views.text import chip, escaped, label, said
 
@@ -28,7 +29,8 @@ def heatmaps_view(comparison: Comparison, difference: bool = False) -> str:
     if difference and len(comparison.columns) > 1:
         legend += _legend(-most, most, f"change against {comparison.columns[0].title}", "d")
     return (
-        f'<div class="mse-heatmaps mse-of{len(comparison.columns)}">{"".join(figures)}</div>'
+        f'<div class="mse-frame"><div class="mse-heatmaps mse-of{len(comparison.columns)}">'
+        f"{''.join(figures)}</div></div>"
         f'<div class="mse-legends">{legend}</div>'
         '<div class="mse-reading" aria-live="polite">Point at a cell, or move with the arrow keys, to read the pair.'
         "</div>"
@@ -63,7 +65,7 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
         cells = []
         for j in range(len(rows)):
             value = float(values[i, j])
-            same = " mse-same" if i != j and row.meaning and row.meaning == rows[j].meaning else ""
+            same = " mse-self" if i == j else " mse-same" if row.meaning and row.meaning == rows[j].meaning else ""
             text = _number(value, most is not None)
             shown = text if numbers else f'<span class="mse-hidden">{text}</span>'
             tab = "0" if i == j == 0 else "-1"
@@ -78,16 +80,19 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
         )
     what = "similarities" if most is None else f"change against {escaped(comparison.columns[0].title)}"
     title = escaped(comparison.columns[number].title)
+    # How many cells there are decides how wide the map must be for numbers.
+    many = next((f"mse-n{most}" for most in (8, 12, 16) if len(rows) <= most), "mse-n20")
     return (
-        f'<div class="mse-figure"><table class="mse-heat" data-column="{title}"><caption>'
+        f'<div class="mse-figure"><table class="mse-heat {many}" data-column="{title}"><caption>'
         f'<span class="mse-number">{number + 1}</span> {title} <small>{what}</small></caption>'
-        f'<thead><tr><td></td>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
-def _corner(rows: list, index: int) -> str:  # type: ignore[type-arg]
+def _corner(rows: list[Row], index: int) -> str:
     row = rows[index]
-    return f'<span class="mse-hidden">{escaped(label(rows, index))}</span><span aria-hidden="true">{escaped(row.meaning or index + 1)}</span>'
+    shown = f'<span aria-hidden="true">{escaped(row.meaning or index + 1)}</span>'
+    return f'<span class="mse-hidden">{escaped(label(rows, index))}</span>{shown}'
 
 
 def _number(value: float, signed: bool) -> str:

@@ -20,15 +20,17 @@ def map_view(comparison: Comparison) -> str:
     placed = (points - middle) / half  # one unit in both directions, so that distances can be compared
     figures = "".join(_map(comparison, number, placed[number]) for number in range(len(comparison.columns)))
     order = comparison.languages
+    kind = f"mse-maps mse-of{len(comparison.columns)}"
     key = "".join(
         f'<span class="mse-key"><svg viewBox="-9 -9 18 18" width="18" height="18" aria-hidden="true">'
         f"{_mark(0, 0, hue(code, order))}</svg>{chip(code, order)}</span>"
         for code in order
     )
     return (
-        f'<div class="mse-keys">{key}</div><div class="mse-maps">{figures}</div>'
+        f'<div class="mse-keys">{key}</div><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
         f'<p class="mse-note">Principal components of all compositions together: the two directions hold '
-        f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences of the same meaning; numbers are meanings.</p>"
+        f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences of the same meaning; numbers are meanings."
+        "</p>"
     )
 
 
@@ -54,7 +56,8 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
     names = escaped("; ".join(label(rows, i) for i in range(min(len(rows), 30))))
     return (
         f'<figure class="mse-figure"><figcaption><span class="mse-number">{number + 1}</span> {title}</figcaption>'
-        f'<svg class="mse-map" viewBox="0 0 {_SIZE} {_SIZE}" role="img" aria-label="Map of the sentences, {title}: {names}">'
+        f'<svg class="mse-map" viewBox="0 0 {_SIZE} {_SIZE}" role="img" '
+        f'aria-label="Map of the sentences, {title}: {names}">'
         f'<rect x="1" y="1" width="{_SIZE - 2}" height="{_SIZE - 2}" rx="8"/>{lines}{marks}</svg></figure>'
     )
 

@@ -21,12 +21,15 @@ def neighbours_view(comparison: Comparison) -> str:
         else note("Give translations the same meaning (the narrow column of the table) to have right and wrong marked.")
     )
     ranks = "".join(_ranks(comparison, number) for number in range(len(comparison.columns)))
-    ranks = f'<h3 class="mse-heading">Translations found first</h3><div class="mse-cards">{ranks}</div>' if not hint else ""
+    ranks = (
+        f'<h3 class="mse-heading">Translations found first</h3><div class="mse-cards">{ranks}</div>' if not hint else ""
+    )
     nearest = "".join(_nearest(comparison, i) for i in range(len(comparison.rows)))
     heads = "".join(f'<th scope="col">{escaped(column.title)}</th>' for column in comparison.columns)
     return (
-        f'{hint}{ranks}<h3 class="mse-heading">Nearest sentences</h3><div class="mse-scroll" tabindex="0" role="region" '
-        f'aria-label="Nearest sentences"><table class="mse-nearest"><thead><tr><th scope="col">Sentence</th>{heads}'
+        f'{hint}{ranks}<h3 class="mse-heading">Nearest sentences</h3>'
+        '<div class="mse-scroll" tabindex="0" role="region" aria-label="Nearest sentences">'
+        f'<table class="mse-nearest"><thead><tr><th scope="col">Sentence</th>{heads}'
         f"</tr></thead><tbody>{nearest}</tbody></table></div>"
     )
 
@@ -48,14 +51,14 @@ def _ranks(comparison: Comparison, number: int) -> str:
             mean = sum(ranks) / len(ranks)
             cells.append(
                 f'<td class="mse-{state}" title="mean rank {mean:.1f}"><span aria-hidden="true">'
-                f'{"✓" if state == "right" else "✗"}</span> {hits}/{len(ranks)}</td>'
+                f"{'✓' if state == 'right' else '✗'}</span> {hits}/{len(ranks)}</td>"
             )
         lines.append(f'<tr><th scope="row">{chip(source, order)}</th>{"".join(cells)}</tr>')
     head = "".join(f'<th scope="col">{chip(code, order)}</th>' for code in order)
     title = escaped(comparison.columns[number].title)
     return (
         f'<section class="mse-card"><table class="mse-ranks"><caption>{title}</caption>'
-        f'<thead><tr><td></td>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></section>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></section>"
     )
 
 

@@ -7,7 +7,9 @@ from demo.views.text import escaped
 
 def error_notice(message: object) -> str:
     """What went wrong; read out at once by screen readers."""
-    return f'<div class="mse-notice mse-error" role="alert"><strong>That did not work.</strong> {escaped(message)}</div>'
+    return (
+        f'<div class="mse-notice mse-error" role="alert"><strong>That did not work.</strong> {escaped(message)}</div>'
+    )
 
 
 def empty_notice(what: str, action: str) -> str:

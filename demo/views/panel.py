@@ -33,15 +33,17 @@ def panel_view(bench: Workbench, picks: Picks) -> str:
 
 def _base(bench: Workbench) -> str:
     base = bench.encoder.base
-    parameters = sum(parameter.numel() for parameter in base.backbone.parameters())
     facts = [
         ("what", escaped(_public(base.source))),
         ("made from", escaped(base.hub_id or "not stated")),
         ("vocabulary", f"{len(base.tokenizer):,} tokens"),
         ("vectors", f"{base.dimension} dimensions"),
-        ("memory", f"{parameters * 4 / 1e6:.0f} MB"),
+        ("memory", f"{bench.base_bytes / 1e6:.0f} MB"),
     ]
-    return f'<section class="mse-card"><h3>Base encoder</h3><p class="mse-says">Frozen, shared by all.</p>{_facts(facts)}</section>'
+    return (
+        '<section class="mse-card"><h3>Base encoder</h3><p class="mse-says">Frozen, shared by all.</p>'
+        f"{_facts(facts)}</section>"
+    )
 
 
 def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: list[str]) -> str:
@@ -67,9 +69,9 @@ def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: 
     return (
         f'<section class="mse-card"><h3>{chip(entry.language, order)} {escaped(name)} '
         f'<small><bdi dir="auto">{escaped(itself if itself != name else "")}</bdi></small></h3>'
-        f'{_facts(facts)}<h4>Alignment</h4>'
-        f'{"".join(lines) or "<p class=mse-note>No adapter: this is a pivot, or not aligned yet.</p>"}'
-        f'{scores}</section>'
+        f"{_facts(facts)}<h4>Alignment</h4>"
+        f"{''.join(lines) or '<p class=mse-note>No adapter: this is a pivot, or not aligned yet.</p>'}"
+        f"{scores}</section>"
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from demo.comparison import Comparison, figures
+from demo.views.heatmaps import limits
 from demo.views.text import chip, escaped
 
+_DOTS = 400
 _SAYS = {
     "base": "One encoder for all languages, nothing added.",
     "modules": "Each language through its own module: sharp alone.",
@@ -16,21 +18,21 @@ _SAYS = {
 def summary_view(comparison: Comparison) -> str:
     """A card for every composition."""
     cards = []
+    low = limits(comparison)[0]
     for number, column in enumerate(comparison.columns):
         facts = figures(comparison, number)
         parts = [f'<h3><span class="mse-number">{number + 1}</span> {escaped(column.title)}</h3>']
         parts.append(f'<p class="mse-says">{escaped(_SAYS[column.kind])}</p><dl>')
         if facts.asked:
             parts.append(_figure("translations found first", f"{facts.found}<small> of {facts.asked}</small>"))
-        if facts.same is not None and facts.other is not None:
-            parts.append(
-                _figure(
-                    "same meaning, cosine",
-                    f"{facts.same:.2f}<small> others {facts.other:.2f}</small>",
-                )
-            )
-            parts.append(_figure("gap between them", f"{facts.same - facts.other:.2f}"))
+        if facts.same and facts.other:
+            same, other = sum(facts.same) / len(facts.same), sum(facts.other) / len(facts.other)
+            parts.append(_figure("same meaning, mean", f"{same:.2f}"))
+            parts.append(_figure("other meanings, mean", f"{other:.2f}"))
+            parts.append(_figure("distance of the two", f"{same - other:.2f}"))
         parts.append("</dl>")
+        if facts.same and facts.other:
+            parts.append(_strip(facts.same, facts.other, low))
         if facts.still or facts.moved:
             order = comparison.languages
             still = " ".join(chip(code, order) for code in facts.still)
@@ -51,3 +53,19 @@ def summary_view(comparison: Comparison) -> str:
 def _figure(name: str, value: str) -> str:
     """A figure; `value` is HTML of this module's own making."""
     return f"<div><dt>{escaped(name)}</dt><dd>{value}</dd></div>"
+
+
+def _strip(same: list[float], other: list[float], low: float) -> str:
+    """All pairs on a line from the lowest cosine to 1: those of the same meaning above, the others below."""
+
+    def x(cosine: float) -> float:
+        return 6 + (cosine - low) / ((1 - low) or 1) * 228
+
+    above = "".join(f'<circle class="mse-strip-same" cx="{x(c):.1f}" cy="11" r="3.4"/>' for c in same[:_DOTS])
+    below = "".join(f'<circle class="mse-strip-other" cx="{x(c):.1f}" cy="25" r="3.2"/>' for c in other[:_DOTS])
+    says = f"{len(same)} pairs of the same meaning from {min(same):.2f}, {len(other)} others up to {max(other):.2f}"
+    return (
+        f'<svg class="mse-strip" viewBox="0 0 240 46" role="img" aria-label="{says}"><title>{says}</title>'
+        f'<line x1="4" x2="236" y1="18" y2="18"/>{below}{above}<text x="4" y="43">{low:.2f} others ○</text>'
+        '<text x="236" y="43" text-anchor="end">● same meaning 1</text></svg>'
+    )

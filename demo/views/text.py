@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import html
 
 from demo.sentences import Row
+
+_COLOURS = 8
+_USUAL = ("eng", "deu", "tur", "rus", "kaz")
 
 
 def escaped(value: object) -> str:
@@ -23,8 +27,18 @@ def chip(language: str, order: list[str]) -> str:
 
 
 def hue(language: str, order: list[str]) -> int:
-    """Which of the eight colours a language has, by its place among the languages on the page."""
-    return order.index(language) % 8 if language in order else 7
+    """Which of the eight colours a language has among the languages on the page: its usual one, if that is free."""
+    return _hues(tuple(order)).get(language, _COLOURS - 1)
+
+
+@functools.lru_cache(maxsize=256)
+def _hues(order: tuple[str, ...]) -> dict[str, int]:
+    given: dict[str, int] = {}
+    for language in sorted(order, key=lambda code: (code not in _USUAL, order.index(code))):
+        free = [number for number in range(_COLOURS) if number not in given.values()] or list(range(_COLOURS))
+        usual = _USUAL.index(language) if language in _USUAL else free[0]
+        given[language] = usual if usual in free else free[0]
+    return given
 
 
 def label(rows: list[Row], index: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters_hub.format import LanguageModuleManifest
 from demo.catalog import Picks
 from demo.sentences import Row, languages_of
 from demo.views.text import chip, escaped, said
@@ -17,33 +18,38 @@ def tokens_view(bench: Workbench, rows: list[Row], picks: Picks) -> str:
         AdaptersHubError: a module cannot be loaded.
     """
     order = languages_of(rows)
+    heads = "".join(_vocabulary(code, picks, order) for code in order)
     items = []
     for row in rows:
         base = bench.tokens(row.text, None, picks)
         lines = [_line("base", base)]
-        entry = picks.modules.get(row.language)
-        if entry is None:
-            lines.append('<p class="mse-note">No module for this language: choose one under Modules.</p>')
-        else:
-            facts = entry.manifest.vocabulary  # type: ignore[union-attr]
-            strategy = facts.get("strategy")
-            own = "vocabulary" in entry.manifest.components  # type: ignore[union-attr]
-            lines.append(_line("module", bench.tokens(row.text, row.language, picks)))
-            what = f"vocabulary: {strategy or 'its own'}, {_count(facts.get('size'))}" if own else "the base's vocabulary"
-            lines.append(f'<p class="mse-note">{escaped(what)}</p>')
-        items.append(
-            f'<li><p class="mse-sentence">{chip(row.language, order)} {said(row)}</p>{"".join(lines)}</li>'
-        )
-    return f'<ul class="mse-tokens">{"".join(items)}</ul>'
+        if row.language in picks.modules:
+            lines.append(_line("module", bench.tokens(row.text, row.language, picks), base))
+        items.append(f'<li><p class="mse-sentence">{chip(row.language, order)} {said(row)}</p>{"".join(lines)}</li>')
+    return f'<div class="mse-vocabularies">{heads}</div><ul class="mse-tokens">{"".join(items)}</ul>'
 
 
-def _line(name: str, pieces: list[tuple[str, bool]]) -> str:
+def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
+    entry = picks.modules.get(code)
+    if entry is None:
+        what = "no module: choose one under Modules"
+    elif isinstance(entry.manifest, LanguageModuleManifest) and "vocabulary" in entry.manifest.components:
+        facts = entry.manifest.vocabulary
+        what = f"{facts.get('strategy') or 'its own'}, {_count(facts.get('size'))}"
+    else:
+        what = "the base's vocabulary"
+    return f"<span>{chip(code, order)} {escaped(what)}</span>"
+
+
+def _line(name: str, pieces: list[tuple[str, bool]], base: list[tuple[str, bool]] | None = None) -> str:
     shown = "".join(
         f'<span class="mse-token{"" if known else " mse-unknown"}"'
-        f'{"" if known else " title=" + chr(34) + "not in the vocabulary" + chr(34)}>{escaped(_visible(text))}</span>'
+        f"{'' if known else ' title=' + chr(34) + 'not in the vocabulary' + chr(34)}>{escaped(_visible(text))}</span>"
         for text, known in pieces
     )
     count = f"{len(pieces)} token{'' if len(pieces) == 1 else 's'}"
+    if pieces == base:
+        count += ", the same"
     return (
         f'<div class="mse-cut"><span class="mse-cut-name">{name}<small>{count}</small></span>'
         f'<span class="mse-cut-pieces" dir="auto">{shown}</span></div>'

@@ -70,7 +70,7 @@ function kinds(column, index) {
   const some = Object.keys(props.modules || {}).length > 0;
   add("base", "Base, no modules", true);
   add("modules", "Modules, not aligned", some);
-  add("aligned", "Aligned, by what there is", there.length > 0);
+  add("aligned", "Aligned, by both or what there is", there.length > 0);
   for (const name of ["paraphrase", "parallel", "both"]) add(`aligned:${name}`, `Aligned by ${name}`, there.includes(name));
   add("blend", "Blend of adapters", there.length > 0);
   select.value = choice(column);

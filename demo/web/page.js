@@ -2,7 +2,7 @@
 (() => {
   function read(cell) {
     const holder = cell.closest(".mse-heatmaps");
-    const line = holder && holder.parentElement.querySelector(".mse-reading");
+    const line = holder && holder.parentElement.parentElement.querySelector(".mse-reading");
     if (!line) return;
     const { i, j } = cell.dataset;
     const table = cell.closest("table");

@@ -2,6 +2,8 @@
 const root = element.querySelector(".mse-rows");
 let rows = [];
 let timer = null;
+let unfolded = false;  // on a phone, a long table would hide what it is for
+const FOLDED = 4;
 
 function el(tag, attributes, ...children) {
   const node = document.createElement(tag);
@@ -31,7 +33,7 @@ function options(select, row) {
     const members = known.filter((item) => item[2] === has);
     if (!members.length) continue;
     const group = el("optgroup", { label: title });
-    for (const [code, name] of members) group.append(el("option", { value: code, text: `${code} ${name}` }));
+    for (const [code, name] of members) group.append(el("option", { value: code, text: name, title: code }));
     select.append(group);
   }
   if (row.language && !known.some((item) => item[0] === row.language)) {
@@ -117,6 +119,7 @@ function fit(text) {
 
 function add(at) {
   if (rows.length >= (props.most || 64)) return;
+  unfolded = unfolded || at >= FOLDED;
   rows.splice(at, 0, { language: "", text: "", meaning: "", guessed: true });
   draw();
   publish(false);
@@ -131,7 +134,11 @@ function draw() {
   more.addEventListener("click", () => add(rows.length));
   const empty = rows.length ? [] : [el("p", { class: "mse-notice mse-empty",
     text: "No sentences yet: add one, choose examples, or paste some lines." })];
-  root.replaceChildren(head, ...empty, ...rows.map(line), more);
+  const folded = !unfolded && rows.length > FOLDED && matchMedia("(max-width: 700px)").matches;
+  const shown = folded ? rows.slice(0, FOLDED) : rows;
+  const rest = el("button", { type: "button", class: "mse-add mse-unfold", text: `Show all ${rows.length} sentences` });
+  rest.addEventListener("click", () => { unfolded = true; draw(); root.querySelectorAll("textarea")[FOLDED].focus(); });
+  root.replaceChildren(head, ...empty, ...shown.map(line), ...(folded ? [rest, " "] : []), more);
   root.querySelectorAll("textarea").forEach(fit);
 }
 
