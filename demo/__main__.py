@@ -65,7 +65,7 @@ def serve(
         base=base,
         kept_languages=kept_languages,
         trusted_proxy=trusted_proxy,
-        limits=Limits(rows=rows, characters=characters, requests=requests),
+        limits=Limits(rows=rows, characters=characters, requests=requests, burst=max(60, requests // 4)),
     )
     _say("loading the base and the modules")
     app = queue(build_app(build_demo(settings)), settings)

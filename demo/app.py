@@ -54,10 +54,10 @@ def build_app(demo: Demo) -> gr.Blocks:
     def guess(text: str) -> str:  # a plain function: Gradio puts a mark on it
         return demo.guess(text)
 
-    app: gr.Blocks
-    with gr.Blocks(
+    app = gr.Blocks(
         title="Modular Sentence Encoders", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
-    ) as app:
+    )
+    with app:
         gr.HTML(_HEAD, **PLAIN)
         used = gr.State(picks.names)
         link = gr.HTML(
@@ -191,4 +191,5 @@ def build_app(demo: Demo) -> gr.Blocks:
 
 def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
     """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside."""
-    return app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4)
+    app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4)
+    return app

@@ -120,6 +120,11 @@ class Catalog:
         for entry in self._listed():
             self._known[entry.address] = entry
             self.entries[entry.repo] = entry
+        if not self.entries and not settings.open_hub:
+            raise DemoError(
+                f"there are no modules in {settings.hub or self.hub.name}: publish some (make quickstart and "
+                "adapters-hub push), or name another --hub"
+            )
         self.base = settings.base or self._first_base()
         self.fingerprint = next(
             (e.manifest.base.fingerprint for e in self.entries.values() if e.manifest.base.source == self.base), None

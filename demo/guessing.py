@@ -23,8 +23,10 @@ PAPER = (
 """The languages of the paper."""
 
 _UNKNOWN = "eng"
-_PREFERENCE = 4.0
+_PREFERENCE = 2.0
 """How many times likelier a language with a module counts, where the text itself does not decide."""
+_UNSURE = 0.1
+"""The probability under which the detector knows nothing: of one or two words, mostly."""
 _SPECIAL = {"ar": "arb", "az": "azj", "uz": "uzn", "uzs": "uzs", "fa": "fas", "sw": "swa", "ms": "msa", "no": "nob"}
 _lock = threading.Lock()
 
@@ -33,13 +35,16 @@ def guess_language(text: str, offered: Sequence[str] = ()) -> str:
     """The ISO 639-3 code of the language that a text is most likely in.
 
     Args:
-        text: a sentence; English is the guess where it holds no letters.
+        text: a sentence; where it holds no letters, or too few, the guess is English if that is offered.
         offered: languages with a module, which are preferred where the text is short.
     """
+    unknown = offered[0] if offered and _UNKNOWN not in offered else _UNKNOWN
     if not any(character.isalpha() for character in text):
-        return offered[0] if offered and _UNKNOWN not in offered else _UNKNOWN
+        return unknown
     with _lock:  # it keeps a buffer of counts between calls
         ranked = _identifier().rank(text[:1000])
+    if float(ranked[0][1]) < _UNSURE:
+        return unknown
     preferred = {code.partition("_")[0]: code for code in offered}
     best, most = _UNKNOWN, -np.inf
     for code, probability in ranked[:12]:

@@ -65,8 +65,8 @@ def _between(stops: tuple[str, ...], share: float) -> str:
 
 
 def _readable(background: str) -> str:
-    """The text colour that stands out most."""
-    inks = ("#10181d", "#ffffff")
+    """The text colour that stands out most; of pure black and white, one always does by 4.5 to 1."""
+    inks = ("#000000", "#ffffff")
     return max(inks, key=lambda ink: contrast(ink, background))
 
 
