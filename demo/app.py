@@ -133,8 +133,10 @@ def build_app(demo: Demo) -> gr.Blocks:
                             empty_notice("No files yet.", "Press the button for vectors, table, figure and program."),
                             **PLAIN,
                         )
-                        files = gr.File(label="Files", file_count="multiple", interactive=False, elem_id="mse-files")
-                        program = gr.Code(first[5], language="python", label="The Python that gives this view")
+                        files = gr.File(
+                            label="Files", file_count="multiple", interactive=False, visible=False, elem_id="mse-files"
+                        )
+                        program = gr.HTML(first[5], elem_id="mse-program", **PLAIN)
 
         views = [summary, heatmaps, neighbours, maps, tokens, program, link]
         compare: dict[str, Any] = {

@@ -29,6 +29,7 @@ from demo.views import (
     map_view,
     neighbours_view,
     panel_view,
+    program_view,
     summary_view,
     tokens_view,
 )
@@ -65,7 +66,7 @@ class Handlers:
             neighbours_view(comparison),
             map_view(comparison),
             tokens_view(self.demo.bench, comparison.rows, comparison.picks),
-            snippet(comparison, self.hub_note),
+            program_view(snippet(comparison, self.hub_note)),
             self.demo.link(comparison),
         )
 
@@ -260,7 +261,8 @@ class Handlers:
             comparison = self.demo.compare(rows, columns, names)
             if not comparison.rows:
                 raise DemoError("no sentences to make files of: write some first")
-            return [str(path) for path in export(comparison, hub=self.hub_note)], ""
+            files = [str(path) for path in export(comparison, hub=self.hub_note)]
+            return gr.update(value=files, visible=True), ""
 
         return self._or_notice(answer, others=1, last=True)
 

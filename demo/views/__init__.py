@@ -6,6 +6,7 @@ from demo.views.map import map_view
 from demo.views.neighbours import neighbours_view
 from demo.views.notices import empty_notice, error_notice, note
 from demo.views.panel import panel_view
+from demo.views.program import program_view
 from demo.views.summary import summary_view
 from demo.views.tokens import tokens_view
 
@@ -18,6 +19,7 @@ __all__ = [
     "neighbours_view",
     "note",
     "panel_view",
+    "program_view",
     "summary_view",
     "tokens_view",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import html
 
+from adapters_hub.languages import hub_code
 from demo.sentences import Row
 
 _COLOURS = 8
@@ -18,7 +19,9 @@ def escaped(value: object) -> str:
 
 def said(row: Row) -> str:
     """A sentence, in its own writing direction."""
-    return f'<bdi dir="auto" lang="{escaped(row.language.replace("_", "-"))}">{escaped(row.text)}</bdi>'
+    script = row.language.partition("_")[2]
+    tag = hub_code(row.language) + (f"-{script}" if script else "")
+    return f'<bdi dir="auto" lang="{escaped(tag)}">{escaped(row.text)}</bdi>'
 
 
 def chip(language: str, order: list[str]) -> str:

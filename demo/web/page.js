@@ -51,8 +51,13 @@
   }
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest && event.target.closest("#mse-theme, #mse-link");
+    const target = event.target.closest && event.target.closest("#mse-theme, #mse-link, .mse-copy");
     if (!target) return;
+    if (target.classList.contains("mse-copy")) {
+      if (navigator.clipboard) navigator.clipboard.writeText(target.parentElement.querySelector("code").textContent).then(
+        () => { target.textContent = "Copied"; setTimeout(() => { target.textContent = "Copy"; }, 2000); });
+      return;
+    }
     if (target.id === "mse-theme") {
       const dark = !document.body.classList.contains("dark");
       paint(dark);
