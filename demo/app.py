@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import gradio as gr
@@ -48,7 +49,9 @@ def build_app(demo: Demo) -> gr.Blocks:
     demo.bench.compose(picks)
     rows = [row.to_record() for row in example(next(iter(TITLES)))]
     columns = [column.to_record() for column in demo.first_columns()]
-    first = handlers.views(demo.compare(rows, columns, None), difference=False)
+    # Before any visitor comes, so without a time.
+    comparison = dataclasses.replace(demo.compare(rows, columns, None), seconds=None)
+    first = handlers.views(comparison, difference=False)
     limits = demo.settings.limits
 
     def guess(text: str) -> str:  # a plain function: Gradio puts a mark on it
@@ -114,7 +117,10 @@ def build_app(demo: Demo) -> gr.Blocks:
                 with gr.Tabs():
                     with gr.Tab("Similarity"):
                         difference = gr.Checkbox(
-                            label="Show the difference to the first composition", value=False, container=False
+                            label="Show the difference to the first composition",
+                            value=False,
+                            container=False,
+                            elem_id="mse-difference",
                         )
                         heatmaps = gr.HTML(first[1], elem_id="mse-heatmaps", **PLAIN)
                     with gr.Tab("Neighbours"):

@@ -23,14 +23,14 @@ class Comparison:
         columns: the compositions.
         picks: the modules they are composed of.
         vectors: `[columns, n, dim]`, unit length.
-        seconds: computing took.
+        seconds: computing took; None if nobody waited for it.
     """
 
     rows: list[Row]
     columns: list[Column]
     picks: Picks
     vectors: np.ndarray
-    seconds: float
+    seconds: float | None
 
     @property
     def similarities(self) -> np.ndarray:

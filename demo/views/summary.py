@@ -8,9 +8,9 @@ from demo.views.text import chip, escaped
 
 _DOTS = 400
 _SAYS = {
-    "base": "One encoder for all languages, nothing added.",
-    "modules": "Each language through its own module: sharp alone.",
-    "aligned": "Modules with alignment on: the languages meet.",
+    "base": "One encoder, nothing added.",
+    "modules": "A module a language: sharp alone.",
+    "aligned": "Alignment on: languages meet.",
     "blend": "A mixture of alignment adapters.",
 }
 
@@ -37,16 +37,14 @@ def summary_view(comparison: Comparison) -> str:
             order = comparison.languages
             still = " ".join(chip(code, order) for code in facts.still)
             moved = " ".join(chip(code, order) for code in facts.moved)
-            if still:
-                parts.append(f'<p class="mse-still">Not moved by a bit: {still}</p>')
-            if moved:
-                parts.append(f'<p class="mse-still">Moved: {moved}</p>')
+            lines = [f"the same to the last bit {still}"] if still else []
+            lines += [f"moved {moved}"] if moved else []
+            parts.append(f'<p class="mse-still">{"<br>".join(lines)}</p>')
         parts += [f'<p class="mse-note">{escaped(text)}.</p>' for text in comparison.notes(column)]
         cards.append(f'<section class="mse-card" aria-label="{escaped(column.title)}">{"".join(parts)}</section>')
-    speed = (
-        f'<p class="mse-note mse-speed">{len(comparison.rows)} sentences, {len(comparison.columns)} compositions, '
-        f"{comparison.seconds * 1000:.0f} ms</p>"
-    )
+    size = f"{len(comparison.rows)} sentences, {len(comparison.columns)} compositions"
+    took = f", {comparison.seconds * 1000:.0f} ms" if comparison.seconds is not None else ""
+    speed = f'<p class="mse-note mse-speed">{size}{took}</p>'
     return f'<div class="mse-cards">{"".join(cards)}</div>{speed}'
 
 

@@ -119,7 +119,11 @@ def post(url: str, body: bytes, content_type: str) -> tuple[int, str]:
 
 
 def test_a_file_of_50_mb_is_refused(server: str) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n' + b"a" * (50 << 20) + b"\r\n--x--\r\n"
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.csv"\r\n\r\n'
+        + b"a" * (50 << 20)
+        + b"\r\n--x--\r\n"
+    )
     status, _ = post(f"{server}gradio_api/upload", body, "multipart/form-data; boundary=x")
     assert status in (400, 413, 500)
 

@@ -21,7 +21,10 @@ def test_a_visitor_gets_one_module_a_language_with_its_adapters(catalog: Catalog
 def test_modules_are_found_by_words(catalog: Catalog) -> None:
     assert {entry.repo for entry in catalog.search("kazakh parallel")} == {"tiny/kaz-eng-parallel"}
     assert {entry.repo for entry in catalog.search("Deutsch")} == {
-        "tiny/deu", "other/deu", "tiny/deu-eng-both", "other/deu-eng-both"
+        "tiny/deu",
+        "other/deu",
+        "tiny/deu-eng-both",
+        "other/deu-eng-both",
     }
     assert catalog.search("nothing of the kind") == []
 
@@ -35,7 +38,16 @@ def test_a_revision_can_be_chosen(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../../etc/passwd", "/etc/passwd", "tiny/../../x", "tests/demo", "demo/views", "file:///etc/passwd", "", "a" * 9999],
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "tiny/../../x",
+        "tests/demo",
+        "demo/views",
+        "file:///etc/passwd",
+        "",
+        "a" * 9999,
+    ],
 )
 def test_paths_and_modules_that_are_not_listed_are_refused(catalog: Catalog, name: str) -> None:
     with pytest.raises(DemoError, match="expected a module as org/name|is not offered here") as caught:

@@ -48,7 +48,13 @@ def test_every_row_gets_its_own_vector_whatever_the_order(bench: Workbench, name
 
 
 def test_translation_ranks() -> None:
-    rows = [Row("eng", "a", "1"), Row("deu", "b", "1"), Row("deu", "c", "2"), Row("deu", "d", "3"), Row("tur", "e", "1")]
+    rows = [
+        Row("eng", "a", "1"),
+        Row("deu", "b", "1"),
+        Row("deu", "c", "2"),
+        Row("deu", "d", "3"),
+        Row("tur", "e", "1"),
+    ]
     cosines = np.zeros((5, 5))
     cosines[0, 1:4] = 0.5, 0.9, 0.2
     assert translation_rank(rows, cosines, 0, "deu") == 2

@@ -31,7 +31,7 @@ def test_the_sample_benchmark_is_scored_on_every_composition(bench: Workbench, n
 
 
 def test_an_uploaded_file_is_read() -> None:
-    content = "score,text_1,text_2\n1,a,b\n2.5,c,d\n5,e,f\n".encode()
+    content = b"score,text_1,text_2\n1,a,b\n2.5,c,d\n5,e,f\n"
     pairs = read_pairs("x.csv", content, ("deu", "eng"), Limits())
     assert pairs.scores.tolist() == [1, 2.5, 5]
     assert pairs.second == ["b", "d", "f"]

@@ -204,7 +204,9 @@ def test_the_address_holds_the_view(opened: Page, browser: Browser) -> None:
 def test_hostile_text_stays_text(opened: Page) -> None:
     asked: list[str] = []
     opened.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    for number, text in enumerate(['<script>alert(1)</script>', '"><img src=x onerror=alert(2)>', "${alert(3)}{{x}}"], 1):
+    for number, text in enumerate(
+        ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "${alert(3)}{{x}}"], 1
+    ):
         opened.get_by_label(f"Text of sentence {number}", exact=True).fill(text)
         opened.get_by_label(f"Meaning of sentence {number}: the same for translations").fill("<b>1</b>")
     opened.get_by_role("button", name="Compare").click()

@@ -56,7 +56,7 @@ def test_nothing_pasted_says_what_to_do() -> None:
 def test_files_have_a_text_column_or_one_column_a_language() -> None:
     rows = read_file("a.csv", 'language,text,meaning\ndeu,"Ja, gern",1\neng,Yes,1\n'.encode("utf-8-sig"), LIMITS)
     assert [(row.language, row.text, row.meaning) for row in rows] == [("deu", "Ja, gern", "1"), ("eng", "Yes", "1")]
-    rows = read_file("b.tsv", "eng\tdeu\nYes\tJa\nNo\tNein\n".encode(), LIMITS)
+    rows = read_file("b.tsv", b"eng\tdeu\nYes\tJa\nNo\tNein\n", LIMITS)
     assert [(row.language, row.meaning) for row in rows] == [("eng", "1"), ("deu", "1"), ("eng", "2"), ("deu", "2")]
 
 

@@ -13,7 +13,7 @@ from demo.views.scale import LANGUAGES, colours, contrast, css, step
 from demo.views.text import hue
 from demo.workbench import Workbench
 
-HOSTILE = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
 
 
 class Elements(HTMLParser):

@@ -20,9 +20,7 @@ def test_the_vectors_are_those_of_the_library(bench: Workbench, shelf: Shelf, na
     blend = {"paraphrase": 0.7, "parallel": 0.3}
     assert np.array_equal(bench.encode(TEXTS, "deu", picks), encoder.encode(TEXTS, "deu"))
     assert np.array_equal(bench.encode(TEXTS, None, picks), encoder.encode(TEXTS, None))
-    assert np.array_equal(
-        bench.encode(TEXTS, "kaz", picks, blend), encoder.encode(TEXTS, "kaz", align={"kaz": blend})
-    )
+    assert np.array_equal(bench.encode(TEXTS, "kaz", picks, blend), encoder.encode(TEXTS, "kaz", align={"kaz": blend}))
 
 
 def test_two_visitors_with_different_modules_of_a_language_do_not_mix(
