@@ -47,8 +47,7 @@ def serve(
     ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
-    from demo.app import build_app, build_demo, queue
-    from demo.look import launch_options
+    from demo.catalog import Catalog
     from demo.publishing import publish_folder
     from demo.settings import Limits, Settings
 
@@ -67,8 +66,14 @@ def serve(
         trusted_proxy=trusted_proxy,
         limits=Limits(rows=rows, characters=characters, requests=requests, burst=max(60, requests // 4)),
     )
+    catalog = Catalog(settings)
     _say("loading the base and the modules")
-    app = queue(build_app(build_demo(settings)), settings)
+    # These take seconds, for which a mistake need not wait.
+    from demo.app import build_app, build_demo, queue
+    from demo.look import launch_options
+    from demo.workbench import Workbench
+
+    app = queue(build_app(build_demo(settings, Workbench(catalog, kept_languages))), settings)
     _, url, _ = app.launch(
         server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(settings)
     )

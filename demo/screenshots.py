@@ -21,8 +21,8 @@ _MOST_BYTES = 300_000
 
 # Name, width, height, theme, tab, examples.
 _SHOTS = (
-    ("desktop", 1440, 1010, "light", "Similarity", None),
-    ("dark", 1440, 1010, "dark", "Map", None),
+    ("desktop", 1440, 1130, "light", "Similarity", None),
+    ("dark", 1440, 1130, "dark", "Map", None),
     ("phone", 390, 1560, "light", "Similarity", None),
 )
 _COMMITTED = ("desktop", "dark")

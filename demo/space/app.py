@@ -1,8 +1,8 @@
 """The demo as a Space: the owner's choices come from the Space's variables.
 
-    MSE_DEMO_MODULES    what visitors may reach, separated by commas: org/name, org/name@revision or org/*
-    MSE_DEMO_OPEN_HUB   1: they may reach any module of the Hub
-    MSE_DEMO_BASE       base encoder; by default that of the first module
+`MSE_DEMO_MODULES` is what visitors may reach, separated by commas (`org/name`, `org/name@revision` or `org/*`).
+`MSE_DEMO_OPEN_HUB=1` lets them reach any module of the Hub. `MSE_DEMO_BASE` is the base encoder, by default that of the
+first module.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +18,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from tests.adapters_hub.conftest import Shelf
+from tests.conftest import ROOT
 
 TEXTS = ["Guten Morgen!", "Қайырлы таң!", "Good morning!"]
 CODES = ["deu", "kaz", "eng"]
@@ -151,3 +155,13 @@ def test_files_of_the_machine_are_not_served(server: str, hub: Path) -> None:
     for path in ("/etc/passwd", "../../etc/passwd", f"{hub}/tiny/deu/refs/main", "demo/app.py"):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{server}gradio_api/file={path}", timeout=20)
+
+
+def test_the_program_in_the_readme_runs(server: str) -> None:
+    text = (ROOT / "demo" / "README.md").read_text(encoding="utf-8")
+    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert program is not None
+    command = [sys.executable, "-c", program.group(1).replace("http://127.0.0.1:7860/", server)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["Base", "Modules", "Aligned:"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,19 +18,28 @@ from demo.examples import example
 COLUMNS = "#mse-columns select[aria-label^='Composition']"
 
 
-@pytest.fixture
-def opened(browser: Browser, server: str) -> Iterator[Page]:
-    """The page of a new visitor; anything that its console says fails the test."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+@contextlib.contextmanager
+def visit(browser: Browser, url: str, width: int = 1400) -> Iterator[Page]:
+    """The page of a new visitor; an error in its console fails the test."""
+    context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(server)
+    page.goto(url)
     expect(page.locator("#mse-rows textarea").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
     yield page
+    errors = list(said)
     context.close()
-    assert said == []
+    assert errors == []
+
+
+@pytest.fixture
+def opened(browser: Browser, server: str) -> Iterator[Page]:
+    """See `visit`."""
+    with visit(browser, server) as page:
+        yield page
 
 
 def cell(page: Page, column: int, i: int, j: int) -> str:
@@ -250,21 +260,22 @@ def test_light_and_dark(opened: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_a_phone_shows_all_without_scrolling_sideways(opened: Page, width: int) -> None:
-    opened.set_viewport_size({"width": width, "height": 844})
-    opened.reload()
-    expect(opened.locator("#mse-rows textarea").first).to_be_visible()
-    expect(opened.locator("#mse-heatmaps table").first).to_be_visible()
-    assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    expect(opened.locator("#mse-rows textarea")).to_have_count(4)
-    opened.get_by_role("button", name="Show all 12 sentences").click()
-    expect(opened.locator("#mse-rows textarea")).to_have_count(12)
+def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, server: str, width: int) -> None:
+    with visit(browser, server, width) as page:
+        expect(page.locator("#mse-heatmaps table").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        expect(page.locator("#mse-rows textarea")).to_have_count(4)
+        page.get_by_role("button", name="Show all 12 sentences").click()
+        expect(page.locator("#mse-rows textarea")).to_have_count(12)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_no_serious_findings_of_axe(opened: Page, server: str, theme: str) -> None:
-    opened.goto(f"{server}?__theme={theme}")
-    expect(opened.locator("#mse-rows textarea").first).to_be_visible()
+def test_no_serious_findings_of_axe(browser: Browser, server: str, theme: str) -> None:
+    with visit(browser, f"{server}?__theme={theme}") as page:
+        assert serious_findings(page) == []
+
+
+def serious_findings(opened: Page) -> list[tuple[str, ...]]:
     found = []
     for name in ("Similarity", "Neighbours", "Map", "Tokens", "Graded pairs", "Modules", "Take away"):
         show_tab(opened, name)
@@ -279,7 +290,7 @@ def test_no_serious_findings_of_axe(opened: Page, server: str, theme: str) -> No
             if item["impact"] in ("serious", "critical")
             for node in item["nodes"]
         ]
-    assert found == []
+    return found
 
 
 def test_two_visitors_do_not_see_each_other(opened: Page, browser: Browser, server: str) -> None:
