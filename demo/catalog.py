@@ -20,6 +20,7 @@ from demo.settings import Settings
 logger = logging.getLogger(__name__)
 
 _SHOWN = 40
+_KEPT = 500  # manifests of an open hub
 _COMMIT = 8  # hexadecimal digits that people see
 
 
@@ -192,6 +193,8 @@ class Catalog:
             )
         with self._lock:
             self._known[entry.address] = entry
+            while len(self._known) > _KEPT + len(self.entries):
+                self._known.pop(next(iter(self._known)))
         return entry
 
     def pick(self, names: Sequence[str] | None) -> Picks:

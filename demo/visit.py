@@ -47,8 +47,9 @@ class Demo:
             AdaptersHubError: something given does not fit.
         """
         picks = self.picks(names)
-        checked = self.rows(rows, picks)
-        return compare(self.bench, checked, self.columns(columns), picks, progress)
+        checked, compositions = self.rows(rows, picks), self.columns(columns)
+        self.bench.fetch(picks, progress)
+        return compare(self.bench, checked, compositions, picks, progress)
 
     def guess(self, text: str) -> str:
         """The language of a sentence."""

@@ -81,6 +81,7 @@ class Workbench:
         self._order = LeastRecentlyUsed(kept_languages)
         self._vectors: OrderedDict[bytes, np.ndarray] = OrderedDict()
         self._vector_bytes = 0
+        self._fetched: set[str] = set()
 
     @property
     def loaded(self) -> dict[str, Loaded]:
@@ -97,7 +98,8 @@ class Workbench:
             HubError: the hub does not have it or does not answer.
         """
         plan = []
-        for entry in picks.entries:
+        wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
+        for entry in wanted:
             address = Address(entry.repo, entry.commit)
             known = self.catalog.hub.cached(address)
             if known and all((known[0] / name).is_file() for name in entry.manifest.needed_files):
@@ -110,6 +112,7 @@ class Workbench:
                 progress(done / total, f"fetching {snapshot.repo}: {name}")
             self.catalog.hub.fetch(snapshot, [name])
             done += size
+        self._fetched.update(entry.address for entry in wanted)
 
     def compose(self, picks: Picks, progress: Progress | None = None) -> None:
         """Load modules into the running encoder.

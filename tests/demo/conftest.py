@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,15 +110,15 @@ def names(hub: Path, shelf: Shelf) -> list[str]:
     return [f"tiny/{module.name}" for module in shelf.folders]
 
 
-@pytest.fixture(scope="session")
-def server(hub: Path, shelf: Shelf) -> Iterator[str]:
+@contextlib.contextmanager
+def serve(*arguments: str, **environment: str) -> Iterator[str]:
     """The address of the demo, run as its owner runs it."""
-    command = [sys.executable, "-m", "demo", "--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "demo", *arguments, "--port", "0", "--requests", "100000"]
+    inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
     with subprocess.Popen(
-        [*command, "--port", "0", "--requests", "100000"],
+        command,
         cwd=ROOT,
-        env=environment,
+        env=inherited | {"OMP_NUM_THREADS": "1"} | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -126,12 +128,22 @@ def server(hub: Path, shelf: Shelf) -> Iterator[str]:
         for line in process.stdout:
             lines.append(line)
             if found := re.search(r"ready after .*: (http\S+)", line):
-                yield found.group(1)
-                break
-        else:
-            pytest.fail(f"the demo did not start: {''.join(lines)}")
-        process.terminate()
-        process.wait(20)
+                # What it says from now on is read too, or it would stop when the pipe is full.
+                threading.Thread(target=lambda: list(process.stdout or ()), daemon=True).start()
+                try:
+                    yield found.group(1)
+                finally:
+                    process.terminate()
+                    process.wait(20)
+                return
+    pytest.fail(f"the demo did not start: {''.join(lines)}")
+
+
+@pytest.fixture(scope="session")
+def server(hub: Path, shelf: Shelf) -> Iterator[str]:
+    """The demo of the tiny modules."""
+    with serve("--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
