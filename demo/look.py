@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from demo.bodies import ROOM, BodyLimit
 from demo.settings import Settings
 from demo.web import script, style
 
@@ -79,6 +81,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         # In the head: what is given as css, Gradio takes apart, and leaves out container queries.
         "head": f"<style>{style()}</style><script>{script('page')}</script>",
         "max_file_size": limits.file_bytes,
+        "app_kwargs": {"middleware": [Middleware(BodyLimit, most=limits.file_bytes + ROOM)]},
         "allowed_paths": [],
         "show_error": True,
         "footer_links": ["api"],
