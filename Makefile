@@ -38,7 +38,7 @@ demo: install ## Compose the quickstart's modules in the browser
 	@test -f $(OUT)/eng/module.json || { echo "no modules in $(OUT): make quickstart first (about ten minutes)"; exit 1; }
 	$(BIN)/python -m demo --hub $(HUB) --publish $(OUT) --port $(PORT)
 
-screenshots: install ## Take the README's pictures of the demo (needs chromium)
+screenshots: install ## Take the README's pictures of the demo (needs chromium and Noto fonts)
 	$(BIN)/python -m demo.screenshots --hub $(HUB) --publish $(OUT) demo/screenshots
 
 test: install ## Run the tests (offline), on all cores
