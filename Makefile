@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 LAUNCH := $(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml
 RECIPE ?= trainer/recipes/quickstart.yaml
 OUT ?= out/quickstart
-EXTRAS := offline,train,eval,corpus,bridges,dev
+EXTRAS := offline,train,eval,corpus,bridges,demo,dev
+HUB ?= out/hub
+PORT ?= 7860
 
-.PHONY: help install quickstart hub-demo test lint types check clean
+.PHONY: help install quickstart hub-demo demo screenshots test lint types check clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -18,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
-install: $(VENV)/.installed ## Make .venv with everything but the demo
+install: $(VENV)/.installed ## Make .venv with everything
 
 quickstart: install ## Train four language modules and three alignment adapters, and show what each stage bought
 	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE)
@@ -31,6 +33,13 @@ quickstart: install ## Train four language modules and three alignment adapters,
 hub-demo: install ## Publish the quickstart's modules on a loopback hub, fetch them from there and compare sentences
 	@test -f $(OUT)/evaluation/report.json || $(MAKE) quickstart
 	$(BIN)/python -m tests.hub_demo $(OUT)
+
+demo: install ## Compose the quickstart's modules in the browser
+	@test -f $(OUT)/eng/module.json || { echo "no modules in $(OUT): make quickstart first (about ten minutes)"; exit 1; }
+	$(BIN)/python -m demo --hub $(HUB) --publish $(OUT) --port $(PORT)
+
+screenshots: install ## Take the README's pictures of the demo (needs chromium and Noto fonts)
+	$(BIN)/python -m demo.screenshots --hub $(HUB) --publish $(OUT) demo/screenshots
 
 test: install ## Run the tests (offline), on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,0 +1,1 @@
+"""The demo: compose modules on the fly and see what each one does."""

@@ -1,0 +1,100 @@
+"""Run the demo: `python -m demo --hub … --port …`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+from adapters_hub.errors import AdaptersHubError
+
+cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@cli.command(help=__doc__)
+def serve(
+    hub: Annotated[
+        Path | None,
+        typer.Option(envvar="MSE_HUB", help="Folder that acts as the hub; without it the Hugging Face Hub."),
+    ] = None,
+    publish: Annotated[
+        Path | None, typer.Option(help="A folder with modules out of training, published into --hub first.")
+    ] = None,
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What visitors may reach: org/name[@revision], or a pattern such as 'org/*'. May be repeated. "
+            "Default: everything in a --hub folder."
+        ),
+    ] = None,
+    open_hub: Annotated[bool, typer.Option("--open-hub", help="Visitors may reach any module of the hub.")] = False,
+    base: Annotated[str | None, typer.Option(help="Base encoder; by default that of the first module.")] = None,
+    host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 7860,
+    kept_languages: Annotated[int, typer.Option(help="Language modules in memory at once.")] = 24,
+    rows: Annotated[int, typer.Option(help="Most sentences that are compared at once.")] = 64,
+    characters: Annotated[int, typer.Option(help="Most characters of a sentence.")] = 500,
+    requests: Annotated[int, typer.Option(help="Most requests a minute and address.")] = 240,
+    trusted_proxy: Annotated[
+        bool, typer.Option("--trusted-proxy", help="Take addresses from X-Forwarded-For: only behind a proxy.")
+    ] = False,
+) -> None:
+    """Load the modules, then serve until interrupted."""
+    from demo.catalog import Catalog
+    from demo.publishing import publish_folder
+    from demo.settings import Limits, Settings
+
+    start = time.perf_counter()
+    if publish is not None:
+        if hub is None:
+            raise AdaptersHubError("--publish puts modules into a folder that acts as a hub: name it with --hub")
+        for line in publish_folder(publish, hub):
+            _say(line)
+    settings = Settings(
+        hub=str(hub) if hub else None,
+        modules=tuple(module or ()),
+        open_hub=open_hub,
+        base=base,
+        kept_languages=kept_languages,
+        trusted_proxy=trusted_proxy,
+        limits=Limits(rows=rows, characters=characters, requests=requests, burst=max(60, requests // 4)),
+    )
+    catalog = Catalog(settings)
+    _say("loading the base and the modules")
+    # These take seconds, for which a mistake need not wait.
+    from demo.app import build_app, build_demo, queue
+    from demo.look import launch_options
+    from demo.workbench import Workbench
+
+    app = queue(build_app(build_demo(settings, Workbench(catalog, kept_languages))), settings)
+    _, url, _ = app.launch(
+        server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(settings)
+    )
+    _say(f"ready after {time.perf_counter() - start:.0f} s: {url}")
+    app.block_thread()
+
+
+def main() -> None:
+    """Run the command line; an owner's mistake is one line and status 1."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    try:
+        cli(prog_name="python -m demo")
+    except (AdaptersHubError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""The endpoints for programs: `/encode`, `/similarity` and `/modules`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+from gradio.events import api as endpoint
+
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import AlignmentManifest
+from demo.catalog import Entry
+from demo.columns import DEFAULT
+from demo.comparison import Comparison
+from demo.handlers import Handlers
+
+
+class Api:
+    """The endpoints. Errors come to the caller as one line.
+
+    Args:
+        handlers: of the page; limits are common to both.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def register(self) -> None:
+        """Make the endpoints part of the app that is being built."""
+
+        # Gradio reads types as they are at run time; those of a bound method with postponed annotations it cannot.
+        def encode(
+            sentences: list[str],
+            languages: list[str],
+            composition: dict[str, Any],
+            modules: list[str],
+            request: gr.Request,
+        ) -> dict[str, Any]:
+            return self.encode(sentences, languages, composition, modules, request)
+
+        def similarity(
+            sentences: list[str],
+            languages: list[str],
+            compositions: list[dict[str, Any]],
+            modules: list[str],
+            request: gr.Request,
+        ) -> dict[str, Any]:
+            return self.similarity(sentences, languages, compositions, modules, request)
+
+        def modules(search: str, request: gr.Request) -> list[dict[str, Any]]:
+            return self.modules(search, request)
+
+        for function in (encode, similarity, modules):
+            function.__annotations__ = {
+                name: _TYPES.get(annotation, annotation) for name, annotation in function.__annotations__.items()
+            }
+            function.__doc__ = getattr(self, function.__name__).__doc__
+            endpoint(function, api_name=function.__name__, concurrency_id="compute")
+
+    def encode(
+        self,
+        sentences: list[str],
+        languages: list[str],
+        composition: dict[str, Any],
+        modules: list[str],
+        request: gr.Request,
+    ) -> dict[str, Any]:
+        """Sentence vectors.
+
+        Args:
+            sentences: texts.
+            languages: ISO 639-3, one for each sentence, or one for all; an empty list: guessed.
+            composition: such as {"kind": "aligned", "by": "both"}; {} for modules without alignment.
+            modules: org/name[@revision] of those to compose; an empty list: all on offer.
+            request: filled in.
+
+        Returns:
+            `vectors` ([n, dim], unit length), `languages`, `modules`, `notes`.
+        """
+        compositions = [composition or {"kind": "modules"}]
+        comparison = self._compare(sentences, languages, compositions, modules, request)
+        return {
+            "vectors": comparison.vectors[0].tolist(),
+            "languages": [row.language for row in comparison.rows],
+            "modules": _used(comparison),
+            "notes": comparison.notes(comparison.columns[0]),
+        }
+
+    def similarity(
+        self,
+        sentences: list[str],
+        languages: list[str],
+        compositions: list[dict[str, Any]],
+        modules: list[str],
+        request: gr.Request,
+    ) -> dict[str, Any]:
+        """Cosines of all pairs of sentences under several compositions.
+
+        Args:
+            sentences: texts.
+            languages: as for `/encode`.
+            compositions: as for `/encode`, several; an empty list: base, modules, aligned.
+            modules: as for `/encode`.
+            request: filled in.
+
+        Returns:
+            `compositions`: for each its `title`, `similarities` ([n, n]) and `notes`; `languages`; `modules`.
+        """
+        records = compositions or [column.to_record() for column in DEFAULT]
+        comparison = self._compare(sentences, languages, records, modules, request)
+        return {
+            "compositions": [
+                {"title": column.title, "similarities": matrix.tolist(), "notes": comparison.notes(column)}
+                for column, matrix in zip(comparison.columns, comparison.similarities, strict=True)
+            ],
+            "languages": [row.language for row in comparison.rows],
+            "modules": _used(comparison),
+        }
+
+    def modules(self, search: str, request: gr.Request) -> list[dict[str, Any]]:
+        """The modules on offer.
+
+        Args:
+            search: words in a name, language or kind; empty: all that are listed.
+            request: filled in.
+
+        Returns:
+            For each its `address`, `kind`, `language`, `bytes`, `vocabulary`, or `pivot` and `objective`.
+        """
+        try:
+            self._handlers.rate.check(request)
+            return [_record(entry) for entry in self._handlers.demo.bench.catalog.search(search)]
+        except AdaptersHubError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def _compare(
+        self,
+        sentences: list[str],
+        languages: list[str],
+        compositions: list[dict[str, Any]],
+        modules: list[str],
+        request: gr.Request,
+    ) -> Comparison:
+        try:
+            self._handlers.rate.check(request)
+            if not isinstance(sentences, list) or not isinstance(languages, list):
+                raise AdaptersHubError("expected lists of sentences and of languages")
+            codes = languages * len(sentences) if len(languages) == 1 else languages or [""] * len(sentences)
+            if len(codes) != len(sentences):
+                raise AdaptersHubError(
+                    f"{len(sentences)} sentences but {len(codes)} languages: give one for each, one for all, or none"
+                )
+            if empty := [number for number, text in enumerate(sentences) if not str(text).strip()]:
+                raise AdaptersHubError(f"sentence {empty[0]} is empty: leave it out, there is nothing to encode")
+            rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
+            comparison = self._handlers.demo.compare(rows, compositions, modules or None)
+            if len(comparison.rows) != len(sentences):
+                raise AdaptersHubError("a sentence holds nothing but control characters: leave it out")
+            return comparison
+        except AdaptersHubError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+
+_TYPES = {
+    "list[str]": list[str],
+    "dict[str, Any]": dict[str, Any],
+    "list[dict[str, Any]]": list[dict[str, Any]],
+    "str": str,
+    "gr.Request": gr.Request,
+}
+
+
+def _used(comparison: Comparison) -> list[str]:
+    return [entry.address for entry in comparison.picks.entries if entry.language in comparison.languages]
+
+
+def _record(entry: Entry) -> dict[str, Any]:
+    manifest = entry.manifest
+    record: dict[str, Any] = {
+        "address": entry.address,
+        "kind": manifest.kind,
+        "language": entry.language,
+        "bytes": manifest.size,
+        "licence": manifest.license,
+    }
+    if isinstance(manifest, AlignmentManifest):
+        return record | {"pivot": manifest.pivot, "objective": manifest.objective}
+    return record | {"vocabulary": manifest.vocabulary}

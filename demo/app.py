@@ -1,0 +1,203 @@
+"""The page, out of Gradio's components."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import gradio as gr
+
+from demo.api import Api
+from demo.catalog import Catalog
+from demo.examples import TITLES, example
+from demo.handlers import Handlers
+from demo.settings import Settings
+from demo.tabs import PLAIN, graded_tab, modules_tab
+from demo.views import empty_notice
+from demo.visit import Demo
+from demo.web import script
+from demo.workbench import Workbench
+
+_HEAD = """
+<div class="mse-head"><div><h1>Modular Sentence Encoders</h1>
+<p>One frozen base, a module for every language, alignment on the side. Alone, each language is sharp; aligned, they
+meet; and nothing else moves.</p></div>
+<nav aria-label="Page"><span id="mse-told" role="status"></span>
+<button type="button" id="mse-link">Copy link to this view</button>
+<button type="button" id="mse-theme" aria-pressed="false">Light or dark</button></nav></div>
+"""
+
+
+def build_demo(settings: Settings, bench: Workbench | None = None) -> Demo:
+    """Everything that visitors share, with the modules of the first view loaded.
+
+    Args:
+        settings: see there.
+        bench: instead of a new one.
+
+    Raises:
+        AdaptersHubError: the hub, the base or a module is not to be had.
+    """
+    bench = bench or Workbench(Catalog(settings), settings.kept_languages)
+    return Demo(settings, bench)
+
+
+def build_app(demo: Demo) -> gr.Blocks:
+    """The app; its first view is computed now, so that a page that opens has it at once."""
+    handlers = Handlers(demo)
+    picks = demo.picks(None)
+    demo.bench.compose(picks)
+    rows = [row.to_record() for row in example(next(iter(TITLES)))]
+    columns = [column.to_record() for column in demo.first_columns()]
+    # Before any visitor comes, so without a time.
+    comparison = dataclasses.replace(demo.compare(rows, columns, None), seconds=None)
+    first = handlers.views(comparison, difference=False)
+    limits = demo.settings.limits
+
+    def guess(text: str) -> str:  # a plain function: Gradio puts a mark on it
+        return demo.guess(text)
+
+    app = gr.Blocks(
+        title="Modular Sentence Encoders", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
+    )
+    with app:
+        gr.HTML(_HEAD, **PLAIN)
+        used = gr.State(picks.names)
+        link = gr.HTML(
+            "", html_template="", js_on_load=script("link"), elem_classes="mse-hidden", apply_default_css=False
+        )
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=5, min_width=330):
+                table = gr.HTML(
+                    rows,
+                    html_template='<h2 class="mse-title">Sentences</h2><div class="mse-rows"></div>',
+                    js_on_load=script("rows"),
+                    server_functions=[guess],
+                    languages=demo.languages(picks),
+                    most=limits.rows,
+                    characters=limits.characters,
+                    elem_id="mse-rows",
+                    **PLAIN,
+                )
+                examples = gr.Radio(
+                    [(title, name) for name, title in TITLES.items()],
+                    value=next(iter(TITLES)),
+                    label="Examples",
+                    elem_id="mse-examples",
+                )
+                with gr.Accordion("Paste or upload", open=False):
+                    pasted = gr.Textbox(
+                        label="One sentence a line",
+                        info="“deu: Guten Morgen” says the language; without it, it is guessed.",
+                        lines=4,
+                        max_length=limits.rows * (limits.characters + 16),
+                        elem_id="mse-paste",
+                    )
+                    take = gr.Button("Take these lines", size="sm")
+                    file = gr.File(
+                        label="CSV or TSV: columns text, language, meaning; or one column a language",
+                        file_types=[".csv", ".tsv", ".txt"],
+                        type="filepath",
+                        height=110,
+                        elem_id="mse-file",
+                    )
+                    taken = gr.HTML("", **PLAIN)
+                choice = gr.HTML(
+                    columns,
+                    html_template='<h2 class="mse-title">Compositions</h2><div class="mse-columns"></div>',
+                    js_on_load=script("columns"),
+                    most=limits.columns,
+                    elem_id="mse-columns",
+                    **PLAIN,
+                    **handlers.offers(picks),
+                )
+                button = gr.Button("Compare", variant="primary", elem_id="mse-compare")
+            with gr.Column(scale=10, min_width=330):
+                summary = gr.HTML(first[0], elem_id="mse-summary", **PLAIN)
+                with gr.Tabs():
+                    with gr.Tab("Similarity"):
+                        difference = gr.Checkbox(
+                            label="Show the difference to the first composition",
+                            value=False,
+                            container=False,
+                            elem_id="mse-difference",
+                        )
+                        heatmaps = gr.HTML(first[1], elem_id="mse-heatmaps", **PLAIN)
+                    with gr.Tab("Neighbours"):
+                        neighbours = gr.HTML(first[2], elem_id="mse-neighbours", **PLAIN)
+                    with gr.Tab("Map"):
+                        maps = gr.HTML(first[3], elem_id="mse-maps", **PLAIN)
+                    with gr.Tab("Tokens"):
+                        tokens = gr.HTML(first[4], elem_id="mse-tokens", **PLAIN)
+                    with gr.Tab("Graded pairs"):
+                        graded = graded_tab()
+                    with gr.Tab("Modules") as modules_page:
+                        modules = modules_tab(demo)
+                    with gr.Tab("Take away"):
+                        files_button = gr.Button("Make files of this comparison", size="sm")
+                        files_notice = gr.HTML(
+                            empty_notice("No files yet.", "Press the button for vectors, table, figure and program."),
+                            **PLAIN,
+                        )
+                        files = gr.File(
+                            label="Files", file_count="multiple", interactive=False, visible=False, elem_id="mse-files"
+                        )
+                        program = gr.HTML(first[5], elem_id="mse-program", **PLAIN)
+
+        views = [summary, heatmaps, neighbours, maps, tokens, program, link]
+        compare: dict[str, Any] = {
+            "fn": handlers.compare,
+            "inputs": [table, choice, used, difference],
+            "outputs": views,
+            "show_progress": "minimal",
+            "show_progress_on": summary,
+            "concurrency_id": "compute",
+            "trigger_mode": "always_last",
+            "api_visibility": "private",
+        }
+        private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "compute"}
+        app.load(
+            handlers.open,
+            difference,
+            [table, choice, used, modules["ticked"], *views],
+            show_progress="hidden",
+            **private,
+        )
+        gr.on([table.edit, choice.edit, button.click, difference.change], **compare)
+        examples.input(handlers.take_example, examples, table, show_progress="hidden", api_visibility="private").then(
+            **compare
+        )
+        take.click(handlers.paste, [pasted, used], [table, taken], **private).then(**compare)
+        file.upload(handlers.upload, [file, used], [table, taken], **private).then(**compare)
+        modules["query"].submit(
+            handlers.search, modules["query"], [modules["found"], modules["compose"], modules["notice"]], **private
+        )
+        chosen = [used, table, choice, modules["ticked"], modules["panel"], modules["notice"]]
+        modules["compose"].click(
+            handlers.compose, [modules["found"], used], chosen, show_progress_on=modules["notice"], **private
+        ).then(**compare)
+        modules["ticked"].input(handlers.keep, modules["ticked"], chosen, **private).then(**compare)
+        modules["which"].focus(
+            lambda names: gr.update(choices=[(e.title, e.address) for e in demo.picks(names).entries]),
+            used,
+            modules["which"],
+            show_progress="hidden",
+            api_visibility="private",
+        )
+        modules["which"].input(handlers.card, modules["which"], modules["card"], **private)
+        modules_page.select(handlers.panel, used, modules["panel"], show_progress="hidden", api_visibility="private")
+        graded["run"].click(
+            handlers.graded,
+            [graded["source"], graded["first"], graded["second"], graded["file"], choice, used],
+            graded["view"],
+            **private,
+        )
+        files_button.click(handlers.download, [table, choice, used], [files, files_notice], **private)
+        Api(handlers).register()
+    return app
+
+
+def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
+    """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside."""
+    app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4)
+    return app

@@ -1,0 +1,288 @@
+"""Which modules visitors can reach: what the owner listed, or, if the owner says so, all of a hub."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from adapters_hub.address import Address
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.hub import Hub, HubError, Snapshot, connect, fetch_manifest, find_modules
+from adapters_hub.hub.local import LocalHub
+from adapters_hub.languages import autonym, language_name
+from demo.errors import DemoError
+from demo.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_SHOWN = 40
+_KEPT = 500  # manifests of an open hub
+_COMMIT = 8  # hexadecimal digits that people see
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A module on offer, at one commit.
+
+    Attributes:
+        repo: `org/name`.
+        commit: 40 hexadecimal digits.
+        manifest: what it is.
+    """
+
+    repo: str
+    commit: str
+    manifest: LanguageModuleManifest | AlignmentManifest
+
+    @property
+    def address(self) -> str:
+        """`org/name@commit`, by which it is fetched."""
+        return f"{self.repo}@{self.commit}"
+
+    @property
+    def language(self) -> str:
+        """ISO 639-3."""
+        return self.manifest.language
+
+    @property
+    def is_adapter(self) -> bool:
+        """Whether it is an alignment adapter."""
+        return isinstance(self.manifest, AlignmentManifest)
+
+    @property
+    def short_commit(self) -> str:
+        """For people."""
+        return self.commit[:_COMMIT]
+
+    @property
+    def title(self) -> str:
+        """One line that tells it from others."""
+        size = f"{self.manifest.size / 1e6:.1f} MB"
+        if isinstance(self.manifest, AlignmentManifest):
+            what = f"{language_name(self.language)} to {language_name(self.manifest.pivot)}, {self.manifest.objective}"
+        else:
+            what = language_name(self.language)
+        return f"{self.repo} · {what} · {size} · {self.short_commit}"
+
+    def matches(self, words: Iterable[str]) -> bool:
+        """Whether all words are in its name, language or kind."""
+        kind = "alignment adapter" if self.is_adapter else "language module"
+        names = f"{language_name(self.language)} {autonym(self.language)}"
+        text = f"{self.title} {kind} {self.language} {names}".casefold()
+        return all(word in text for word in words)
+
+
+@dataclass(frozen=True)
+class Picks:
+    """The modules that a visitor composes: at most one module a language, one adapter a language and objective."""
+
+    modules: dict[str, Entry]
+    adapters: dict[str, dict[str, Entry]]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All of them, a module before its adapters."""
+        return [
+            entry for code, module in self.modules.items() for entry in (module, *self.adapters.get(code, {}).values())
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """Their addresses, as `Catalog.pick` takes them."""
+        return [entry.address for entry in self.entries]
+
+    def objectives(self, language: str) -> list[str]:
+        """Of the adapters of a language."""
+        return list(self.adapters.get(language, {}))
+
+
+class Catalog:
+    """The modules that visitors can reach.
+
+    Args:
+        settings: see there.
+        hub: instead of the one that the settings name.
+
+    Raises:
+        DemoError: nothing is listed.
+        HubError: the hub cannot be reached.
+    """
+
+    def __init__(self, settings: Settings, hub: Hub | None = None) -> None:
+        self.hub = connect(hub or settings.hub)
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._known: dict[str, Entry] = {}
+        self.entries: dict[str, Entry] = {}
+        for entry in self._listed():
+            self._known[entry.address] = entry
+            self.entries[entry.repo] = entry
+        if not self.entries and not settings.open_hub:
+            raise DemoError(
+                f"there are no modules in {settings.hub or self.hub.name}: publish some (make quickstart and "
+                "adapters-hub push), or name another --hub"
+            )
+        self.base = settings.base or self._first_base()
+        self.fingerprint = next(
+            (e.manifest.base.fingerprint for e in self.entries.values() if e.manifest.base.source == self.base), None
+        )
+        if self.fingerprint is not None:
+            self.entries = {name: entry for name, entry in self.entries.items() if self._fits(entry)}
+
+    def default(self) -> Picks:
+        """One module of every language, the first by name, with all adapters that were made for it."""
+        modules: dict[str, Entry] = {}
+        for entry in self.entries.values():
+            if not entry.is_adapter:
+                modules.setdefault(entry.language, entry)
+        adapters = [entry for entry in self.entries.values() if entry.is_adapter and _belongs(entry, modules)]
+        return _compose([*modules.values(), *adapters])
+
+    def search(self, text: str) -> list[Entry]:
+        """Modules by words in their name, language or kind; `org/name@revision` gives that revision.
+
+        Raises:
+            HubError: the hub does not answer.
+        """
+        text = " ".join(text.split())[:120]
+        if Address.parse(text) and "@" in text:
+            return [self.resolve(text)]
+        words = text.casefold().split()
+        found = {entry.repo: entry for entry in self.entries.values() if entry.matches(words)}
+        if self._settings.open_hub and words:
+            for repo in self._elsewhere(words):
+                if repo not in found and len(found) < _SHOWN:
+                    try:
+                        entry = self.resolve(repo)
+                    except AdaptersHubError as error:
+                        logger.info("passed over: %s", error)
+                        continue
+                    if self._fits(entry):
+                        found[repo] = entry
+        return list(found.values())[:_SHOWN]
+
+    def resolve(self, text: str) -> Entry:
+        """The module that `org/name[@revision]` names, if visitors may have it.
+
+        Raises:
+            DemoError: it is not an address, or not on offer.
+            HubError: the hub does not have it.
+        """
+        address = Address.parse(text) if isinstance(text, str) else None
+        if address is None:
+            raise DemoError(f"expected a module as org/name or org/name@revision, found {str(text)[:80]!r}")
+        if not self._allows(address.repo):
+            offered = ", ".join(list(self.entries)[:8]) or "none"
+            raise DemoError(
+                f"the module {address.repo!r} is not offered here (offered: {offered}): choose one of these"
+            )
+        with self._lock:
+            if (known := self._known.get(str(address))) is not None:
+                return known
+        if address.revision is None and address.repo in self.entries:
+            return self.entries[address.repo]
+        entry = self._entry(address)
+        if entry.manifest.size > self._settings.limits.module_bytes:
+            raise DemoError(
+                f"{entry.repo} has {entry.manifest.size / 1e6:.0f} MB, this demo loads modules of up to "
+                f"{self._settings.limits.module_bytes / 1e6:.0f} MB: choose a smaller one"
+            )
+        with self._lock:
+            self._known[entry.address] = entry
+            while len(self._known) > _KEPT + len(self.entries):
+                self._known.pop(next(iter(self._known)))
+        return entry
+
+    def pick(self, names: Sequence[str] | None) -> Picks:
+        """The modules of these names; the default ones for None.
+
+        Raises:
+            DemoError: one is not offered, or they do not belong together.
+        """
+        if names is None:
+            return self.default()
+        if not isinstance(names, list | tuple) or len(names) > 200:
+            raise DemoError("expected a list of up to 200 modules, each org/name or org/name@revision")
+        return _compose([self.resolve(name) for name in names])
+
+    def _listed(self) -> Iterable[Entry]:
+        patterns = self._settings.modules
+        exact = [name for name in patterns if not set("*?[") & set(name)]
+        owners = {name.partition("/")[0] for name in patterns if name not in exact}
+        for name in exact:
+            address = Address.parse(name)
+            if address is None:
+                raise DemoError(f"expected org/name[@revision] or a pattern such as org/*, found {name!r}")
+            yield self._entry(address)
+        if patterns and not owners:
+            return
+        if not patterns and not isinstance(self.hub, LocalHub):
+            if not self._settings.open_hub:
+                raise DemoError(
+                    "no modules: list some with --module org/name, or let visitors reach all with --open-hub"
+                )
+            return
+        authors: Sequence[str | None] = [None] if not patterns or "*" in "".join(owners) else sorted(owners)
+        for author in authors:
+            for listing in find_modules(author=author, hub=self.hub):
+                if self._allows(listing.repo):
+                    yield self._entry(Address(listing.repo, listing.commit or None))
+
+    def _allows(self, repo: str) -> bool:
+        patterns = [pattern.partition("@")[0] for pattern in self._settings.modules]
+        if self._settings.open_hub or any(fnmatch.fnmatchcase(repo, pattern) for pattern in patterns):
+            return True
+        return not patterns and isinstance(self.hub, LocalHub)
+
+    def _entry(self, address: Address) -> Entry:
+        # Pinned before anything is read of it: what a visitor writes is an address, never a path on this machine.
+        snapshot: Snapshot = self.hub.snapshot(address)
+        manifest, _ = fetch_manifest(snapshot.address, self.hub)
+        return Entry(snapshot.repo, snapshot.commit, manifest)
+
+    def _elsewhere(self, words: Sequence[str]) -> list[str]:
+        try:
+            listings = find_modules(hub=self.hub)
+        except HubError as error:
+            raise DemoError(f"the hub does not answer ({error}): choose among the modules that are listed") from error
+        return [item.repo for item in listings if all(word in f"{item.repo} {item.tags}".casefold() for word in words)]
+
+    def _first_base(self) -> str | None:
+        modules = (entry.manifest.base.source for entry in self.entries.values() if not entry.is_adapter)
+        return next(modules, None)
+
+    def _fits(self, entry: Entry) -> bool:
+        return self.fingerprint is None or entry.manifest.base.fingerprint == self.fingerprint
+
+
+def _belongs(entry: Entry, modules: dict[str, Entry]) -> bool:
+    """Whether an adapter was made for the module of its language, and for the pivot's if that is there."""
+    manifest = entry.manifest
+    assert isinstance(manifest, AlignmentManifest)
+    module, pivot = modules.get(entry.language), modules.get(manifest.pivot)
+    if module is None or module.manifest.fingerprint != manifest.target_fingerprint:
+        return False
+    return pivot is None or pivot.manifest.fingerprint == manifest.pivot_fingerprint
+
+
+def _compose(entries: Sequence[Entry]) -> Picks:
+    modules = {entry.language: entry for entry in entries if not entry.is_adapter}
+    adapters: dict[str, dict[str, Entry]] = {}
+    for entry in entries:
+        if not isinstance(entry.manifest, AlignmentManifest):
+            continue
+        if entry.language not in modules:
+            raise DemoError(
+                f"the alignment adapter {entry.repo} needs the language module of {entry.language!r}: choose that too"
+            )
+        if not _belongs(entry, modules):
+            raise DemoError(
+                f"the alignment adapter {entry.repo} was made for other modules than the chosen ones of "
+                f"{entry.language!r} and {entry.manifest.pivot!r}: choose those, or leave it out"
+            )
+        adapters.setdefault(entry.language, {})[entry.manifest.objective] = entry
+    return Picks(modules, adapters)

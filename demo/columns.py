@@ -1,0 +1,136 @@
+"""Compositions: which modules a column of the comparison uses, and how it aligns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters_hub.format import OBJECTIVES
+from demo.errors import DemoError
+
+KINDS = ("base", "modules", "aligned", "blend")
+_LARGEST_WEIGHT = 2.0
+
+
+@dataclass(frozen=True)
+class Column:
+    """A composition.
+
+    Attributes:
+        kind: `base`: no modules; `modules`: without alignment; `aligned`: by one objective; `blend`: by a weighted
+            mixture.
+        by: objective of `aligned`; empty: `both`, or the one that there is.
+        weights: of `blend`, objective to weight.
+        languages: of `blend`, languages that are mixed in another way.
+    """
+
+    kind: str
+    by: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    languages: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """For people, short."""
+        if self.kind == "base":
+            return "Base"
+        if self.kind == "modules":
+            return "Modules"
+        if self.kind == "aligned":
+            return f"Aligned: {self.by}" if self.by else "Aligned"
+        mixed = " + ".join(f"{weight:.2g} {name}" for name, weight in self.weights.items() if weight)
+        return f"Blend: {mixed or 'none'}" + (f", {len(self.languages)} of their own" if self.languages else "")
+
+    def align(self, language: str, available: Sequence[str]) -> dict[str, float]:
+        """Objectives and weights for a language.
+
+        Args:
+            language: ISO 639-3.
+            available: objectives of the adapters that there are for it. One that is asked for and not there is left
+                out: see `missing`.
+        """
+        if self.kind == "aligned":
+            by = self.by or next((name for name in OBJECTIVES if name in available), "")
+            return {by: 1.0} if by in available else {}
+        if self.kind == "blend":
+            weights = self.languages.get(language, self.weights)
+            return {name: weight for name, weight in weights.items() if name in available and weight}
+        return {}
+
+    def missing(self, language: str, available: Sequence[str]) -> list[str]:
+        """Objectives that are asked for and that a language has no adapter of."""
+        if self.kind == "aligned":
+            return [] if (self.by in available if self.by else available) else [self.by or "any"]
+        if self.kind == "blend":
+            weights = self.languages.get(language, self.weights)
+            return [name for name, weight in weights.items() if weight and name not in available]
+        return []
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values, as `parse_column` takes them."""
+        record: dict[str, Any] = {"kind": self.kind}
+        if self.by:
+            record["by"] = self.by
+        if self.kind == "blend":
+            record["weights"] = dict(self.weights)
+            if self.languages:
+                record["languages"] = {code: dict(weights) for code, weights in self.languages.items()}
+        return record
+
+
+DEFAULT = (Column("base"), Column("modules"), Column("aligned"))
+
+
+def parse_column(record: object) -> Column:
+    """The composition that plain values describe, from wherever they come.
+
+    Raises:
+        DemoError: they describe none.
+    """
+    if isinstance(record, Column):
+        return record
+    if not isinstance(record, Mapping) or record.get("kind") not in KINDS:
+        raise DemoError(f"expected a composition with a kind of {', '.join(KINDS)}, found {str(record)[:80]}")
+    kind = str(record["kind"])
+    by = record.get("by") or ""
+    if kind == "aligned" and by not in ("", *OBJECTIVES):
+        raise DemoError(f"expected alignment by {', '.join(OBJECTIVES)}, found {str(by)[:40]!r}")
+    if kind != "blend":
+        return Column(kind, by if kind == "aligned" else "")
+    languages = record.get("languages") or {}
+    if not isinstance(languages, Mapping) or len(languages) > 200:
+        raise DemoError("expected the languages of a blend as {language: {objective: weight}}")
+    return Column(
+        kind,
+        weights=_weights(record.get("weights") or {}),
+        languages={str(code)[:12]: _weights(weights) for code, weights in languages.items()},
+    )
+
+
+def parse_columns(records: object, most: int) -> list[Column]:
+    """One to `most` compositions.
+
+    Raises:
+        DemoError: there are fewer or more, or one is none.
+    """
+    if not isinstance(records, list | tuple) or not 1 <= len(records) <= most:
+        found = len(records) if isinstance(records, list | tuple) else type(records).__name__
+        raise DemoError(f"expected 1 to {most} compositions, found {found}")
+    return [parse_column(record) for record in records]
+
+
+def _weights(values: object) -> dict[str, float]:
+    if not isinstance(values, Mapping):
+        raise DemoError(f"expected weights as {{objective: weight}}, found {str(values)[:80]}")
+    weights = {}
+    for name, value in values.items():
+        sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        if name not in OBJECTIVES or not sound or not 0 <= value <= _LARGEST_WEIGHT:
+            raise DemoError(
+                f"expected weights from 0 to {_LARGEST_WEIGHT:g} of {', '.join(OBJECTIVES)}, "
+                f"found {str(name)[:40]!r}: {str(value)[:40]}"
+            )
+        weights[str(name)] = float(value)
+    return weights

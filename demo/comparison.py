@@ -1,0 +1,174 @@
+"""Sentences times compositions: the vectors, and what they say in a few figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from demo.catalog import Picks
+from demo.columns import Column
+from demo.sentences import Row, languages_of
+from demo.workbench import Progress, Workbench
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The same sentences under several compositions.
+
+    Attributes:
+        rows: the sentences.
+        columns: the compositions.
+        picks: the modules they are composed of.
+        vectors: `[columns, n, dim]`, unit length.
+        seconds: computing took; None if nobody waited for it.
+    """
+
+    rows: list[Row]
+    columns: list[Column]
+    picks: Picks
+    vectors: np.ndarray
+    seconds: float | None
+
+    @property
+    def similarities(self) -> np.ndarray:
+        """Cosines, `[columns, n, n]`."""
+        return np.asarray(self.vectors @ self.vectors.transpose(0, 2, 1))
+
+    @property
+    def languages(self) -> list[str]:
+        """In the order of first appearance."""
+        return languages_of(self.rows)
+
+    def notes(self, column: Column) -> list[str]:
+        """What a composition could not do for some languages, one sentence each."""
+        if column.kind == "base":
+            return []
+        without = [code for code in self.languages if code not in self.picks.modules]
+        notes = [f"{', '.join(without)}: no module, so the base's vectors"] if without else []
+        pivots = {entry.manifest.pivot for adapters in self.picks.adapters.values() for entry in adapters.values()}  # type: ignore[union-attr]
+        lacking: dict[str, list[str]] = {}
+        for code in self.languages:
+            if code not in self.picks.modules or code in pivots:
+                continue
+            for name in column.missing(code, self.picks.objectives(code)):
+                lacking.setdefault(name, []).append(code)
+        return notes + [
+            f"{', '.join(codes)}: no {'alignment' if name == 'any' else repr(name)} adapter, so not aligned by it"
+            for name, codes in lacking.items()
+        ]
+
+
+def compare(
+    bench: Workbench,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    picks: Picks,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Encode sentences under every composition.
+
+    A language that has no module among the picks gets the base's vectors, which `Comparison.notes` says.
+
+    Raises:
+        AdaptersHubError: a module cannot be loaded.
+    """
+    start = time.perf_counter()
+    vectors = np.empty((len(columns), len(rows), bench.encoder.dimension), np.float32)
+    groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
+    if any(column.kind == "base" for column in columns) and rows:
+        base = bench.encode([row.text for row in rows], None, picks)
+        for number, column in enumerate(columns):
+            if column.kind == "base":
+                vectors[number] = base
+    # Languages outside, compositions inside: the transformer is set to a language once, not once a composition.
+    for done, (code, indices) in enumerate(groups.items()):
+        if progress:
+            progress(done / len(groups), f"encoding {code}")
+        texts = [rows[index].text for index in indices]
+        language = code if code in picks.modules else None
+        for number, column in enumerate(columns):
+            if column.kind != "base":
+                weights = column.align(code, picks.objectives(code)) if language else {}
+                vectors[number, indices] = bench.encode(texts, language, picks, weights)
+    return Comparison(list(rows), list(columns), picks, vectors, time.perf_counter() - start)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A composition in a few figures.
+
+    Attributes:
+        found: of the translations asked for, how many are the most similar sentence of their language.
+        asked: how many.
+        same: cosines of rows with the same meaning.
+        other: cosines of rows with different meanings.
+        still: languages whose vectors are the same bits as in the composition `modules`.
+        moved: the other languages that have a module.
+    """
+
+    found: int
+    asked: int
+    same: list[float]
+    other: list[float]
+    still: list[str]
+    moved: list[str]
+
+
+def figures(comparison: Comparison, number: int) -> Figures:
+    """Of one composition."""
+    rows, cosines = comparison.rows, comparison.similarities[number]
+    found = asked = 0
+    for i, row in enumerate(rows):
+        for code in comparison.languages:
+            rank = translation_rank(rows, cosines, i, code)
+            if row.meaning and rank is not None:
+                asked += 1
+                found += rank == 1
+    same = [
+        float(cosines[i, j]) for i, j in _pairs(len(rows)) if rows[i].meaning and rows[i].meaning == rows[j].meaning
+    ]
+    other = [
+        float(cosines[i, j])
+        for i, j in _pairs(len(rows))
+        if rows[i].meaning and rows[j].meaning and rows[i].meaning != rows[j].meaning
+    ]
+    still: list[str] = []
+    moved: list[str] = []
+    reference = next((k for k, column in enumerate(comparison.columns) if column.kind == "modules"), None)
+    if reference is not None and comparison.columns[number].kind in ("aligned", "blend"):
+        for code in comparison.languages:
+            if code in comparison.picks.modules:
+                at = [i for i, row in enumerate(rows) if row.language == code]
+                equal = np.array_equal(comparison.vectors[number, at], comparison.vectors[reference, at])
+                (still if equal else moved).append(code)
+    return Figures(found, asked, same, other, still, moved)
+
+
+def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, language: str) -> int | None:
+    """The rank, from 1, of the most similar translation of a row among all rows of another language.
+
+    Args:
+        rows: the sentences.
+        cosines: `[n, n]`.
+        index: of the row.
+        language: the other language.
+
+    Returns:
+        None if the rows hold no translation in that language, or nothing to confuse it with.
+    """
+    row = rows[index]
+    if language == row.language or not row.meaning:
+        return None
+    there = [j for j, other in enumerate(rows) if other.language == language]
+    right = [j for j in there if rows[j].meaning == row.meaning]
+    if not right or len(right) == len(there):
+        return None
+    best = max(float(cosines[index, j]) for j in right)
+    return 1 + sum(float(cosines[index, j]) > best for j in there if j not in right)
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(count) for j in range(i + 1, count)]

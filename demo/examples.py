@@ -1,0 +1,36 @@
+"""Sentences to begin with, written for this project (CC0)."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from pathlib import Path
+
+from demo.errors import DemoError
+from demo.sentences import Row
+
+_FOLDER = Path(__file__).parent / "examples"
+
+TITLES = {
+    "first": "Said differently everywhere",
+    "timetable": "Late, early, cancelled",
+    "traps": "Same words, another meaning",
+    "right_to_left": "Right to left",
+    "scripts": "Six scripts",
+    "turkic": "Turkic neighbours",
+}
+"""Of the sets, by file name; the first is what the page opens with."""
+
+
+@functools.cache
+def example(name: str) -> tuple[Row, ...]:
+    """The rows of a set.
+
+    Raises:
+        DemoError: there is no such set.
+    """
+    if name not in TITLES:
+        raise DemoError(f"no examples {str(name)[:40]!r}: choose among {', '.join(TITLES)}")
+    with (_FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
+        lines = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return tuple(Row(line["language"], line["text"], line["meaning"]) for line in lines)

@@ -1,0 +1,166 @@
+"""Graded pairs: how well the cosines of each composition sort pairs of sentences as people do."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from adapters_hub.languages import check_language
+from demo.catalog import Picks
+from demo.columns import Column
+from demo.errors import DemoError
+from demo.sentences import clean, read_table
+from demo.settings import Limits
+from demo.workbench import Progress, Workbench
+
+SAMPLE = Path(__file__).parent.parent / "sample_data" / "graded"
+SPLITS = ("dev", "test")
+_CHUNK = 32
+_FIRST = ("text_1", "sentence1", "sentence_1", "text1")
+_SECOND = ("text_2", "sentence2", "sentence_2", "text2")
+_SCORE = ("score", "label", "grade", "similarity")
+
+
+@dataclass(frozen=True)
+class GradedPairs:
+    """Pairs of sentences with a grade of their similarity.
+
+    Attributes:
+        name: for people.
+        languages: of the first and of the second sentences.
+        first: sentences.
+        second: sentences.
+        scores: a grade each, more is more similar.
+    """
+
+    name: str
+    languages: tuple[str, str]
+    first: list[str]
+    second: list[str]
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What one composition makes of graded pairs.
+
+    Attributes:
+        column: the composition.
+        cosines: of each pair.
+        spearman: rank correlation with the grades, in percent; None if either does not vary.
+    """
+
+    column: Column
+    cosines: np.ndarray
+    spearman: float | None
+
+
+def sample_languages() -> list[str]:
+    """The languages of the sample benchmark; none where the sample data is not there."""
+    path = SAMPLE / "dev.tsv"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8") as file:
+        header = file.readline().rstrip("\n").split("\t")
+    return [name.removesuffix("_1") for name in header if name.endswith("_1")]
+
+
+def sample_pairs(split: str, first: str, second: str) -> GradedPairs:
+    """The sample benchmark, the first sentences in one language and the second in another or the same.
+
+    Raises:
+        DemoError: there is no such split or language.
+    """
+    if split not in SPLITS or first not in sample_languages() or second not in sample_languages():
+        raise DemoError(
+            f"the sample benchmark has the splits {', '.join(SPLITS)} and the languages "
+            f"{', '.join(sample_languages()) or '(none here)'}: choose among these"
+        )
+    with (SAMPLE / f"{split}.tsv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    return GradedPairs(
+        f"sample benchmark, {split}",
+        (first, second),
+        [line[f"{first}_1"] for line in lines],
+        [line[f"{second}_2"] for line in lines],
+        np.array([float(line["score"]) for line in lines]),
+    )
+
+
+def read_pairs(name: str, content: bytes, languages: tuple[str, str], limits: Limits) -> GradedPairs:
+    """A CSV or TSV file with the columns `text_1`, `text_2` and `score`, all pairs in the same languages.
+
+    Raises:
+        DemoError: too large, not such a file, or without pairs.
+    """
+    for code in languages:
+        check_language(code)
+    header, lines = read_table(name, content, limits)
+    folded = [column.strip().casefold() for column in header]
+    at = [next((folded.index(n) for n in names if n in folded), None) for names in (_FIRST, _SECOND, _SCORE)]
+    if None in at:
+        raise DemoError(f"expected columns text_1, text_2 and score, found {', '.join(header)[:120]}: rename them")
+    if len(lines) > limits.pairs:
+        raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} are scored: upload a part of them")
+    first, second, scores = [], [], []
+    for number, line in enumerate(lines, start=2):
+        cells = [line[column] if column is not None and column < len(line) else "" for column in at]
+        try:
+            score = float(cells[2].replace(",", "."))
+        except ValueError:
+            raise DemoError(f"line {number}: expected a number as score, found {clean(cells[2])[:40]!r}") from None
+        texts = [clean(cell) for cell in cells[:2]]
+        if not all(texts) or max(map(len, texts)) > limits.characters or not np.isfinite(score):
+            raise DemoError(
+                f"line {number}: expected two sentences of up to {limits.characters} characters and a score"
+            )
+        first.append(texts[0])
+        second.append(texts[1])
+        scores.append(score)
+    if len(scores) < 3:
+        raise DemoError(f"{len(scores)} pairs: at least 3 are needed for a rank correlation")
+    return GradedPairs(clean(name)[:60] or "upload", languages, first, second, np.array(scores))
+
+
+def grade(
+    bench: Workbench,
+    pairs: GradedPairs,
+    columns: Sequence[Column],
+    picks: Picks,
+    progress: Progress | None = None,
+) -> list[Graded]:
+    """Score the pairs under every composition.
+
+    Raises:
+        AdaptersHubError: a module cannot be loaded.
+    """
+    graded = []
+    steps = len(columns) * 2 * -(-len(pairs.first) // _CHUNK)
+    done = 0
+    for column in columns:
+        sides = []
+        for texts, code in zip((pairs.first, pairs.second), pairs.languages, strict=True):
+            language = code if column.kind != "base" and code in picks.modules else None
+            weights = column.align(code, picks.objectives(code)) if language else {}
+            parts = []
+            for start in range(0, len(texts), _CHUNK):  # so that others get their turn in between
+                if progress:
+                    progress(done / steps, f"{column.title}: {code}")
+                parts.append(bench.encode(texts[start : start + _CHUNK], language, picks, weights))
+                done += 1
+            sides.append(np.concatenate(parts))
+        cosines = (sides[0] * sides[1]).sum(axis=1)
+        graded.append(Graded(column, cosines, spearman(cosines, pairs.scores)))
+    return graded
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Rank correlation in percent, ties by their mean rank; None if either side does not vary."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1]) * 100

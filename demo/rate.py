@@ -1,0 +1,56 @@
+"""How often one address may ask: a bucket of requests that fills up again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import gradio as gr
+
+from demo.errors import DemoError
+from demo.settings import Settings
+
+_MOST_ADDRESSES = 10_000
+
+
+class RateLimit:
+    """One bucket an address.
+
+    Args:
+        settings: `limits.requests` a minute, `limits.burst` at once.
+        clock: seconds, never going back.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = settings.limits.requests / 60
+        self._burst = float(settings.limits.burst)
+        self._trusted_proxy = settings.trusted_proxy
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def check(self, request: gr.Request | None) -> None:
+        """Count a request.
+
+        Raises:
+            DemoError: there were too many from this address.
+        """
+        address = self._address(request)
+        now = self._clock()
+        with self._lock:
+            left, last = self._buckets.pop(address, (self._burst, now))
+            left = min(self._burst, left + (now - last) * self._per_second)
+            self._buckets[address] = (max(0.0, left - 1), now)
+            while len(self._buckets) > _MOST_ADDRESSES:
+                self._buckets.popitem(last=False)
+        if left < 1:
+            raise DemoError(f"too many requests from your address: try again in {(1 - left) / self._per_second:.0f} s")
+
+    def _address(self, request: gr.Request | None) -> str:
+        if request is None:
+            return ""
+        if self._trusted_proxy and (forwarded := request.headers.get("x-forwarded-for")):
+            return str(forwarded).rpartition(",")[2].strip()[:64]  # the last one is what the proxy itself saw
+        return str(request.client.host) if request.client else ""

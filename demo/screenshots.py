@@ -1,0 +1,86 @@
+"""Pictures of the page for the README: `make screenshots`."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from PIL import Image
+
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+_MOST_BYTES = 300_000
+
+# Name, width, height, theme, tab, examples.
+_SHOTS = (
+    ("desktop", 1440, 1130, "light", "Similarity", None),
+    ("dark", 1440, 1130, "dark", "Map", None),
+    ("phone", 390, 1560, "light", "Similarity", None),
+)
+_COMMITTED = ("desktop", "dark")
+
+
+def main(
+    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
+    hub: Annotated[Path, typer.Option(help="As for python -m demo.")],
+    publish: Annotated[Path | None, typer.Option(help="As for python -m demo.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="The phone too, which the README does not show.")] = False,
+) -> None:
+    """Start the demo, look at it, and stop it."""
+    command = [sys.executable, "-m", "demo", "--hub", str(hub), "--port", "0"]
+    if publish is not None:
+        command += ["--publish", str(publish)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if found := re.search(r"ready after .*: (http\S+)", line):
+                try:
+                    _shoot(found.group(1), folder, everything)
+                finally:
+                    process.terminate()
+                return
+    sys.exit("error: the demo did not start: see above")
+
+
+def _shoot(url: str, folder: Path, everything: bool) -> None:
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        sys.exit("error: no chromium: apt-get install chromium")
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        for name, width, height, theme, tab, examples in _SHOTS:
+            if name not in _COMMITTED and not everything:
+                continue
+            page = browser.new_page(viewport={"width": width, "height": height})
+            page.goto(f"{url}?__theme={theme}")
+            page.locator("#mse-rows textarea").first.wait_for()
+            if examples:
+                page.get_by_label(examples).check()
+            page.get_by_role("tab", name=tab, exact=True).click()
+            if tab == "Similarity":
+                page.locator("#mse-heatmaps td[data-i='9'][data-j='8']").nth(2).hover()
+            page.wait_for_timeout(1200)
+            path = folder / f"{name}.png"
+            page.screenshot(path=path)
+            page.close()
+            # 256 colours are plenty for a page like this, and a third of the bytes.
+            with Image.open(path) as image:
+                image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+            if (size := path.stat().st_size) > _MOST_BYTES:
+                sys.exit(f"error: {path} has {size:,} bytes, up to {_MOST_BYTES:,} are committed: make it smaller")
+        browser.close()
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,214 @@
+"""The rows that are compared: from the table, from pasted lines and from files, checked and bounded."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.languages import check_language
+from demo.errors import DemoError
+from demo.guessing import guess_language
+from demo.settings import Limits
+
+_TAG = re.compile(r"\s*([a-z]{3}(?:_[A-Z][a-z]{3})?)\s*(?:\t|:\s|\|)\s*(?=\S)")
+_TEXT_NAMES = ("text", "sentence", "sentences")
+_LANGUAGE_NAMES = ("language", "lang", "iso639-3", "code")
+_MEANING_NAMES = ("meaning", "group", "id")
+_MEANING_LENGTH = 12
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A sentence to compare.
+
+    Attributes:
+        language: ISO 639-3.
+        text: the sentence.
+        meaning: rows with the same one are translations or paraphrases of each other; empty: not known.
+        guessed: whether the language is a guess.
+    """
+
+    language: str
+    text: str
+    meaning: str = ""
+    guessed: bool = False
+
+    def to_record(self) -> dict[str, Any]:
+        """Plain values, as the table takes them."""
+        return {"language": self.language, "text": self.text, "meaning": self.meaning, "guessed": self.guessed}
+
+
+def clean(text: object) -> str:
+    """Text on one line, without control characters, overrides of the writing direction and lone surrogates.
+
+    Characters that join letters (such as U+200C in Persian) stay.
+    """
+    joined = " ".join(str(text).split())
+    kept = (c for c in joined if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co") and c not in _DIRECTIONS)
+    return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
+def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
+    """Rows from the table, from a link or from the API; empty ones are left out.
+
+    Args:
+        records: mappings with `text`, and optionally `language` (guessed where it is missing), `meaning`, `guessed`.
+        limits: of the demo.
+        offered: languages with a module, which guesses prefer.
+
+    Raises:
+        DemoError: too many, too long, or not of this form.
+    """
+    if not isinstance(records, list | tuple):
+        raise DemoError(f"expected a list of rows with language and text, found {type(records).__name__}")
+    if len(records) > 4 * limits.rows:
+        raise _too_many(len(records), limits)
+    rows = []
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, Mapping):
+            raise DemoError(f"row {number}: expected language and text, found {type(record).__name__}")
+        raw = str(record.get("text") or "")
+        if len(raw) > limits.characters:
+            raise DemoError(
+                f"row {number} has {len(raw):,} characters, up to {limits.characters} are taken: shorten or divide it"
+            )
+        text = clean(raw)
+        if not text:
+            continue
+        code = str(record.get("language") or "")
+        if code:
+            try:
+                check_language(code)
+            except AdaptersHubError as error:
+                raise DemoError(f"row {number}: {error}") from None
+        guessed = bool(record.get("guessed")) or not code
+        rows.append(
+            Row(
+                code or guess_language(text, offered),
+                text,
+                clean(record.get("meaning") or "")[:_MEANING_LENGTH],
+                guessed,
+            )
+        )
+    if len(rows) > limits.rows:
+        raise _too_many(len(rows), limits)
+    return rows
+
+
+def read_lines(text: str, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
+    """Pasted text, a sentence a line; `deu: …`, `deu | …` or `deu<TAB>…` says the language, else it is guessed.
+
+    Raises:
+        DemoError: nothing, too much or too long.
+    """
+    if len(text) > limits.rows * (limits.characters + 16) * 2:
+        raise DemoError(f"too much text ({len(text):,} characters): paste up to {limits.rows} lines")
+    records: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        tag = _TAG.match(line)
+        code, rest = (tag.group(1), line[tag.end() :]) if tag and _is_language(tag.group(1)) else ("", line)
+        meaning, tab, after = rest.rpartition("\t")
+        records.append({"language": code, "text": after if tab else meaning + after})
+    if not records:
+        raise DemoError("no text to take: write or paste one sentence a line")
+    return check_rows(records, limits, offered)
+
+
+def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
+    """A CSV or TSV file with a header: `text`, and optionally `language` and `meaning`; or one column a language.
+
+    Raises:
+        DemoError: too large, not UTF-8, or without such columns.
+    """
+    header, lines = read_table(name, content, limits)
+    folded = [column.strip().casefold() for column in header]
+    text = next((folded.index(column) for column in _TEXT_NAMES if column in folded), None)
+    if text is not None:
+        code = next((folded.index(column) for column in _LANGUAGE_NAMES if column in folded), None)
+        meaning = next((folded.index(column) for column in _MEANING_NAMES if column in folded), None)
+        records = [
+            {
+                "text": _cell(line, text),
+                "language": _cell(line, code).strip(),
+                "meaning": _cell(line, meaning).strip(),
+            }
+            for line in lines
+        ]
+    elif codes := [column for column in folded if _is_language(column)]:
+        # Rows of translations: the line is the meaning.
+        records = [
+            {"text": _cell(line, folded.index(code)), "language": code, "meaning": str(number)}
+            for number, line in enumerate(lines, start=1)
+            for code in codes
+        ]
+    else:
+        raise DemoError(
+            f"expected a column 'text' (and 'language', 'meaning' if you like), or one column a language such as "
+            f"'deu', found {', '.join(header)[:120] or 'none'}: add a header line"
+        )
+    rows = check_rows(records, limits, offered)
+    if not rows:
+        raise DemoError(f"{_short(name)} has a header and no sentences: add a row")
+    return rows
+
+
+def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[list[str]]]:
+    """Header and lines of a CSV or TSV file.
+
+    Raises:
+        DemoError: too large, not UTF-8, or no table.
+    """
+    if len(content) > limits.file_bytes:
+        raise DemoError(
+            f"{_short(name)} has {len(content) / 1e6:.1f} MB, up to {limits.file_bytes / 1e6:.1f} MB are taken: "
+            "upload a part of it"
+        )
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DemoError(f"{_short(name)} is not UTF-8 text: save it as CSV or TSV in UTF-8") from None
+    if "\0" in text:
+        raise DemoError(f"{_short(name)} is not a text file: save it as CSV or TSV in UTF-8")
+    first = text.partition("\n")[0]
+    delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" and '"' not in first else csv.QUOTE_MINIMAL
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting) if any(line)]
+    except csv.Error as error:
+        raise DemoError(f"{_short(name)} cannot be read as a table ({error}): save it as CSV or TSV") from None
+    if not lines:
+        raise DemoError(f"{_short(name)} is empty: expected a header line and rows")
+    return lines[0], lines[1:]
+
+
+def _cell(line: Sequence[str], column: int | None) -> str:
+    return line[column] if column is not None and column < len(line) else ""
+
+
+def _short(name: str) -> str:
+    return clean(name.replace("\\", "/").rpartition("/")[2])[:60] or "the file"
+
+
+def _is_language(code: str) -> bool:
+    try:
+        return bool(check_language(code))
+    except AdaptersHubError:
+        return False
+
+
+def _too_many(count: int, limits: Limits) -> DemoError:
+    return DemoError(f"{count:,} rows, up to {limits.rows} are compared at once: take a part of them")
+
+
+def languages_of(rows: Iterable[Row]) -> list[str]:
+    """Their languages, in the order of first appearance."""
+    return list(dict.fromkeys(row.language for row in rows))

@@ -1,0 +1,25 @@
+"""The demo as a Space: the owner's choices come from the Space's variables.
+
+`MSE_DEMO_MODULES` is what visitors may reach, separated by commas (`org/name`, `org/name@revision` or `org/*`).
+`MSE_DEMO_OPEN_HUB=1` lets them reach any module of the Hub. `MSE_DEMO_BASE` is the base encoder, by default that of the
+first module.
+"""
+
+from __future__ import annotations
+
+import os
+
+from demo.app import build_app, build_demo, queue
+from demo.look import launch_options
+from demo.settings import Settings
+
+settings = Settings(
+    modules=tuple(name.strip() for name in os.environ.get("MSE_DEMO_MODULES", "").split(",") if name.strip()),
+    open_hub=os.environ.get("MSE_DEMO_OPEN_HUB") == "1",
+    base=os.environ.get("MSE_DEMO_BASE") or None,
+    trusted_proxy=True,  # a Space is reached through a proxy only
+)
+app = queue(build_app(build_demo(settings)), settings)
+
+if __name__ == "__main__":
+    app.launch(server_name="0.0.0.0", server_port=int(os.environ.get("PORT", "7860")), **launch_options(settings))

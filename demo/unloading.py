@@ -1,0 +1,30 @@
+"""Memory that stays bounded: which language to unload when there are too many."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+
+class LeastRecentlyUsed:
+    """The order in which languages were used. Not thread-safe: its owner holds a lock.
+
+    Args:
+        kept: how many languages may be loaded at once, at least one.
+    """
+
+    def __init__(self, kept: int) -> None:
+        self.kept = max(1, kept)
+        self._order: OrderedDict[str, None] = OrderedDict()
+
+    def use(self, language: str) -> list[str]:
+        """Note a use; returns the languages to unload now, never the one that is used."""
+        self._order[language] = None
+        self._order.move_to_end(language)
+        over = []
+        while len(self._order) > self.kept:
+            over.append(self._order.popitem(last=False)[0])
+        return over
+
+    def forget(self, language: str) -> None:
+        """It was unloaded."""
+        self._order.pop(language, None)

@@ -1,0 +1,64 @@
+"""Graded pairs: grades against cosines, one scatter plot for every composition."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from demo.graded import Graded, GradedPairs
+from demo.views.scale import step
+from demo.views.text import escaped
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 240, 40, 34, 12
+
+
+def graded_view(pairs: GradedPairs, graded: list[Graded]) -> str:
+    """Scatter plots on common axes, and Spearman's rank correlation."""
+    low = float(np.floor(min(item.cosines.min() for item in graded) * 20) / 20)
+    figures = "".join(_scatter(pairs, item, number, low) for number, item in enumerate(graded))
+    best = max((item.spearman for item in graded if item.spearman is not None), default=None)
+    languages = " and ".join(dict.fromkeys(pairs.languages))
+    says = f"{len(pairs.scores)} pairs, {languages}: {pairs.name}. "
+    if best is not None:
+        winner = next(item.column.title for item in graded if item.spearman == best)
+        says += f"Sorted most like people do by “{winner}”; with so few pairs, a few points are chance."
+    kind = f"mse-maps mse-of{len(graded)}"
+    return f'<p class="mse-note">{escaped(says)}</p><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
+
+
+def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
+    grades = (float(pairs.scores.min()), float(pairs.scores.max()))
+
+    def x(grade: float) -> float:
+        return _LEFT + (grade - grades[0]) / ((grades[1] - grades[0]) or 1) * (_WIDTH - _LEFT - 14)
+
+    def y(cosine: float) -> float:
+        return _TOP + (1 - (cosine - low) / ((1 - low) or 1)) * (_HEIGHT - _TOP - _BOTTOM)
+
+    dots = "".join(
+        f'<circle class="mse-s{8 + step(cosine, low, 1.0) // 2}" cx="{x(grade) + _spread(k):.1f}" '
+        f'cy="{y(cosine):.1f}" r="3.2"/>'
+        for k, (grade, cosine) in enumerate(zip(pairs.scores.tolist(), item.cosines.tolist(), strict=True))
+    )
+    ticks = "".join(
+        f'<text class="mse-tick" x="{x(g):.1f}" y="{_HEIGHT - 16}" text-anchor="middle">{g:g}</text>'
+        for g in np.linspace(*grades, 6).round(1).tolist()
+    ) + "".join(
+        f'<line class="mse-grid" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y(c):.1f}" y2="{y(c):.1f}"/>'
+        f'<text class="mse-tick" x="{_LEFT - 6}" y="{y(c) + 3:.1f}" text-anchor="end">{c:.2f}</text>'
+        for c in np.linspace(low, 1, 5).tolist()
+    )
+    rho = "not defined" if item.spearman is None else f"{item.spearman:.1f}"
+    title = escaped(item.column.title)
+    return (
+        f'<figure class="mse-figure"><figcaption><span class="mse-number">{number + 1}</span> {title}'
+        f'<span class="mse-rho">Spearman {rho}</span></figcaption>'
+        f'<svg class="mse-scatter" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="Grades against cosines, {title}: Spearman {rho}">{ticks}{dots}'
+        f'<text class="mse-tick" x="{_WIDTH - 8}" y="{_HEIGHT - 2}" text-anchor="end">grade</text>'
+        f'<text class="mse-tick" x="4" y="9">cosine</text></svg></figure>'
+    )
+
+
+def _spread(number: int) -> float:
+    """Pairs of one grade beside each other, not on top of each other: up to 5 units to either side."""
+    return ((number * 0.618034) % 1 - 0.5) * 10

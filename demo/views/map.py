@@ -1,0 +1,77 @@
+"""The 2-D map: where the sentences lie under every composition."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from demo.comparison import Comparison
+from demo.projection import project
+from demo.views.text import chip, escaped, hue, label
+
+_SIZE, _MARGIN = 320, 26
+_MARKS = ("circle", "square", "triangle", "diamond", "cross", "star", "bar", "ring")
+
+
+def map_view(comparison: Comparison) -> str:
+    """One map for every composition, all in the same coordinates, coloured by language."""
+    points, shares = project(comparison.vectors)
+    low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6)
+    placed = (points - middle) / half  # one unit in both directions, so that distances can be compared
+    figures = "".join(_map(comparison, number, placed[number]) for number in range(len(comparison.columns)))
+    order = comparison.languages
+    kind = f"mse-maps mse-of{len(comparison.columns)}"
+    key = "".join(
+        f'<span class="mse-key"><svg viewBox="-9 -9 18 18" width="18" height="18" aria-hidden="true">'
+        f"{_mark(0, 0, hue(code, order))}</svg>{chip(code, order)}</span>"
+        for code in order
+    )
+    return (
+        f'<div class="mse-keys">{key}</div><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
+        f'<p class="mse-note">Principal components of all compositions together: the two directions hold '
+        f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences of the same meaning; numbers are meanings."
+        "</p>"
+    )
+
+
+def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
+    rows, order = comparison.rows, comparison.languages
+    at = [
+        (_MARGIN + (x + 1) / 2 * (_SIZE - 2 * _MARGIN), _MARGIN + (1 - y) / 2 * (_SIZE - 2 * _MARGIN))
+        for x, y in points.tolist()
+    ]
+    lines = "".join(
+        f'<line x1="{at[i][0]:.1f}" y1="{at[i][1]:.1f}" x2="{at[j][0]:.1f}" y2="{at[j][1]:.1f}"/>'
+        for i in range(len(rows))
+        for j in range(i + 1, len(rows))
+        if rows[i].meaning and rows[i].meaning == rows[j].meaning
+    )
+    marks = "".join(
+        f'<g class="mse-point"><title>{escaped(row.language)}: {escaped(row.text)}</title>'
+        f"{_mark(x, y, hue(row.language, order))}"
+        f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" direction="ltr">{escaped(row.meaning or i + 1)}</text></g>'
+        for i, (row, (x, y)) in enumerate(zip(rows, at, strict=True))
+    )
+    title = escaped(comparison.columns[number].title)
+    names = escaped("; ".join(label(rows, i) for i in range(min(len(rows), 30))))
+    return (
+        f'<figure class="mse-figure"><figcaption><span class="mse-number">{number + 1}</span> {title}</figcaption>'
+        f'<svg class="mse-map" viewBox="0 0 {_SIZE} {_SIZE}" role="img" '
+        f'aria-label="Map of the sentences, {title}: {names}">'
+        f'<rect x="1" y="1" width="{_SIZE - 2}" height="{_SIZE - 2}" rx="8"/>{lines}{marks}</svg></figure>'
+    )
+
+
+def _mark(x: float, y: float, number: int) -> str:
+    """The mark of a language: shape and colour."""
+    shapes = {
+        "circle": f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
+        "square": f'<rect x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"/>',
+        "triangle": f'<path d="M{x:.1f} {y - 6:.1f}l5.6 10h-11.2z"/>',
+        "diamond": f'<path d="M{x:.1f} {y - 6.5:.1f}l5.5 6.5l-5.5 6.5l-5.5-6.5z"/>',
+        "cross": f'<path d="M{x - 2:.1f} {y - 6:.1f}h4v4h4v4h-4v4h-4v-4h-4v-4h4z"/>',
+        "star": f'<path d="M{x:.1f} {y - 7:.1f}l2 5h5l-4 3l2 6l-5-4l-5 4l2-6l-4-3h5z"/>',
+        "bar": f'<rect x="{x - 6:.1f}" y="{y - 2.5:.1f}" width="12" height="5"/>',
+        "ring": f'<circle class="mse-ring" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
+    }
+    return f'<g class="mse-dot mse-l{number}">{shapes[_MARKS[number]]}</g>'

@@ -1,0 +1,128 @@
+"""The module panel: what is composed, how large it is, how it was scored, what it costs here."""
+
+from __future__ import annotations
+
+from adapters_hub.format import AlignmentManifest, Score
+from adapters_hub.languages import autonym, language_name
+from demo.catalog import Entry, Picks
+from demo.views.notices import empty_notice
+from demo.views.text import chip, escaped
+from demo.workbench import Loaded, Workbench
+
+_SCORES = 6
+
+
+def panel_view(bench: Workbench, picks: Picks) -> str:
+    """A card for every language that is composed, and one for the base."""
+    if not picks.modules:
+        return empty_notice("No modules are composed.", "Search for some above, tick them and press Compose.")
+    loaded, order = bench.loaded, list(picks.modules)
+    cards = [_base(bench)]
+    for code, entry in picks.modules.items():
+        here = loaded.get(code)
+        if here is not None and here.entry.address != entry.address:
+            here = None
+        cards.append(_card(entry, picks.adapters.get(code, {}), here, order))
+    kept = sum(item.total for item in loaded.values())
+    return (
+        f'<div class="mse-cards mse-modules">{"".join(cards)}</div>'
+        f'<p class="mse-note">{len(loaded)} languages in memory, {kept / 1e6:.0f} MB beside the base; '
+        "the least recently used is unloaded first.</p>"
+    )
+
+
+def _base(bench: Workbench) -> str:
+    base = bench.encoder.base
+    facts = [
+        ("what", escaped(_public(base.source))),
+        ("made from", escaped(base.hub_id or "not stated")),
+        ("vocabulary", f"{len(base.tokenizer):,} tokens"),
+        ("vectors", f"{base.dimension} dimensions"),
+        ("memory", f"{bench.base_bytes / 1e6:.0f} MB"),
+    ]
+    return (
+        '<section class="mse-card"><h3>Base encoder</h3><p class="mse-says">Frozen, shared by all.</p>'
+        f"{_facts(facts)}</section>"
+    )
+
+
+def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: list[str]) -> str:
+    manifest = entry.manifest
+    vocabulary = getattr(manifest, "vocabulary", {})
+    words = vocabulary.get("tokens_per_word")
+    own = "vocabulary" in getattr(manifest, "components", ())
+    size = vocabulary.get("size")
+    strategy = f"{vocabulary.get('strategy') or 'own'}" + (f", {size:,} tokens" if isinstance(size, int) else "")
+    facts = [
+        ("module", f"{escaped(entry.repo)} <code>{escaped(entry.short_commit)}</code>"),
+        ("vocabulary", escaped(strategy if own else "the base's")),
+        ("on disk", f"{manifest.size / 1e6:.1f} MB"),
+        ("licence", escaped(manifest.license or "not stated")),
+        ("here", _here(here)),
+    ]
+    if isinstance(words, int | float):
+        facts.insert(2, ("tokens a word", f"{words:.2f}"))
+    lines = [_adapter(name, adapter, here) for name, adapter in adapters.items()]
+    scores = _scores(entry) + "".join(_scores(adapter) for adapter in adapters.values())
+    name = f"{language_name(entry.language)}"
+    itself = autonym(entry.language)
+    return (
+        f'<section class="mse-card"><h3>{chip(entry.language, order)} {escaped(name)} '
+        f'<small><bdi dir="auto">{escaped(itself if itself != name else "")}</bdi></small></h3>'
+        f"{_facts(facts)}<h4>Alignment</h4>"
+        f"{''.join(lines) or '<p class=mse-note>No adapter: this is a pivot, or not aligned yet.</p>'}"
+        f"{scores}</section>"
+    )
+
+
+def _adapter(name: str, entry: Entry, here: Loaded | None) -> str:
+    manifest = entry.manifest
+    assert isinstance(manifest, AlignmentManifest)
+    loaded = here.adapters.get(name) if here else None
+    state = f"{loaded[1] / 1e6:.1f} MB in memory, loaded in {loaded[2]:.2f} s" if loaded else "not in memory"
+    return (
+        f'<p class="mse-adapter"><strong>{escaped(name)}</strong> to {escaped(manifest.pivot)}, {escaped(entry.repo)} '
+        f"<code>{escaped(entry.short_commit)}</code><small>{manifest.size / 1e6:.1f} MB; {state}</small></p>"
+    )
+
+
+def _here(here: Loaded | None) -> str:
+    if here is None:
+        return "not in memory: loaded when it is used"
+    return f"{here.size / 1e6:.1f} MB in memory, loaded in {here.seconds:.2f} s"
+
+
+def _scores(entry: Entry) -> str:
+    """The figures on its card, the test split first."""
+    scores = [Score.from_record(record) for record in entry.manifest.metrics]
+    rows: dict[tuple[str, str, str], dict[str, float]] = {}
+    for score in sorted(scores, key=lambda score: score.split != "test"):
+        rows.setdefault((score.benchmark, "–".join(score.languages), score.metric), {})[score.encoder] = score.value
+    if not rows:
+        return ""
+    names = [name for name in ("base", "modules", "aligned") if any(name in values for values in rows.values())]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    body = "".join(
+        f'<tr><th scope="row">{escaped(benchmark)}, {escaped(languages)}, {escaped(metric)}</th>'
+        + "".join(f"<td>{_value(values.get(name))}</td>" for name in names)
+        + "</tr>"
+        for (benchmark, languages, metric), values in list(rows.items())[:_SCORES]
+    )
+    return (
+        f'<details><summary>Scores of {escaped(entry.repo)}</summary><table class="mse-scores"><thead><tr><td></td>'
+        f"{head}</tr></thead><tbody>{body}</tbody></table></details>"
+    )
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _facts(facts: list[tuple[str, str]]) -> str:
+    """Names and values; the values are HTML of this module's own making."""
+    return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>"
+
+
+def _public(source: str) -> str:
+    """A base's name, without the folder it lies in."""
+    return source.rstrip("/").rpartition("/")[2] if source.startswith(("/", ".")) else source

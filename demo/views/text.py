@@ -1,0 +1,50 @@
+"""Text from outside in HTML: escaped, isolated from the writing direction of what is around it, named by language."""
+
+from __future__ import annotations
+
+import functools
+import html
+
+from adapters_hub.languages import hub_code
+from demo.sentences import Row
+
+_COLOURS = 8
+_USUAL = ("eng", "deu", "tur", "rus", "kaz")
+
+
+def escaped(value: object) -> str:
+    """Text that stands for itself in HTML, in elements and in quoted attributes."""
+    return html.escape(str(value), quote=True)
+
+
+def said(row: Row) -> str:
+    """A sentence, in its own writing direction."""
+    script = row.language.partition("_")[2]
+    tag = hub_code(row.language) + (f"-{script}" if script else "")
+    return f'<bdi dir="auto" lang="{escaped(tag)}">{escaped(row.text)}</bdi>'
+
+
+def chip(language: str, order: list[str]) -> str:
+    """The code of a language, in its colour."""
+    return f'<span class="mse-chip mse-l{hue(language, order)}">{escaped(language)}</span>'
+
+
+def hue(language: str, order: list[str]) -> int:
+    """Which of the eight colours a language has among the languages on the page: its usual one, if that is free."""
+    return _hues(tuple(order)).get(language, _COLOURS - 1)
+
+
+@functools.lru_cache(maxsize=256)
+def _hues(order: tuple[str, ...]) -> dict[str, int]:
+    given: dict[str, int] = {}
+    for language in sorted(order, key=lambda code: (code not in _USUAL, order.index(code))):
+        free = [number for number in range(_COLOURS) if number not in given.values()] or list(range(_COLOURS))
+        usual = _USUAL.index(language) if language in _USUAL else free[0]
+        given[language] = usual if usual in free else free[0]
+    return given
+
+
+def label(rows: list[Row], index: int) -> str:
+    """A short name of a row: its language and its meaning, or its number."""
+    row = rows[index]
+    return f"{row.language} {row.meaning or index + 1}"

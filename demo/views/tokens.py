@@ -1,0 +1,65 @@
+"""How the base and the module of a language cut a sentence into tokens."""
+
+from __future__ import annotations
+
+from adapters_hub.format import LanguageModuleManifest
+from demo.catalog import Picks
+from demo.sentences import Row, languages_of
+from demo.views.text import chip, escaped, said
+from demo.workbench import Workbench
+
+_WHITESPACE = "▁Ġ"
+
+
+def tokens_view(bench: Workbench, rows: list[Row], picks: Picks) -> str:
+    """Every sentence, twice: under the base's tokenizer and under the module's.
+
+    Raises:
+        AdaptersHubError: a module cannot be loaded.
+    """
+    order = languages_of(rows)
+    heads = "".join(_vocabulary(code, picks, order) for code in order)
+    items = []
+    for row in rows:
+        base = bench.tokens(row.text, None, picks)
+        lines = [_line("base", base)]
+        if row.language in picks.modules:
+            lines.append(_line("module", bench.tokens(row.text, row.language, picks), base))
+        items.append(f'<li><p class="mse-sentence">{chip(row.language, order)} {said(row)}</p>{"".join(lines)}</li>')
+    return f'<div class="mse-vocabularies">{heads}</div><ul class="mse-tokens">{"".join(items)}</ul>'
+
+
+def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
+    entry = picks.modules.get(code)
+    if entry is None:
+        what = "no module: choose one under Modules"
+    elif isinstance(entry.manifest, LanguageModuleManifest) and "vocabulary" in entry.manifest.components:
+        facts = entry.manifest.vocabulary
+        what = f"{facts.get('strategy') or 'its own'}, {_count(facts.get('size'))}"
+    else:
+        what = "the base's vocabulary"
+    return f"<span>{chip(code, order)} {escaped(what)}</span>"
+
+
+def _line(name: str, pieces: list[tuple[str, bool]], base: list[tuple[str, bool]] | None = None) -> str:
+    shown = "".join(
+        f'<span class="mse-token{"" if known else " mse-unknown"}"'
+        f"{'' if known else ' title=' + chr(34) + 'not in the vocabulary' + chr(34)}>{escaped(_visible(text))}</span>"
+        for text, known in pieces
+    )
+    count = f"{len(pieces)} token{'' if len(pieces) == 1 else 's'}"
+    if pieces == base:
+        count += ", the same"
+    return (
+        f'<div class="mse-cut"><span class="mse-cut-name">{name}<small>{count}</small></span>'
+        f'<span class="mse-cut-pieces" dir="auto">{shown}</span></div>'
+    )
+
+
+def _visible(text: str) -> str:
+    """A piece without the sign for a space before it; the gap between pieces says as much."""
+    return text.strip().strip(_WHITESPACE) or "␣"
+
+
+def _count(size: object) -> str:
+    return f"{size:,} tokens" if isinstance(size, int) else "size not stated"

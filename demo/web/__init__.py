@@ -1,0 +1,19 @@
+"""Style and scripts of the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from demo.views import scale
+
+_FOLDER = Path(__file__).parent
+
+
+def script(name: str) -> str:
+    """A script of this folder."""
+    return (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+
+
+def style() -> str:
+    """The style sheet, with the colour scale."""
+    return (_FOLDER / "style.css").read_text(encoding="utf-8") + scale.css()

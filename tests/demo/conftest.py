@@ -1,0 +1,159 @@
+"""A local hub of tiny modules, what visitors share, a real server, and a real browser."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from adapters_hub.hub import push
+from demo.app import build_demo
+from demo.catalog import Catalog
+from demo.handlers import Handlers
+from demo.settings import Limits, Settings
+from demo.visit import Demo
+from demo.workbench import Workbench
+from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.conftest import Shelf, bases, shelf
+from tests.conftest import ROOT
+
+__all__ = ["bases", "shelf"]  # fixtures
+
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class FakeRequest:
+    """What the handlers look at of a request."""
+
+    host: str = "198.51.100.1"
+
+    @property
+    def client(self) -> FakeRequest:
+        return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def query_params(self) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture(scope="session")
+def hub(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tiny/…` holds what the shelf holds, `other/deu` another module of German, with an adapter."""
+    folder = tmp_path_factory.mktemp("hub")
+    for module in shelf.folders:
+        push(module, f"tiny/{module.name}", hub=folder)
+    place = tmp_path_factory.mktemp("other")
+    deu = make_language(shelf.base, place / "deu", "deu", 70)
+    adapter = make_adapter(shelf.base, place / "deu-eng-both", ("both", deu, shelf.eng), 80)
+    push(deu.folder, "other/deu", hub=folder)
+    push(adapter.folder, "other/deu-eng-both", hub=folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def settings(hub: Path) -> Settings:
+    """Visitors reach all modules of the hub; ours are the first by the owner's list."""
+    return Settings(hub=str(hub), modules=("tiny/*", "other/*"), limits=Limits(requests=100_000, burst=10_000))
+
+
+@pytest.fixture
+def catalog(settings: Settings) -> Catalog:
+    """What is on offer."""
+    return Catalog(settings)
+
+
+@pytest.fixture
+def bench(catalog: Catalog, shelf: Shelf) -> Workbench:
+    """An encoder of the test's own."""
+    return Workbench(catalog, base=own_copy(shelf.base))
+
+
+@pytest.fixture
+def demo(settings: Settings, bench: Workbench) -> Demo:
+    """What visitors share."""
+    return build_demo(settings, bench)
+
+
+@pytest.fixture
+def handlers(demo: Demo) -> Handlers:
+    """The answers of the page."""
+    return Handlers(demo)
+
+
+@pytest.fixture(scope="session")
+def names(hub: Path, shelf: Shelf) -> list[str]:
+    """The modules of the shelf, as a visitor names them."""
+    return [f"tiny/{module.name}" for module in shelf.folders]
+
+
+@contextlib.contextmanager
+def serve(*arguments: str, **environment: str) -> Iterator[str]:
+    """The address of the demo, run as its owner runs it."""
+    command = [sys.executable, "-m", "demo", *arguments, "--port", "0", "--requests", "100000"]
+    inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=inherited | {"OMP_NUM_THREADS": "1"} | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if found := re.search(r"ready after .*: (http\S+)", line):
+                # What it says from now on is read too, or it would stop when the pipe is full.
+                threading.Thread(target=lambda: list(process.stdout or ()), daemon=True).start()
+                try:
+                    yield found.group(1)
+                finally:
+                    process.terminate()
+                    process.wait(20)
+                return
+    pytest.fail(f"the demo did not start: {''.join(lines)}")
+
+
+@pytest.fixture(scope="session")
+def server(hub: Path, shelf: Shelf) -> Iterator[str]:
+    """The demo of the tiny modules."""
+    with serve("--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, with a profile that is made anew."""
+    path = shutil.which("chromium")
+    if path is None:
+        message = "no chromium: apt-get install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield launched
+        launched.close()

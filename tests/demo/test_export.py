@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from demo.columns import Column
+from demo.comparison import Comparison, compare
+from demo.export import export, pairs_csv
+from demo.sentences import Row
+from demo.snippet import snippet
+from demo.workbench import Workbench
+from tests.adapters_hub.conftest import Shelf
+
+ROWS = [
+    Row("deu", '=HYPERLINK("x")', "1"),
+    Row("kaz", 'Қайырлы "таң"\\', "1"),
+    Row("eng", "Good morning", "2"),
+    Row("arb", "صباح الخير", "1"),
+]
+
+
+@pytest.fixture
+def comparison(bench: Workbench, names: list[str]) -> Comparison:
+    blend = Column("blend", weights={"both": 0.5, "parallel": 0.25})
+    return compare(bench, ROWS, [Column("base"), Column("modules"), blend], bench.catalog.pick(names))
+
+
+def test_the_files_hold_what_is_shown(comparison: Comparison, tmp_path: Path) -> None:
+    files = {path.name: path for path in export(comparison, tmp_path)}
+    assert np.array_equal(np.load(files["vectors.npy"], allow_pickle=False), comparison.vectors)
+    table = pq.read_table(files["vectors.parquet"])
+    assert table.num_rows == 12
+    assert np.array_equal(np.stack(table.column("vector").to_numpy()), comparison.vectors.reshape(12, -1))
+    assert json.loads(table.schema.metadata[b"compositions"])[2]["kind"] == "blend"
+    with Image.open(files["similarities.png"]) as image:
+        assert image.width > image.height > 300
+    with files["similarities.csv"].open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 6
+    assert float(lines[0]["1. Base"]) == pytest.approx(comparison.similarities[0, 0, 1], abs=1e-6)
+
+
+def test_no_cell_is_taken_for_a_formula(comparison: Comparison) -> None:
+    cells = [cell for line in csv.reader(pairs_csv(comparison).splitlines()) for cell in line]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
+
+
+def test_the_program_gives_the_same_similarities(comparison: Comparison, shelf: Shelf, hub: Path) -> None:
+    program = snippet(comparison)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=Path(shelf.base.source).parent,
+        env=os.environ | {"MSE_HUB": str(hub), "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    blocks = done.stdout.split("3. Blend")[0].split("2. Modules\n")[1]
+    first = [float(value) for value in blocks.strip().splitlines()[0].strip("[] ").split()]
+    assert np.allclose(first, comparison.similarities[1, 0], atol=2e-3)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+from demo.examples import TITLES, example
+from demo.guessing import PAPER, guess_language, known_languages, to_alpha3
+from tests.conftest import ROOT
+
+
+def test_all_languages_of_the_paper_can_be_guessed() -> None:
+    assert set(PAPER) <= set(known_languages())
+    assert len(PAPER) == 23
+
+
+@pytest.mark.parametrize("language", ["eng", "deu", "tur", "rus", "kaz"])
+def test_sentences_of_the_sample_data_are_known(language: str) -> None:
+    with (ROOT / "sample_data" / "graded" / "dev.tsv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    right = [guess_language(line[f"{language}_1"]) == language for line in lines]
+    assert sum(right) >= 0.97 * len(right)
+
+
+def test_the_examples_are_known() -> None:
+    rows = [row for name in TITLES for row in example(name)]
+    wrong = [row for row in rows if guess_language(row.text, ["eng", "deu", "tur", "rus"]) != row.language]
+    assert len(wrong) <= 0.1 * len(rows), wrong
+
+
+def test_languages_with_a_module_are_preferred_where_the_text_is_short() -> None:
+    assert guess_language("Hello", ["eng", "deu"]) == "eng"
+    assert guess_language("123 456", ["deu"]) == "deu"
+    assert guess_language("Қайырлы таң", ["kaz_Cyrl"]) == "kaz_Cyrl"
+
+
+def test_codes_become_iso_639_3() -> None:
+    assert [to_alpha3(code) for code in ("de", "ar", "kab", "zxx")] == ["deu", "arb", "kab", None]

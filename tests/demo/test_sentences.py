@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+
+from demo.errors import DemoError
+from demo.sentences import check_rows, clean, read_file, read_lines
+from demo.settings import Limits
+
+LIMITS = Limits(rows=4, characters=40, file_bytes=400)
+
+
+def test_text_becomes_one_line_without_control_characters() -> None:
+    assert clean("a\x00b\x07\n c\u202e d\ud800") == "ab c d"
+    assert clean("می\u200cخواهم") == "می\u200cخواهم"
+
+
+def test_empty_rows_are_left_out_and_missing_languages_guessed() -> None:
+    rows = check_rows(
+        [{"text": " "}, {"text": "Wo ist der Bahnhof?"}, {"text": "ok", "language": "kaz"}], LIMITS, ["deu"]
+    )
+    assert [(row.language, row.guessed) for row in rows] == [("deu", True), ("kaz", False)]
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ([{"text": "a"}] * 5, "5 rows, up to 4"),
+        ([{"text": "a"}] * 10_000, "10,000 rows, up to 4"),
+        ([{"text": "a" * 41}], "row 1 has 41 characters, up to 40"),
+        ([{"text": "a", "language": "../../etc/passwd"}], "row 1: language '../../etc/passwd' is not an ISO 639-3"),
+        ([["deu", "a"]], "row 1: expected language and text"),
+        ("deu", "expected a list of rows"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(records: object, says: str) -> None:
+    with pytest.raises(DemoError, match=says) as caught:
+        check_rows(records, LIMITS)
+    assert "\n" not in str(caught.value)
+
+
+def test_pasted_lines_may_say_their_language() -> None:
+    rows = read_lines("deu: Guten Morgen\n\nkaz\tҚайырлы таң\nWhere is the station?\nNote: not a tag", LIMITS)
+    assert [(row.language, row.text) for row in rows] == [
+        ("deu", "Guten Morgen"),
+        ("kaz", "Қайырлы таң"),
+        ("eng", "Where is the station?"),
+        ("eng", "Note: not a tag"),
+    ]
+
+
+def test_nothing_pasted_says_what_to_do() -> None:
+    with pytest.raises(DemoError, match="one sentence a line"):
+        read_lines("  \n ", LIMITS)
+
+
+def test_files_have_a_text_column_or_one_column_a_language() -> None:
+    rows = read_file("a.csv", 'language,text,meaning\ndeu,"Ja, gern",1\neng,Yes,1\n'.encode("utf-8-sig"), LIMITS)
+    assert [(row.language, row.text, row.meaning) for row in rows] == [("deu", "Ja, gern", "1"), ("eng", "Yes", "1")]
+    rows = read_file("b.tsv", b"eng\tdeu\nYes\tJa\nNo\tNein\n", LIMITS)
+    assert [(row.language, row.meaning) for row in rows] == [("eng", "1"), ("deu", "1"), ("eng", "2"), ("deu", "2")]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"a" * 401, "up to 0.0 MB"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"text\na\x00b\n", "not a text file"),
+        (b"", "is empty"),
+        (b"first,second\na,b\n", "found first, second"),
+        (b"text\n", "no sentences"),
+        (b"text\n" + b"a\n" * 5, "5 rows, up to 4"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused_in_one_line(content: bytes, says: str) -> None:
+    with pytest.raises(DemoError, match=says) as caught:
+        read_file("../../etc/x.csv", content, LIMITS)
+    assert "\n" not in str(caught.value)
+    assert "etc" not in str(caught.value)

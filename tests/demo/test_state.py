@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import base64
+import json
+import random
+import zlib
+
+import pytest
+
+from demo.columns import Column
+from demo.errors import DemoError
+from demo.sentences import Row
+from demo.state import MOST_CHARACTERS, pack, unpack
+from demo.visit import Demo
+
+ROWS = [Row("uig", "ۋوگزال نەدە؟", "1"), Row("eng", "<b>Where?</b>", "", guessed=True)]
+COLUMNS = [Column("base"), Column("blend", weights={"both": 0.5}, languages={"deu": {"both": 1.0}})]
+
+
+def test_a_view_comes_back_out_of_its_link(demo: Demo) -> None:
+    packed = pack(ROWS, COLUMNS, ["tiny/eng", "tiny/deu"])
+    assert packed is not None
+    rows, columns, modules = demo.opened(packed)
+    assert rows == ROWS
+    assert columns == COLUMNS
+    assert modules == ["tiny/eng", "tiny/deu"]
+
+
+def test_a_page_without_a_link_opens_with_examples_and_three_compositions(demo: Demo) -> None:
+    rows, columns, modules = demo.opened(None)
+    assert len(rows) >= 8
+    assert [column.kind for column in columns] == ["base", "modules", "aligned"]
+    assert modules is None
+
+
+def test_a_view_that_is_too_long_has_no_link() -> None:
+    noise = random.Random(0)
+    rows = [Row("eng", base64.b64encode(noise.randbytes(200)).decode(), "") for _ in range(40)]
+    assert pack(rows, COLUMNS, None) is None
+
+
+def packed(value: object) -> str:
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(value).encode())).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "ü",
+        "x" * (MOST_CHARACTERS + 1),
+        packed({"rows": 1}),
+        packed([1]),
+        packed({"rows": [["eng"]]}),
+        base64.urlsafe_b64encode(zlib.compress(b" " * 50_000_000)).decode()[:MOST_CHARACTERS],
+        base64.urlsafe_b64encode(zlib.compress(b" " * 1_000_000)).decode(),
+        base64.urlsafe_b64encode(zlib.compress(b"[" * 200_000)).decode(),
+    ],
+)
+def test_links_that_are_damaged_or_hostile_are_refused(text: str) -> None:
+    with pytest.raises(DemoError, match="does not hold a view") as caught:
+        unpack(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_link_holds_is_checked_like_all_input(demo: Demo) -> None:
+    base = {"rows": [["eng", "a", "", 0]], "columns": [{"kind": "base"}], "modules": ["../../etc/passwd"]}
+    with pytest.raises(DemoError, match="expected a module as org/name"):
+        demo.opened(packed(base))
+    with pytest.raises(DemoError, match="not an ISO 639-3"):
+        demo.opened(packed(base | {"modules": None, "rows": [["<script>", "a", "", 0]]}))
+    with pytest.raises(DemoError, match="compositions"):
+        demo.opened(packed(base | {"modules": None, "columns": None}))

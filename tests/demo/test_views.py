@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+
+from demo.columns import Column
+from demo.comparison import compare
+from demo.handlers import Handlers
+from demo.sentences import Row
+from demo.views import error_notice
+from demo.views.scale import LANGUAGES, colours, contrast, css, step
+from demo.views.text import hue
+from demo.workbench import Workbench
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
+
+
+class Elements(HTMLParser):
+    """The elements and attributes of HTML, and whether what is opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag not in ("br", "img", "input"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def elements(text: str) -> Elements:
+    parser = Elements()
+    parser.feed(text)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+@pytest.mark.parametrize("difference", [False, True])
+def test_no_html_of_the_input_reaches_the_page(
+    handlers: Handlers, bench: Workbench, names: list[str], difference: bool
+) -> None:
+    rows = [Row("deu", text, text[:12]) for text in HOSTILE] + [Row("kaz", "Қайырлы таң", "1"), Row("fra", "Oui", "1")]
+    columns = [Column("base"), Column("modules"), Column("aligned")]
+    comparison = compare(bench, rows, columns, bench.catalog.pick(names))
+    for view in handlers.views(comparison, difference)[:5]:
+        found = elements(view)
+        assert not found.names & {"script", "img", "iframe", "a"}
+        assert not [name for name in found.attributes if name.startswith("on")]
+    assert "<script" not in error_notice(HOSTILE[0])
+
+
+def test_a_single_row_and_no_row_have_views(handlers: Handlers, bench: Workbench) -> None:
+    picks = bench.catalog.default()
+    for rows in ([], [Row("deu", "Ja", "")], [Row("deu", "Ja", ""), Row("deu", "Ja", "")]):
+        for view in handlers.views(compare(bench, rows, [Column("base"), Column("modules")], picks), True)[:5]:
+            elements(view)
+    assert "Write at least two" in handlers.views(compare(bench, [], [Column("base")], picks), False)[1]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["sequential", "diverging"])
+def test_numbers_are_readable_on_every_step_of_the_scale(kind: str, theme: str) -> None:
+    assert all(contrast(background, text) >= 4.5 for background, text in colours(kind, theme))
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", "#ffffff"), ("dark", "#181e24")])
+def test_names_of_languages_are_readable(theme: str, paper: str) -> None:
+    assert all(contrast(colour, paper) >= 4.5 for colour in LANGUAGES[theme])
+
+
+def test_the_scale_goes_from_low_to_high() -> None:
+    assert [step(value, 0.5, 1.0) for value in (0.0, 0.5, 0.75, 1.0, 2.0)] == [0, 0, 10, 20, 20]
+    assert step(1.0, 1.0, 1.0) == 20
+    assert ".dark .mse-d20{" in css()
+
+
+def test_languages_have_colours_of_their_own() -> None:
+    order = ["kaz", "fra", "eng", "deu", "spa", "arb", "zho", "kor"]
+    assert len({hue(code, order) for code in order}) == 8
+    assert hue("eng", order) == hue("eng", ["eng"])

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from demo.catalog import Catalog
+from demo.unloading import LeastRecentlyUsed
+from demo.workbench import Workbench
+from tests.adapters_hub.builders import own_copy
+from tests.adapters_hub.conftest import Shelf
+
+TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
+
+
+def test_the_vectors_are_those_of_the_library(bench: Workbench, shelf: Shelf, names: list[str]) -> None:
+    picks = bench.catalog.pick(names)
+    encoder = shelf.encoder(*shelf.folders)
+    blend = {"paraphrase": 0.7, "parallel": 0.3}
+    assert np.array_equal(bench.encode(TEXTS, "deu", picks), encoder.encode(TEXTS, "deu"))
+    assert np.array_equal(bench.encode(TEXTS, None, picks), encoder.encode(TEXTS, None))
+    assert np.array_equal(bench.encode(TEXTS, "kaz", picks, blend), encoder.encode(TEXTS, "kaz", align={"kaz": blend}))
+
+
+def test_two_visitors_with_different_modules_of_a_language_do_not_mix(
+    bench: Workbench, names: list[str], shelf: Shelf
+) -> None:
+    ours = bench.catalog.pick(names)
+    others = bench.catalog.pick(["tiny/eng", "other/deu", "other/deu-eng-both"])
+    expected = {id(picks): bench.encode(TEXTS, "deu", picks, {"both": 1}) for picks in (ours, others)}
+    assert not np.allclose(expected[id(ours)], expected[id(others)])
+    fresh = Workbench(bench.catalog, base=own_copy(shelf.base))
+    wrong = []
+
+    def visit(picks: object, number: int) -> None:
+        for turn in range(4):
+            texts = [*TEXTS, f"{number} {turn}"]
+            found = fresh.encode(texts, "deu", picks, {"both": 1})  # type: ignore[arg-type]
+            if not np.allclose(found[:2], expected[id(picks)], atol=1e-5):
+                wrong.append(number)
+
+    threads = [threading.Thread(target=visit, args=((ours, others)[n % 2], n)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_what_was_not_used_for_longest_is_unloaded(catalog: Catalog, shelf: Shelf, names: list[str]) -> None:
+    bench = Workbench(catalog, kept_languages=2, base=own_copy(shelf.base))
+    picks = catalog.pick(names)
+    first = bench.encode(TEXTS, "deu", picks, {"both": 1})
+    for language in ("eng", "deu", "kaz"):
+        bench.encode([language], language, picks)
+    assert set(bench.loaded) == {"deu", "kaz"}
+    assert bench.encoder.languages == ["deu", "kaz"]
+    bench.encode(TEXTS, "eng", picks)
+    assert set(bench.loaded) == {"kaz", "eng"}
+    bench._vectors.clear()
+    assert np.array_equal(bench.encode(TEXTS, "deu", picks, {"both": 1}), first)
+
+
+def test_the_order_of_use() -> None:
+    order = LeastRecentlyUsed(2)
+    assert order.use("a") == []
+    assert order.use("b") == []
+    assert order.use("a") == []
+    assert order.use("c") == ["b"]
+
+
+def test_tokens_are_those_of_the_base_or_of_the_module(bench: Workbench, names: list[str]) -> None:
+    picks = bench.catalog.pick(names)
+    base, module = (bench.tokens("Guten Morgen", language, picks) for language in (None, "deu"))
+    assert "".join(text for text, _ in base).replace(" ", "") == "GutenMorgen"
+    assert base != module
+    assert bench.tokens("☃", None, picks)[-1] == ("☃", False)
+
+
+def test_kept_vectors_are_bounded_and_hold_no_text(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("demo.workbench._KEPT_VECTORS", 10 * bench.encoder.dimension * 4)
+    picks = bench.catalog.default()
+    for number in range(30):
+        bench.encode([f"Satz {number}"], None, picks)
+    assert len(bench._vectors) <= 10
+    assert all(isinstance(key, bytes) and len(key) == 32 for key in bench._vectors)
