@@ -164,8 +164,7 @@ def _scatter(points: dict[str, tuple[float, float]]) -> Canvas:
     for name, (shape, similarity) in points.items():
         axes.scatter([shape], [similarity], s=40)
         axes.annotate(name, (shape, similarity), fontsize=8, xytext=(5, 4), textcoords="offset points")
-    axes.margins(0.2)
-    axes.margins(x=0.3)  # room for names
+    axes.margins(x=0.3, y=0.2)  # room for names
     axes.set_xlabel("RSIM")
     axes.set_ylabel("Similarity across languages (Spearman)")
     axes.set_title("Graded similarity against the shape of the space")
