@@ -330,8 +330,9 @@ def test_two_processes_train_the_encoder_of_one(calm_base: Path, stages: Stages,
     accelerate_on_two(MONOLITHIC, "--recipe", recipes[1]).ok()
     for name in (MONO, CROSS):
         one, two = (tmp_path / processes / "monolithic" / name for processes in ("1", "2"))
-        assert largest_change(tensors(one), tensors(two)) < 1e-4
-        assert largest_change(tensors(one), before_training(calm_base)) > 1e-2
+        moved = largest_change(tensors(one), before_training(calm_base))
+        assert moved > 1e-2
+        assert largest_change(tensors(one), tensors(two)) < moved / 50  # sums in another order, over many steps
         assert facts(two)["training"]["processes"] == 2
 
 
