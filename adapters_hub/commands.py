@@ -105,8 +105,9 @@ def _place() -> tuple[int, int, str | None]:
         from accelerate import PartialState
         from accelerate.utils import parse_flag_from_env
 
-        from adapters_hub.processes import start_missing_processes
+        from adapters_hub.processes import start_missing_processes, use_all_cores
     start_missing_processes()
+    use_all_cores()
     state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available())
     return state.process_index, state.num_processes, str(state.device)
 

@@ -1,4 +1,4 @@
-"""Start the processes that `accelerate launch --cpu --num_processes N` was asked for."""
+"""Make `accelerate launch` on a CPU start the processes that it was asked for, on all cores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 from accelerate.utils import parse_flag_from_env
@@ -46,6 +47,20 @@ def start_missing_processes() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
     sys.stdout.flush()
     os.execv(sys.executable, [*launcher, *script])
+
+
+def use_all_cores() -> None:
+    """Let torch compute on all cores, shared by the processes of this machine, where the launcher has left it one.
+
+    `accelerate launch` sets OMP_NUM_THREADS to 1 where nobody has set it, and the other cores stay idle. A value above
+    1, a start without the launcher and OMP_THREAD_LIMIT are somebody's wish.
+    """
+    if "ACCELERATE_MIXED_PRECISION" not in os.environ or os.environ.get("OMP_NUM_THREADS") != "1":
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    limit = int(os.environ.get("OMP_THREAD_LIMIT", cores))
+    torch.set_num_threads(max(1, min(cores // processes, limit)))
 
 
 def _asked_for() -> int | None:

@@ -3,64 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from accelerate import PartialState
-from datasets import Dataset
 
-from adapters_hub import ModularEncoder
 from trainer.embedding_trainer import EmbeddingTrainer
-from trainer.losses import contrastive_loss, cosine_loss, gather
+from trainer.losses import contrastive_loss, cosine_loss, gather, graded_loss
+from trainer.pivot import Vectors
 from trainer.sentence_encoding import spread
 
 COLUMNS = ("pivot", "target", "negative")
-KINDS = {"both": ("paraphrase", "parallel"), "paraphrase": ("paraphrase",), "parallel": ("parallel",)}
-
-
-def pivot_vectors(
-    encoder: ModularEncoder | None, pivot: str, data: Dataset, rows: Sequence[int], path: Path
-) -> np.ndarray:
-    """Vectors of the pivot sentences that training will see, computed once and kept on disk.
-
-    The pivot is frozen, so its vectors are constants: nothing of it is part of the trained model, where dropout or an
-    optimizer could reach it, and nothing is encoded twice.
-
-    Args:
-        encoder: has the pivot's language module; not needed if the file is there.
-        pivot: its language.
-        data: pairs with the column `pivot`.
-        rows: the rows that are needed.
-        path: the `.npy` file to write, or to read if it is there.
-
-    Returns:
-        `[len(data), dim]`, float32, unit length, memory-mapped; rows that are not needed are zero.
-    """
-    state = PartialState()
-    if state.is_main_process and not path.is_file():
-        assert encoder is not None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        shape = (len(data), encoder.dimension)
-        vectors = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=shape)
-        needed = sorted(set(rows))
-        texts = [text.strip() for text in data.select(needed)["pivot"]]
-        vectors[needed] = encoder.encode(texts, pivot, show_progress=len(texts) > 1000)
-        vectors.flush()
-        unfinished.replace(path)
-    state.wait_for_everyone()
-    stored: np.ndarray = np.load(path, mmap_mode="r")
-    return stored
+KINDS = {
+    "both": ("paraphrase", "parallel"),
+    "paraphrase": ("paraphrase",),
+    "parallel": ("parallel",),
+    "graded": ("graded",),
+}
+SOURCES = {"paraphrase": "paraphrase", "parallel": "parallel", "graded": "parallel"}
+"""Which section of the settings has the pairs of a kind."""
 
 
 class AlignmentTrainer(EmbeddingTrainer):
-    """Alternates batches of paraphrases (contrastive) and of translations (cosine), or takes one kind.
+    """Alternates batches of paraphrases (contrastive) and of translations (cosine or graded), or takes one kind.
 
     Args:
-        kinds: what each part of the rows is: `paraphrase` or `parallel`.
-        pivots: `[rows, dim]` for each part, from `pivot_vectors`.
+        kinds: what each part of the rows is: `paraphrase`, `parallel` or `graded`.
+        pivots: `[rows, dim]` for each part, from `KeptVectors`.
         scale: factor of the cosine similarities.
         gradient_cache: see `EmbeddingTrainer`.
         arguments: those of `PhaseTrainer`.
@@ -70,7 +39,7 @@ class AlignmentTrainer(EmbeddingTrainer):
         self,
         *args: Any,  # noqa: ANN401
         kinds: Sequence[str],
-        pivots: Sequence[np.ndarray],
+        pivots: Sequence[Vectors | np.ndarray],
         scale: float,
         gradient_cache: bool,
         **kwargs: Any,  # noqa: ANN401
@@ -88,6 +57,8 @@ class AlignmentTrainer(EmbeddingTrainer):
         pivots = torch.from_numpy(self.pivots[part][batch["row"].cpu().numpy()]).to(vectors.device)
         if self.kinds[part] == "parallel":
             return cosine_loss(vectors[:count], pivots)
+        if self.kinds[part] == "graded":
+            return graded_loss(gather(vectors[:count]), gather(pivots), self.scale)
         return contrastive_loss(
             gather(pivots),
             gather(vectors[:count]),

@@ -47,10 +47,10 @@ def tokenize(
             result[f"{column}_ids"] = [
                 ids if text else [] for ids, text in zip(encoded["input_ids"], texts, strict=True)
             ]
-            result[f"{column}_key"] = [_key(text) for text in texts]
+            result[f"{column}_key"] = [text_key(text) for text in texts]
             result[f"{column}_cut"] = [bool(encoding.overflowing) for encoding in encoded.encodings or ()]
         for column in only_keys:
-            result[f"{column}_key"] = [_key(text.strip()) for text in batch[column]]
+            result[f"{column}_key"] = [text_key(text) for text in batch[column]]
         return result
 
     settings = (
@@ -69,9 +69,10 @@ def tokenize(
     return tokenized.remove_columns([f"{column}_cut" for column in columns])
 
 
-def _key(text: str) -> int:
+def text_key(text: str) -> int:
+    """A hash of a text without the white space around it, 64 bits, equal for equal texts."""
     return int.from_bytes(
-        hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True
+        hashlib.blake2b(text.strip().encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True
     )
 
 
@@ -202,7 +203,8 @@ class PairCollator:
     """Batches of pairs or triplets, for contrastive and cosine losses.
 
     Args:
-        encoded: columns that go through the trained encoder, in order; others are only looked up by key.
+        encoded: columns that go through the trained encoder, in order, where a row has them; others are only looked up
+            by key.
         pad_id: padding id of the tokenizer.
         tokens_per_pass: see `passes`; None: as many as suit the device.
 
@@ -220,13 +222,13 @@ class PairCollator:
         """Collate rows of `Rows`."""
         texts: list[list[int]] = []
         for column in self.encoded:
-            texts += [row[f"{column}_ids"] for row in rows if row[f"{column}_ids"]]
+            texts += [row[f"{column}_ids"] for row in rows if row.get(f"{column}_ids")]
         batch: dict[str, Any] = {"passes": passes(texts, self.tokens_per_pass, self.pad_id)}
         for name in rows[0]:
             if name.endswith("_key") or name in ("part", "row"):
                 batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.long)
         negative = self.encoded[-1]
-        batch["has_negative"] = torch.tensor([bool(row[f"{negative}_ids"]) for row in rows])
+        batch["has_negative"] = torch.tensor([bool(row.get(f"{negative}_ids")) for row in rows])
         return batch
 
 

@@ -13,7 +13,7 @@ from accelerate.utils import parse_flag_from_env
 
 from adapters_hub.encoder import has_fast_bfloat16
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.processes import start_missing_processes
+from adapters_hub.processes import start_missing_processes, use_all_cores
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ def run_command(command: Callable[[], None]) -> None:
         )
         for noisy in ("httpx", "httpx2", "gensim", "fsspec", "filelock", "urllib3", "accelerate", "datasets"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
+        if cpu:
+            use_all_cores()
         if float32:
             logger.info("this processor has no bfloat16 instructions, without which it is slow: computing in float32")
         command()

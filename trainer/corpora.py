@@ -45,7 +45,7 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
         data = concatenate_datasets([data.select_columns([name]).rename_column(name, "text") for name in columns])
     elif columns != ["text"]:
         data = data.rename_column(columns[0], "text")
-    return _clean(data, ("text",), f"{language} text", source.limit)
+    return _clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
 
 
 def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, str, str]) -> Dataset:
@@ -71,7 +71,22 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, 
         data = data.rename_column(name, name.removeprefix("_"))
     if names[2] not in data.column_names:
         data = data.add_column(names[2], [""] * len(data))  # type: ignore[call-arg]
-    return _clean(data, names, f"{language} pairs", source.limit)
+    return _clean(data, names, f"{language} pairs", source, _labels(source, language, pivot, len(data)))
+
+
+def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
+    """What each row was taken from, if the recipe says where that is written and wants it limited."""
+    if source.group_limit is None:
+        return None
+    if not source.groups:
+        raise DataError(f"group_limit needs groups: the file with a label for each row of {source.path!r}")
+    path = Path(fill(source.groups, language, pivot))
+    if not path.is_file():
+        raise DataError(f"file of groups {str(path)!r} does not exist (for language {language!r}): check the recipe")
+    labels: list[str] = _load_file(path, None, ("label",))["text"]
+    if len(labels) != rows:
+        raise DataError(f"{path}: expected a label for each of the {rows} rows of the data, found {len(labels)}")
+    return labels
 
 
 def _load(
@@ -166,8 +181,8 @@ def _table_options(path: Path, separator: str, columns: list[str] | None, expect
     }
 
 
-def _clean(data: Dataset, names: tuple[str, ...], what: str, limit: int | None) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence and exact duplicates, and say how many there were."""
+def _clean(data: Dataset, names: tuple[str, ...], what: str, source: DataSource, labels: list[str] | None) -> Dataset:
+    """Drop empty rows, pairs of twice the same sentence, exact duplicates and what is over the limits; say how many."""
     optional = names[2:]
     digests = np.zeros(len(data), dtype=np.uint64)
     usable = np.zeros(len(data), dtype=bool)
@@ -187,14 +202,32 @@ def _clean(data: Dataset, names: tuple[str, ...], what: str, limit: int | None) 
     _, first = np.unique(digests[rows], return_index=True)
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    if limit is not None:
-        kept = kept[:limit]
+    over = len(kept)
+    if labels is not None:
+        kept = _first_of_each(kept, np.array(labels)[kept], source.group_limit or 0)
+    kept = kept[: source.limit]
+    over -= len(kept)
     notes = [
         f"{count} {name}"
-        for count, name in ((empty, "empty"), (identical, "identical pairs"), (duplicates, "duplicates"))
+        for count, name in (
+            (empty, "empty"),
+            (identical, "identical pairs"),
+            (duplicates, "duplicates"),
+            (over, "over the limit"),
+        )
         if count
     ]
     logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
     if not len(kept):
         raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
     return data.select(kept)
+
+
+def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
+    """Of the rows with the same label the first `limit`, in their order."""
+    seen: dict[str, int] = {}
+    chosen = np.zeros(len(rows), dtype=bool)
+    for place, label in enumerate(labels.tolist()):
+        seen[label] = seen.get(label, 0) + 1
+        chosen[place] = seen[label] <= limit
+    return rows[chosen]

@@ -44,6 +44,16 @@ class _Drop(torch.autograd.Function):
         return (gradient * kept).mul_(ctx.scale), None
 
 
+def set_dropout(model: nn.Module, p: float | None) -> None:
+    """Drop with another probability than the base was trained with; None leaves it as it is."""
+    for module in model.modules() if p is not None else ():
+        if isinstance(module, nn.Dropout):
+            module.p = p  # type: ignore[assignment]
+        for name in ("dropout", "attention_dropout", "activation_dropout"):  # layers that keep a number of their own
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, p)
+
+
 def with_cheap_dropout(model: nn.Module) -> None:
     """Put `CheapDropout` in the place of every `nn.Dropout` of a model."""
     for module in list(model.modules()):

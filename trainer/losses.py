@@ -59,6 +59,46 @@ def cosine_loss(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return (1 - cosine_similarity(vectors.float(), targets.float(), dim=-1)).mean()
 
 
+def relational_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0) -> torch.Tensor:
+    """Mean squared difference between the similarities inside a batch and those of its translations.
+
+    Nothing pulls a sentence to its translation: what is learnt is which sentences are how close to each other.
+
+    Args:
+        vectors: `[n, dim]`.
+        targets: `[n, dim]`, vectors of the same sentences in another language (or of another encoder), constants.
+        scale: factor of the cosine similarities.
+
+    Returns:
+        A scalar in float32, the mean over the `n * (n - 1)` pairs; 0 for a single sentence.
+
+    References:
+        Park et al. 2019, Relational Knowledge Distillation, section 3.2.1 (there with distances).
+    """
+    vectors, targets = normalize(vectors.float(), dim=-1), normalize(targets.float(), dim=-1)
+    difference = (vectors @ vectors.T - targets @ targets.T) * scale
+    others = ~torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    return (difference * others).square().sum() / max(len(vectors) * (len(vectors) - 1), 1)
+
+
+def graded_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0) -> torch.Tensor:
+    """Mean squared difference between the similarities across languages and those within the pivot.
+
+    A sentence is to be as close to every sentence of the pivot as its translation is: to the translation itself as
+    close as can be, to others by degrees.
+
+    Args:
+        vectors: `[n, dim]`.
+        targets: `[n, dim]`, the pivot's vectors of the translations, constants.
+        scale: factor of the cosine similarities.
+
+    Returns:
+        A scalar in float32, the mean over the `n * n` pairs.
+    """
+    vectors, targets = normalize(vectors.float(), dim=-1), normalize(targets.float(), dim=-1)
+    return ((vectors @ targets.T - targets @ targets.T) * scale).square().mean()
+
+
 def gather(values: torch.Tensor) -> torch.Tensor:
     """The values of all processes, `[n, …]` to `[processes * n, …]`, in the order of one process's batch.
 

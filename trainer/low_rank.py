@@ -7,6 +7,7 @@ place. PEFT still makes the layers, names them and saves them.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
 from adapters_hub.base import BaseEncoder
+from adapters_hub.modules import LoRA
+from trainer.settings import SettingsError
 
 
 def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> LoraConfig:
@@ -31,6 +34,26 @@ def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> Lor
     )
     config._register_custom_module({nn.Linear: LowRankLinear})
     return config
+
+
+def copy_lora(source: LoRA, backbone: nn.Module, name: str, config: LoraConfig) -> None:
+    """Start an injected LoRA from the factors of another.
+
+    Raises:
+        SettingsError: it is of another rank or scaling, or on other layers.
+    """
+    layers = {key: layer for key, layer in backbone.named_modules() if isinstance(layer, PeftLinear)}
+    rank = len(next(iter(source.factors.values()))[0])
+    if rank != config.r or not math.isclose(source.scaling, config.lora_alpha / config.r):
+        raise SettingsError(
+            f"a LoRA of rank {rank} and alpha {source.scaling * rank:g} cannot start one of rank {config.r} and alpha "
+            f"{config.lora_alpha}: set lora.rank and lora.alpha to be the same"
+        )
+    if layers.keys() != source.factors.keys():
+        raise SettingsError("a LoRA to start from is on other layers than the new one")
+    for key, (a, b) in source.factors.items():
+        layers[key].lora_A[name].weight.data.copy_(a)
+        layers[key].lora_B[name].weight.data.copy_(b)
 
 
 class LowRankLinear(PeftLinear):

@@ -44,7 +44,10 @@ logger = logging.getLogger(__name__)
 Kind = Literal["full mono", "full mono+cross"]
 _WEIGHTS = "model.safetensors"
 # What `se` and `cla` say about adapters, of which there are none here.
-_NOT_FOR_US = ("data", "lora", "objectives", "reduction_factor", "adapter_scaling", "non_linearity")
+_NOT_FOR_US = (
+    *("data", "objective", "relations", "relational_share", "teacher"),
+    *("lora", "dropout", "objectives", "start", "reduction_factor", "adapter_scaling", "non_linearity"),
+)
 
 
 def main() -> None:
@@ -100,6 +103,11 @@ class Monolithic:
         self.start = start
         self.languages = _languages(recipe, kind)
         self.objective = recipe.full.objective or recipe.cla.objectives[0]
+        if self.objective == "graded":
+            raise SettingsError(
+                "a graded objective needs a pivot that stands still, which full mono+cross has not: set full.objective "
+                "to paraphrase, parallel or both"
+            )
         self.phase = "cla" if start else "se"
         """The phase of the modules whose data, batches and lengths this takes."""
         self.section: SentenceEncodingSettings | AlignmentSettings = getattr(recipe, self.phase)

@@ -59,6 +59,8 @@ class DataSource:
         subset: Configuration of a Hub dataset.
         split: Split of a Hub dataset.
         limit: Use at most that many rows.
+        groups: File with a label for each row (a line each): what the row was taken from, or its style.
+        group_limit: Use at most that many rows with the same label, so that no style drowns the others.
         name: What the module's card calls the data; by default the dataset or the file's name.
         license: Of the data, for the card.
     """
@@ -68,6 +70,8 @@ class DataSource:
     subset: str | None = None
     split: str = "train"
     limit: int | None = None
+    groups: str = ""
+    group_limit: int | None = None
     name: str = ""
     license: str = ""
 
@@ -81,6 +85,9 @@ class VocabularySettings:
             of the base's vocabulary that the language uses; keep takes the base's whole.
         data: Text of the language; the language adaptation's text if no path is given.
         size: Number of tokens for focus; at most that many for trim.
+        rewrite: File of rules for a language that is written in several scripts or spellings: a regular expression and
+            what takes its place, tab-separated, a rule a line, in the order in which they apply. They become part of
+            the tokenizer. A path with {language} may lack a file for a language: nothing is rewritten then.
         auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with.
         auxiliary_epochs: Passes of fastText over the text.
         auxiliary_min_count: A token seen less often has no fastText vector and starts at random.
@@ -91,6 +98,7 @@ class VocabularySettings:
     strategy: Literal["focus", "trim", "keep"] = "focus"
     data: DataSource = field(default_factory=DataSource)
     size: int = 50_048
+    rewrite: str = ""
     auxiliary_dim: int = 300
     auxiliary_epochs: int = 3
     auxiliary_min_count: int = 1
@@ -105,11 +113,14 @@ class LoRASettings:
         rank: Rank of the change.
         alpha: The change is scaled by alpha / rank.
         dropout: Dropout before the first factor, in training.
+        start: A language module (folder, or org/name[@revision]) whose LoRA of the same phase this one starts from, for
+            example a related language's; of the same rank and alpha.
     """
 
     rank: int = 8
     alpha: int = 16
     dropout: float = 0.0
+    start: str = ""
 
 
 @dataclass
@@ -140,11 +151,18 @@ class LanguageAdaptationSettings:
 
 @dataclass
 class SentenceEncodingSettings:
-    """SE: contrastive training on paraphrases of the language trains the sentence LoRA; all else is frozen.
+    """SE trains the sentence LoRA, on paraphrases or on the relations among sentences; all else is frozen.
 
     Args:
+        objective: contrastive (paraphrases find each other), relational (the similarities among the sentences of a
+            batch become those among their translations, as a teacher sees them) or both (alternating batches).
         data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
+        relations: Pairs (pivot sentence, its translation). The pivot itself learns from paraphrases instead.
+        relational_share: Share of the batches that are relational in both.
+        teacher: The pivot's language module (folder, or org/name[@revision]), which relations are learnt from; the
+            untouched base if not given.
         lora: The sentence LoRA.
+        dropout: Of the encoder's own layers in training; by default what the base was trained with.
         max_length: Tokens; longer texts are cut.
         scale: Factor of the cosine similarities in the softmax.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
@@ -155,8 +173,13 @@ class SentenceEncodingSettings:
         training: Any field of transformers.TrainingArguments, for example --se.training.max_steps 100.
     """
 
+    objective: Literal["contrastive", "relational", "both"] = "contrastive"
     data: DataSource = field(default_factory=DataSource)
+    relations: DataSource = field(default_factory=DataSource)
+    relational_share: float = 0.5
+    teacher: str = ""
     lora: LoRASettings = field(default_factory=LoRASettings)
+    dropout: float | None = None
     max_length: int = 64
     scale: float = 20.0
     tokens_per_pass: int | None = None
@@ -171,10 +194,14 @@ class AlignmentSettings:
 
     Args:
         objectives: An adapter is trained for each of these: paraphrase (contrastive), parallel (cosine), both
-            (alternating batches).
+            (alternating batches of these), graded (a sentence becomes as close to every pivot sentence of the batch as
+            its translation is).
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
             language in a third column.
-        parallel: Pairs (pivot sentence, translation).
+        parallel: Pairs (pivot sentence, translation); for graded too.
+        start: An alignment adapter (folder, or org/name[@revision]) that these start from, for example a related
+            language's; of the same size.
+        dropout: Of the encoder's own layers in training; by default what the base was trained with.
         parallel_share: Share of the batches that are parallel in both.
         reduction_factor: The bottleneck is the encoder's width divided by this.
         adapter_scaling: Factor of the bottleneck's output.
@@ -188,9 +215,11 @@ class AlignmentSettings:
         training: Any field of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
     """
 
-    objectives: list[Literal["both", "paraphrase", "parallel"]] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
+    objectives: list[Literal["both", "paraphrase", "parallel", "graded"]] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
     paraphrase: DataSource = field(default_factory=DataSource)
     parallel: DataSource = field(default_factory=DataSource)
+    start: str = ""
+    dropout: float | None = None
     parallel_share: float = 0.5
     reduction_factor: float = 2.0
     adapter_scaling: float = 4.0

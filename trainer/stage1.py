@@ -12,20 +12,22 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
+from datasets import Dataset
 from peft import inject_adapter_in_model
 from peft.functional import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from adapters_hub import BaseEncoder, LanguageModule, load_base
+from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
 from adapters_hub.encoder import Composition
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, BaseReference, LanguageModuleManifest
-from adapters_hub.hub import fetch_manifest
+from adapters_hub.hub import fetch_manifest, fetch_module
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
 from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_pairs, load_text
+from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
@@ -33,12 +35,14 @@ from trainer.language_adaptation import (
     mlm_head,
     pretrained_output_bias,
 )
-from trainer.low_rank import lora_config
+from trainer.low_rank import copy_lora, lora_config
 from trainer.phase_trainer import training_arguments
+from trainer.pivot import KeptVectors, Vectors
 from trainer.runs import (
     base_reference,
     data_facts,
     hardware,
+    numbers_used,
     own_copy,
     publish,
     refuse_unpublished,
@@ -46,9 +50,9 @@ from trainer.runs import (
     split,
     versions,
 )
-from trainer.sentence_encoding import SentenceEncodingTrainer
-from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, parse_recipe
-from trainer.vocabulary import build_vocabulary
+from trainer.sentence_encoding import KINDS, SentenceEncodingTrainer
+from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill, parse_recipe
+from trainer.vocabulary import build_vocabulary, read_rules
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
 
 logger = logging.getLogger(__name__)
@@ -91,8 +95,16 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
     values: dict[str, Any] = {name: describe(section, recipe, language) for name, section in sections.items()}
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
+    if "se" in values and recipe.se.teacher:
+        values["teacher_module"] = fetch_manifest(recipe.se.teacher, recipe.hub)[0].fingerprint
+    for phase in ("la", "se"):
+        if phase in values and (start := getattr(recipe, phase).lora.start):
+            source = fill(start, language, recipe.pivot)
+            values[phase]["start_module"] = fetch_manifest(source, recipe.hub)[0].fingerprint
     if recipe.start_from:
         values["start_from_module"] = fetch_manifest(recipe.start_from, recipe.hub)[0].fingerprint
+    if "vocabulary" in values and (rules := read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)):
+        values["vocabulary"]["rules"] = [list(rule) for rule in rules]
     if "vocabulary" in values and not recipe.vocabulary.data.path:
         values["vocabulary"]["data"] = describe(recipe.la, recipe, language)["data"]
     return values
@@ -166,13 +178,15 @@ class Stage1:
         settings = self.recipe.vocabulary
         source = settings.data if settings.data.path else self.recipe.la.data
 
+        rules = read_rules(settings.rewrite, self.language, self.recipe.pivot)
+
         def write(result: Path) -> None:
             data = None if settings.strategy == "keep" else load_text(source, self.language, self.recipe.pivot)
             vocabulary = build_vocabulary(
-                self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed
+                self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
             )
             trains = "la" in self.phases and self.recipe.la.train_embeddings
-            if settings.strategy != "keep" or trains:
+            if settings.strategy != "keep" or trains or rules:
                 # Half precision already here: training starts from, and ends with, what a module holds.
                 write_vocabulary(result, vocabulary.tokenizer, vocabulary.embeddings.to(torch.float16))
             if vocabulary.output_bias is not None:
@@ -191,7 +205,7 @@ class Stage1:
         arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order([train], arguments, recipe.seed)
 
-        write_adapter = self._inject(base, f"lang_{self.language}", settings.lora)
+        write_adapter = self._inject(base, f"lang_{self.language}", settings.lora, ADAPTERS[0])
         base.token_embeddings.weight.requires_grad_(settings.train_embeddings)
         head = mlm_head(base, base.token_embeddings.num_embeddings, self._output_bias())
         trainer = LanguageAdaptationTrainer(
@@ -215,33 +229,67 @@ class Stage1:
     def _sentence_encoding(self, folder: PhaseFolder) -> None:
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self._composed()
-        with PartialState().main_process_first():
-            pairs = load_pairs(settings.data, self.language, recipe.pivot, sentence_encoding.COLUMNS)
-            encoded = tokenize(
-                pairs, sentence_encoding.COLUMNS, tokenizer, base.prompt, settings.max_length, f"{self.language} pairs"
-            )
-        train, evaluation = split(encoded, settings.eval_share)
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
-        rows, order = rows_in_order([train], arguments, recipe.seed)
+        kinds = KINDS[settings.objective]
+        texts, train, evaluation = zip(*(self._pairs(kind, tokenizer) for kind in kinds), strict=True)
+        rows, order = rows_in_order(train, arguments, recipe.seed, settings.relational_share)
+        teachers: list[Vectors | None] = [None] * len(kinds)
+        if "relational" in kinds:  # always the last
+            start = sum(len(part) for part in train[:-1])
+            needed = [row - start for row in numbers_used(order, arguments) if row >= start]
+            needed += range(len(train[-1]), len(texts[-1]))  # for evaluation
+            teachers[-1] = self._teacher().of_rows(texts[-1], "teacher", (train[-1], evaluation[-1]), needed)
 
-        write_adapter = self._inject(base, f"sent_{self.language}", settings.lora)
+        write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
+        set_dropout(base.backbone, settings.dropout)
         trainer = SentenceEncodingTrainer(
             SentenceModel(base.backbone, base.pooling),
             arguments,
             rows,
             order,
             PairCollator(sentence_encoding.COLUMNS, int(tokenizer.pad_token_id), settings.tokens_per_pass),
-            eval_rows=Rows(evaluation) if evaluation else None,
+            eval_rows=Rows(evaluation[0]) if evaluation[0] else None,
+            kinds=kinds,
+            teachers=teachers,
             scale=settings.scale,
             gradient_cache=settings.gradient_cache,
         )
-        facts = trainer.run(folder.logs) | {"rows": len(train)}
+        facts = trainer.run(folder.logs) | {"rows": sum(len(part) for part in train)}
 
         def write(result: Path) -> None:
             write_adapter(result / ADAPTERS[1])
             write_facts(result, facts)
 
         folder.finish(write)
+
+    def _pairs(self, kind: str, tokenizer: PreTrainedTokenizerFast) -> tuple[Dataset, Dataset, Dataset | None]:
+        """Paraphrases or relations: the text, the tokenized training rows, the tokenized evaluation rows."""
+        settings, pivot = self.recipe.se, self.recipe.pivot
+        relational = kind == "relational"
+        names = sentence_encoding.RELATIONAL_COLUMNS if relational else sentence_encoding.COLUMNS
+        with PartialState().main_process_first():
+            pairs = load_pairs(settings.relations if relational else settings.data, self.language, pivot, names)
+            encoded = tokenize(
+                pairs,
+                names[1:2] if relational else names,
+                tokenizer,
+                self.base.prompt,
+                settings.max_length,
+                f"{self.language} {kind} pairs",
+                only_keys=names[:1] if relational else (),
+            )
+        if relational:
+            encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
+        return pairs, *split(encoded, settings.eval_share)
+
+    def _teacher(self) -> KeptVectors:
+        """Whom the relations are learnt from: the pivot's module, or the untouched base."""
+        encoder = ModularEncoder(own_copy(self.base))
+        if not self.recipe.se.teacher:
+            return KeptVectors(encoder, None)
+        with PartialState().main_process_first():
+            encoder.add_module(fetch_module(self.recipe.se.teacher, self.recipe.hub).folder)
+        return KeptVectors(encoder, encoder.languages[0])
 
     def _composed(self) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
         """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it."""
@@ -250,10 +298,18 @@ class Stage1:
         Composition(base).activate(partial)
         return base, partial.tokenizer or base.tokenizer
 
-    def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings) -> Callable[[Path], None]:
+    def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings, part: str) -> Callable[[Path], None]:
         """Put a new LoRA on the base, the only thing that is trainable then; returns what writes it to a folder."""
         config = lora_config(base, settings.rank, settings.alpha, settings.dropout)
         inject_adapter_in_model(config, base.backbone, adapter_name=name)
+        if settings.start:
+            source = fill(settings.start, self.language, self.recipe.pivot)
+            with PartialState().main_process_first():
+                other = LanguageModule.load(source, hub=self.recipe.hub)
+            other.check_base(self.base)
+            if part not in other.loras:
+                raise SettingsError(f"{source} has no {part} to start from")
+            copy_lora(other.loras[part], base.backbone, name, config)
 
         def write(folder: Path) -> None:
             state = get_peft_model_state_dict(base.backbone, adapter_name=name, save_embedding_layers=False)

@@ -10,7 +10,6 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
@@ -19,15 +18,17 @@ from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
-from adapters_hub.hub import Fetched, fetch_module
-from adapters_hub.modules import BottleneckConfig, Bottlenecks, save_alignment_adapter
+from adapters_hub.hub import Fetched, fetch_manifest, fetch_module
+from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
 from trainer import alignment
-from trainer.alignment import KINDS, AlignmentTrainer, pivot_vectors
+from trainer.alignment import KINDS, SOURCES, AlignmentTrainer
 from trainer.batches import PairCollator, Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_pairs
+from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.phase_trainer import training_arguments
+from trainer.pivot import KeptVectors, Vectors
 from trainer.runs import (
     base_reference,
     data_facts,
@@ -91,9 +92,13 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
     """Everything that the weights of an alignment adapter depend on."""
     values = describe(recipe.cla, recipe, language)
     values.pop("objectives")
-    for kind in ("paraphrase", "parallel"):
-        if kind not in KINDS[objective]:
-            values.pop(kind)
+    for source in ("paraphrase", "parallel"):
+        if source not in {SOURCES[kind] for kind in KINDS[objective]}:
+            values.pop(source)
+    if recipe.cla.start:
+        values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
+            0
+        ].fingerprint
     return {
         "objective": objective,
         "pivot": recipe.pivot,
@@ -110,6 +115,19 @@ def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) ->
     recorded = AlignmentManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language, objective))
     return True
+
+
+def start_from(bottlenecks: Bottlenecks, source: str, hub: str | None) -> None:
+    """Begin with the weights of another alignment adapter, for example of a related language.
+
+    Raises:
+        SettingsError: it is of another size.
+    """
+    with PartialState().main_process_first():
+        other = AlignmentAdapter.load(source, hub=hub).bottlenecks
+    if other.config != bottlenecks.config:
+        raise SettingsError(f"cla.start: {source} has {other.config}, the recipe {bottlenecks.config}")
+    bottlenecks.load_state_dict(other.state_dict())
 
 
 class Stage2:
@@ -161,7 +179,7 @@ class Stage2:
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order(encoded, arguments, recipe.seed, settings.parallel_share)
         used = numbers_used(order, arguments)
-        pivots = self._pivots(pivot, texts, [len(part) for part in encoded], used, folder)
+        pivots = self._pivots(pivot, texts, encoded, evaluation, used)
 
         bottlenecks = Bottlenecks(
             BottleneckConfig(
@@ -172,7 +190,10 @@ class Stage2:
                 scaling=settings.adapter_scaling,
             )
         )
+        if settings.start:
+            start_from(bottlenecks, fill(settings.start, self.language, recipe.pivot), recipe.hub)
         bottlenecks.attach(base.backbone, base.architecture)
+        set_dropout(base.backbone, settings.dropout)
         trainer = AlignmentTrainer(
             SentenceModel(base.backbone, module.manifest.pooling, extra=bottlenecks),
             arguments,
@@ -197,7 +218,7 @@ class Stage2:
         texts, train, evaluation = [], [], []
         with PartialState().main_process_first():
             for kind in self.kinds:
-                source = settings.paraphrase if kind == "paraphrase" else settings.parallel
+                source = getattr(settings, SOURCES[kind])
                 data = load_pairs(source, self.language, self.recipe.pivot, alignment.COLUMNS)
                 encoded = tokenize(
                     data,
@@ -216,20 +237,24 @@ class Stage2:
         return texts, train, evaluation
 
     def _pivots(
-        self, pivot: LanguageModule, texts: list[Dataset], lengths: list[int], used: set[int], folder: PhaseFolder
-    ) -> list[np.ndarray]:
+        self,
+        pivot: LanguageModule,
+        texts: list[Dataset],
+        train: list[Dataset],
+        evaluation: list[Dataset | None],
+        used: set[int],
+    ) -> list[Vectors]:
         """The pivot's vectors for every row that training or evaluation looks at."""
-        encoder: ModularEncoder | None = None
+        encoder = ModularEncoder(own_copy(self.base))
+        encoder.add_module(pivot)
+        kept = KeptVectors(encoder, self.recipe.pivot)
         vectors = []
         start = 0
-        for kind, data, length in zip(self.kinds, texts, lengths, strict=True):
-            path = folder.path / f"pivot-{kind}.npy"
-            if encoder is None and not path.is_file():
-                encoder = ModularEncoder(own_copy(self.base))
-                encoder.add_module(pivot)
-            rows = [row - start for row in used if start <= row < start + length]
-            vectors.append(pivot_vectors(encoder, self.recipe.pivot, data, [*rows, *range(length, len(data))], path))
-            start += length
+        for data, rows, held_out in zip(texts, train, evaluation, strict=True):
+            needed = [row - start for row in used if start <= row < start + len(rows)]
+            needed += range(len(rows), len(data))  # for evaluation
+            vectors.append(kept.of_rows(data, "pivot", (rows, held_out), needed))
+            start += len(rows)
         return vectors
 
     def _manifest(self, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]) -> AlignmentManifest:

@@ -143,6 +143,11 @@ def _describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[st
     values: dict[str, Any] = {"path": path, "columns": source.columns, "subset": source.subset, "limit": source.limit}
     if Path(path).is_file():
         values |= {"bytes": Path(path).stat().st_size, "sha256": sha256(Path(path))}
+    if source.group_limit is not None:
+        groups = Path(fill(source.groups, language, recipe.pivot))
+        values |= {"group_limit": source.group_limit, "groups": str(groups)}
+        if groups.is_file():
+            values["groups_sha256"] = sha256(groups)
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 

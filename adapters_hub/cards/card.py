@@ -26,6 +26,7 @@ _OBJECTIVES = {
     "paraphrase": "contrastive over pairs of paraphrases, best for graded similarity",
     "parallel": "cosine to the translation, best for transfer and for mining translations",
     "both": "paraphrases and translations in turn, a balance of both",
+    "graded": "as close to every sentence of the pivot as the translation is, by degrees",
 }
 _PHASES = {
     "vocabulary": "vocabulary",

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
 
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.trainer.building import alignment_trainer, language_module, pairs
-from trainer.alignment import COLUMNS, pivot_vectors
-from trainer.batches import Order
+from trainer.alignment import COLUMNS
+from trainer.batches import Order, text_key
 from trainer.losses import contrastive_loss, cosine_loss
 from trainer.phase_trainer import training_arguments
+from trainer.pivot import KeptVectors
 from trainer.runs import numbers_used, own_copy
 
 Bases = Callable[[str], BaseEncoder]
@@ -26,47 +26,8 @@ def encoder(bases: Bases, tmp_path: Path) -> ModularEncoder:
     return made
 
 
-@pytest.fixture
-def data() -> Dataset:
-    return Dataset.from_dict({"pivot": [f" {text} " for text in pairs("eng", COLUMNS)["pivot"][:20]]})
-
-
 def bits(encoder: ModularEncoder) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in encoder.base.backbone.state_dict().items()}
-
-
-def test_pivot_vectors_are_those_of_the_encoder(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
-    vectors = pivot_vectors(encoder, "eng", data, range(20), tmp_path / "new" / "pivot.npy")
-    assert np.array_equal(vectors, encoder.encode([text.strip() for text in data["pivot"]], "eng"))
-    assert vectors.dtype == np.float32
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
-
-
-def test_pivot_vectors_are_written_once_and_read_from_disk(
-    encoder: ModularEncoder, data: Dataset, tmp_path: Path
-) -> None:
-    path = tmp_path / "pivot.npy"
-    first = pivot_vectors(encoder, "eng", data, range(20), path)
-    written = path.stat()
-    again = pivot_vectors(None, "eng", data, range(20), path)  # without an encoder nothing can be encoded
-    assert isinstance(again, np.memmap)
-    assert np.array_equal(first, again)
-    assert (path.stat().st_mtime_ns, path.stat().st_ino) == (written.st_mtime_ns, written.st_ino)
-    assert [file.name for file in tmp_path.iterdir()] == ["pivot.npy"]
-
-
-def test_an_unfinished_file_is_not_taken_for_vectors(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
-    (tmp_path / "pivot.unfinished").write_bytes(b"half")
-    vectors = pivot_vectors(encoder, "eng", data, range(20), tmp_path / "pivot.npy")
-    assert vectors.all(axis=1).all()
-
-
-def test_rows_that_are_not_needed_are_zero(encoder: ModularEncoder, data: Dataset, tmp_path: Path) -> None:
-    needed = [3, 17, 3, 0]
-    vectors = pivot_vectors(encoder, "eng", data, needed, tmp_path / "pivot.npy")
-    assert vectors.shape == (20, encoder.dimension)
-    assert sorted(np.flatnonzero(vectors.any(axis=1))) == sorted(set(needed))
-    assert vectors[17] == pytest.approx(encoder.encode(data["pivot"][17].strip(), "eng"), abs=1e-5)
 
 
 @pytest.mark.parametrize("objective", ["both", "paraphrase", "parallel"])
@@ -78,16 +39,16 @@ def test_training_leaves_the_pivot_encoder_as_it_is(
     before_vectors = encoder.encode(sentences, "eng")
     before = bits(encoder)
     parts = 2 if objective == "both" else 1
-    pivots = [
-        pivot_vectors(encoder, "eng", texts, range(len(texts)), tmp_path / f"{part}.npy") for part in range(parts)
-    ]
+    kept = KeptVectors(encoder, "eng", tmp_path)
+    kept.add(sentences)
+    pivots = [kept.of(np.array([text_key(text) for text in sentences])) for _ in range(parts)]
     alignment_trainer(bases("bert"), tmp_path / "run", objective=objective, pivots=pivots, learning_rate=1e-2).run()
     assert bits(encoder) == before
     assert not encoder.base.backbone.training
     # Two passes agree to the last bit: no dropout has come back.
     assert np.array_equal(encoder.encode(sentences, "eng"), before_vectors)
     assert np.array_equal(encoder.encode(sentences, "eng"), encoder.encode(sentences, "eng"))
-    assert all(np.array_equal(np.load(tmp_path / f"{part}.npy"), before_vectors) for part in range(parts))
+    assert all(np.array_equal(vectors[np.arange(len(sentences))], before_vectors) for vectors in pivots)
 
 
 def test_each_kind_of_batch_has_its_loss(bases: Bases, tmp_path: Path) -> None:

@@ -145,6 +145,33 @@ def test_the_limit_counts_usable_rows_from_the_start(tmp_path: Path) -> None:
     assert texts_of(source) == ["b", "a"]
 
 
+def test_no_group_has_more_rows_than_its_limit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = written(tmp_path, "a.txt", "b\n\nb\na\nc\nd\ne\n")
+    (tmp_path / "deu.txt").write_text("x\nx\nx\ny\nx\nx\ny\n")
+    source.groups, source.group_limit = str(tmp_path / "{language}.txt"), 2
+    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+        assert texts_of(source) == ["b", "a", "c", "e"]
+    assert "deu text: 7 rows read, 1 empty, 1 duplicates, 1 over the limit; 4 used" in caplog.text
+    source.limit = 3
+    assert texts_of(source) == ["b", "a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("", "group_limit needs groups"),
+        ("none.txt", "does not exist"),
+        ("short.txt", "a label for each of the 3 rows of the data, found 2"),
+    ],
+)
+def test_groups_that_do_not_fit_are_told(tmp_path: Path, groups: str, message: str) -> None:
+    source = written(tmp_path, "a.txt", "a\nb\nc\n")
+    (tmp_path / "short.txt").write_text("x\ny\n")
+    source.groups, source.group_limit = str(tmp_path / groups) if groups else "", 2
+    with pytest.raises(DataError, match=message):
+        texts_of(source)
+
+
 @pytest.mark.parametrize("name", ["a.tsv", "a.jsonl"])
 def test_wrong_columns_are_told_with_those_found(tmp_path: Path, name: str) -> None:
     content = {"a.tsv": "eng\tdeu\nx\ty\n", "a.jsonl": '{"eng": "x", "deu": "y"}\n'}[name]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from trainer.dropout import CheapDropout, with_cheap_dropout
+from adapters_hub import BaseEncoder
+from tests.conftest import ARCHITECTURES
+from trainer.dropout import CheapDropout, set_dropout, with_cheap_dropout
+from trainer.runs import own_copy
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -59,3 +64,19 @@ def test_it_takes_the_place_of_every_dropout_of_a_model() -> None:
         (CheapDropout, 0.3),
         (CheapDropout, 0.1),
     ]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_encoder_without_dropout_computes_in_training_what_it_does_in_evaluation(
+    bases: Callable[[str], BaseEncoder], architecture: str
+) -> None:
+    backbone = own_copy(bases(architecture)).backbone
+    ids = torch.tensor([[0, *range(10, 60), 2]])
+    expected = backbone.eval()(input_ids=ids).last_hidden_state
+    set_dropout(backbone, 0.0)
+    torch.testing.assert_close(backbone.train()(input_ids=ids).last_hidden_state, expected)
+    set_dropout(backbone, 0.5)
+    assert not torch.allclose(backbone(input_ids=ids).last_hidden_state, expected, atol=1e-2)
+    set_dropout(backbone, 0.0)
+    set_dropout(backbone, None)
+    torch.testing.assert_close(backbone(input_ids=ids).last_hidden_state, expected)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
-from trainer.losses import contrastive_loss, cosine_loss, gather
+from trainer.losses import contrastive_loss, cosine_loss, gather, graded_loss, relational_loss
 
 N, DIM = 8, 6
 
@@ -151,3 +152,44 @@ def test_losses_of_half_precision_vectors_are_computed_in_float32(dtype: torch.d
 def test_on_one_process_there_is_nothing_to_gather() -> None:
     values = vectors(0)
     assert gather(values) is values
+
+
+def slow_squares(rows: torch.Tensor, columns: torch.Tensor, targets: torch.Tensor, diagonal: bool) -> float:
+    """Mean squared difference of cosines, pair by pair."""
+    unit = [normalize(x, dim=1) for x in (rows, columns, targets)]
+    squares = [
+        (20 * float(unit[0][i] @ unit[1][j] - unit[2][i] @ unit[2][j])) ** 2
+        for i in range(len(rows))
+        for j in range(len(rows))
+        if diagonal or i != j
+    ]
+    return sum(squares) / len(squares)
+
+
+def test_relational_loss_is_the_mean_square_over_all_pairs_of_a_batch() -> None:
+    a, b = vectors(0), vectors(1)
+    assert float(relational_loss(a, b, 20.0)) == pytest.approx(slow_squares(a, a, b, diagonal=False), rel=1e-5)
+
+
+def test_relations_do_not_say_where_a_batch_lies() -> None:
+    """A rotation keeps all similarities, and so does the length of a vector."""
+    rotation, _ = torch.linalg.qr(vectors(3, DIM))
+    a = vectors(0)
+    assert float(relational_loss(3 * a @ rotation, a)) == pytest.approx(0, abs=1e-8)
+    assert float(graded_loss(3 * a @ rotation, a)) > 1
+
+
+def test_graded_loss_is_the_mean_square_over_all_pairs_across_languages() -> None:
+    a, b = vectors(0), vectors(1)
+    assert float(graded_loss(a, b, 20.0)) == pytest.approx(slow_squares(a, b, b, diagonal=True), rel=1e-5)
+    assert float(graded_loss(2 * b, b)) == pytest.approx(0, abs=1e-8)
+
+
+@pytest.mark.parametrize("loss", [relational_loss, graded_loss])
+def test_losses_over_similarities_of_a_single_sentence_are_finite(
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+) -> None:
+    a = vectors(0, 1).requires_grad_()
+    loss(a, vectors(1, 1)).backward()  # type: ignore[no-untyped-call]
+    assert a.grad is not None
+    assert torch.isfinite(a.grad).all()

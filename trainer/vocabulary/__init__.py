@@ -2,6 +2,7 @@
 
 from trainer.vocabulary.build import Vocabulary, build_vocabulary
 from trainer.vocabulary.focus import auxiliary_vectors, focus, sparsemax
+from trainer.vocabulary.rewriting import read_rules, rewriting
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import count_tokens, trim_tokenizer
 
@@ -11,6 +12,8 @@ __all__ = [
     "build_vocabulary",
     "count_tokens",
     "focus",
+    "read_rules",
+    "rewriting",
     "sparsemax",
     "train_tokenizer",
     "trim_tokenizer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import BaseEncoder
 from trainer.settings import VocabularySettings
 from trainer.vocabulary.focus import auxiliary_vectors, focus
+from trainer.vocabulary.rewriting import rewriting
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import count_tokens, trim_tokenizer
 
@@ -36,7 +38,12 @@ class Vocabulary:
 
 
 def build_vocabulary(
-    base: BaseEncoder, settings: VocabularySettings, data: Dataset | None, output_bias: torch.Tensor | None, seed: int
+    base: BaseEncoder,
+    settings: VocabularySettings,
+    data: Dataset | None,
+    output_bias: torch.Tensor | None,
+    seed: int,
+    rules: Sequence[tuple[str, str]] = (),
 ) -> Vocabulary:
     """Tokenizer and initial embeddings of a language.
 
@@ -46,21 +53,23 @@ def build_vocabulary(
         data: text of the language, in the column `text`; `keep` needs none.
         output_bias: `[base vocabulary]`, of the base's MLM head.
         seed: of the recipe.
+        rules: from `read_rules`; the tokenizer applies them first.
     """
+    source = rewriting(base.tokenizer, rules)
     embeddings = base.token_embeddings.weight.detach()
     facts: dict[str, Any] = {"strategy": settings.strategy}
     if settings.strategy == "keep":
-        tokenizer, bias = base.tokenizer, output_bias
+        tokenizer, bias = source, output_bias
     else:
         assert data is not None
         if settings.strategy == "trim":
-            counts = count_tokens(base.tokenizer, data, base.prompt)
-            tokenizer, kept = trim_tokenizer(base.tokenizer, counts, settings.size)
+            counts = count_tokens(source, data, base.prompt)
+            tokenizer, kept = trim_tokenizer(source, counts, settings.size)
             rows = torch.from_numpy(kept)
             embeddings, bias = embeddings[rows].clone(), None if output_bias is None else output_bias[rows]
             facts["seen_in_text"] = int((counts[kept] > 0).sum())
         else:
-            tokenizer = train_tokenizer(base.tokenizer, data, settings.size)
+            tokenizer = train_tokenizer(source, data, settings.size)
             auxiliary = auxiliary_vectors(
                 tokenizer,
                 data,
@@ -71,12 +80,16 @@ def build_vocabulary(
                 seed=seed,
             )
             # The output bias travels as one more column, so that it is moved just as the embeddings are.
-            source = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
-            moved, counts_by_kind = focus(base.tokenizer.get_vocab(), source, tokenizer.get_vocab(), auxiliary, seed)
+            rows_of_base = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
+            moved, counts_by_kind = focus(
+                base.tokenizer.get_vocab(), rows_of_base, tokenizer.get_vocab(), auxiliary, seed
+            )
             embeddings = moved[:, : base.dimension].contiguous()
             bias = None if output_bias is None else moved[:, -1].contiguous()
             facts |= counts_by_kind
     facts["size"] = len(tokenizer)
+    if rules:
+        facts["rewriting_rules"] = len(rules)
     if data is not None:
         facts["tokens_per_word"] = _tokens_per_word(data, tokenizer, base.tokenizer)
     return Vocabulary(tokenizer, embeddings, bias, facts)

@@ -91,8 +91,8 @@ def write_recipe(path: Path, base: Path, output: Path, /, **changes: Any) -> Pat
 
 def environment() -> dict[str, str]:
     """One thread, no GPU (the runs are compared bit by bit), our own modules."""
-    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
-    return os.environ | own
+    threads = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
+    return os.environ | threads | {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
 
 
 def execute(*command: str | Path) -> Completed:
@@ -140,10 +140,12 @@ class Stages:
     ) -> BaseProcess:
         """Start a run; `file_limit` is the size in bytes beyond which the system refuses to let a file grow."""
         self._count += 1
+        # The server keeps the environment of its first process; each test file has a cache of its own.
+        variables = {"MSE_CACHE": os.environ["MSE_CACHE"]} | (variables or {})
         streams = self._folder / str(self._count)
         process = self._context.Process(
             target=_main,
-            args=(str(script), [str(part) for part in arguments], str(streams), file_limit, variables or {}),
+            args=(str(script), [str(part) for part in arguments], str(streams), file_limit, variables),
         )
         process.name = str(streams)
         before = dict(os.environ)

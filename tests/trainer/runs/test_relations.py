@@ -1,0 +1,99 @@
+"""SE on the relations among sentences, as a teacher sees their translations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters_hub import ModularEncoder
+from tests.conftest import SAMPLE, sample_sentences
+from tests.trainer.runs.launch import STAGE1, Stages, accelerate_on_two, manifest, training, weights, write_recipe
+from tests.trainer.runs.test_processes import assert_close
+
+RELATIONS = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
+
+
+def section(objective: str = "relational", **changes: Any) -> dict[str, Any]:
+    values = {"objective": objective, "relations": RELATIONS, "lora": {"rank": 8}}
+    return values | {"training": training(steps=30, learning_rate=3e-3, warmup_steps=0)} | changes
+
+
+def error(encoder: ModularEncoder, language: str | None, teacher: np.ndarray) -> float:
+    """How far the similarities of German sentences are from those of their English translations."""
+    own = encoder.encode(sample_sentences("deu")[:80:2], language)
+    return float(np.square(own @ own.T - teacher @ teacher.T).mean())
+
+
+@pytest.mark.parametrize("taught", ["base", "module"])
+def test_similarities_become_those_of_the_teacher(
+    taught: str, modules: Path, calm_base: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    changes = {
+        "se": section(teacher=str(modules / "eng") if taught == "module" else ""),
+        "phases": ["vocabulary", "se"],
+    }
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    encoder = ModularEncoder(modules=[tmp_path / "deu", modules / "eng"])
+    teacher = encoder.encode(sample_sentences("eng")[:80:2], "eng" if taught == "module" else None)
+    assert error(encoder, "deu", teacher) < 0.7 * error(encoder, None, teacher)
+    facts = manifest(tmp_path / "deu")["training"]
+    assert facts["phases"]["se"]["rows"] == 40
+    assert ("teacher_module" in facts["settings"]) == (taught == "module")
+
+
+def test_batches_of_both_kinds_alternate(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": section("both", training=training(steps=4))}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    facts = manifest(tmp_path / "deu")["training"]["phases"]["se"]
+    assert facts["rows"] == 80
+    assert facts["steps"] == 4
+
+
+@pytest.mark.parametrize("objective", ["relational", "both"])
+def test_two_processes_learn_the_relations_of_one(
+    objective: str, calm_base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipes = [
+        write_recipe(
+            tmp_path / f"{processes}.yaml",
+            calm_base,
+            tmp_path / str(processes),
+            phases=["vocabulary", "se"],
+            se=section(objective, training=training(batch=8 // processes)),
+        )
+        for processes in (1, 2)
+    ]
+    stages.run(STAGE1, "--recipe", recipes[0]).ok()
+    accelerate_on_two(STAGE1, "--recipe", recipes[1]).ok()
+    assert_close(tmp_path / "1" / "deu", tmp_path / "2" / "deu")
+
+
+def test_a_gradient_cache_changes_nothing(calm_base: Path, stages: Stages, tmp_path: Path) -> None:
+    for name, cached in (("whole", False), ("cached", True)):
+        changes = {"se": section("both", gradient_cache=cached, training=training()), "phases": ["vocabulary", "se"]}
+        recipe = write_recipe(tmp_path / f"{name}.yaml", calm_base, tmp_path / name, **changes)
+        stages.run(STAGE1, "--recipe", recipe).ok()
+    assert_close(tmp_path / "whole" / "deu", tmp_path / "cached" / "deu")
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(base: Path, stages: Stages, tmp_path: Path) -> None:
+    for name in ("whole", "stopped"):
+        changes = {"se": section("both", training=training(steps=6)), "phases": ["vocabulary", "se"]}
+        recipe = write_recipe(tmp_path / f"{name}.yaml", base, tmp_path / name, **changes)
+        if name == "stopped":
+            process = stages.start(STAGE1, "--recipe", recipe)
+            while process.is_alive() and not list((tmp_path / name).rglob("checkpoint-4/trainer_state.json")):
+                process.join(0.002)
+            process.kill()
+            process.join()
+        stages.run(STAGE1, "--recipe", recipe).ok()
+    assert weights(tmp_path / "whole" / "deu") == weights(tmp_path / "stopped" / "deu")
+
+
+def test_relations_without_data_are_told(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": {"objective": "relational"}}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert "set the path of its data (teacher, anchor" in stages.run(STAGE1, "--recipe", recipe).error_line()

@@ -1,0 +1,73 @@
+"""Modules that start from those of a related language."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters_hub import ModularEncoder
+from adapters_hub.modules import LoRA
+from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, manifest, training, weights, write_recipe
+
+SOON = {"max_steps": 1, "learning_rate": 1e-9}
+
+
+@pytest.mark.parametrize(("phase", "part"), [("la", "language_adapter"), ("se", "sentence_adapter")])
+def test_a_lora_starts_from_that_of_another_language(
+    phase: str, part: str, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    section: dict[str, Any] = {"lora": {"rank": 2, "start": str(modules / "eng")}, "training": training(**SOON)}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **{phase: section})
+    stages.run(STAGE1, "--recipe", recipe).ok()
+    start, end = (LoRA.read(folder / part).factors for folder in (modules / "eng", tmp_path / "deu"))
+    assert start.keys() == end.keys()
+    for name, pair in start.items():
+        for factor, trained in zip(pair, end[name], strict=True):
+            np.testing.assert_allclose(factor, trained, atol=1e-6)
+    settings = manifest(tmp_path / "deu")["training"]["settings"][phase]
+    assert settings["start_module"] == manifest(modules / "eng")["fingerprint"]
+
+
+def test_an_adapter_starts_from_that_of_another_language(
+    launched: Path, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    other = launched / "deu-eng-both"
+    changes = {"modules_dir": str(modules), "cla": {"start": str(other), "training": training(**SOON)}}
+    stages.run(STAGE2, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    encoder = ModularEncoder(modules=[modules / "deu", modules / "eng", tmp_path / "deu-eng-both"])
+    assert encoder.manifest("deu", "both").training["settings"]["start_adapter"] == manifest(other)["fingerprint"]
+    from safetensors.numpy import load_file
+
+    start, end = (load_file(folder / "adapter_model.safetensors") for folder in (other, tmp_path / "deu-eng-both"))
+    for name, tensor in start.items():
+        np.testing.assert_allclose(tensor, end[name], atol=1e-6)
+        assert np.abs(tensor).max() > 0 or "bias" in name
+
+
+def test_a_lora_of_another_rank_is_refused(modules: Path, base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": {"lora": {"rank": 3, "start": str(modules / "eng")}}, "phases": ["vocabulary", "se"]}
+    error = stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "r.yaml", base, tmp_path, **changes)).error_line()
+    assert "a LoRA of rank 2 and alpha 16 cannot start one of rank 3 and alpha 16" in error
+
+
+def test_an_adapter_of_another_size_is_refused(
+    launched: Path, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    cla = {"start": str(launched / "deu-eng-both"), "reduction_factor": 4}
+    changes = {"modules_dir": str(modules), "cla": cla}
+    error = stages.run(STAGE2, "--recipe", write_recipe(tmp_path / "r.yaml", base, tmp_path, **changes)).error_line()
+    assert "cla.start" in error
+
+
+def test_a_graded_adapter_is_trained_on_translations(modules: Path, base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"modules_dir": str(modules), "cla": {"objectives": ["graded"]}}
+    stages.run(STAGE2, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    values = manifest(tmp_path / "deu-eng-graded")
+    assert values["training"]["phases"]["cla"]["rows"] == {"graded": 40}
+    assert "paraphrase" not in values["training"]["settings"]["cla"]
+    encoder = ModularEncoder(modules=[modules / "deu", modules / "eng", tmp_path / "deu-eng-graded"])
+    assert np.abs(encoder.encode("Guten Tag!", "deu", align=True) - encoder.encode("Guten Tag!", "deu")).max() > 1e-5
+    assert weights(tmp_path / "deu-eng-graded")

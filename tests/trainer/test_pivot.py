@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import trainer.pivot
+from adapters_hub import BaseEncoder, ModularEncoder
+from tests.conftest import sample_sentences
+from tests.trainer.building import language_module
+from trainer.batches import text_key
+from trainer.pivot import KeptVectors
+from trainer.runs import own_copy
+
+Bases = Callable[[str], BaseEncoder]
+LORAS = ["language_adapter", "sentence_adapter"]
+TEXTS = list(dict.fromkeys(sample_sentences("eng")))[:20]
+
+
+@pytest.fixture
+def encoder(bases: Bases, tmp_path: Path) -> ModularEncoder:
+    made = ModularEncoder(own_copy(bases("bert")), device="cpu")
+    made.add_module(language_module(bases("bert"), tmp_path, "eng", LORAS))
+    return made
+
+
+def keys(texts: list[str]) -> np.ndarray:
+    return np.array([text_key(text) for text in texts])
+
+
+def every(count: int) -> np.ndarray:
+    return np.arange(count)
+
+
+@pytest.mark.parametrize("language", ["eng", None])
+def test_kept_vectors_are_fresh_ones(encoder: ModularEncoder, tmp_path: Path, language: str | None) -> None:
+    kept = KeptVectors(encoder, language, tmp_path / "new")
+    assert kept.add(TEXTS) == 20
+    vectors = kept.of(keys(TEXTS))
+    assert len(vectors) == 20
+    assert vectors[every(20)].dtype == np.float32
+    assert np.array_equal(vectors[every(20)], encoder.encode(TEXTS, language))
+    assert vectors[np.array([7, 7, 0])] == pytest.approx(
+        encoder.encode([TEXTS[i] for i in (7, 7, 0)], language), abs=1e-5
+    )
+
+
+def test_a_text_is_encoded_once(encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = KeptVectors(encoder, "eng", tmp_path)
+    assert first.add(TEXTS[:12]) == 12
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
+    again = KeptVectors(encoder, "eng", tmp_path)
+    assert again.add([f" {text}\n" for text in TEXTS[8:]] + TEXTS) == 8  # white space around it does not count
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert again.of(keys(TEXTS))[every(20)] == pytest.approx(encoder.encode(TEXTS, "eng"), abs=1e-5)
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise AssertionError("encoded again")
+
+    monkeypatch.setattr(encoder, "encode", fail)
+    assert KeptVectors(encoder, "eng", tmp_path).add(reversed(TEXTS)) == 0
+
+
+def test_encoders_do_not_share_vectors(encoder: ModularEncoder, bases: Bases, tmp_path: Path) -> None:
+    KeptVectors(encoder, "eng", tmp_path).add(TEXTS)
+    assert KeptVectors(encoder, None, tmp_path).add(TEXTS) == 20
+    half = ModularEncoder(own_copy(bases("bert")), device="cpu", dtype="float16")
+    half.add_module(language_module(bases("bert"), tmp_path, "eng", LORAS))
+    assert KeptVectors(half, "eng", tmp_path).add(TEXTS) == 20
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_a_killed_run_leaves_is_not_taken_for_vectors(encoder: ModularEncoder, tmp_path: Path) -> None:
+    kept = KeptVectors(encoder, "eng", tmp_path)
+    unfinished = kept.folder / ".0123456789abcdef.x.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "vectors.npy").write_bytes(b"half")
+    assert kept.add(TEXTS) == 20
+    assert np.linalg.norm(kept.of(keys(TEXTS))[every(20)], axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+
+
+def test_a_large_corpus_is_written_in_parts(
+    encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer.pivot, "_CHUNK", 6)
+    kept = KeptVectors(encoder, "eng", tmp_path)
+    kept.add(TEXTS)
+    assert len(list(kept.folder.iterdir())) == 4
+    shuffled = np.random.default_rng(0).permutation(20)
+    assert kept.of(keys(TEXTS))[shuffled] == pytest.approx(encoder.encode(TEXTS, "eng")[shuffled], abs=1e-5)
+
+
+def test_a_row_that_was_never_encoded_is_an_error(encoder: ModularEncoder, tmp_path: Path) -> None:
+    kept = KeptVectors(encoder, "eng", tmp_path)
+    kept.add(TEXTS[:3])
+    vectors = kept.of(keys(TEXTS))
+    assert vectors[np.array([2, 0])].shape == (2, encoder.dimension)
+    with pytest.raises(KeyError, match="row 5"):
+        vectors[np.array([2, 5])]
+    with pytest.raises(KeyError, match="row 0"):
+        KeptVectors(encoder, None, tmp_path).of(keys(TEXTS))[np.array([0])]

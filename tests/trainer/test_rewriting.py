@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from datasets import Dataset
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub import BaseEncoder
+from tests.conftest import ARCHITECTURES, sample_sentences
+from trainer.settings import RECIPES, SettingsError, VocabularySettings
+from trainer.vocabulary import build_vocabulary, read_rules, rewriting
+
+Bases = Callable[[str], BaseEncoder]
+RULES = [("(?<![bdt])o", "ö"), ("o", "u"), ("Q", "")]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_rules_apply_in_their_order_before_anything_else(bases: Bases, architecture: str) -> None:
+    tokenizer = bases(architecture).tokenizer
+    changed = rewriting(tokenizer, RULES)
+    assert changed("boot Qoder dort")["input_ids"] == tokenizer("buöt öder durt")["input_ids"]
+    assert rewriting(tokenizer, []) is tokenizer
+
+
+@pytest.mark.parametrize("strategy", ["focus", "trim", "keep"])
+def test_a_vocabulary_keeps_its_rules(bases: Bases, strategy: str, tmp_path: Path) -> None:
+    base = bases("bert")
+    settings = VocabularySettings(size=500, auxiliary_dim=4, auxiliary_epochs=1)
+    settings.strategy = strategy  # type: ignore[assignment]
+    data = Dataset.from_dict({"text": sample_sentences("kaz")})
+    made = build_vocabulary(base, settings, data, None, 3, RULES)
+    made.tokenizer.save_pretrained(tmp_path)
+    again = PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    assert again("Qoder boot")["input_ids"] == again("öder buöt")["input_ids"]
+    assert made.facts["rewriting_rules"] == 3
+    plain = build_vocabulary(base, settings, data, None, 3)
+    assert torch.equal(plain.embeddings, made.embeddings) == (strategy != "focus") or strategy == "focus"
+
+
+def test_a_language_without_a_file_has_no_rules(tmp_path: Path) -> None:
+    (tmp_path / "deu.tsv").write_text("# why\n\na\tb\nc\t\n")
+    template = str(tmp_path / "{language}.tsv")
+    assert read_rules(template, "deu", "eng") == [("a", "b"), ("c", "")]
+    assert read_rules(template, "kaz", "eng") == []
+    assert read_rules("", "deu", "eng") == []
+    with pytest.raises(SettingsError, match="does not exist"):
+        read_rules(str(tmp_path / "kaz.tsv"), "kaz", "eng")
+
+
+@pytest.mark.parametrize("line", ["(\tb", "a", "a\tb\tc"])
+def test_a_line_that_is_no_rule_is_told_by_number(tmp_path: Path, line: str) -> None:
+    (tmp_path / "deu.tsv").write_text(f"a\tb\n{line}\n")
+    with pytest.raises(SettingsError, match=r"deu\.tsv, line 2: expected a regular expression") as caught:
+        read_rules(str(tmp_path / "deu.tsv"), "deu", "eng")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("cyrillic", "arabic"),
+    [
+        ("Уйғур", "ئۇيغۇر"),
+        ("аилә", "ئائىلە"),
+        ("мәктәп вә китап", "مەكتەپ ۋە كىتاپ"),
+        ("Юсүп яхши", "يۇسۈپ ياخشى"),
+        ("октябрь", "ئوكتيابر"),
+        ("мәктәп وە", "مەكتەپ وە"),
+    ],
+)
+def test_uyghur_in_cyrillic_becomes_uyghur_in_arabic_script(bases: Bases, cyrillic: str, arabic: str) -> None:
+    rules = read_rules(str(RECIPES / "rewrite" / "{language}.tsv"), "uig", "eng")
+    tokenizer = rewriting(bases("m2m_100").tokenizer, rules)
+    steps = tokenizer.backend_tokenizer.normalizer
+    assert (
+        steps.normalize_str(cyrillic).strip()
+        == bases("m2m_100").tokenizer.backend_tokenizer.normalizer.normalize_str(arabic).strip()
+    )
