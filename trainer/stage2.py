@@ -272,7 +272,9 @@ class Stage2:
                 "settings": self.settings,
                 "phases": {"cla": facts},
                 "data": [
-                    data_facts(getattr(self.recipe.cla, kind), f"cla, {kind}", self.language, self.recipe.pivot)
+                    data_facts(
+                        getattr(self.recipe.cla, SOURCES[kind]), f"cla, {kind}", self.language, self.recipe.pivot
+                    )
                     for kind in self.kinds
                 ],
                 "hardware": hardware(),

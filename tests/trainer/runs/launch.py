@@ -141,7 +141,8 @@ class Stages:
         """Start a run; `file_limit` is the size in bytes beyond which the system refuses to let a file grow."""
         self._count += 1
         # The server keeps the environment of its first process; each test file has a cache of its own.
-        variables = {"MSE_CACHE": os.environ["MSE_CACHE"]} | (variables or {})
+        own = {name: os.environ[name] for name in ("MSE_CACHE",) if name in os.environ}
+        variables = own | (variables or {})
         streams = self._folder / str(self._count)
         process = self._context.Process(
             target=_main,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from adapters_hub import ModularEncoder
 from adapters_hub.modules import LoRA
@@ -38,9 +39,9 @@ def test_an_adapter_starts_from_that_of_another_language(
     changes = {"modules_dir": str(modules), "cla": {"start": str(other), "training": training(**SOON)}}
     stages.run(STAGE2, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
     encoder = ModularEncoder(modules=[modules / "deu", modules / "eng", tmp_path / "deu-eng-both"])
-    assert encoder.manifest("deu", "both").training["settings"]["start_adapter"] == manifest(other)["fingerprint"]
-    from safetensors.numpy import load_file
-
+    assert (
+        encoder.manifest("deu", "both").training["settings"]["cla"]["start_adapter"] == manifest(other)["fingerprint"]
+    )
     start, end = (load_file(folder / "adapter_model.safetensors") for folder in (other, tmp_path / "deu-eng-both"))
     for name, tensor in start.items():
         np.testing.assert_allclose(tensor, end[name], atol=1e-6)
