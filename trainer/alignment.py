@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from trainer.embedding_trainer import EmbeddingTrainer
-from trainer.losses import contrastive_loss, cosine_loss, gather, graded_loss
+from trainer.losses import contrastive_loss, cosine_loss, gather, graded_loss, relational_loss
 from trainer.pivot import Vectors
 from trainer.sentence_encoding import spread
 
@@ -58,7 +58,9 @@ class AlignmentTrainer(EmbeddingTrainer):
         if self.kinds[part] == "parallel":
             return cosine_loss(vectors[:count], pivots)
         if self.kinds[part] == "graded":
-            return graded_loss(gather(vectors[:count]), gather(pivots), self.scale)
+            own, targets = gather(vectors[:count]), gather(pivots)
+            # Across languages alone, sentences lose their places among those of their own language.
+            return graded_loss(own, targets, self.scale) + relational_loss(own, targets, self.scale)
         return contrastive_loss(
             gather(pivots),
             gather(vectors[:count]),

@@ -8,6 +8,7 @@ import pytest
 
 from adapters_hub import AdaptersHubError
 from trainer.settings import (
+    RECIPES,
     TRAINING_DEFAULTS,
     TRAINING_FIXED,
     Recipe,
@@ -160,3 +161,13 @@ def test_an_unknown_phase_is_refused_with_those_there_are() -> None:
 
 def test_templates_take_both_languages() -> None:
     assert fill("x/{pivot}-{language}/{language}.tsv", "kaz", "eng") == "x/eng-kaz/kaz.tsv"
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in RECIPES.glob("*.yaml") if path.name != "gpu.yaml"))
+@pytest.mark.parametrize("overlay", [[], ["--recipe", str(RECIPES / "gpu.yaml")]], ids=["cpu", "gpu"])
+def test_the_recipes_that_come_with_the_project_can_be_read(name: str, overlay: list[str]) -> None:
+    recipe = parse_recipe("stage1.py", "", ["--recipe", str(RECIPES / name), *overlay])
+    assert recipe.language_list
+    if overlay:
+        assert recipe.se.training["max_steps"] == 1500
+        assert recipe.cla.parallel.group_limit == 15_000
