@@ -45,7 +45,7 @@ Kind = Literal["full mono", "full mono+cross"]
 _WEIGHTS = "model.safetensors"
 # What `se` and `cla` say about adapters, of which there are none here.
 _NOT_FOR_US = (
-    *("data", "objective", "relations", "relational_share", "teacher"),
+    *("data", "objective", "relations", "relational_share", "related", "related_share", "teacher"),
     *("lora", "dropout", "objectives", "start", "reduction_factor", "adapter_scaling", "non_linearity"),
 )
 

@@ -159,6 +159,9 @@ class SentenceEncodingSettings:
         data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
         relations: Pairs (pivot sentence, its translation). The pivot itself learns from paraphrases instead.
         relational_share: Share of the batches that are relational in both.
+        related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
+            pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
+        related_share: Share of the batches that are theirs.
         teacher: The pivot's language module (folder, or org/name[@revision]), which relations are learnt from; the
             untouched base if not given.
         lora: The sentence LoRA.
@@ -177,6 +180,8 @@ class SentenceEncodingSettings:
     data: DataSource = field(default_factory=DataSource)
     relations: DataSource = field(default_factory=DataSource)
     relational_share: float = 0.5
+    related: list[str] | str = field(default_factory=list)
+    related_share: float = 0.5
     teacher: str = ""
     lora: LoRASettings = field(default_factory=LoRASettings)
     dropout: float | None = None
@@ -186,6 +191,11 @@ class SentenceEncodingSettings:
     gradient_cache: bool = False
     eval_share: float = 0.0
     training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def related_list(self) -> list[str]:
+        """The related languages, checked."""
+        return [check_language(code) for code in _as_list(self.related)]
 
 
 @dataclass
@@ -366,6 +376,10 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         raise SettingsError("no language: give --languages deu or --languages deu,kaz")
     check_language(recipe.pivot)
     _ = recipe.phase_list  # raises before anything is loaded
+    for name, share in (("relational_share", recipe.se.relational_share), ("related_share", recipe.se.related_share)):
+        if not 0 < share < 1:
+            raise SettingsError(f"se.{name} must lie between 0 and 1, not be {share}")
+    _ = recipe.se.related_list  # raises before anything is loaded
     if not 0 < recipe.cla.parallel_share < 1:
         raise SettingsError(
             f"cla.parallel_share must lie between 0 and 1, not be {recipe.cla.parallel_share}: "

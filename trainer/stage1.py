@@ -5,6 +5,7 @@ accelerate launch trainer/stage1.py [--recipe RECIPE.yaml] [--languages deu,kaz]
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,21 +13,20 @@ from typing import Any
 
 import torch
 from accelerate import PartialState
-from datasets import Dataset
 from peft import inject_adapter_in_model
 from peft.functional import get_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
+from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, BaseReference, LanguageModuleManifest
-from adapters_hub.hub import fetch_manifest, fetch_module
+from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
 from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
 from trainer.console import run_command
-from trainer.corpora import load_pairs, load_text
+from trainer.corpora import load_text
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
@@ -37,7 +37,6 @@ from trainer.language_adaptation import (
 )
 from trainer.low_rank import copy_lora, lora_config
 from trainer.phase_trainer import training_arguments
-from trainer.pivot import KeptVectors, Vectors
 from trainer.runs import (
     base_reference,
     data_facts,
@@ -50,9 +49,10 @@ from trainer.runs import (
     split,
     versions,
 )
-from trainer.sentence_encoding import KINDS, SentenceEncodingTrainer
+from trainer.sentence_encoding import SentenceEncodingTrainer
+from trainer.sentence_parts import load_parts, shares_of, sources_of, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill, parse_recipe
-from trainer.vocabulary import build_vocabulary, read_rules
+from trainer.vocabulary import build_vocabulary, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
 
 logger = logging.getLogger(__name__)
@@ -228,17 +228,12 @@ class Stage1:
 
     def _sentence_encoding(self, folder: PhaseFolder) -> None:
         settings, recipe = self.recipe.se, self.recipe
-        base, tokenizer = self._composed()
+        base, tokenizer = self._composed(whole_vocabulary=bool(settings.related_list))
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
-        kinds = KINDS[settings.objective]
-        texts, train, evaluation = zip(*(self._pairs(kind, tokenizer) for kind in kinds), strict=True)
-        rows, order = rows_in_order(train, arguments, recipe.seed, settings.relational_share)
-        teachers: list[Vectors | None] = [None] * len(kinds)
-        if "relational" in kinds:  # always the last
-            start = sum(len(part) for part in train[:-1])
-            needed = [row - start for row in numbers_used(order, arguments) if row >= start]
-            needed += range(len(train[-1]), len(texts[-1]))  # for evaluation
-            teachers[-1] = self._teacher().of_rows(texts[-1], "teacher", (train[-1], evaluation[-1]), needed)
+        parts = load_parts(recipe, self.language, base.prompt, tokenizer)
+        train = [part.train for part in parts]
+        rows, order = rows_in_order(train, arguments, recipe.seed, shares=shares_of(settings, parts))
+        teachers = teachers_of(recipe, self.base, parts, numbers_used(order, arguments))
 
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
         set_dropout(base.backbone, settings.dropout)
@@ -248,8 +243,8 @@ class Stage1:
             rows,
             order,
             PairCollator(sentence_encoding.COLUMNS, int(tokenizer.pad_token_id), settings.tokens_per_pass),
-            eval_rows=Rows(evaluation[0]) if evaluation[0] else None,
-            kinds=kinds,
+            eval_rows=Rows(parts[0].evaluation) if parts[0].evaluation else None,
+            kinds=[part.kind for part in parts],
             teachers=teachers,
             scale=settings.scale,
             gradient_cache=settings.gradient_cache,
@@ -262,40 +257,29 @@ class Stage1:
 
         folder.finish(write)
 
-    def _pairs(self, kind: str, tokenizer: PreTrainedTokenizerFast) -> tuple[Dataset, Dataset, Dataset | None]:
-        """Paraphrases or relations: the text, the tokenized training rows, the tokenized evaluation rows."""
-        settings, pivot = self.recipe.se, self.recipe.pivot
-        relational = kind == "relational"
-        names = sentence_encoding.RELATIONAL_COLUMNS if relational else sentence_encoding.COLUMNS
-        with PartialState().main_process_first():
-            pairs = load_pairs(settings.relations if relational else settings.data, self.language, pivot, names)
-            encoded = tokenize(
-                pairs,
-                names[1:2] if relational else names,
-                tokenizer,
-                self.base.prompt,
-                settings.max_length,
-                f"{self.language} {kind} pairs",
-                only_keys=names[:1] if relational else (),
-            )
-        if relational:
-            encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
-        return pairs, *split(encoded, settings.eval_share)
+    def _composed(self, whole_vocabulary: bool = False) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
+        """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it.
 
-    def _teacher(self) -> KeptVectors:
-        """Whom the relations are learnt from: the pivot's module, or the untouched base."""
-        encoder = ModularEncoder(own_copy(self.base))
-        if not self.recipe.se.teacher:
-            return KeptVectors(encoder, None)
-        with PartialState().main_process_first():
-            encoder.add_module(fetch_module(self.recipe.se.teacher, self.recipe.hub).folder)
-        return KeptVectors(encoder, encoder.languages[0])
+        Args:
+            whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
 
-    def _composed(self) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
-        """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it."""
+        Raises:
+            SettingsError: the module's tokens are not the base's.
+        """
         base = own_copy(self.base)
         partial = self._partial_module()
+        if whole_vocabulary:
+            strategy = partial.manifest.vocabulary.get("strategy", "keep")
+            if strategy == "focus" or ("la" in self.phases and self.recipe.la.train_embeddings):
+                raise SettingsError(
+                    "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la "
+                    "out of the phases or set la.train_embeddings to false"
+                )
+            partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
+        if whole_vocabulary:
+            rules = read_rules(self.recipe.vocabulary.rewrite, self.language, self.recipe.pivot)
+            return base, rewriting(base.tokenizer, rules)
         return base, partial.tokenizer or base.tokenizer
 
     def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings, part: str) -> Callable[[Path], None]:
@@ -354,14 +338,13 @@ class Stage1:
 
     def _data_facts(self) -> list[dict[str, Any]]:
         recipe = self.recipe
-        sources = {"la": recipe.la.data, "se": recipe.se.data}
+        sources = [("la", self.language, recipe.la.data)]
         if recipe.vocabulary.strategy != "keep":
             vocabulary = recipe.vocabulary.data if recipe.vocabulary.data.path else recipe.la.data
-            sources = {"vocabulary": vocabulary} | sources
+            sources.insert(0, ("vocabulary", self.language, vocabulary))
+        sources += [("se", code, source) for _, code, source in sources_of(recipe.se, self.language)]
         return [
-            data_facts(source, phase, self.language, recipe.pivot)
-            for phase, source in sources.items()
-            if phase in self.phases
+            data_facts(source, phase, code, recipe.pivot) for phase, code, source in sources if phase in self.phases
         ]
 
     def _assemble(self, target: Path) -> None:

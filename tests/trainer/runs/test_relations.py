@@ -12,6 +12,8 @@ from adapters_hub import ModularEncoder
 from tests.conftest import SAMPLE, sample_sentences
 from tests.trainer.runs.launch import STAGE1, Stages, accelerate_on_two, manifest, training, weights, write_recipe
 from tests.trainer.runs.test_processes import assert_close
+from trainer.sentence_parts import shares_of, sources_of
+from trainer.settings import SentenceEncodingSettings
 
 RELATIONS = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
 
@@ -97,3 +99,31 @@ def test_relations_without_data_are_told(base: Path, stages: Stages, tmp_path: P
     changes = {"se": {"objective": "relational"}}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
     assert "set the path of its data (teacher, anchor" in stages.run(STAGE1, "--recipe", recipe).error_line()
+
+
+def test_relations_of_related_languages_are_learnt_along(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": section(related=["kaz", "deu", "tur"], training=training(steps=6)), "phases": ["vocabulary", "se"]}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
+    values = manifest(tmp_path / "deu")["training"]
+    assert values["phases"]["se"]["rows"] == 3 * 40  # its own are not taken twice
+    assert [entry["columns"][1] for entry in values["data"] if entry["use"] == "se"] == ["deu", "kaz", "tur"]
+
+
+def test_a_related_language_needs_the_tokens_of_the_base(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": section(related="kaz")}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
+
+
+def test_shares_of_the_kinds_and_of_relatives_add_up() -> None:
+    settings = SentenceEncodingSettings(objective="both", related=["kaz", "tur"], relational_share=0.25)
+    sources = sources_of(settings, "deu")
+    assert [(kind, code) for kind, code, _ in sources] == [
+        ("contrastive", "deu"),
+        ("relational", "deu"),
+        ("relational", "kaz"),
+        ("relational", "tur"),
+    ]
+    parts: list[Any] = list(sources)
+    assert shares_of(settings, parts) == [0.375, 0.125, 0.25, 0.25]
+    assert shares_of(SentenceEncodingSettings(objective="relational"), parts[:1]) == [1.0]
