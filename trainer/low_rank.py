@@ -51,9 +51,11 @@ def copy_lora(source: LoRA, backbone: nn.Module, name: str, config: LoraConfig) 
         )
     if layers.keys() != source.factors.keys():
         raise SettingsError("a LoRA to start from is on other layers than the new one")
-    for key, (a, b) in source.factors.items():
-        layers[key].lora_A[name].weight.data.copy_(a)
-        layers[key].lora_B[name].weight.data.copy_(b)
+    for key, factors in source.factors.items():
+        for part, factor in zip((layers[key].lora_A, layers[key].lora_B), factors, strict=True):
+            weight = part[name].weight
+            assert isinstance(weight, nn.Parameter)
+            weight.data.copy_(factor)
 
 
 class LowRankLinear(PeftLinear):
