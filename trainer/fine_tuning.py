@@ -20,8 +20,7 @@ class FineTuningTrainer(SentenceEncodingTrainer):
     """
 
     def __init__(self, *args: Any, kinds: Sequence[str], **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
-        self.kinds = tuple(kinds)
+        super().__init__(*args, kinds=kinds, **kwargs)
 
     def vector_loss(self, vectors: torch.Tensor, batch: dict[str, Any]) -> torch.Tensor:
         """The loss of a batch of one kind, of `[anchors, positives, hard negatives]`."""

@@ -27,7 +27,8 @@ class SentenceEncodingTrainer(EmbeddingTrainer):
 
     Args:
         kinds: what each part of the rows is: `contrastive` or `relational`.
-        teachers: `[rows, dim]` from `KeptVectors` for each part that is relational, None for others.
+        teachers: `[rows, dim]` from `KeptVectors` for each part that is relational, None for others;
+            without it, no part is.
         scale: factor of the cosine similarities.
         gradient_cache: see `EmbeddingTrainer`.
         arguments: those of `PhaseTrainer`.
@@ -37,14 +38,14 @@ class SentenceEncodingTrainer(EmbeddingTrainer):
         self,
         *args: Any,  # noqa: ANN401
         kinds: Sequence[str] = ("contrastive",),
-        teachers: Sequence[Vectors | np.ndarray | None] = (None,),
+        teachers: Sequence[Vectors | np.ndarray | None] | None = None,
         scale: float,
         gradient_cache: bool,
         **kwargs: Any,  # noqa: ANN401
     ) -> None:
         super().__init__(*args, **kwargs)
         self.kinds = tuple(kinds)
-        self.teachers = list(teachers)
+        self.teachers = list(teachers) if teachers else [None] * len(self.kinds)
         self.scale = scale
         self.gradient_cache = gradient_cache
 

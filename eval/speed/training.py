@@ -59,33 +59,32 @@ class Training:
             encoder = ModularEncoder(modules=[self.modules / _TARGET], device="cpu")
             export_merged(encoder, _TARGET, self.stock)
 
-    def rows(self) -> list[Row]:
-        """LA, SE and CLA, and what share of the matrix rate SE reaches."""
-        se = self._job("SE step, 64 pairs", "sentence-transformers trainer", 4.0, self._se, "sentence_encoding", 64, 64)
-        rows = [
+    def la(self) -> list[Row]:
+        """A step of language adaptation."""
+        return [
             self._job(
                 "LA step, vocabulary 50k", "transformers' MLM example", 3.0, self._la, "language_adaptation", 16, 256
-            ),
-            se,
-            self._job(
-                "CLA step, 128 pairs",
-                "sentence-transformers trainer, teacher encoded at each step",
-                5.0,
-                self._cla,
-                "alignment",
-                128,
-                128,
-            ),
+            )
         ]
+
+    def se(self) -> list[Row]:
+        """A step of sentence encoding, and what share of the matrix rate it reaches."""
+        row = self._job(
+            "SE step, 64 pairs", "sentence-transformers trainer", 4.0, self._se, "sentence_encoding", 64, 64
+        )
         flops = _flops_of_a_lora_token()
         config = load_base(BASE).backbone.config
         rate = matrix_rate(config.hidden_size, config.intermediate_size)
-        reached = [flops * tokens for tokens in se.facts["tokens_per_second"]]
-        facts = {"GFLOP of a token": round(flops / 1e9, 4), "tokens_per_second": se.facts["tokens_per_second"]}
-        rows.append(
-            Row("LoRA training (SE), matrix rate", "FLOP/s", reached, [rate], "the machine's limit", 0.5, True, facts)
-        )
-        return rows
+        tokens = row.facts["tokens_per_second"]
+        facts = {"GFLOP of a token": round(flops / 1e9, 4), "tokens_per_second": tokens}
+        reached = [flops * each for each in tokens]
+        limit = "the machine's limit"
+        return [row, Row("LoRA training (SE), matrix rate", "FLOP/s", reached, [rate], limit, 0.5, True, facts)]
+
+    def cla(self) -> list[Row]:
+        """A step of alignment."""
+        peer = "sentence-transformers trainer, teacher encoded at each step"
+        return [self._job("CLA step, 128 pairs", peer, 5.0, self._cla, "alignment", 128, 128)]
 
     def _job(self, name: str, peer_name: str, bar: float, ours: Any, peer: str, batch: int, length: int) -> Row:  # noqa: ANN401
         data, recipe, phase = ours()
