@@ -281,7 +281,7 @@ def serious_findings(opened: Page) -> list[tuple[str, ...]]:
         show_tab(opened, name)
         if name == "Take away":
             opened.get_by_role("button", name="Make files of this comparison").click()
-            expect(opened.locator("#mse-files a[download]")).to_have_count(5)
+            expect(opened.locator("#mse-files a[download]")).to_have_count(5, timeout=30_000)
         opened.wait_for_timeout(200)
         results = Axe().run(opened, options={"resultTypes": ["violations"]}).response
         found += [
