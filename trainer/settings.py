@@ -157,7 +157,7 @@ class SentenceEncodingSettings:
         objective: contrastive (paraphrases find each other), relational (the similarities among the sentences of a
             batch become those among their translations, as a teacher sees them) or both (alternating batches).
         data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
-        relations: Pairs (pivot sentence, its translation). The pivot itself learns from paraphrases instead.
+        relations: Pairs (pivot sentence, its translation); for the pivot itself, pairs of its paraphrases.
         relational_share: Share of the batches that are relational in both.
         related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
             pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
