@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from adapters_hub.errors import AdaptersHubError
 from eval.errors import EvaluationError
 
-JOBS = ("la", "se", "cla", "encoding", "memory")
+JOBS = ("la", "se", "cla", "encoding", "memory", "scaling")
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -30,12 +30,16 @@ def speed(
 ) -> None:
     """Measure every job beside its peer in one run: A B A B, medians, the same precision on both sides.
 
+    The job scaling has no peer: it draws what encoding, steps and corpora cost at several sizes.
+
     python -m eval.speed --quick --data TEXT
     """
+    from eval.speed.curves import Curve, curve_table, write_scaling_report
     from eval.speed.encoding import Encoding
     from eval.speed.measure import Row, machine
     from eval.speed.memory import memory_rows
     from eval.speed.report import table, write_speed_report
+    from eval.speed.scaling import QUICK, Sizes, curves
     from eval.speed.text import Text
     from eval.speed.training import Plan, Training
 
@@ -44,8 +48,9 @@ def speed(
         raise EvaluationError(f"there is no job {unknown[0]!r}; there are {', '.join(JOBS)}")
     text = Text(data)
     repeats = 3 if quick else 5
-    shown = ""
+    shown: dict[str, str] = {}
     rows: list[Row] = []
+    drawn: list[Curve] = []
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
         plan = Plan(3 if quick else 6, repeats)
@@ -56,12 +61,19 @@ def speed(
             "encoding": lambda: Encoding(text, work, 2000 if quick else 10_000, repeats).rows(),
             "memory": lambda: memory_rows(text, work, 1 if quick else 3),
         }
+        # Written each time: a stopped run keeps what it has.
         for job in tqdm(chosen, unit="job"):
+            if job == "scaling":
+                for subject in curves(text, work, QUICK if quick else Sizes()):
+                    drawn += subject
+                    sys.stderr.write(f"\n{curve_table(subject)}\n")
+                    shown["scaling"] = write_scaling_report(drawn, machine(), text.name, output)
+                continue
             found = measured[job]()
             rows += found
             sys.stderr.write(f"\n{table(found)}\n")
-            shown = write_speed_report(rows, machine(), text.name, output)  # each time: a stopped run keeps what it has
-    sys.stdout.write(shown)
+            shown["rows"] = write_speed_report(rows, machine(), text.name, output)
+    sys.stdout.write("\n".join(shown.values()))
 
 
 def main() -> None:

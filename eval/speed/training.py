@@ -17,7 +17,8 @@ from eval.speed.modules import ALPHA, BASE, RANK, lora_config, make_modules, run
 from eval.speed.text import Text
 
 VOCABULARY = 50_048
-_TOKENS_OF_A_STEP = 4096
+_TOKENS_OF_A_STEP = 2048
+_BLOCK = 256  # tokens of a sequence of the peer
 _PIVOT, _TARGET = "eng", "deu"
 
 
@@ -63,7 +64,13 @@ class Training:
         """A step of language adaptation."""
         return [
             self._job(
-                "LA step, vocabulary 50k", "transformers' MLM example", 3.0, self._la, "language_adaptation", 16, 256
+                "LA step, vocabulary 50k",
+                "transformers' MLM example",
+                3.0,
+                self._la,
+                "language_adaptation",
+                _TOKENS_OF_A_STEP // _BLOCK,
+                _BLOCK,
             )
         ]
 
