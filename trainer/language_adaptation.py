@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +10,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 from transformers.activations import ACT2FN
-from transformers.utils.hub import cached_file
 
 from adapters_hub.base import BaseEncoder
 from trainer.phase_trainer import EncoderModel, PhaseTrainer
@@ -84,16 +82,9 @@ def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> M
 
 def _checkpoint_tensors(base: BaseEncoder, names: list[str]) -> dict[str, torch.Tensor]:
     """Those of the named tensors that the base's safetensors file has."""
-    if not names:
+    path = base.weights_file() if names else None
+    if path is None:
         return {}
-    path = Path(base.checkpoint) / "model.safetensors"
-    if not path.is_file():
-        found = cached_file(
-            base.checkpoint, "model.safetensors", revision=base.revision, _raise_exceptions_for_missing_entries=False
-        )
-        if found is None:
-            return {}
-        path = Path(found)
     with safe_open(path, "pt") as file:
         present = set(file.keys())
         return {name: file.get_tensor(name) for name in names if name in present}

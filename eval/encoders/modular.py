@@ -90,9 +90,15 @@ class Modular:
         return self.encoder.encode(sentences, code, align=self._align(code, across), batch_size=self.batch_size)
 
     def describe(self) -> dict[str, object]:
-        """The base, the modules and when alignment is on."""
-        own = {"alignment": self.alignment, "languages": self.encoder.languages, "adapters": self.encoder.alignments}
-        return _describe(self.encoder) | own
+        """The base, the modules with the steps of their training, and when alignment is on."""
+        encoder = self.encoder
+        own = {
+            "alignment": self.alignment,
+            "languages": encoder.languages,
+            "adapters": encoder.alignments,
+            "steps": {code: _steps(encoder, code) for code in encoder.languages},
+        }
+        return _describe(encoder) | own
 
     def _align(self, code: str, across: bool) -> Align:
         on = self.alignment == "always" or (self.alignment == "across" and across)
@@ -102,6 +108,16 @@ class Modular:
     def _loaded(self, language: str) -> str:
         """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl` stand for each other."""
         return next((code for code in self.encoder.languages if same_language(code, language)), language)
+
+
+def _steps(encoder: ModularEncoder, language: str) -> dict[str, int]:
+    """Training steps by phase, as the manifests of the module and of its adapters have them."""
+    manifests = [
+        encoder.manifest(language),
+        *(encoder.manifest(language, name) for name in encoder.alignments[language]),
+    ]
+    phases = [item for manifest in manifests for item in manifest.training.get("phases", {}).items()]
+    return {phase: facts["steps"] for phase, facts in phases if "steps" in facts}
 
 
 def _key(encoder: ModularEncoder, fingerprints: Sequence[str]) -> str:

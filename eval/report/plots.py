@@ -42,6 +42,8 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
             mine = [result for result in results if result.benchmark == benchmark]
             if any(result.of("mono") for result in mine) and any(result.of("cross") for result in mine):
                 save(f"{benchmark}-within-and-across", _within_and_across(mine))
+            if growing := _growing(mine):
+                save(f"{benchmark}-steps", _growth(mine, growing))
             for kind, title in (("cross", "Across languages"), ("xsim", "xsim error, %")):
                 if any(len(result.of(kind)) > 1 for result in mine):
                     save(f"{benchmark}-map-{kind}", _pairs(mine, kind, title))
@@ -56,6 +58,7 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
     """A point for each language: how good it is alone, and with the other languages."""
     canvas, axes = pyplot.subplots(figsize=(_WIDE, _WIDE))
     low, high = np.inf, -np.inf
+    labelled: set[tuple[str, float, float]] = set()
     for result in results:
         within = {figure.languages[0]: figure.value for figure in result.of("mono")}
         across = {
@@ -66,14 +69,59 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
         codes = list(across)
         axes.scatter([within[code] for code in codes], list(across.values()), label=result.encoder, s=24)
         for code in codes:
-            axes.annotate(code, (within[code], across[code]), fontsize=7, xytext=(3, 3), textcoords="offset points")
+            place = (round(within[code], 1), round(across[code], 1))
+            if (code, *place) not in labelled:  # what did not move needs one label
+                axes.annotate(code, place, fontsize=7, xytext=(3, 3), textcoords="offset points")
+            labelled.add((code, *place))
         values = [*across.values(), *(within[code] for code in codes)]
         low, high = min([low, *values]), max([high, *values])
+    axes.margins(0.1)  # room for names
     axes.plot([low, high], [low, high], color=_UNALIKE, linewidth=0.8, linestyle=":")
     metric = results[0].figures[0].metric
     axes.set_xlabel(f"Within the language ({metric})")
     axes.set_ylabel(f"With other languages, mean ({metric})")
     axes.set_title(results[0].title)
+    axes.legend(fontsize=8)
+    return canvas
+
+
+def _growing(results: Sequence[Result]) -> list[str]:
+    """The languages whose modules were trained for different numbers of steps."""
+    steps: dict[str, set[int]] = {}
+    for result in results:
+        if result.kind == "modules" and result.of("mono"):
+            for code in result.languages:
+                steps.setdefault(code, set()).add(_steps(result, code))
+    return [code for code, counts in steps.items() if len(counts) > 1]
+
+
+def _steps(result: Result, code: str) -> int:
+    """Of stage 1."""
+    phases = result.facts.get("encoder", {}).get("steps", {}).get(code, {})
+    return sum(count for phase, count in phases.items() if phase in ("la", "se"))
+
+
+def _growth(results: Sequence[Result], codes: Sequence[str]) -> Canvas:
+    """How the modules of languages get better with the steps of stage 1; dotted: the base."""
+    canvas, axes = pyplot.subplots(figsize=(_WIDE, 4), layout="constrained")
+    metric = results[0].figures[0].metric
+    for place, code in enumerate(codes):
+        for kind, label, marker in (("mono", "within", "o"), ("cross", "with others", "s")):
+            color = pyplot.get_cmap("tab20")(2 * place + (kind == "cross"))
+            points, base = [], []
+            for result in results:
+                values = [figure.value for figure in result.of(kind) if code in figure.languages]
+                if values and result.kind == "modules":
+                    points.append((_steps(result, code), float(np.mean(values))))
+                elif values and result.kind == "base":
+                    base.append(float(np.mean(values)))
+            if points:
+                axes.plot(*zip(*sorted(points), strict=True), marker=marker, color=color, label=f"{code}, {label}")
+            for value in base[:1]:
+                axes.axhline(value, color=color, linestyle=":", linewidth=1)
+    axes.set_xlabel("steps of stage 1")
+    axes.set_ylabel(metric)
+    axes.set_title(f"{results[0].title}\n(dotted: the base)", fontsize=10)
     axes.legend(fontsize=8)
     return canvas
 

@@ -111,3 +111,20 @@ def test_cards_get_every_figure_once_with_its_modules_and_interval(tmp_path: Pat
     write_report([base, modules, aligned], tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [Score.from_record(record) for record in report["scores"]] == records
+
+
+def test_modules_of_different_steps_are_drawn_as_growth(tmp_path: Path) -> None:
+    def trained(steps: int, value: float) -> Result:
+        facts = {"encoder": {"steps": {"eng": {}, "deu": {"la": 10, "se": steps, "cla": 500}}}}
+        one = result(f"{steps} steps", value, "modules", facts=facts)
+        one.figures.append(Figure("mono", "spearman", value, np.array([value]), 100, ("deu",)))
+        return one
+
+    write_report([result("base", 70), trained(20, 72), trained(80, 75)], tmp_path)
+    assert (tmp_path / "plots" / "stsb-steps.png").is_file()
+    drawn = (tmp_path / "plots" / "stsb-steps.svg").read_text(encoding="utf-8")
+    assert "deu, within" in drawn
+    assert "eng, within" not in drawn
+    assert "<!-- 500 -->" not in drawn  # steps of stage 2 are not counted
+    write_report([result("base", 70), trained(20, 72)], tmp_path)
+    assert not (tmp_path / "plots" / "stsb-steps.png").exists()

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import M2M100Model, PreTrainedTokenizerFast
 
-from adapters_hub import BaseEncoder, BaseEncoderError, load_base
+from adapters_hub import BaseEncoder, BaseEncoderError, ModularEncoder, load_base
 from adapters_hub.base import ARCHITECTURES as SUPPORTED
 from tests.adapters_hub.builders import edit_json
 from tests.adapters_hub.conftest import Bases
@@ -151,7 +151,7 @@ def test_an_incomplete_or_damaged_folder_is_refused_in_one_line(
 ) -> None:
     damage(broken)
     with pytest.raises(BaseEncoderError, match=words) as caught:
-        load_base(broken)
+        _ = load_base(broken).tokenizer  # read when it is asked for
     assert str(broken) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -166,3 +166,39 @@ def test_loading_twice_gives_the_same_base(bases: Bases, base_folders: Callable[
     again: BaseEncoder = load_base(base_folders("bert"))
     assert again.fingerprint == bases("bert").fingerprint
     assert again.backbone is not bases("bert").backbone
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_embeddings_on_disk_are_those_that_were_loaded(
+    base_folders: Callable[[str], Path], architecture: str
+) -> None:
+    base = load_base(base_folders(architecture))
+    mapped = base.mapped_token_embeddings()
+    if architecture == "m2m_100":  # whose file has them under a name that several layers share
+        assert mapped is None
+        return
+    assert mapped is not None
+    assert torch.equal(mapped, base.token_embeddings.weight)
+    with torch.no_grad():
+        base.token_embeddings.weight[-1, -1] += 1
+    assert base.mapped_token_embeddings() is None  # another number is in memory
+
+
+def test_embeddings_in_half_precision_stay_so_on_disk_and_give_the_same_vectors(
+    base_folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(base_folders("bert"), tmp_path / "half"))
+    weights = folder / "model.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    base = load_base(folder)
+    mapped = base.mapped_token_embeddings()
+    assert mapped is not None
+    assert mapped.dtype == torch.float16
+    encoder = ModularEncoder(load_base(folder), device="cpu")
+    assert encoder.base.token_embeddings.weight.dtype == torch.float16
+    sentence = "ein Satz"
+    ids = torch.tensor([base.tokenizer(base.prompt + sentence)["input_ids"]])
+    with torch.no_grad():
+        hidden = base.backbone(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # all in float32
+    expected = torch.nn.functional.normalize(hidden.mean(dim=1)[0], dim=0)
+    torch.testing.assert_close(torch.from_numpy(encoder.encode(sentence, None)), expected, atol=1e-6, rtol=0)

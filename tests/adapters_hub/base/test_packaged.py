@@ -118,7 +118,9 @@ def test_it_is_multilingual_e5_small(base: BaseEncoder) -> None:
     assert tokenizer("x <mask> y")["input_ids"].count(250001) == 1
 
 
-def test_it_is_half_precision_on_disk_and_float32_in_memory(decoded: Decoded, base: BaseEncoder) -> None:
+def test_it_is_half_precision_on_disk_and_float32_in_memory(decoded: Decoded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MSE_CACHE", str(decoded.cache))
+    base = load_base(SOURCE)  # of its own: an encoder that is given a base leaves its embeddings on disk
     stored = load_file(decoded.checkpoint / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}
