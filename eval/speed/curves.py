@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def write_scaling_report(curves: Sequence[Curve], machine: dict[str, Any], text:
 def _plot(curves: Sequence[Curve], path: Path) -> None:
     """One panel a curve. What should stay flat starts at 0; what grows is on two logarithmic axes."""
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     columns = min(len(curves), 3)
     rows = -(-len(curves) // columns)
@@ -75,9 +77,12 @@ def _plot(curves: Sequence[Curve], path: Path) -> None:
         axes.minorticks_off()
         if curve.grows:
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         else:
             axes.set_ylim(0, 1.2 * max(cost for points in curve.lines.values() for _, cost in points))
-        axes.set_title(curve.title, fontsize=10)
+        axes.set_title("\n".join(textwrap.wrap(curve.title, 42)), fontsize=10)
         axes.set_xlabel(curve.x)
         axes.set_ylabel(curve.y)
         axes.spines[["top", "right"]].set_visible(False)
