@@ -15,8 +15,8 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
-from transformers.utils import cached_file
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
