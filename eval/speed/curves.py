@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 
 from adapters_hub.folders import write_text
+from eval.speed.measure import described
 
 matplotlib.use("Agg")
 
@@ -49,8 +50,7 @@ def curve_table(curves: Sequence[Curve]) -> str:
 
 def write_scaling_report(curves: Sequence[Curve], machine: dict[str, Any], text: str, folder: Path) -> str:
     """Write `scaling.json`, `scaling.md` and `scaling.png`; returns the table."""
-    described = ", ".join(f"{key} {value}" for key, value in machine.items() if value is not None)
-    shown = f"{curve_table(curves)}\n{described}; text: {text}\n"
+    shown = f"{curve_table(curves)}\n{described(machine, text)}\n"
     values = {"machine": machine, "text": text, "curves": [asdict(curve) for curve in curves]}
     write_text(folder / "scaling.json", json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     write_text(folder / "scaling.md", shown)

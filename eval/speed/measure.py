@@ -123,3 +123,9 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def described(machine: dict[str, Any], text: str) -> str:
+    """A line below a table: on what machine and on what text it was measured."""
+    facts = ", ".join(f"{key} {value}" for key, value in machine.items() if value is not None)
+    return f"{facts}; text: {text}"

@@ -61,6 +61,17 @@ def run_stage(script: str, recipe: dict[str, Any], folder: Path) -> int:
     return peak
 
 
+def training_values(steps: int, batch: int) -> dict[str, Any]:
+    """The `training` settings of a run that is measured: so many steps, rows a step, nothing saved or shown."""
+    return {
+        "max_steps": steps,
+        "per_device_train_batch_size": batch,
+        "learning_rate": 1e-4,
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
+
+
 def run(arguments: Sequence[str]) -> str:
     """Run a Python program to its end and return what it printed.
 

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 
 from adapters_hub.folders import write_text
-from eval.speed.measure import Row
+from eval.speed.measure import Row, described
 
 matplotlib.use("Agg")
 
@@ -30,8 +30,7 @@ def table(rows: Sequence[Row]) -> str:
 
 def write_speed_report(rows: Sequence[Row], machine: dict[str, Any], text: str, folder: Path) -> str:
     """Write `speed.json`, `speed.md` and `speed.png`; returns the table."""
-    described = ", ".join(f"{key} {value}" for key, value in machine.items() if value is not None)
-    shown = f"{table(rows)}\n{described}; text: {text}\n"
+    shown = f"{table(rows)}\n{described(machine, text)}\n"
     values = {
         "machine": machine,
         "text": text,

@@ -17,8 +17,8 @@ from adapters_hub import LanguageModule, ModularEncoder
 from adapters_hub.modules import save_language_module
 from eval.speed.curves import Curve
 from eval.speed.measure import device, seconds
-from eval.speed.modules import ALPHA, BASE, RANK, make_modules, run_stage
-from eval.speed.text import Text
+from eval.speed.modules import ALPHA, BASE, RANK, make_modules, run_stage, training_values
+from eval.speed.text import Text, write_lines
 
 _LANGUAGE = "deu"
 _SMALL = 8_000
@@ -125,7 +125,7 @@ def _batches(text: Text, work: Path, sizes: Sizes) -> list[Curve]:
         time[name], memory[name] = [], []
         for count in counts:
             pairs = text.paraphrases(_LANGUAGE, count * 4)
-            data = _written(work / "pairs.tsv", ["\t".join(pair) for pair in pairs])
+            data = write_lines(work / "pairs.tsv", ["\t".join(pair) for pair in pairs])
             section = {"data": {"path": str(data)}, "max_length": 64, "gradient_cache": cached, **_step(count)}
             facts, peak = _train(start, {"phases": ["se"], "se": section}, work)
             time[name].append((count, facts["seconds_per_step"]))
@@ -138,7 +138,7 @@ def _batches(text: Text, work: Path, sizes: Sizes) -> list[Curve]:
 
 
 def _vocabularies(text: Text, work: Path, sizes: Sizes) -> Curve:
-    data = _written(work / "mono.txt", text.mono(_LANGUAGE, 600))
+    data = write_lines(work / "mono.txt", text.mono(_LANGUAGE, 600))
     line: list[tuple[float, float]] = []
     for size in sizes.vocabularies:
         start = _module(text, work, size)
@@ -182,14 +182,7 @@ def _module(text: Text, work: Path, size: int) -> Path:
 
 
 def _step(batch: int) -> dict[str, Any]:
-    training = {
-        "max_steps": 3,
-        "per_device_train_batch_size": batch,
-        "learning_rate": 1e-4,
-        "save_strategy": "no",
-        "disable_tqdm": True,
-    }
-    return {"lora": {"rank": RANK, "alpha": ALPHA}, "training": training}
+    return {"lora": {"rank": RANK, "alpha": ALPHA}, "training": training_values(3, batch)}
 
 
 def _train(start: Path | None, recipe: dict[str, Any], work: Path) -> tuple[dict[str, float], float]:
@@ -200,8 +193,3 @@ def _train(start: Path | None, recipe: dict[str, Any], work: Path) -> tuple[dict
         peak = run_stage("stage1.py", known | ({"start_from": str(start)} if start else {}) | recipe, Path(folder))
         manifest = json.loads((out / _LANGUAGE / "module.json").read_text(encoding="utf-8"))
     return manifest["training"]["phases"][recipe["phases"][-1]], peak
-
-
-def _written(path: Path, lines: Sequence[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path

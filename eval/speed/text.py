@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import lzma
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -72,6 +72,12 @@ class Text:
                     yield [row[column] for column in columns]
                 else:
                     yield from ([row[column]] for column in columns)
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> Path:
+    """Write a file of lines, for a run to read; returns its path."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
 
 
 def _repeated(rows: list[_Row], count: int) -> list[_Row]:

@@ -13,8 +13,8 @@ import numpy as np
 from adapters_hub import LanguageModule, ModularEncoder, load_base
 from adapters_hub.bridges import export_merged
 from eval.speed.measure import Row, interleaved, matrix_rate, precision
-from eval.speed.modules import ALPHA, BASE, RANK, lora_config, make_modules, run, run_stage
-from eval.speed.text import Text
+from eval.speed.modules import ALPHA, BASE, RANK, lora_config, make_modules, run, run_stage, training_values
+from eval.speed.text import Text, write_lines
 
 VOCABULARY = 50_048
 _TOKENS_OF_A_STEP = 2048
@@ -142,21 +142,12 @@ class Training:
             "lora": lora,
         }
 
-    def _training(self, batch: int) -> dict[str, Any]:
-        return {
-            "max_steps": self.plan.steps,
-            "per_device_train_batch_size": batch,
-            "learning_rate": 1e-4,
-            "save_strategy": "no",
-            "disable_tqdm": True,
-        }
-
     def _recipe(self, language: str) -> dict[str, Any]:
         return {"languages": [language], "base": BASE, "max_length": 128}
 
     def _la(self) -> tuple[Path, dict[str, Any], str]:
         lines = self.text.mono(_TARGET, 400 * self.plan.steps)
-        path = _written(self.work / "mono.txt", lines)
+        path = write_lines(self.work / "mono.txt", lines)
         tokenizer = LanguageModule.load(self.modules / _TARGET).tokenizer
         assert tokenizer is not None
         mean = float(np.mean([len(ids) for ids in tokenizer(lines[:1000])["input_ids"]])) + 2  # and the prompt
@@ -164,38 +155,33 @@ class Training:
             "data": {"path": str(path)},
             "lora": {"rank": RANK, "alpha": ALPHA},
             "max_length": 256,
-            "training": self._training(round(_TOKENS_OF_A_STEP / mean)),
+            "training": training_values(self.plan.steps, round(_TOKENS_OF_A_STEP / mean)),
         }
         start = {"phases": ["la"], "start_from": str(self.modules / _TARGET), "la": section}
         return path, self._recipe(_TARGET) | start, "la"
 
     def _se(self) -> tuple[Path, dict[str, Any], str]:
         pairs = self.text.paraphrases(_TARGET, 64 * self.plan.steps * 2)
-        path = _written(self.work / "paraphrase.tsv", ["\t".join(pair) for pair in pairs])
+        path = write_lines(self.work / "paraphrase.tsv", ["\t".join(pair) for pair in pairs])
         section = {
             "data": {"path": str(path)},
             "lora": {"rank": RANK, "alpha": ALPHA},
             "max_length": 64,
-            "training": self._training(64),
+            "training": training_values(self.plan.steps, 64),
         }
         start = {"phases": ["se"], "start_from": str(self.modules / _TARGET), "se": section}
         return path, self._recipe(_TARGET) | start, "se"
 
     def _cla(self) -> tuple[Path, dict[str, Any], str]:
         pairs = self.text.parallel(_TARGET, 128 * self.plan.steps * 2)
-        path = _written(self.work / "parallel.tsv", ["\t".join(pair) for pair in pairs])
+        path = write_lines(self.work / "parallel.tsv", ["\t".join(pair) for pair in pairs])
         section = {
             "objectives": ["parallel"],
             "parallel": {"path": str(path)},
             "max_length": 128,
-            "training": self._training(128),
+            "training": training_values(self.plan.steps, 128),
         }
         return path, self._recipe(_TARGET) | {"modules_dir": str(self.modules), "cla": section}, "cla"
-
-
-def _written(path: Path, lines: list[str]) -> Path:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
 
 
 def flops_of_a_token() -> float:
