@@ -42,7 +42,7 @@ screenshots: install ## Take the README's pictures of the demo (needs chromium a
 	$(BIN)/python -m demo.screenshots --hub $(HUB) --publish $(OUT) demo/screenshots
 
 test: install ## Run the tests (offline), on all cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters_hub import AlignmentAdapter, ModularEncoder
-from tests.trainer.runs.launch import STAGE2, Stages, contents, manifest, weights, write_recipe
+from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, contents, manifest, weights, write_recipe
 
 OBJECTIVES = ("both", "paraphrase", "parallel")
 
@@ -64,9 +64,11 @@ def test_another_setting_for_a_finished_adapter_is_refused_by_name(aligned: Path
 
 
 def test_an_adapter_of_other_language_modules_is_not_passed_off_as_fitting(
-    aligned: Path, launched: Path, stages: Stages
+    aligned: Path, stages: Stages, tmp_path: Path
 ) -> None:
-    line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--modules_dir", launched).error_line()
+    recipe = ("--recipe", aligned / "recipe.yaml")
+    stages.run(STAGE1, *recipe, "--languages=eng,deu", "--phases=vocabulary", "--output_dir", tmp_path).ok()
+    line = stages.run(STAGE2, *recipe, "--modules_dir", tmp_path).error_line()
     assert "pivot_module" in line
 
 
