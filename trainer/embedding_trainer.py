@@ -37,12 +37,11 @@ class SentenceModel(EncoderModel):
             `[texts, dim]`, float32, in the order of `rows`.
         """
         rows = torch.cat([part["rows"] for part in passes])
-        vectors = torch.cat([self._pooled(part) for part in passes])
-        return vectors[torch.argsort(rows)]
-
-    def _pooled(self, part: dict[str, torch.Tensor]) -> torch.Tensor:
-        hidden = self.backbone(input_ids=part["input_ids"], attention_mask=part["attention_mask"]).last_hidden_state
-        return pool(hidden, part["attention_mask"], self.pooling)
+        pooled = [
+            pool(hidden, part["attention_mask"], self.pooling)
+            for part, hidden in zip(passes, self.hidden_states(passes), strict=True)
+        ]
+        return torch.cat(pooled)[torch.argsort(rows)]
 
 
 class EmbeddingTrainer(PhaseTrainer):

@@ -114,15 +114,12 @@ class MaskedLanguageModel(EncoderModel):
         Returns:
             A scalar in float32.
         """
-        logits = self.head(torch.cat([self._chosen(part) for part in passes]), self._embedding[0].weight)
+        chosen = [
+            hidden[part["labels"] != -100] for part, hidden in zip(passes, self.hidden_states(passes), strict=True)
+        ]
+        logits = self.head(torch.cat(chosen), self._embedding[0].weight)
         with torch.autocast(logits.device.type, enabled=False):
             return cross_entropy(logits.float(), labels, reduction="sum")
-
-    def _chosen(self, part: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Hidden states `[chosen, dim]` of the tokens of a pass that are predicted."""
-        hidden = self.backbone(input_ids=part["input_ids"], attention_mask=part["attention_mask"]).last_hidden_state
-        chosen: torch.Tensor = hidden[part["labels"] != -100]
-        return chosen
 
 
 class LanguageAdaptationTrainer(PhaseTrainer):

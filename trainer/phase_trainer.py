@@ -8,6 +8,7 @@ import math
 import statistics
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,27 @@ class EncoderModel(nn.Module):
     def __init__(self, backbone: PreTrainedModel) -> None:
         super().__init__()
         self.backbone = backbone
+
+    def hidden_states(self, passes: list[dict[str, torch.Tensor]]) -> Iterator[torch.Tensor]:
+        """Last hidden states `[n, tokens, dim]` of each pass, one after the other.
+
+        Where the token embeddings are trained, every token of the step is looked up once for all passes: each lookup
+        has a gradient of the size of the vocabulary.
+        """
+        embedding = self.backbone.get_input_embeddings()
+        assert isinstance(embedding, nn.Embedding)
+        inputs = [{"input_ids": part["input_ids"]} for part in passes]
+        if embedding.weight.requires_grad:
+            ids = torch.cat([part["input_ids"].flatten() for part in passes])
+            distinct, places = torch.unique(ids, return_inverse=True)
+            rows = embedding(distinct)
+            sizes = [part["input_ids"].numel() for part in passes]
+            inputs = [
+                {"inputs_embeds": nn.functional.embedding(own.view_as(part["input_ids"]), rows)}
+                for part, own in zip(passes, places.split(sizes), strict=True)
+            ]
+        for part, given in zip(passes, inputs, strict=True):
+            yield self.backbone(**given, attention_mask=part["attention_mask"]).last_hidden_state
 
     def trained_state(self) -> dict[str, torch.Tensor]:
         """Names and tensors of everything that is trained."""

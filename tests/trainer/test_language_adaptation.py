@@ -13,6 +13,7 @@ from tests.conftest import sample_sentences
 from tests.trainer.building import adaptation_trainer
 from trainer.batches import MaskingCollator
 from trainer.language_adaptation import MaskedLanguageModel, mlm_head, pretrained_output_bias
+from trainer.phase_trainer import EncoderModel
 from trainer.runs import own_copy
 
 Bases = Callable[[str], BaseEncoder]
@@ -67,6 +68,25 @@ def test_the_gradient_of_the_embeddings_is_that_of_transformers_own_model(
     assert base.token_embeddings.weight.grad is not None
     assert expected is not None
     torch.testing.assert_close(base.token_embeddings.weight.grad, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", [*WITH_HEAD, "m2m_100"])
+def test_trained_embeddings_are_looked_up_once_for_all_passes(bases: Bases, architecture: str) -> None:
+    base = own_copy(bases(architecture))
+    model = EncoderModel(base.backbone).eval()
+    passes = masked_batch(base)["passes"]
+    with torch.no_grad():
+        apart = list(model.hidden_states(passes))
+    base.token_embeddings.weight.requires_grad_(True)
+    looked_up: list[torch.Tensor] = []
+    base.token_embeddings.register_forward_hook(lambda _module, inputs, _output: looked_up.append(inputs[0]))
+    together = list(model.hidden_states(passes))
+    assert len(passes) > 2
+    assert len(looked_up) == 1
+    assert len(looked_up[0].unique()) == len(looked_up[0])
+    for part, expected, found in zip(passes, apart, together, strict=True):
+        real = part["attention_mask"].bool()
+        torch.testing.assert_close(found[real], expected[real], rtol=1e-5, atol=1e-5)
 
 
 def test_logits_are_computed_for_chosen_tokens_alone(bases: Bases) -> None:
