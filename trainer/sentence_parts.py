@@ -15,7 +15,7 @@ from trainer.corpora import load_pairs
 from trainer.pivot import KeptVectors, Vectors
 from trainer.runs import own_copy, split
 from trainer.sentence_encoding import COLUMNS, KINDS, RELATIONAL_COLUMNS
-from trainer.settings import DataSource, Recipe, SentenceEncodingSettings
+from trainer.settings import DataSource, Recipe, SentenceEncodingSettings, fill
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,16 @@ def teachers_of(recipe: Recipe, base: BaseEncoder, parts: list[Part], used: set[
     return found
 
 
+def teacher_source(recipe: Recipe) -> str:
+    """Where the teacher's module is; empty for the untouched base."""
+    return fill(recipe.se.teacher, recipe.pivot, recipe.pivot)
+
+
 def _teacher(recipe: Recipe, base: BaseEncoder) -> KeptVectors:
     encoder = ModularEncoder(own_copy(base))
-    if not recipe.se.teacher:
+    source = teacher_source(recipe)
+    if not source:
         return KeptVectors(encoder, None)
     with PartialState().main_process_first():
-        encoder.add_module(fetch_module(recipe.se.teacher, recipe.hub).folder)
+        encoder.add_module(fetch_module(source, recipe.hub).folder)
     return KeptVectors(encoder, encoder.languages[0])

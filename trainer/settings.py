@@ -162,8 +162,8 @@ class SentenceEncodingSettings:
         related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
             pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
         related_share: Share of the batches that are theirs.
-        teacher: The pivot's language module (folder, or org/name[@revision]), which relations are learnt from; the
-            untouched base if not given.
+        teacher: The pivot's language module (folder, which may name {pivot}, or org/name[@revision]), which relations
+            are learnt from; the untouched base if not given.
         lora: The sentence LoRA.
         dropout: Of the encoder's own layers in training; by default what the base was trained with.
         max_length: Tokens; longer texts are cut.

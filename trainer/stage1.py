@@ -50,7 +50,7 @@ from trainer.runs import (
     versions,
 )
 from trainer.sentence_encoding import SentenceEncodingTrainer
-from trainer.sentence_parts import load_parts, shares_of, sources_of, teachers_of
+from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill, parse_recipe
 from trainer.vocabulary import build_vocabulary, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
@@ -95,8 +95,8 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
     values: dict[str, Any] = {name: describe(section, recipe, language) for name, section in sections.items()}
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
-    if "se" in values and recipe.se.teacher:
-        values["teacher_module"] = fetch_manifest(recipe.se.teacher, recipe.hub)[0].fingerprint
+    if "se" in values and (teacher := teacher_source(recipe)):
+        values["teacher_module"] = fetch_manifest(teacher, recipe.hub)[0].fingerprint
     for phase in ("la", "se"):
         if phase in values and (start := getattr(recipe, phase).lora.start):
             source = fill(start, language, recipe.pivot)

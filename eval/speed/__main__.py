@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def speed(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer steps, sentences and repetitions.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Three repetitions instead of five, of fewer steps.")] = False,
     jobs: Annotated[str, typer.Option(help=f"Some of {', '.join(JOBS)}, separated by commas.")] = ",".join(JOBS),
     data: Annotated[
         Path | None,
@@ -53,12 +53,12 @@ def speed(
     drawn: list[Curve] = []
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        plan = Plan(3 if quick else 6, repeats)
+        plan = Plan(3 if quick else 4, repeats)
         measured: dict[str, Callable[[], list[Row]]] = {
             "la": lambda: Training(text, work, plan).la(),
             "se": lambda: Training(text, work, plan).se(),
             "cla": lambda: Training(text, work, plan).cla(),
-            "encoding": lambda: Encoding(text, work, 2000 if quick else 10_000, repeats).rows(),
+            "encoding": lambda: Encoding(text, work, 2000 * repeats, repeats).rows(),
             "memory": lambda: memory_rows(text, work, 1 if quick else 3),
         }
         # Written each time: a stopped run keeps what it has.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from eval.speed.text import Text
 from eval.speed.training import flops_of_a_token
 
 _SIZE = 16_000
+_Row = TypeVar("_Row")
 
 
 class Encoding:
@@ -26,7 +30,7 @@ class Encoding:
     Args:
         text: to encode.
         work: folder for modules.
-        sentences: to encode at a time.
+        sentences: to encode in all; each repetition takes a part of its own.
         repeats: measurements of each side.
     """
 
@@ -52,23 +56,18 @@ class Encoding:
         texts = self.text.mono("deu", self.sentences)
         self.encoder.encode(texts[:64], "deu", align={"deu": "both"})
         self.peer.encode(texts[:64])
-        count = len(texts)
-        aligned, stock = interleaved(
-            lambda: count / seconds(lambda: self.encoder.encode(texts, "deu", align={"deu": "both"})),
-            lambda: count / seconds(lambda: self.peer.encode(texts, batch_size=32)),
-            self.repeats,
+        aligned, stock = self._by_part(
+            texts,
+            lambda part: self.encoder.encode(part, "deu", align={"deu": "both"}),
+            lambda part: self.peer.encode(part, batch_size=32),
         )
-        tokenizer = self.peer.tokenizer
-        distinct = sorted(set(texts))
-        ids = tokenizer([self.encoder.base.prompt + text for text in distinct], truncation=True, max_length=128)
-        tokens = sum(map(len, ids["input_ids"]))
-        plain = [tokens / seconds(lambda: self.encoder.encode(texts, "deu")) for _ in range(self.repeats)]
+        plain = [self._tokens(part) / seconds(partial(self.encoder.encode, part, "deu")) for part in self._parts(texts)]
         config = load_base(BASE).backbone.config
         rate = matrix_rate(config.hidden_size, config.intermediate_size)
-        facts = {"tokens of a sentence": round(tokens / len(distinct), 1)}
+        facts = {"tokens of a sentence": round(self._tokens(texts) / len(set(texts)), 1)}
         return [
             Row(
-                f"encode {count:,} sentences, aligned", "sentences/s", aligned, stock,
+                f"encode {len(texts):,} sentences, aligned", "sentences/s", aligned, stock,
                 "SentenceTransformer.encode, no alignment", 1.3, facts=facts,
             ),
             Row(
@@ -81,22 +80,37 @@ class Encoding:
         share = self.sentences // len(self.languages)
         pairs = [(text, code) for code in self.languages for text in self.text.mono(code, share)]
         random.Random(0).shuffle(pairs)
-        texts, codes = [text for text, _ in pairs], [code for _, code in pairs]
-        # The same sentences language by language: eight calls of one language each.
-        groups = {code: [text for text, other in pairs if other == code] for code in self.languages}
-
-        def apart() -> None:
-            for code, group in groups.items():
-                self.encoder.encode(group, code)
-
-        count = len(texts)
-        mixed, alone = interleaved(
-            lambda: count / seconds(lambda: self.encoder.encode(texts, codes)),
-            lambda: count / seconds(apart),
-            self.repeats,
+        mixed, alone = self._by_part(
+            pairs,
+            lambda part: self.encoder.encode([text for text, _ in part], [code for _, code in part]),
+            self._language_by_language,
         )
         name = f"encode the same number mixed over {len(self.languages)} languages"
         return Row(name, "sentences/s", mixed, alone, "ours, one language at a time", 0.9)
+
+    def _language_by_language(self, pairs: list[tuple[str, str]]) -> None:
+        for language in self.languages:
+            self.encoder.encode([text for text, code in pairs if code == language], language)
+
+    def _tokens(self, texts: Sequence[str]) -> int:
+        """Of the distinct texts, each of which is encoded once."""
+        prompted = [self.encoder.base.prompt + text for text in sorted(set(texts))]
+        return sum(map(len, self.peer.tokenizer(prompted, truncation=True, max_length=128)["input_ids"]))
+
+    def _parts(self, rows: list[_Row]) -> list[list[_Row]]:
+        return [rows[start :: self.repeats] for start in range(self.repeats)]
+
+    def _by_part(
+        self, rows: list[_Row], ours: Callable[[list[_Row]], object], peer: Callable[[list[_Row]], object]
+    ) -> tuple[list[float], list[float]]:
+        """Rows a second, part by part."""
+
+        def rates(encode: Callable[[list[_Row]], object]) -> Iterator[float]:
+            for part in self._parts(rows):
+                yield len(part) / seconds(partial(encode, part))
+
+        mine, theirs = rates(ours), rates(peer)
+        return interleaved(lambda: next(mine), lambda: next(theirs), self.repeats)
 
     def _latency(self) -> Row:
         count = min(40 * self.repeats, 200)

@@ -34,7 +34,7 @@ def test_similarities_become_those_of_the_teacher(
     taught: str, modules: Path, calm_base: Path, base: Path, stages: Stages, tmp_path: Path
 ) -> None:
     changes = {
-        "se": section(teacher=str(modules / "eng") if taught == "module" else ""),
+        "se": section(teacher=str(modules / "{pivot}") if taught == "module" else ""),
         "phases": ["vocabulary", "se"],
     }
     stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
