@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,20 +23,16 @@ from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.pooling import pool
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
+from adapters_hub.encoder.tokens import TokenIds, token_ids
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
 
-logger = logging.getLogger(__name__)
-
 _BASE_MAX_LENGTH = 128
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
 # With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
 _MERGING_PAYS = 4096
-
-
-_TokenIds = tuple[int, ...]
 
 
 class ModularEncoder:
@@ -315,18 +310,19 @@ class ModularEncoder:
 
     def _tokenized(
         self, texts: Sequence[str], groups: dict[str | None, list[int]]
-    ) -> Iterator[tuple[str | None, list[int], list[_TokenIds]]]:
+    ) -> Iterator[tuple[str | None, list[int], list[TokenIds]]]:
         """Each language with its sentences' token ids; the next language's are made while one is computed."""
 
-        def tokenize(code: str | None, facts: _Facts) -> list[_TokenIds]:
-            return _tokenize(facts, [facts.prompt + texts[index] for index in groups[code]], code)
+        def tokenize(code: str | None, facts: _Facts) -> list[TokenIds]:
+            prompted = [facts.prompt + texts[index] for index in groups[code]]
+            return token_ids(prompted, facts.tokenizer, facts.max_length, code or "base")
 
         if len(groups) < 2 or not self._languages.holds_two:
             for code, indices in groups.items():
                 yield code, indices, tokenize(code, self._facts(code))
             return
         with ThreadPoolExecutor(1) as executor:
-            ahead: list[tuple[str | None, Future[list[_TokenIds]]]] = []
+            ahead: list[tuple[str | None, Future[list[TokenIds]]]] = []
             for code in groups:
                 ahead.append((code, executor.submit(tokenize, code, self._facts(code))))
                 if len(ahead) > 1:
@@ -348,7 +344,7 @@ class ModularEncoder:
     def _encode_language(
         self,
         code: str | None,
-        ids: list[_TokenIds],
+        ids: list[TokenIds],
         bottlenecks: Bottlenecks | None,
         batch_size: int | None,
         progress: tqdm,
@@ -385,19 +381,6 @@ class _Facts:
     max_length: int
     prompt: str
     pooling: str
-
-
-def _tokenize(facts: _Facts, texts: list[str], code: str | None) -> list[_TokenIds]:
-    encoded = facts.tokenizer(texts, truncation=True, max_length=facts.max_length, return_attention_mask=False)
-    if cut := sum(bool(encoding.overflowing) for encoding in encoded.encodings or ()):
-        logger.warning(
-            "%d of %d sentences (%s) have more than %d tokens and were cut",
-            cut,
-            len(texts),
-            code or "base",
-            facts.max_length,
-        )
-    return [tuple(ids) for ids in encoded["input_ids"]]
 
 
 def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:

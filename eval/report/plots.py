@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
     """A point for each language: how good it is alone, and with the other languages."""
     canvas, axes = pyplot.subplots(figsize=(_WIDE, _WIDE))
     low, high = np.inf, -np.inf
-    labelled: set[tuple[str, float, float]] = set()
+    labelled: list[tuple[str, tuple[float, float]]] = []
     for result in results:
         within = {figure.languages[0]: figure.value for figure in result.of("mono")}
         across = {
@@ -69,10 +70,11 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
         codes = list(across)
         axes.scatter([within[code] for code in codes], list(across.values()), label=result.encoder, s=24)
         for code in codes:
-            place = (round(within[code], 1), round(across[code], 1))
-            if (code, *place) not in labelled:  # what did not move needs one label
+            place = (within[code], across[code])
+            # What moved by less than a point needs one label.
+            if all(code != other or math.dist(place, at) >= 1 for other, at in labelled):
                 axes.annotate(code, place, fontsize=7, xytext=(3, 3), textcoords="offset points")
-            labelled.add((code, *place))
+                labelled.append((code, place))
         values = [*across.values(), *(within[code] for code in codes)]
         low, high = min([low, *values]), max([high, *values])
     axes.margins(0.1)  # room for names

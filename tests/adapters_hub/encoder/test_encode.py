@@ -125,6 +125,17 @@ def test_a_hundred_thousand_characters_are_cut_with_a_warning(
     np.testing.assert_allclose(vectors[1], encoder.encode("Gut.", language, align=align), atol=1e-5)
 
 
+def test_text_that_the_vocabulary_cannot_write_gives_a_warning(
+    encoder: ModularEncoder, german: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="adapters_hub"):
+        encoder.encode([*german, "Gut 😀."], "deu")
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING, logger="adapters_hub"):
+        encoder.encode(["ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ ᎠᏂ", "Gut."], "deu")
+    assert "1 of 2 sentences (deu) consist in good part of letters that its vocabulary does not have" in caplog.text
+
+
 def test_only_the_beginning_of_a_cut_sentence_counts(
     encoder: ModularEncoder, german: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
