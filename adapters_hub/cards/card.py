@@ -84,6 +84,9 @@ def render_card(
         base=public_source(manifest),
         base_text=_base_text(manifest),
         **_vocabulary(manifest),
+        rules=len(settings.get("vocabulary", {}).get("rules", [])),
+        learning=_learning(settings.get("se", {}), "teacher_module" in settings),
+        start_adapter=settings.get("cla", {}).get("start_adapter", "")[:16],
         results=_results(scores),
         data=data,
         phases=list(_phase_rows(settings, training.get("phases", {}))),
@@ -108,6 +111,18 @@ def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
     facts = manifest.vocabulary if isinstance(manifest, LanguageModuleManifest) else {}
     return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
+
+
+def _learning(section: Mapping[str, Any], from_module: bool) -> dict[str, Any]:
+    """What sentence encoding learnt from besides text of the language."""
+    related = section.get("related") or []
+    codes = related.split(",") if isinstance(related, str) else related
+    return {
+        "objective": section.get("objective", "contrastive"),
+        "teacher": "the pivot's module" if from_module else "the untouched base encoder",
+        "related": " and ".join(language_name(code.strip()) for code in codes),
+        "start": section.get("start_module", "")[:16],
+    }
 
 
 def _results(scores: Sequence[Score]) -> dict[str, Any]:

@@ -100,7 +100,8 @@ def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: s
         scores: of an evaluation.
         pivot: of an alignment adapter.
     """
-    scores = [score for score in scores if language in score.languages]
+    # Benchmarks may name the script too: `uzn_Latn`.
+    scores = [score for score in scores if language in (code.partition("_")[0] for code in score.languages)]
 
     def comparison(score: Score) -> tuple[object, ...]:
         return score.dataset, score.split, score.languages, score.metric

@@ -124,6 +124,27 @@ def test_the_text_is_the_golden_one(name: str) -> None:
     assert TEXTS[name]() == path.read_text(encoding="utf-8")
 
 
+def test_a_card_says_what_relations_a_module_learnt_and_where_it_started() -> None:
+    section = {"objective": "relational", "related": ["tur", "uzn"], "start_module": "5" * 64}
+    settings = {"se": section, "vocabulary": {"rules": [["a", "b"], ["c", "d"]]}}
+    text = " ".join(render_card(dataclasses.replace(KAZ, training={"settings": settings}), "org/kaz").split())
+    assert "those that the untouched base encoder sees among their translations" in text
+    assert "along with the same in Turkish and Northern Uzbek. The base encoder stayed frozen" in text
+    assert f"started from that of the module with the fingerprint `{'5' * 16}`" in text
+    assert "rewrites text by 2 rules" in text
+    assert "text of the language alone" not in text
+    settings = {"cla": {"start_adapter": "6" * 64}}
+    text = render_card(dataclasses.replace(KAZ_ENG, training={"settings": settings}), "org/kaz-eng", LINKS)
+    assert f"started from the adapter with the fingerprint `{'6' * 16}`" in text
+
+
+def test_figures_of_a_language_with_its_script_are_the_modules_too() -> None:
+    metrics = [score(("kaz_Cyrl",), "modules", 81.5, "a" * 64), score(("kazz",), "modules", 12.5, "a" * 64)]
+    text = render_card(dataclasses.replace(KAZ, metrics=metrics), "org/kaz")
+    assert "| kaz_Cyrl |" in text
+    assert "12.5" not in text
+
+
 def test_the_metadata_says_what_the_module_is() -> None:
     data = ModelCard(TEXTS["language_module"]()).data.to_dict()
     assert data["language"] == ["kk"]
