@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 
-from adapters_hub import ModularEncoder, load_base
+from adapters_hub import ModularEncoder
 from adapters_hub.bridges import export_merged
-from eval.speed.measure import Row, device, interleaved, matrix_rate, precision, seconds
-from eval.speed.modules import BASE, make_adapter, make_modules
+from eval.speed.measure import Row, device, interleaved, precision, seconds
+from eval.speed.modules import make_adapter, make_modules
 from eval.speed.text import Text
-from eval.speed.training import flops_of_a_token
+from eval.speed.training import flops_of_a_token, matrix_rate_of_the_base
 
 _SIZE = 16_000
 _Row = TypeVar("_Row")
@@ -61,7 +61,6 @@ class Encoding:
             lambda part: self.encoder.encode(part, "deu", align={"deu": "both"}),
             lambda part: self.peer.encode(part, batch_size=32),
         )
-        config = load_base(BASE).backbone.config
         parts = iter(self._parts(texts))
 
         def tokens_a_second() -> float:
@@ -69,9 +68,7 @@ class Encoding:
             return self._tokens(part) / seconds(partial(self.encoder.encode, part, "deu"))
 
         # The limit each time anew: a shared machine's changes within minutes.
-        reached, limits = interleaved(
-            tokens_a_second, partial(matrix_rate, config.hidden_size, config.intermediate_size), self.repeats
-        )
+        reached, limits = interleaved(tokens_a_second, matrix_rate_of_the_base, self.repeats)
         facts = {"tokens of a sentence": round(self._tokens(texts) / len(set(texts)), 1)}
         return [
             Row(

@@ -62,7 +62,8 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
     axes.barh([row.job for row in rows], over, color=["#2a7f62" if row.met else "#b5482f" for row in rows])
     axes.axvline(1, color="black", linewidth=1)
     for place, row in enumerate(rows):
-        axes.text(over[place], place, f" {row.ratio:.2f} (bar {row.bar:.3g})", va="center", fontsize=8)
+        beside = max(over[place], 1)  # clear of the line
+        axes.text(beside, place, f" {row.ratio:.2f} (bar {row.bar:.3g})", va="center", fontsize=8)
     axes.set_xlabel("times the bar (1: met)")
     axes.set_xlim(0, max(over) * 1.25)
     axes.invert_yaxis()

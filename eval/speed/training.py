@@ -93,7 +93,6 @@ class Training:
 
     def _job(self, name: str, peer_name: str, bar: float, ours: Any, peer: str, batch: int, length: int) -> Row:  # noqa: ANN401
         data, recipe, phase = ours()
-        config = load_base(BASE).backbone.config
         found: list[dict[str, float]] = []
 
         def run_ours() -> float:
@@ -105,7 +104,7 @@ class Training:
                 (manifest,) = out.glob("*/module.json")
                 facts = json.loads(manifest.read_text(encoding="utf-8"))["training"]["phases"][phase]
             # The limit each time anew: a shared machine's changes within minutes.
-            found.append(facts | {"matrix_rate": matrix_rate(config.hidden_size, config.intermediate_size)})
+            found.append(facts | {"matrix_rate": matrix_rate_of_the_base()})
             return float(facts["tokens_per_second"] if phase == "la" else facts["seconds_per_step"])
 
         def run_peer() -> float:
@@ -186,6 +185,12 @@ def flops_of_a_token() -> float:
     """Of a forward pass: two for each dense weight of the blocks; attention, a few per cent of it, left out."""
     base = load_base(BASE)
     return 2.0 * float(sum(layer.weight.numel() for layer in _dense(base)))
+
+
+def matrix_rate_of_the_base() -> float:
+    """FLOP/s that the machine reaches now in products of the base's shapes; see `matrix_rate`."""
+    config = load_base(BASE).backbone.config
+    return matrix_rate(config.hidden_size, config.intermediate_size)
 
 
 def _flops_of_a_lora_token() -> float:
