@@ -15,10 +15,10 @@ from peft import LoraConfig
 from peft.tuners.lora import Linear as PeftLinear
 from torch import nn
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import linear
 
 from adapters_hub.base import BaseEncoder
 from adapters_hub.modules import LoRA
+from trainer.frozen import gradient_of_input, product
 from trainer.settings import SettingsError
 
 
@@ -69,7 +69,7 @@ class LowRankLinear(PeftLinear):
             return peft
         base = self.get_base_layer()
         output: torch.Tensor = _LowRank.apply(  # type: ignore[no-untyped-call]
-            x, base.weight, base.bias, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
+            x, base, self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
         )
         return output
 
@@ -91,8 +91,7 @@ class _LowRank(torch.autograd.Function):
     def forward(
         ctx: Any,  # noqa: ANN401
         x: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
+        layer: nn.Linear,
         a: torch.Tensor,
         b: torch.Tensor,
         scaling: float,
@@ -100,20 +99,20 @@ class _LowRank(torch.autograd.Function):
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         rows = x.reshape(-1, x.shape[-1]).to(dtype)
-        weight, low_a, low_b = weight.to(dtype), a.to(dtype), b.to(dtype)
+        low_a, low_b = a.to(dtype), b.to(dtype)
         with torch.autocast(kind, enabled=False):
-            output = linear(rows, weight, None if bias is None else bias.to(dtype))
+            output = product(layer, rows)
             inner = rows @ low_a.T
             output.addmm_(inner, low_b.T, alpha=scaling)
-        ctx.save_for_backward(rows, inner, weight, low_a, low_b)
-        ctx.facts = scaling, x.shape, x.dtype, a.dtype
+        ctx.save_for_backward(rows, inner, low_a, low_b)
+        ctx.facts = layer, scaling, x.shape, x.dtype, a.dtype
         return output.view(*x.shape[:-1], -1)
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401
-        rows, inner, weight, a, b = ctx.saved_tensors
-        scaling, shape, dtype, trained = ctx.facts
+        rows, inner, a, b = ctx.saved_tensors
+        layer, scaling, shape, dtype, trained = ctx.facts
         with torch.autocast(gradient.device.type, enabled=False):
             gradient = gradient.reshape(-1, gradient.shape[-1]).to(rows.dtype)
             through = (gradient @ b).mul_(scaling)
@@ -121,5 +120,5 @@ class _LowRank(torch.autograd.Function):
             to_b = (gradient.T @ inner).mul_(scaling).to(trained)
             to_x = None
             if ctx.needs_input_grad[0]:
-                to_x = (gradient @ weight).addmm_(through, a).view(shape).to(dtype)
-        return to_x, None, None, to_a, to_b, None
+                to_x = gradient_of_input(layer, gradient).addmm_(through, a).view(shape).to(dtype)
+        return to_x, None, to_a, to_b, None

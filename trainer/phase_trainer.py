@@ -24,6 +24,7 @@ from transformers.integrations.integration_utils import TensorBoardCallback
 from adapters_hub.errors import AdaptersHubError
 from trainer.batches import Order, Rows
 from trainer.dropout import with_cheap_dropout
+from trainer.frozen import FrozenDense
 from trainer.settings import TRAINING_FIXED, training_values
 
 logger = logging.getLogger(__name__)
@@ -101,9 +102,9 @@ class EncoderModel(nn.Module):
 
     def hold_frozen_in(self, dtype: torch.dtype) -> None:
         """Keep frozen dense layers in the precision of autocast, which else casts them to it anew in every pass."""
-        for layer in self.backbone.modules():
+        for layer in list(self.backbone.modules()):
             if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
-                layer.to(dtype)
+                FrozenDense.take_over(layer, dtype)
 
     def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
         """What `TrainingArguments.gradient_checkpointing` calls."""

@@ -20,6 +20,7 @@ from transformers.utils.hub import cached_file
 
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
+from adapters_hub.base.attention import use_batched_products
 from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
@@ -166,6 +167,7 @@ def load_base(
     architecture = architecture_for(config.model_type)
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
+    use_batched_products(backbone)
     recorded = _recorded(checkpoint)
     if prompt is None:
         prompt = recorded.get("prompt", _usual_prompt(source))

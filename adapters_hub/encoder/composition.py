@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
+from adapters_hub.base.packing import pack
+from adapters_hub.encoder.dense import LanguageDense
 from adapters_hub.errors import CompositionError
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
 
@@ -28,11 +29,21 @@ class Prepared:
         module: the module, its tensors left out.
         embeddings: `[vocabulary, dim]`; None for the base's own.
         factors: all LoRAs as one, from `stack_loras`, float32.
+        beside: the same, transposed and in the precision of the computing.
     """
 
     module: LanguageModule
     embeddings: torch.Tensor | None
     factors: _Factors
+    beside: _Factors
+
+
+@dataclass(frozen=True, eq=False)
+class _Weight:
+    """Of a dense layer, and the same packed, where that pays."""
+
+    parameter: torch.Tensor
+    packed: torch.Tensor | None
 
 
 class Composition:
@@ -56,21 +67,20 @@ class Composition:
         self.dtype = dtype
         self.backbone = base.backbone
         self._dense = {
-            name: layer
+            name: LanguageDense.take_over(layer)
             for name, layer in self.backbone.named_modules()
             if isinstance(layer, nn.Linear) and re.fullmatch(base.architecture.lora_targets, name)
         }
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
-        self._plain = {name: layer.weight for name, layer in self._dense.items()}
-        self._merged: dict[str, nn.Parameter] = {}
+        self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
+        self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
         mapped = base.mapped_token_embeddings() if self._may_share else None
         self._base_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
-        self._beside: list[RemovableHandle] = []
         self._alignment: list[RemovableHandle] = []
         self._widening: RemovableHandle | None = None
         self._take_embeddings(None)
@@ -94,7 +104,8 @@ class Composition:
         embeddings = module.embeddings
         if embeddings is not None and not (share and self._may_share):
             embeddings = embeddings.to(self.device, self.dtype)
-        return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors)
+        beside = {name: (a.T.to(self.dtype), b.T.to(self.dtype)) for name, (a, b) in factors.items()}
+        return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
 
     def activate(
         self,
@@ -139,31 +150,29 @@ class Composition:
 
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
-        _remove(self._beside)
-        factors = prepared.factors if prepared else {}
         if merge and prepared is not None and prepared is not self._merged_for:
-            self._merge(factors)
+            self._merge(prepared.factors)
             self._merged_for = prepared
         for name, layer in self._dense.items():
-            layer.weight = self._merged[name] if merge and name in factors else self._plain[name]
-            if not merge and name in factors:
-                a, b = (factor.to(self.dtype) for factor in factors[name])
-                self._beside.append(layer.register_forward_hook(_adding(a.T, b.T)))
+            changed = prepared is not None and name in prepared.factors
+            weight = self._merged[name] if merge and changed else self._plain[name]
+            layer.weight, layer.packed = weight.parameter, weight.packed
+            layer.low_rank = prepared.beside[name] if prepared is not None and changed and not merge else None
 
     def _merge(self, factors: _Factors) -> None:
         for name, (a, b) in factors.items():
-            pristine = self._pristine[name]
-            if name not in self._merged:
-                self._merged[name] = nn.Parameter(torch.empty_like(self._plain[name]), requires_grad=False)
+            pristine, merged = self._pristine[name], self._merged.get(name)
+            parameter = _frozen(torch.empty_like(self._plain[name].parameter)) if merged is None else merged.parameter
             if self.dtype == torch.float32:
-                torch.addmm(pristine, b, a, out=self._merged[name].data)
+                torch.addmm(pristine, b, a, out=parameter.data)
             else:
-                self._merged[name].data.copy_(torch.addmm(pristine, b, a))
+                parameter.data.copy_(torch.addmm(pristine, b, a))
+            self._merged[name] = _Weight(parameter, pack(parameter))
 
     def _take_embeddings(self, weight: torch.Tensor | None) -> None:
         embedding = self.base.token_embeddings
         weight = self._base_embeddings if weight is None else weight
-        embedding.weight = nn.Parameter(weight, requires_grad=False)
+        embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
         if self._widening is not None:
             self._widening.remove()
@@ -172,14 +181,8 @@ class Composition:
             self._widening = embedding.register_forward_hook(lambda _module, _args, rows: rows.to(self.dtype))
 
 
-def _adding(a: torch.Tensor, b: torch.Tensor) -> Any:  # noqa: ANN401
-    """A hook that adds `x a b` to a dense layer's output: `a [in, rank]`, `b [rank, out]`."""
-
-    def add(_module: nn.Module, args: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        rows = output.view(-1, output.shape[-1])
-        return torch.addmm(rows, args[0].reshape(-1, a.shape[0]) @ a, b).view(output.shape)
-
-    return add
+def _frozen(values: torch.Tensor) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=False)
 
 
 def _remove(handles: list[RemovableHandle]) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback
 
 
@@ -58,6 +59,7 @@ class Task:
             "max_steps": self.steps,
             "per_device_train_batch_size": self.batch,
             "bf16": self.bf16,
+            "use_cpu": not torch.cuda.is_available(),  # without it, bf16 is refused where there is no GPU
             "learning_rate": 1e-4,
             "save_strategy": "no",
             "logging_strategy": "no",

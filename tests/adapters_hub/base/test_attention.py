@@ -1,0 +1,71 @@
+"""Attention by batched products gives what torch's own gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch.nn.functional import scaled_dot_product_attention
+
+from adapters_hub import BaseEncoder, load_base
+from adapters_hub.base.attention import BATCHED_PRODUCTS, LONGEST, attention
+from tests.conftest import ARCHITECTURES
+
+Bases = Callable[[str], BaseEncoder]
+
+
+def states(tokens: int, count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Query, key and value as a block makes them: views with the heads in the middle."""
+    random = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(count, tokens, 4, 8, generator=random).transpose(1, 2).requires_grad_() for _ in range(3))
+    return q, k, v
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 64])
+@pytest.mark.parametrize("kind", ["none", "bool", "added"])
+def test_output_and_gradients_are_those_of_torch(tokens: int, kind: str) -> None:
+    seen = torch.arange(tokens) < torch.tensor([[tokens], [max(tokens - 2, 1)], [1]])
+    mask = None if kind == "none" else seen[:, None, None, :].expand(3, 1, tokens, tokens)
+    if kind == "added":
+        assert mask is not None
+        mask = torch.zeros(mask.shape).masked_fill(~mask, -1e4)
+    random = torch.randn(3, 4, tokens, 8, generator=torch.Generator().manual_seed(1))
+    results = []
+    for compute in (attention, scaled_dot_product_attention):
+        given = states(tokens)
+        output = compute(*given, mask)  # type: ignore[arg-type]
+        results.append((output, *torch.autograd.grad((output * random).sum(), given)))
+    for found, expected in zip(*results, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_place_that_sees_nothing_gives_numbers() -> None:
+    hidden = torch.zeros(3, 1, 5, 5, dtype=torch.bool)
+    assert torch.isfinite(attention(*states(5), hidden)).all()
+
+
+def test_scaling_and_dropout_are_used() -> None:
+    given = states(6)
+    torch.testing.assert_close(
+        attention(*given, scaling=0.1), scaled_dot_product_attention(*given, scale=0.1), rtol=1e-5, atol=1e-5
+    )
+    dropped = attention(*given, dropout=0.5, drop=lambda weights, p: weights * p)
+    torch.testing.assert_close(dropped, attention(*given) * 0.5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("tokens", [12, LONGEST + 1])
+def test_every_base_computes_with_it_what_it_computes_without(bases: Bases, architecture: str, tokens: int) -> None:
+    base = load_base(bases(architecture).source)
+    assert base.backbone.config._attn_implementation == BATCHED_PRODUCTS
+    tokens = min(tokens, base.max_positions)
+    ids = torch.randint(10, 60, (2, tokens), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(ids)
+    mask[1, tokens // 2 :] = 0
+    with torch.no_grad():
+        found = base.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
+        base.backbone.set_attn_implementation("sdpa")
+        expected = base.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
+    seen = mask.bool()
+    torch.testing.assert_close(found[seen], expected[seen], rtol=1e-5, atol=1e-5)
