@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,14 +16,21 @@ import numpy as np
 from accelerate import PartialState
 from datasets import Dataset
 
-from adapters_hub import ModularEncoder
+from adapters_hub import BaseEncoder, ModularEncoder
 from adapters_hub.folders import cache_folder, write_folder
 from trainer.batches import text_key
+from trainer.runs import own_copy
 
 logger = logging.getLogger(__name__)
 
 _CHUNK = 20_000
 """Texts that are encoded and written in one go: what a killed run loses at most."""
+
+
+def frozen_encoder(base: BaseEncoder) -> ModularEncoder:
+    """An encoder over a copy of the base, for a pivot or a teacher: in bfloat16 where the launcher lets training be."""
+    half = os.environ.get("ACCELERATE_MIXED_PRECISION") == "bf16"
+    return ModularEncoder(own_copy(base), dtype="bfloat16" if half else "float32")
 
 
 class KeptVectors:

@@ -8,12 +8,12 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from adapters_hub import BaseEncoder, ModularEncoder
+from adapters_hub import BaseEncoder
 from adapters_hub.hub import fetch_module
 from trainer.batches import tokenize
 from trainer.corpora import load_pairs
-from trainer.pivot import KeptVectors, Vectors
-from trainer.runs import own_copy, split
+from trainer.pivot import KeptVectors, Vectors, frozen_encoder
+from trainer.runs import split
 from trainer.sentence_encoding import COLUMNS, KINDS, RELATIONAL_COLUMNS
 from trainer.settings import DataSource, Recipe, SentenceEncodingSettings, fill
 
@@ -113,7 +113,7 @@ def teacher_source(recipe: Recipe) -> str:
 
 
 def _teacher(recipe: Recipe, base: BaseEncoder) -> KeptVectors:
-    encoder = ModularEncoder(own_copy(base))
+    encoder = frozen_encoder(base)
     source = teacher_source(recipe)
     if not source:
         return KeptVectors(encoder, None)

@@ -205,7 +205,7 @@ class AlignmentSettings:
     Args:
         objectives: An adapter is trained for each of these: paraphrase (contrastive), parallel (cosine), both
             (alternating batches of these), graded (a sentence becomes as close to every sentence of the batch, its own
-            language's and the pivot's, as its translation is to theirs).
+            language's and the pivot's, as its translation is to theirs). On the command line: "[parallel,graded]".
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
             language in a third column.
         parallel: Pairs (pivot sentence, translation); for graded too.

@@ -14,7 +14,7 @@ from accelerate import PartialState
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from adapters_hub import BaseEncoder, LanguageModule, ModularEncoder, load_base
+from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
@@ -28,7 +28,7 @@ from trainer.corpora import load_pairs
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.phase_trainer import training_arguments
-from trainer.pivot import KeptVectors, Vectors
+from trainer.pivot import KeptVectors, Vectors, frozen_encoder
 from trainer.runs import (
     base_reference,
     data_facts,
@@ -245,7 +245,7 @@ class Stage2:
         used: set[int],
     ) -> list[Vectors]:
         """The pivot's vectors for every row that training or evaluation looks at."""
-        encoder = ModularEncoder(own_copy(self.base))
+        encoder = frozen_encoder(self.base)
         encoder.add_module(pivot)
         kept = KeptVectors(encoder, self.recipe.pivot)
         vectors = []

@@ -53,7 +53,7 @@ def speed(
     drawn: list[Curve] = []
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)
-        plan = Plan(3 if quick else 4, repeats)
+        plan = Plan(3 if quick else 6, repeats)
         measured: dict[str, Callable[[], list[Row]]] = {
             "la": lambda: Training(text, work, plan).la(),
             "se": lambda: Training(text, work, plan).se(),

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import trainer.pivot
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.conftest import sample_sentences
 from tests.trainer.building import language_module
 from trainer.batches import text_key
-from trainer.pivot import KeptVectors
+from trainer.pivot import KeptVectors, frozen_encoder
 from trainer.runs import own_copy
 
 Bases = Callable[[str], BaseEncoder]
@@ -70,6 +71,24 @@ def test_encoders_do_not_share_vectors(encoder: ModularEncoder, bases: Bases, tm
     half.add_module(language_module(bases("bert"), tmp_path, "eng", LORAS))
     assert KeptVectors(half, "eng", tmp_path).add(TEXTS) == 20
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("launched", "computed"), [("no", torch.float32), (None, torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_a_teacher_computes_as_training_does(
+    bases: Bases, monkeypatch: pytest.MonkeyPatch, launched: str | None, computed: torch.dtype
+) -> None:
+    monkeypatch.delenv("ACCELERATE_MIXED_PRECISION", raising=False)
+    if launched is not None:
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
+    base = bases("bert")
+    teacher = frozen_encoder(base)
+    assert teacher.dtype == computed
+    assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}  # it is a copy
+    exact = ModularEncoder(own_copy(base)).encode(TEXTS)
+    cosines = (teacher.encode(TEXTS) * exact).sum(axis=1)
+    assert cosines == pytest.approx(np.ones(20), abs=1e-5 if computed == torch.float32 else 1e-3)
 
 
 def test_what_a_killed_run_leaves_is_not_taken_for_vectors(encoder: ModularEncoder, tmp_path: Path) -> None:
