@@ -86,8 +86,8 @@ def test_a_teacher_computes_as_training_does(
     teacher = frozen_encoder(base)
     assert teacher.dtype == computed
     assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}  # it is a copy
-    exact = ModularEncoder(own_copy(base)).encode(TEXTS)
-    cosines = (teacher.encode(TEXTS) * exact).sum(axis=1)
+    exact = ModularEncoder(own_copy(base)).encode(TEXTS, None)
+    cosines = (teacher.encode(TEXTS, None) * exact).sum(axis=1)
     assert cosines == pytest.approx(np.ones(20), abs=1e-5 if computed == torch.float32 else 1e-3)
 
 
