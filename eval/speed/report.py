@@ -24,7 +24,7 @@ def table(rows: Sequence[Row]) -> str:
         bar = f"{'≥' if row.more_is_better else '≤'} {row.bar:.3g}"
         values = f"{_shown(row.ours, row.unit)} | {_shown(row.peer, row.unit)}"
         met = "met" if row.met else "**not met**"
-        lines.append(f"| {row.job} | {values} | {row.peer_name} | {row.ratio:.2f} | {bar} | {met} |")
+        lines.append(f"| {row.job} | {values} | {row.peer_name} | {row.ratio:.3g} | {bar} | {met} |")
     return "\n".join(lines) + "\n"
 
 
@@ -63,7 +63,7 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
     axes.axvline(1, color="black", linewidth=1)
     for place, row in enumerate(rows):
         beside = max(over[place], 1)  # clear of the line
-        axes.text(beside, place, f" {row.ratio:.2f} (bar {row.bar:.3g})", va="center", fontsize=8)
+        axes.text(beside, place, f" {row.ratio:.3g} (bar {row.bar:.3g})", va="center", fontsize=8)
     axes.set_xlabel("times the bar (1: met)")
     axes.set_xlim(0, max(over) * 1.25)
     axes.invert_yaxis()
