@@ -1,7 +1,7 @@
 """Weights laid out as the processor multiplies by them.
 
 Before each product in bfloat16 oneDNN brings the weight into its own layout; where the weight stands still that can be
-done once, which makes products of sentences about a quarter faster. The results are the same, up to the order of the sums.
+done once, which makes products of sentences about a quarter faster. The results are the same, up to the order of sums.
 """
 
 from __future__ import annotations
