@@ -144,6 +144,8 @@ class Stages:
         own = {name: os.environ[name] for name in ("MSE_CACHE",) if name in os.environ}
         variables = own | (variables or {})
         streams = self._folder / str(self._count)
+        for name in ("out", "err"):  # a run may be killed before it opens them
+            Path(f"{streams}.{name}").touch()
         process = self._context.Process(
             target=_main,
             args=(str(script), [str(part) for part in arguments], str(streams), file_limit, variables),
