@@ -134,7 +134,7 @@ class LanguageAdaptationSettings:
         mask_probability: Share of the tokens that are predicted.
         train_embeddings: Train the token embeddings too.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
-            default 1,024 on a CPU and 16,384 on a GPU.
+            default 2,048 on a CPU and 16,384 on a GPU.
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
         training: Any field of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
     """
@@ -169,7 +169,7 @@ class SentenceEncodingSettings:
         max_length: Tokens; longer texts are cut.
         scale: Factor of the cosine similarities in the softmax.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
-            default 1,024 on a CPU and 16,384 on a GPU.
+            default 2,048 on a CPU and 16,384 on a GPU.
         gradient_cache: Hold the activations of one pass at a time (GradCache): batches of any size in the memory of
             one pass, for one more forward pass of time.
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
@@ -219,7 +219,7 @@ class AlignmentSettings:
         max_length: Tokens; longer texts are cut.
         scale: Factor of the cosine similarities in the softmax.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
-            default 1,024 on a CPU and 16,384 on a GPU.
+            default 2,048 on a CPU and 16,384 on a GPU.
         gradient_cache: Hold the activations of one pass at a time (GradCache).
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
         training: Any field of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
