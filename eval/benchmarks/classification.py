@@ -23,6 +23,7 @@ class SIB200(Benchmark):
     )
     url = "https://github.com/dadelani/sib-200"
     hub_id = "mteb/sib200"
+    revision = "a74d7350ea12af010cfb1c21e34f1f81fd2e615b"
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
         """All in the clone; of those on the Hub, the paper's."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -53,39 +53,50 @@ def _split(text: str, where: str, number: int) -> tuple[str, str]:
     raise EvaluationError(f"{where}, row {number + 1}: expected two sentences on two lines, found {text!r}")
 
 
+# Language to file below the data folder, and how to get it.
+_SICK_FILES = {
+    "eng": (
+        "SICK/SICK.txt",
+        "put SICK.txt, from https://marcobaroni.org/composes/sick.html, into SICK in the data folder",
+    ),
+    "spa": ("SICK/SICK_es.txt", "put a Spanish translation with the columns of SICK.txt into SICK in the data folder"),
+    "nld": (
+        "sick_nl/data/tasks/sick_nl/SICK_NL.txt",
+        "git clone https://github.com/gijswijnholds/sick_nl into the data folder",
+    ),
+    "pol": (
+        "polish-sentence-evaluation/resources/downstream/SICK/SICK_{}.txt",
+        "git clone https://github.com/sdadas/polish-sentence-evaluation into the data folder",
+    ),
+}
+
+
 class SICK(Coded):
     """Sentences involving compositional knowledge, in four languages; parallel by pair number."""
 
     name = "sick"
     title = "SICK relatedness"
     task = "relatedness"
-    license = "CC BY-NC-SA 3.0"
+    license = "CC BY-NC-SA 3.0; Dutch: MIT"
     citation = (
-        "Marelli et al. 2014, A SICK cure for the evaluation of compositional distributional semantic models; "
-        "nl: Wijnholds and Moortgat 2021; es: Huertas-Tato et al. 2021; pl: Wróblewska and Krasnowska-Kieraś 2017"
+        "Marelli et al. 2014, A SICK cure for the evaluation of compositional distributional semantic models, LREC; "
+        "nl: Wijnholds and Moortgat 2021, EACL; pl: Dadas et al. 2020, LREC; es: Huertas-Tato et al. 2021"
     )
     url = "https://marcobaroni.org/composes/sick.html"
-    codes: ClassVar = {"eng": "en", "spa": "es", "nld": "nl", "pol": "pl"}
+    hub_id = "maximedb/sick_nl"
+    codes: ClassVar = {code: code for code in _SICK_FILES}
     _sets: ClassVar = {"dev": "TRIAL", "test": "TEST"}
 
     @property
     def obtain(self) -> str:
-        """The files that are expected."""
-        return (
-            "put SICK_en.txt, SICK_es.txt, SICK_nl.txt, SICK_pl.txt into SICK in the data folder, tab-separated with "
-            f"the columns of {self.url}: pair_ID, sentence_A, sentence_B, relatedness_score, SemEval_set"
-        )
+        """From four places."""
+        return "; ".join(f"{code}: {obtain}" for code, (_, obtain) in _SICK_FILES.items())
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages, over the pair numbers that all have."""
         self.require(languages)
-        if source.folder is None:
-            raise EvaluationError(f"sick is on the Hub without pair numbers, so not in parallel: {self.obtain}")
-        names = ["pair_ID", "sentence_A", "sentence_B", "relatedness_score", "SemEval_set"]
-        rows: dict[str, dict[str, dict[str, str]]] = {}
-        for code in languages:
-            table = source.table(f"SICK/SICK_{self.codes[code]}.txt", self.obtain, names, delimiter="\t")
-            rows[code] = {row["pair_ID"]: row for row in table if row["SemEval_set"].strip() == self._sets[split]}
+        read = self._hub if source.folder is None else self._clone
+        rows = {code: {str(row["pair_ID"]): row for row in read(code, split, source)} for code in languages}
         common = set.intersection(*(set(found) for found in rows.values()))
         numbers = [number for number in rows[languages[0]] if number in common]
         if not numbers:
@@ -93,6 +104,29 @@ class SICK(Coded):
         pairs = {}
         for code, found in rows.items():
             mine = [found[number] for number in numbers]
-            gold = np.array(list(grades(mine, "relatedness_score", f"SICK_{self.codes[code]}.txt")))
+            gold = np.array(list(grades(mine, "relatedness_score", f"SICK {code}")))
             pairs[code] = GradedPairs([row["sentence_A"] for row in mine], [row["sentence_B"] for row in mine], gold)
         return Similarity.crossed(pairs)
+
+    def _clone(self, language: str, split: str, source: Source) -> list[dict[str, str]]:
+        """Dutch and Polish as their repositories have them; Polish has a file for each set."""
+        name, obtain = _SICK_FILES[language]
+        columns = ["pair_ID", "sentence_A", "sentence_B", "relatedness_score"]
+        if language == "pol":
+            name = name.format({"dev": "trial", "test": "test_annotated"}[split])
+            return source.table(name, obtain, columns, delimiter="\t", quoted=False)
+        rows = source.table(name, obtain, [*columns, "SemEval_set"], delimiter="\t", quoted=False)
+        return [row for row in rows if row["SemEval_set"].strip() == self._sets[split]]
+
+    def _hub(self, language: str, split: str, source: Source) -> list[dict[str, Any]]:
+        """Dutch beside the English that it was translated from, and Polish."""
+        if language == "spa":
+            raise EvaluationError(
+                "sick in Spanish is not on the Hub with pair numbers: give a folder with SICK/SICK_es.txt in it by "
+                "--data FOLDER, or leave spa out"
+            )
+        dataset = "sdadas/sick_pl" if language == "pol" else str(self.hub_id)
+        sides = [f"sentence_{side}{'_original' if language == 'eng' else ''}" for side in "AB"]
+        part = {"dev": "validation"}.get(split, split)
+        rows = source.hub(dataset, None, None, part, ["pair_ID", *sides, "relatedness_score"])
+        return [{**row, "sentence_A": row[sides[0]], "sentence_B": row[sides[1]]} for row in rows]

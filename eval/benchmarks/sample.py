@@ -23,7 +23,7 @@ class _Sample(Coded):
 
     def _table(self, part: str, split: str, columns: Sequence[str], source: Source) -> list[dict[str, str]]:
         own = Source(_FOLDER)
-        rows = own.table(f"{part}/{split}.tsv", "fetch the project again", columns, delimiter="\t")
+        rows = own.table(f"{part}/{split}.tsv", "fetch the project again", columns, delimiter="\t", quoted=False)
         source.read |= {f"sample_data/{name}": digest for name, digest in own.read.items()}
         return rows
 

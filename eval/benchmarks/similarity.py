@@ -49,8 +49,9 @@ class STSB(Coded):
 
     def _one(self, code: str, split: str, source: Source) -> GradedPairs:
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, code, split, _COLUMNS)
-            return _pairs(rows, _COLUMNS, f"{self.hub_id} {code}")
+            columns = ("sentence1", "sentence2", "similarity_score")
+            rows = source.hub(str(self.hub_id), self.revision, code, split, columns)
+            return _pairs(rows, columns, f"{self.hub_id} {code}")
         name = f"stsb-multi-mt/data/stsb-{code}-{split}.csv"
         rows = source.table(name, self.obtain, _COLUMNS, header=False)
         return _pairs(rows, _COLUMNS, name)
@@ -125,7 +126,7 @@ class KorSTS(Coded):
             where = str(self.hub_id)
         else:
             where = f"KorNLUDatasets/KorSTS/sts-{split}.tsv"
-            rows = source.table(where, self.obtain, _COLUMNS, delimiter="\t")
+            rows = source.table(where, self.obtain, _COLUMNS, delimiter="\t", quoted=False)
         return Similarity({("kor", "kor"): _pairs(rows, _COLUMNS, where)}, parallel=False)
 
 
@@ -182,6 +183,7 @@ class STS17(_ByTrack):
     )
     url = "https://gitlab.com/tigi.cz/cross-lingual-sts"
     hub_id = "mteb/sts17-crosslingual-sts"
+    revision = "faeb762787bd10488a50c8b5be4a3b82e411949c"
     splits = ("test",)
     codes: ClassVar = {
         "eng": "en", "arb": "ar", "deu": "de", "tur": "tr", "spa": "es", "fra": "fr", "ita": "it", "kor": "ko",
@@ -223,6 +225,7 @@ class STS22(_ByTrack):
     citation = "Chen et al. 2022, SemEval-2022 Task 8: Multilingual News Article Similarity"
     url = "https://competitions.codalab.org/competitions/33835"
     hub_id = "mteb/sts22-crosslingual-sts"
+    revision = "d31f33a128469b20e357535c39b82fb3c3f6f2bd"  # without the pairs of which one article is empty
     splits = ("test",)
     codes: ClassVar = {
         "eng": "en", "arb": "ar", "deu": "de", "spa": "es", "fra": "fr", "ita": "it", "pol": "pl", "rus": "ru",

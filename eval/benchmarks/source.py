@@ -63,9 +63,15 @@ class Source:
         return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
     def table(
-        self, name: str, obtain: str, columns: Sequence[str], delimiter: str = ",", header: bool = True
+        self,
+        name: str,
+        obtain: str,
+        columns: Sequence[str],
+        delimiter: str = ",",
+        header: bool = True,
+        quoted: bool = True,
     ) -> list[dict[str, str]]:
-        """The rows of a CSV or TSV file; quotes mean something in CSV only.
+        """The rows of a CSV or TSV file.
 
         Args:
             name: path below the folder.
@@ -73,8 +79,9 @@ class Source:
             columns: that it must have, or has, where it has no header line.
             delimiter: comma or tab.
             header: the first line names the columns.
+            quoted: a field with a quotation mark in it stands in quotation marks; otherwise such a mark is itself.
         """
-        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+        quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         path = self.file(name, obtain)
         with path.open(encoding="utf-8-sig", newline="") as file:
             names = None if header else list(columns)

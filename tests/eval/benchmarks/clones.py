@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from tests.conftest import sample_sentences
 
@@ -41,16 +43,21 @@ def write_clones(root: Path) -> Path:
         f'news\tf\t2012\t{row}\t{row}\t"{text["deu"][2 * row]}\t{text["deu"][2 * row + 1]}' for row in range(ROWS)
     ]
     _lines(root / "KorNLUDatasets/KorSTS/sts-dev.tsv", lines)
-    for code in ("en", "nl"):
-        lines = ["pair_ID\tsentence_A\tsentence_B\trelatedness_score\tSemEval_set"]
-        for row in range(ROWS + (code == "nl")):
-            words = text["eng" if code == "en" else "deu"]
-            lines.append(f"{row}\t{words[2 * row]}\t{words[2 * row + 1]}\t{row}\t{'TRIAL' if row else 'TEST'}")
-        _lines(root / f"SICK/SICK_{code}.txt", lines)
+    for code, path in (("eng", "SICK/SICK.txt"), ("deu", "sick_nl/data/tasks/sick_nl/SICK_NL.txt")):
+        lines = ["pair_ID\tsentence_A\tsentence_B\tentailment_label\trelatedness_score\tSemEval_set"]
+        for row in range(ROWS + (code == "deu")):
+            one, two = text[code][2 * row : 2 * row + 2]
+            lines.append(f"{row}\t{one}\t{two}\tNEUTRAL\t{row}\t{'TRIAL' if row else 'TEST'}")
+        _lines(root / path, lines)
+    lines = ["pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment"]
+    lines += [f"{row}\t{text['rus'][2 * row]}\t{text['rus'][2 * row + 1]}\t{row}\tNEUTRAL" for row in range(3, ROWS)]
+    _lines(root / "polish-sentence-evaluation/resources/downstream/SICK/SICK_trial.txt", lines)
     for own, code in (("eng_Latn", "eng"), ("kaz_Cyrl", "kaz"), ("zho_Hans", "tur"), ("zho_Hant", "rus")):
         for split, start in (("train", 0), ("dev", 20)):
-            rows_of = [f"{row}\t{'sports' if row % 2 else 'travel'}\t{text[code][start + row]}" for row in range(12)]
-            _lines(root / f"sib-200/data/annotated/{own}/{split}.tsv", ["index_id\tcategory\ttext", *rows_of])
+            labelled = [[row, "sports" if row % 2 else "travel", text[code][start + row]] for row in range(12)]
+            labelled[2][2] = f'He said: "{labelled[2][2]}"'  # written as "He said: ""…"""
+            head = ["index_id", "category", "text"]
+            _csv(root / f"sib-200/data/annotated/{own}/{split}.tsv", [head, *labelled], delimiter="\t")
         _lines(root / f"flores200_dataset/dev/{own}.dev", text[code][:20])
         questions = [
             json.dumps(
@@ -69,13 +76,25 @@ def write_clones(root: Path) -> Path:
     for own, code in (("cmn", "tur"), ("kaz", "kaz")):
         _lines(root / f"LASER/data/tatoeba/v1/tatoeba.{own}-eng.{own}", text[code][:20])
         _lines(root / f"LASER/data/tatoeba/v1/tatoeba.{own}-eng.eng", text["eng"][:20])
+    _zip_of_sts17(root / "cross-lingual-sts/dataset.zip", text)
     return root
 
 
-def _csv(path: Path, rows: list[list[object]]) -> None:
+def _zip_of_sts17(path: Path, text: dict[str, list[str]]) -> None:
+    """The extension to Czech, German and French: each language's sides in files of their own, and one of grades."""
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for own, code in (("EN", "eng"), ("DE", "deu"), ("CS", "rus"), ("FR", "tur")):
+            for side, start in (("first", 0), ("second", 1)):
+                lines = "".join(f"{line}\n" for line in text[code][start : 2 * ROWS : 2])
+                archive.writestr(f"dataset/STS.2017.input.track5.{own}.{side}.txt", lines)
+        archive.writestr("dataset/STS.2017.gs.track5.first-second.txt", "".join(f"{row / 2}\n" for row in range(ROWS)))
+
+
+def _csv(path: Path, rows: list[list[Any]], delimiter: str = ",") -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
 
 
 def _lines(path: Path, lines: list[str]) -> None:
