@@ -45,8 +45,13 @@ class CachedEncoder:
         """Unit vectors `[n, dim]`, float32.
 
         Raises:
-            EvaluationError: a vector is zero or not finite; names the sentence.
+            EvaluationError: a sentence is empty, or a vector is zero or not finite; names the sentence.
         """
+        if empty := [number for number, sentence in enumerate(sentences) if not sentence.strip()]:
+            raise EvaluationError(
+                f"sentence {empty[0] + 1} of {len(sentences)} in {language} is empty ({len(empty)} in all): "
+                "the benchmark's data is damaged, fetch it again"
+            )
         fingerprint = self.encoder.fingerprint(language, across)
         keys = [_key(sentence) for sentence in sentences]
         known = self._memory.setdefault(fingerprint, {})

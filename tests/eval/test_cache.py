@@ -68,6 +68,13 @@ def test_a_vector_that_is_none_is_refused_with_its_sentence(value: float, what: 
         CachedEncoder(Letters(change=spoil), None)(["a", "bb", "ccc"], "deu")
 
 
+def test_an_empty_sentence_is_named_by_its_place_before_anything_is_encoded() -> None:
+    encoder = Letters()
+    with pytest.raises(EvaluationError, match=r"sentence 2 of 3 in deu is empty \(1 in all\)"):
+        CachedEncoder(encoder, None)(["a", " ", "ccc"], "deu")
+    assert encoder.calls == []
+
+
 def test_an_encoder_that_loses_sentences_is_refused() -> None:
     shorter = Letters(change=lambda vectors, language, across: vectors[:-1])
     with pytest.raises(EvaluationError, match=r"shape \(1, 256\) for 2 sentences"):
