@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,19 +18,18 @@ from demo.snippet import snippet
 _FORMULA = ("=", "+", "-", "@")
 
 
-def export(comparison: Comparison, folder: Path | None = None, hub: str | None = None) -> list[Path]:
+def export(comparison: Comparison, folder: Path, hub: str | None = None) -> list[Path]:
     """Write all files of a comparison.
 
     Args:
         comparison: of at least one row.
-        folder: where; by default a new temporary one.
+        folder: where.
         hub: see `snippet`.
 
     Returns:
         `vectors.parquet` (a row for every sentence and composition), `vectors.npy` (`[compositions, n, dim]`,
         float32), `similarities.csv` (a row for every pair), `similarities.png`, `reproduce.py`.
     """
-    folder = folder or Path(tempfile.mkdtemp(prefix="comparison-"))
     np.save(folder / "vectors.npy", comparison.vectors)
     pq.write_table(vectors_table(comparison), folder / "vectors.parquet")
     (folder / "similarities.csv").write_text(pairs_csv(comparison), encoding="utf-8-sig", newline="")

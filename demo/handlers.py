@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import CARD
@@ -261,7 +263,11 @@ class Handlers:
             comparison = self.demo.compare(rows, columns, names)
             if not comparison.rows:
                 raise DemoError("no sentences to make files of: write some first")
-            files = [str(path) for path in export(comparison, hub=self.hub_note)]
+            # Where Gradio keeps what it serves: from there it is not copied, and deleted in an hour.
+            place = Path(get_upload_folder())
+            place.mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix="comparison-", dir=place))
+            files = [str(path) for path in export(comparison, folder, self.hub_note)]
             return gr.update(value=files, visible=True), ""
 
         return self._or_notice(answer, others=1, last=True)

@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 from demo.columns import Column
 from demo.comparison import Comparison, compare
 from demo.export import export, pairs_csv
+from demo.handlers import Handlers
 from demo.sentences import Row
 from demo.snippet import snippet
 from demo.workbench import Workbench
 from tests.adapters_hub.conftest import Shelf
+from tests.demo.conftest import FakeRequest
 
 ROWS = [
     Row("deu", '=HYPERLINK("x")', "1"),
@@ -32,6 +35,13 @@ ROWS = [
 def comparison(bench: Workbench, names: list[str]) -> Comparison:
     blend = Column("blend", weights={"both": 0.5, "parallel": 0.25})
     return compare(bench, ROWS, [Column("base"), Column("modules"), blend], bench.catalog.pick(names))
+
+
+def test_what_visitors_take_away_lies_where_it_is_deleted_later(handlers: Handlers) -> None:
+    rows = [row.to_record() for row in ROWS]
+    update, _ = handlers.download(rows, [{"kind": "base"}], None, FakeRequest())  # type: ignore[arg-type]
+    assert len(update["value"]) == 5
+    assert all(Path(path).is_relative_to(get_upload_folder()) for path in update["value"])
 
 
 def test_the_files_hold_what_is_shown(comparison: Comparison, tmp_path: Path) -> None:
