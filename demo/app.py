@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from adapters_hub.format import OBJECTIVES
 from demo.api import Api
 from demo.catalog import Catalog
-from demo.examples import TITLES, example
+from demo.examples import TITLES, opening
 from demo.handlers import Handlers
 from demo.settings import Settings
 from demo.tabs import PLAIN, graded_tab, modules_tab
@@ -47,7 +48,8 @@ def build_app(demo: Demo) -> gr.Blocks:
     handlers = Handlers(demo)
     picks = demo.picks(None)
     demo.bench.compose(picks)
-    rows = [row.to_record() for row in example(next(iter(TITLES)))]
+    examples_shown, opened = opening(picks.modules)
+    rows = [row.to_record() for row in opened]
     columns = [column.to_record() for column in demo.first_columns()]
     # Before any visitor comes, so without a time.
     comparison = dataclasses.replace(demo.compare(rows, columns, None), seconds=None)
@@ -66,6 +68,8 @@ def build_app(demo: Demo) -> gr.Blocks:
         link = gr.HTML(
             "", html_template="", js_on_load=script("link"), elem_classes="mse-hidden", apply_default_css=False
         )
+        # What the compositions do comes before how to change them: on a phone it would else be three screens down.
+        summary = gr.HTML(first[0], elem_id="mse-summary", **PLAIN)
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=330):
                 table = gr.HTML(
@@ -81,7 +85,7 @@ def build_app(demo: Demo) -> gr.Blocks:
                 )
                 examples = gr.Radio(
                     [(title, name) for name, title in TITLES.items()],
-                    value=next(iter(TITLES)),
+                    value=examples_shown,
                     label="Examples",
                     elem_id="mse-examples",
                 )
@@ -107,42 +111,41 @@ def build_app(demo: Demo) -> gr.Blocks:
                     html_template='<h2 class="mse-title">Compositions</h2><div class="mse-columns"></div>',
                     js_on_load=script("columns"),
                     most=limits.columns,
+                    objectives=list(OBJECTIVES),
                     elem_id="mse-columns",
                     **PLAIN,
                     **handlers.offers(picks),
                 )
                 button = gr.Button("Compare", variant="primary", elem_id="mse-compare")
-            with gr.Column(scale=10, min_width=330):
-                summary = gr.HTML(first[0], elem_id="mse-summary", **PLAIN)
-                with gr.Tabs():
-                    with gr.Tab("Similarity"):
-                        difference = gr.Checkbox(
-                            label="Show the difference to the first composition",
-                            value=False,
-                            container=False,
-                            elem_id="mse-difference",
-                        )
-                        heatmaps = gr.HTML(first[1], elem_id="mse-heatmaps", **PLAIN)
-                    with gr.Tab("Neighbours"):
-                        neighbours = gr.HTML(first[2], elem_id="mse-neighbours", **PLAIN)
-                    with gr.Tab("Map"):
-                        maps = gr.HTML(first[3], elem_id="mse-maps", **PLAIN)
-                    with gr.Tab("Tokens"):
-                        tokens = gr.HTML(first[4], elem_id="mse-tokens", **PLAIN)
-                    with gr.Tab("Graded pairs"):
-                        graded = graded_tab()
-                    with gr.Tab("Modules") as modules_page:
-                        modules = modules_tab(demo)
-                    with gr.Tab("Take away"):
-                        files_button = gr.Button("Make files of this comparison", size="sm")
-                        files_notice = gr.HTML(
-                            empty_notice("No files yet.", "Press the button for vectors, table, figure and program."),
-                            **PLAIN,
-                        )
-                        files = gr.File(
-                            label="Files", file_count="multiple", interactive=False, visible=False, elem_id="mse-files"
-                        )
-                        program = gr.HTML(first[5], elem_id="mse-program", **PLAIN)
+            with gr.Column(scale=10, min_width=330), gr.Tabs():
+                with gr.Tab("Similarity"):
+                    difference = gr.Checkbox(
+                        label="Show the difference to the first composition",
+                        value=False,
+                        container=False,
+                        elem_id="mse-difference",
+                    )
+                    heatmaps = gr.HTML(first[1], elem_id="mse-heatmaps", **PLAIN)
+                with gr.Tab("Neighbours"):
+                    neighbours = gr.HTML(first[2], elem_id="mse-neighbours", **PLAIN)
+                with gr.Tab("Map"):
+                    maps = gr.HTML(first[3], elem_id="mse-maps", **PLAIN)
+                with gr.Tab("Tokens"):
+                    tokens = gr.HTML(first[4], elem_id="mse-tokens", **PLAIN)
+                with gr.Tab("Graded pairs"):
+                    graded = graded_tab(demo)
+                with gr.Tab("Modules") as modules_page:
+                    modules = modules_tab(demo)
+                with gr.Tab("Take away"):
+                    files_button = gr.Button("Make files of this comparison", size="sm")
+                    files_notice = gr.HTML(
+                        empty_notice("No files yet.", "Press the button for vectors, table, figure and program."),
+                        **PLAIN,
+                    )
+                    files = gr.File(
+                        label="Files", file_count="multiple", interactive=False, visible=False, elem_id="mse-files"
+                    )
+                    program = gr.HTML(first[5], elem_id="mse-program", **PLAIN)
 
         views = [summary, heatmaps, neighbours, maps, tokens, program, link]
         compare: dict[str, Any] = {
@@ -167,6 +170,8 @@ def build_app(demo: Demo) -> gr.Blocks:
         examples.input(handlers.take_example, examples, table, show_progress="hidden", api_visibility="private").then(
             **compare
         )
+        # A set that was changed is not the chosen one any more, and can be chosen again.
+        table.edit(None, None, examples, js="() => null")
         take.click(handlers.paste, [pasted, used], [table, taken], **private).then(**compare)
         file.upload(handlers.upload, [file, used], [table, taken], **private).then(**compare)
         modules["query"].submit(

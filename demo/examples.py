@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Collection
 from pathlib import Path
 
 from demo.errors import DemoError
@@ -19,7 +20,7 @@ TITLES = {
     "scripts": "Six scripts",
     "turkic": "Turkic neighbours",
 }
-"""Of the sets, by file name; the first is what the page opens with."""
+"""Of the sets, by file name."""
 
 
 @functools.cache
@@ -34,3 +35,17 @@ def example(name: str) -> tuple[Row, ...]:
     with (_FOLDER / f"{name}.tsv").open(encoding="utf-8", newline="") as file:
         lines = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return tuple(Row(line["language"], line["text"], line["meaning"]) for line in lines)
+
+
+def opening(languages: Collection[str]) -> tuple[str, list[Row]]:
+    """The set that a page opens with, and its rows: those of the most languages that have a module.
+
+    Args:
+        languages: with a module; if no set has two of them, the first set, whole.
+    """
+    covered = {name: {row.language for row in example(name)} & set(languages) for name in TITLES}
+    name = max(TITLES, key=lambda name: len(covered[name]))
+    if len(covered[name]) < 2:
+        name = next(iter(TITLES))
+        return name, list(example(name))
+    return name, [row for row in example(name) if row.language in covered[name]]

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from adapters_hub.languages import language_name
 from demo.graded import SPLITS, sample_languages
 from demo.views import empty_notice, panel_view
 from demo.visit import Demo
@@ -14,17 +15,21 @@ PLAIN: dict[str, Any] = {"elem_classes": "mse-plain", "apply_default_css": False
 """Of HTML that has its own style."""
 
 
-def graded_tab() -> dict[str, Any]:
+def graded_tab(demo: Demo) -> dict[str, Any]:
     """The components of the graded pairs, by name."""
     codes = sample_languages()
+    # Of the languages on offer, those that the sample lacks are for uploads.
+    languages = [(language_name(code), code) for code in dict.fromkeys([*codes, *demo.picks(None).modules])]
     sources = [(f"Sample benchmark, {split}", split) for split in SPLITS] if codes else []
     with gr.Row():
         source = gr.Dropdown(
             [*sources, ("An uploaded file", "upload")], value=SPLITS[0] if codes else "upload", label="Pairs"
         )
-        first = gr.Dropdown(codes, value="deu" if codes else None, label="First sentences in", allow_custom_value=True)
+        first = gr.Dropdown(
+            languages, value="deu" if codes else None, label="First sentences in", allow_custom_value=True
+        )
         second = gr.Dropdown(
-            codes, value="eng" if codes else None, label="Second sentences in", allow_custom_value=True
+            languages, value="eng" if codes else None, label="Second sentences in", allow_custom_value=True
         )
     file = gr.File(
         label="CSV or TSV with the columns text_1, text_2 and score",

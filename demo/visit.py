@@ -63,14 +63,12 @@ class Demo:
         default = names == self.bench.catalog.default().names
         return pack(comparison.rows, comparison.columns, None if default else names) or ""
 
-    def opened(self, view: str | None) -> tuple[list[Row], list[Column], list[str] | None]:
-        """What a page opens with: the view in its link, else the first examples.
+    def opened(self, view: str) -> tuple[list[Row], list[Column], list[str] | None]:
+        """The view in a link.
 
         Raises:
             DemoError: the link is damaged, or its modules are not offered here.
         """
-        if not view:
-            return list(example(next(iter(TITLES)))), self.first_columns(), None
         record = unpack(view)
         picks = self.picks(record["modules"])
         return self.rows(record["rows"], picks), self.columns(record["columns"]), record["modules"]

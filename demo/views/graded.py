@@ -8,7 +8,8 @@ from demo.graded import Graded, GradedPairs
 from demo.views.scale import step
 from demo.views.text import escaped
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 240, 40, 34, 12
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 246, 40, 36, 22
+_TICKS = (0.02, 0.05, 0.1, 0.25, 0.5)
 
 
 def graded_view(pairs: GradedPairs, graded: list[Graded]) -> str:
@@ -29,7 +30,7 @@ def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
     grades = (float(pairs.scores.min()), float(pairs.scores.max()))
 
     def x(grade: float) -> float:
-        return _LEFT + (grade - grades[0]) / ((grades[1] - grades[0]) or 1) * (_WIDTH - _LEFT - 14)
+        return _LEFT + 10 + (grade - grades[0]) / ((grades[1] - grades[0]) or 1) * (_WIDTH - _LEFT - 24)
 
     def y(cosine: float) -> float:
         return _TOP + (1 - (cosine - low) / ((1 - low) or 1)) * (_HEIGHT - _TOP - _BOTTOM)
@@ -39,13 +40,14 @@ def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
         f'cy="{y(cosine):.1f}" r="3.2"/>'
         for k, (grade, cosine) in enumerate(zip(pairs.scores.tolist(), item.cosines.tolist(), strict=True))
     )
+    apart = next((tick for tick in _TICKS if (1 - low) / tick <= 5), 1.0)
     ticks = "".join(
-        f'<text class="mse-tick" x="{x(g):.1f}" y="{_HEIGHT - 16}" text-anchor="middle">{g:g}</text>'
+        f'<text class="mse-tick" x="{x(g):.1f}" y="{_HEIGHT - 19}" text-anchor="middle">{g:g}</text>'
         for g in np.linspace(*grades, 6).round(1).tolist()
     ) + "".join(
         f'<line class="mse-grid" x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y(c):.1f}" y2="{y(c):.1f}"/>'
         f'<text class="mse-tick" x="{_LEFT - 6}" y="{y(c) + 3:.1f}" text-anchor="end">{c:.2f}</text>'
-        for c in np.linspace(low, 1, 5).tolist()
+        for c in np.arange(1, low - 1e-9, -apart).tolist()
     )
     rho = "not defined" if item.spearman is None else f"{item.spearman:.1f}"
     title = escaped(item.column.title)
@@ -54,7 +56,7 @@ def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
         f'<span class="mse-rho">Spearman {rho}</span></figcaption>'
         f'<svg class="mse-scatter" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="Grades against cosines, {title}: Spearman {rho}">{ticks}{dots}'
-        f'<text class="mse-tick" x="{_WIDTH - 8}" y="{_HEIGHT - 2}" text-anchor="end">grade</text>'
+        f'<text class="mse-tick" x="{_WIDTH - 8}" y="{_HEIGHT - 5}" text-anchor="end">grade</text>'
         f'<text class="mse-tick" x="4" y="9">cosine</text></svg></figure>'
     )
 

@@ -6,9 +6,10 @@ import numpy as np
 
 from demo.comparison import Comparison
 from demo.projection import project
+from demo.views.labels import place_labels
 from demo.views.text import chip, escaped, hue, label
 
-_SIZE, _MARGIN = 320, 26
+_SIZE, _MARGIN, _MARK = 320, 26, 6.0
 _MARKS = ("circle", "square", "triangle", "diamond", "cross", "star", "bar", "ring")
 
 
@@ -46,11 +47,11 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
         for j in range(i + 1, len(rows))
         if rows[i].meaning and rows[i].meaning == rows[j].meaning
     )
+    texts = [row.meaning or str(i + 1) for i, row in enumerate(rows)]
     marks = "".join(
         f'<g class="mse-point"><title>{escaped(row.language)}: {escaped(row.text)}</title>'
-        f"{_mark(x, y, hue(row.language, order))}"
-        f'<text x="{x + 8:.1f}" y="{y + 4:.1f}" direction="ltr">{escaped(row.meaning or i + 1)}</text></g>'
-        for i, (row, (x, y)) in enumerate(zip(rows, at, strict=True))
+        f"{_mark(x, y, hue(row.language, order))}{_label(text, place)}</g>"
+        for row, (x, y), text, place in zip(rows, at, texts, place_labels(at, texts, _MARK, _SIZE), strict=True)
     )
     title = escaped(comparison.columns[number].title)
     names = escaped("; ".join(label(rows, i) for i in range(min(len(rows), 30))))
@@ -60,6 +61,13 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
         f'aria-label="Map of the sentences, {title}: {names}">'
         f'<rect x="1" y="1" width="{_SIZE - 2}" height="{_SIZE - 2}" rx="8"/>{lines}{marks}</svg></figure>'
     )
+
+
+def _label(text: str, place: tuple[float, float] | None) -> str:
+    if place is None:
+        return ""
+    x, y = place
+    return f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" direction="ltr">{escaped(text)}</text>'
 
 
 def _mark(x: float, y: float, number: int) -> str:

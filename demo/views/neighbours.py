@@ -48,10 +48,11 @@ def _ranks(comparison: Comparison, number: int) -> str:
                 continue
             hits = sum(rank == 1 for rank in ranks)
             state = "right" if hits == len(ranks) else "wrong"
-            mean = sum(ranks) / len(ranks)
+            # What a rank says beyond right or wrong: how far down the translation lies.
+            rank = "" if state == "right" else f"<small>mean rank {sum(ranks) / len(ranks):.1f}</small>"
             cells.append(
-                f'<td class="mse-{state}" title="mean rank {mean:.1f}"><span aria-hidden="true">'
-                f"{'✓' if state == 'right' else '✗'}</span> {hits}/{len(ranks)}</td>"
+                f'<td class="mse-{state}"><span aria-hidden="true">{"✓" if state == "right" else "✗"}</span> '
+                f"{hits}/{len(ranks)}{rank}</td>"
             )
         lines.append(f'<tr><th scope="row">{chip(source, order)}</th>{"".join(cells)}</tr>')
     head = "".join(f'<th scope="col">{chip(code, order)}</th>' for code in order)

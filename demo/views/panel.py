@@ -7,6 +7,7 @@ from adapters_hub.languages import autonym, language_name
 from demo.catalog import Entry, Picks
 from demo.views.notices import empty_notice
 from demo.views.text import chip, escaped
+from demo.views.vocabulary import vocabulary_text
 from demo.workbench import Loaded, Workbench
 
 _SCORES = 6
@@ -48,14 +49,10 @@ def _base(bench: Workbench) -> str:
 
 def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: list[str]) -> str:
     manifest = entry.manifest
-    vocabulary = getattr(manifest, "vocabulary", {})
-    words = vocabulary.get("tokens_per_word")
-    own = "vocabulary" in getattr(manifest, "components", ())
-    size = vocabulary.get("size")
-    strategy = f"{vocabulary.get('strategy') or 'own'}" + (f", {size:,} tokens" if isinstance(size, int) else "")
+    words = getattr(manifest, "vocabulary", {}).get("tokens_per_word")
     facts = [
         ("module", f"{escaped(entry.repo)} <code>{escaped(entry.short_commit)}</code>"),
-        ("vocabulary", escaped(strategy if own else "the base's")),
+        ("vocabulary", escaped(vocabulary_text(entry))),
         ("on disk", f"{manifest.size / 1e6:.1f} MB"),
         ("licence", escaped(manifest.license or "not stated")),
         ("here", _here(here)),
@@ -89,7 +86,7 @@ def _adapter(name: str, entry: Entry, here: Loaded | None) -> str:
 def _here(here: Loaded | None) -> str:
     if here is None:
         return "not in memory: loaded when it is used"
-    return f"{here.size / 1e6:.1f} MB in memory, loaded in {here.seconds:.2f} s"
+    return f"{here.size / 1e6:.1f} MB in memory, loaded in {here.seconds:.2f}&nbsp;s"
 
 
 def _scores(entry: Entry) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from demo.columns import Column
 from demo.comparison import Comparison, figures
 from demo.views.heatmaps import limits
 from demo.views.text import chip, escaped
+from demo.views.vocabulary import vocabulary_text
 
 _DOTS = 400
 _SAYS = {
@@ -16,41 +18,56 @@ _SAYS = {
 
 
 def summary_view(comparison: Comparison) -> str:
-    """A card for every composition."""
-    cards = []
+    """A card for every composition: one large figure, all pairs on a line, and what the figure is made of."""
     low = limits(comparison)[0]
-    for number, column in enumerate(comparison.columns):
-        facts = figures(comparison, number)
-        parts = [f'<h3><span class="mse-number">{number + 1}</span> {escaped(column.title)}</h3>']
-        parts.append(f'<p class="mse-says">{escaped(_SAYS[column.kind])}</p><dl>')
-        if facts.asked:
-            parts.append(_figure("translations found first", f"{facts.found}<small> of {facts.asked}</small>"))
-        if facts.same and facts.other:
-            same, other = sum(facts.same) / len(facts.same), sum(facts.other) / len(facts.other)
-            parts.append(_figure("same meaning, mean", f"{same:.2f}"))
-            parts.append(_figure("other meanings, mean", f"{other:.2f}"))
-            parts.append(_figure("distance of the two", f"{same - other:.2f}"))
-        parts.append("</dl>")
-        if facts.same and facts.other:
-            parts.append(_strip(facts.same, facts.other, low))
-        if facts.still or facts.moved:
-            order = comparison.languages
-            still = " ".join(chip(code, order) for code in facts.still)
-            moved = " ".join(chip(code, order) for code in facts.moved)
-            lines = [f"the same to the last bit {still}"] if still else []
-            lines += [f"moved {moved}"] if moved else []
-            parts.append(f'<p class="mse-still">{"<br>".join(lines)}</p>')
-        parts += [f'<p class="mse-note">{escaped(text)}.</p>' for text in comparison.notes(column)]
-        cards.append(f'<section class="mse-card" aria-label="{escaped(column.title)}">{"".join(parts)}</section>')
+    cards = "".join(_card(comparison, number, low) for number in range(len(comparison.columns)))
     size = f"{len(comparison.rows)} sentences, {len(comparison.columns)} compositions"
     took = f", {comparison.seconds * 1000:.0f} ms" if comparison.seconds is not None else ""
-    speed = f'<p class="mse-note mse-speed">{size}{took}</p>'
-    return f'<div class="mse-cards">{"".join(cards)}</div>{speed}'
+    kind = f"mse-summary mse-of{len(comparison.columns)}"
+    return f'<div class="{kind}">{cards}</div><p class="mse-note mse-speed">{size}{took}</p>'
 
 
-def _figure(name: str, value: str) -> str:
-    """A figure; `value` is HTML of this module's own making."""
-    return f"<div><dt>{escaped(name)}</dt><dd>{value}</dd></div>"
+def _card(comparison: Comparison, number: int, low: float) -> str:
+    column, facts = comparison.columns[number], figures(comparison, number)
+    title = escaped(column.title)
+    parts = [
+        f'<header><h2><span class="mse-number">{number + 1}</span> {title}</h2>'
+        f'<p class="mse-says">{escaped(_SAYS[column.kind])}</p></header>'
+    ]
+    said = []
+    if facts.same and facts.other:
+        same, other = sum(facts.same) / len(facts.same), sum(facts.other) / len(facts.other)
+        parts.append(
+            f'<div class="mse-gap"><p><strong>{same - other:+.2f}</strong> closer if the meaning is the same</p>'
+            f"{_strip(facts.same, facts.other, low)}</div>"
+        )
+        said.append(f"mean cosine {same:.2f} of the same meaning, {other:.2f} of others")
+    if facts.asked:
+        said.insert(0, f"{facts.found} of {facts.asked} translations found first")
+    if said:
+        parts.append(f'<p class="mse-note">{"; ".join(said)}</p>')
+    if facts.still or facts.moved:
+        order = comparison.languages
+        named = (("alignment moved", facts.moved), ("the same to the last bit", facts.still))
+        lines = [f"{what} {' '.join(chip(code, order) for code in codes)}" for what, codes in named if codes]
+        parts.append(f'<p class="mse-still">{"; ".join(lines)}</p>')
+    parts += [f'<p class="mse-note">{escaped(text)}.</p>' for text in comparison.notes(column)]
+    parts.append(_made_of(comparison, column))
+    return f'<section class="mse-card" aria-label="{title}">{"".join(parts)}</section>'
+
+
+def _made_of(comparison: Comparison, column: Column) -> str:
+    """Vocabulary, module and adapters of every language, with their revisions."""
+    lines = []
+    for code in comparison.languages:
+        entry = None if column.kind == "base" else comparison.picks.modules.get(code)
+        parts = ["the base and its vocabulary"]
+        if entry is not None:
+            parts = [f"{vocabulary_text(entry)}, module {entry.short_commit}"]
+            for name, weight in column.align(code, comparison.picks.objectives(code)).items():
+                parts.append(f"{weight:g} × {name} {comparison.picks.adapters[code][name].short_commit}")
+        lines.append(f"<li>{chip(code, comparison.languages)} {escaped(' + '.join(parts))}</li>")
+    return f"<details><summary>Made of</summary><ul>{''.join(lines)}</ul></details>"
 
 
 def _strip(same: list[float], other: list[float], low: float) -> str:
@@ -59,11 +76,12 @@ def _strip(same: list[float], other: list[float], low: float) -> str:
     def x(cosine: float) -> float:
         return 6 + (cosine - low) / ((1 - low) or 1) * 228
 
-    above = "".join(f'<circle class="mse-strip-same" cx="{x(c):.1f}" cy="11" r="3.4"/>' for c in same[:_DOTS])
-    below = "".join(f'<circle class="mse-strip-other" cx="{x(c):.1f}" cy="25" r="3.2"/>' for c in other[:_DOTS])
+    above = "".join(f'<circle class="mse-strip-same" cx="{x(c):.1f}" cy="7" r="3.4"/>' for c in same[:_DOTS])
+    below = "".join(f'<circle class="mse-strip-other" cx="{x(c):.1f}" cy="21" r="3.2"/>' for c in other[:_DOTS])
     says = f"{len(same)} pairs of the same meaning from {min(same):.2f}, {len(other)} others up to {max(other):.2f}"
     return (
-        f'<svg class="mse-strip" viewBox="0 0 240 46" role="img" aria-label="{says}"><title>{says}</title>'
-        f'<line x1="4" x2="236" y1="18" y2="18"/>{below}{above}<text x="4" y="43">{low:.2f} others ○</text>'
-        '<text x="236" y="43" text-anchor="end">● same meaning 1</text></svg>'
+        f'<figure><svg class="mse-strip" viewBox="0 0 240 28" role="img" aria-label="{says}"><title>{says}</title>'
+        f'<line x1="4" x2="236" y1="14" y2="14"/>{below}{above}</svg>'
+        f'<figcaption><span>{low:.2f}</span><span><i class="mse-strip-same"></i> same '
+        f'<i class="mse-strip-other"></i> other meanings</span><span>1.00</span></figcaption></figure>'
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapters_hub.format import LanguageModuleManifest
 from demo.catalog import Picks
 from demo.sentences import Row, languages_of
 from demo.views.text import chip, escaped, said
+from demo.views.vocabulary import vocabulary_text
 from demo.workbench import Workbench
 
 _WHITESPACE = "▁Ġ"
@@ -31,13 +31,7 @@ def tokens_view(bench: Workbench, rows: list[Row], picks: Picks) -> str:
 
 def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
     entry = picks.modules.get(code)
-    if entry is None:
-        what = "no module: choose one under Modules"
-    elif isinstance(entry.manifest, LanguageModuleManifest) and "vocabulary" in entry.manifest.components:
-        facts = entry.manifest.vocabulary
-        what = f"{facts.get('strategy') or 'its own'}, {_count(facts.get('size'))}"
-    else:
-        what = "the base's vocabulary"
+    what = "no module: choose one under Modules" if entry is None else vocabulary_text(entry)
     return f"<span>{chip(code, order)} {escaped(what)}</span>"
 
 
@@ -59,7 +53,3 @@ def _line(name: str, pieces: list[tuple[str, bool]], base: list[tuple[str, bool]
 def _visible(text: str) -> str:
     """A piece without the sign for a space before it; the gap between pieces says as much."""
     return text.strip().strip(_WHITESPACE) or "␣"
-
-
-def _count(size: object) -> str:
-    return f"{size:,} tokens" if isinstance(size, int) else "size not stated"

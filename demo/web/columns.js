@@ -26,17 +26,20 @@ function adapters() {
 
 function objectives() {
   const there = new Set(Object.values(adapters()).flat());
-  return ["paraphrase", "parallel", "both"].filter((name) => there.has(name));
+  return (props.objectives || []).filter((name) => there.has(name));
 }
 
 function ends(column) {
   if (column.ends) return column.ends;
   const named = Object.keys(column.weights || {});
-  const there = objectives();
+  // Between two objectives where at least half of the languages have both; else how far by the one that most have.
+  const all = Object.values(adapters()).filter((names) => names.length);
+  const having = (name) => all.filter((names) => names.includes(name)).length;
+  const most = objectives().sort((a, b) => having(b) - having(a))[0];
   if (named.length >= 2) column.ends = named.slice(0, 2);
   else if (named.length === 1) column.ends = ["none", named[0]];
-  else if (there.includes("paraphrase") && there.includes("parallel")) column.ends = ["paraphrase", "parallel"];
-  else column.ends = ["none", there[there.length - 1] || "both"];
+  else if (2 * Math.min(having("paraphrase"), having("parallel")) >= all.length) column.ends = ["paraphrase", "parallel"];
+  else column.ends = ["none", most || "both"];
   return column.ends;
 }
 
@@ -71,7 +74,7 @@ function kinds(column, index) {
   add("base", "Base, no modules", true);
   add("modules", "Modules, not aligned", some);
   add("aligned", "Aligned, by both or what there is", there.length > 0);
-  for (const name of ["paraphrase", "parallel", "both"]) add(`aligned:${name}`, `Aligned by ${name}`, there.includes(name));
+  for (const name of props.objectives || []) add(`aligned:${name}`, `Aligned by ${name}`, there.includes(name));
   add("blend", "Blend of adapters", there.length > 0);
   select.value = choice(column);
   select.addEventListener("change", () => {

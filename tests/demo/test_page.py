@@ -13,8 +13,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from demo.examples import example
+from adapters_hub.format import OBJECTIVES
+from demo.examples import TITLES, example, opening
 
+OPENING = opening(("deu", "eng", "kaz"))[1]
+COUNT = len(OPENING)
 COLUMNS = "#mse-columns select[aria-label^='Composition']"
 
 
@@ -55,25 +58,25 @@ def show_tab(page: Page, name: str) -> None:
 
 
 def test_the_page_opens_with_examples_and_a_first_comparison(opened: Page) -> None:
-    assert rows(opened) == [row.text for row in example("first")]
+    assert rows(opened) == [row.text for row in OPENING]
     expect(opened.locator("#mse-heatmaps table")).to_have_count(3)
-    expect(opened.locator("#mse-summary section h3")).to_have_text(["1 Base", "2 Modules", "3 Aligned"])
+    expect(opened.locator("#mse-summary section h2")).to_have_text(["1 Base", "2 Modules", "3 Aligned"])
     assert re.fullmatch(r"−?\d+", cell(opened, 0, 0, 1))
 
 
 def test_typing_choosing_and_comparing(opened: Page) -> None:
     opened.get_by_role("button", name="+ Add a sentence").click()
-    text = opened.get_by_label("Text of sentence 13")
+    text = opened.get_by_label(f"Text of sentence {COUNT + 1}")
     expect(text).to_be_focused()
     text.fill("Wo ist der nächste Bahnhof?")
-    opened.get_by_label("Meaning of sentence 13: the same for translations").fill("9")
-    expect(opened.get_by_label("Language of sentence 13")).to_have_value("deu")  # guessed
-    opened.get_by_label("Language of sentence 13").select_option("kaz")
+    opened.get_by_label(f"Meaning of sentence {COUNT + 1}: the same for translations").fill("9")
+    expect(opened.get_by_label(f"Language of sentence {COUNT + 1}")).to_have_value("deu")  # guessed
+    opened.get_by_label(f"Language of sentence {COUNT + 1}").select_option("kaz")
     opened.get_by_role("button", name="Compare").click()
-    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(13)
-    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr").nth(12)).to_contain_text("kaz")
-    opened.get_by_role("button", name="Remove sentence 13").click()
-    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(12)
+    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(COUNT + 1)
+    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr").nth(COUNT)).to_contain_text("kaz")
+    opened.get_by_role("button", name=f"Remove sentence {COUNT + 1}").click()
+    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(COUNT)
 
 
 def test_compositions_come_go_and_blend(opened: Page) -> None:
@@ -81,17 +84,22 @@ def test_compositions_come_go_and_blend(opened: Page) -> None:
     expect(opened.locator("#mse-heatmaps table")).to_have_count(4)
     expect(opened.get_by_role("button", name="+ Add a composition")).to_be_disabled()
     opened.locator(COLUMNS).nth(2).select_option("aligned:parallel")
-    expect(opened.locator("#mse-summary section h3").nth(2)).to_contain_text("Aligned: parallel")
+    expect(opened.locator("#mse-summary section h2").nth(2)).to_contain_text("Aligned: parallel")
     slider = opened.get_by_label("Blend 4, all languages, from paraphrase to parallel")
     slider.fill("0.25")
-    expect(opened.locator("#mse-summary section h3").nth(3)).to_contain_text("0.75 paraphrase + 0.25 parallel")
+    expect(opened.locator("#mse-summary section h2").nth(3)).to_contain_text("0.75 paraphrase + 0.25 parallel")
     opened.locator("#mse-columns summary").click()
     opened.get_by_label("Blend 4, kaz").fill("1")
-    expect(opened.locator("#mse-summary section h3").nth(3)).to_contain_text("1 of their own")
+    expect(opened.locator("#mse-summary section h2").nth(3)).to_contain_text("1 of their own")
     for _ in range(2):
         opened.get_by_role("button", name="Remove composition 1").click()
     expect(opened.locator("#mse-heatmaps table")).to_have_count(2)
     expect(opened.get_by_role("button", name="Remove composition 1")).to_be_disabled()
+
+
+def test_every_objective_can_be_chosen(opened: Page) -> None:
+    offered = opened.locator(COLUMNS).first.locator("option").evaluate_all("all => all.map(each => each.value)")
+    assert {f"aligned:{objective}" for objective in OBJECTIVES} <= set(offered)
 
 
 def test_the_difference_is_to_the_first_composition(opened: Page) -> None:
@@ -106,9 +114,8 @@ def test_pairs_are_read_with_the_keyboard(opened: Page) -> None:
     opened.locator("#mse-heatmaps td[data-i='0'][data-j='0']").first.focus()
     opened.keyboard.press("ArrowRight")
     reading = opened.locator(".mse-reading")
-    first = example("first")
-    expect(reading).to_contain_text(first[0].text)
-    expect(reading).to_contain_text(first[1].text)
+    expect(reading).to_contain_text(OPENING[0].text)
+    expect(reading).to_contain_text(OPENING[1].text)
     expect(reading).to_contain_text("Aligned")
 
 
@@ -119,13 +126,13 @@ def test_everything_can_be_reached_with_the_keyboard(opened: Page) -> None:
         reached.add(opened.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.id"))
         reached.add(opened.evaluate("document.activeElement.textContent.trim().slice(0, 40)"))
         opened.keyboard.press("Tab")
-    wanted = {"mse-theme", "Language of sentence 1", "Text of sentence 12", "Composition 3", "Compare", "Similarity"}
-    assert wanted <= reached
+    wanted = {"mse-theme", "Language of sentence 1", f"Text of sentence {COUNT}", "Composition 3"}
+    assert wanted | {"Compare", "Similarity"} <= reached
 
 
 def test_all_views_are_there(opened: Page) -> None:
     show_tab(opened, "Neighbours")
-    expect(opened.locator("#mse-neighbours .mse-nearest tbody tr")).to_have_count(12)
+    expect(opened.locator("#mse-neighbours .mse-nearest tbody tr")).to_have_count(COUNT)
     expect(opened.locator("#mse-neighbours .mse-mark").first).to_be_visible()
     show_tab(opened, "Map")
     expect(opened.locator("#mse-maps svg.mse-map")).to_have_count(3)
@@ -135,6 +142,25 @@ def test_all_views_are_there(opened: Page) -> None:
     opened.get_by_role("button", name="Score these pairs").click()
     expect(opened.locator("#mse-graded svg.mse-scatter")).to_have_count(3, timeout=60_000)
     expect(opened.locator("#mse-graded .mse-rho").first).to_contain_text("Spearman")
+
+
+OVERLAPS = """plots => plots.flatMap(plot => {
+  const boxes = [...plot.querySelectorAll("text")].map(text => [text.textContent, text.getBoundingClientRect()]);
+  const aside = (a, b) => a.right <= b.left + 1 || a.bottom <= b.top + 2;
+  const apart = (a, b) => aside(a, b) || aside(b, a);
+  return boxes.flatMap(([name, box], at) => boxes.slice(at + 1).filter(([, other]) => !apart(box, other))
+    .map(([other]) => `${name} on ${other}`));
+})"""
+
+
+def test_no_text_of_a_plot_lies_on_another(opened: Page) -> None:
+    show_tab(opened, "Map")
+    expect(opened.locator("#mse-maps svg.mse-map text").first).to_be_visible()
+    assert opened.locator("#mse-maps svg.mse-map").evaluate_all(OVERLAPS) == []
+    show_tab(opened, "Graded pairs")
+    opened.get_by_role("button", name="Score these pairs").click()
+    expect(opened.locator("#mse-graded svg.mse-scatter")).to_have_count(3, timeout=60_000)
+    assert opened.locator("#mse-graded svg.mse-scatter").evaluate_all(OVERLAPS) == []
 
 
 def test_modules_are_left_out_found_and_composed_again(opened: Page) -> None:
@@ -175,7 +201,7 @@ def test_an_upload_that_does_not_fit_says_why(opened: Page, tmp_path: Path) -> N
     many.write_text("text\n" + "a line\n" * 10_000, encoding="utf-8")
     opened.locator("#mse-file input[type=file]").set_input_files(many)
     expect(opened.get_by_role("alert").first).to_contain_text("10,000 rows, up to 64")
-    assert len(rows(opened)) == 12
+    assert len(rows(opened)) == COUNT
 
 
 def test_files_to_take_away(opened: Page) -> None:
@@ -190,20 +216,20 @@ def test_files_to_take_away(opened: Page) -> None:
             link.click()
         saved[download.value.suggested_filename] = download.value.path()
     assert set(saved) == {"vectors.parquet", "vectors.npy", "similarities.csv", "similarities.png", "reproduce.py"}
-    assert np.load(saved["vectors.npy"], allow_pickle=False).shape[:2] == (3, 12)
-    assert pq.read_table(saved["vectors.parquet"]).num_rows == 36
+    assert np.load(saved["vectors.npy"], allow_pickle=False).shape[:2] == (3, COUNT)
+    assert pq.read_table(saved["vectors.parquet"]).num_rows == 3 * COUNT
 
 
 def test_the_address_holds_the_view(opened: Page, browser: Browser) -> None:
     opened.get_by_label("Text of sentence 1", exact=True).fill("Nobody at all answered the phone.")
     opened.locator(COLUMNS).nth(0).select_option("aligned:paraphrase")
-    expect(opened.locator("#mse-summary section h3").first).to_contain_text("Aligned: paraphrase")
+    expect(opened.locator("#mse-summary section h2").first).to_contain_text("Aligned: paraphrase")
     opened.wait_for_url(re.compile(r"view="))
     link = opened.url
     context = browser.new_context()
     other = context.new_page()
     other.goto(link)
-    expect(other.locator("#mse-summary section h3").first).to_contain_text("Aligned: paraphrase")
+    expect(other.locator("#mse-summary section h2").first).to_contain_text("Aligned: paraphrase")
     expect(other.get_by_label("Text of sentence 1", exact=True)).to_have_value("Nobody at all answered the phone.")
     other.goto(re.sub("view=.*", "view=broken", link))
     expect(other.get_by_role("alert").first).to_contain_text("does not hold a view")
@@ -227,10 +253,19 @@ def test_hostile_text_stays_text(opened: Page) -> None:
 
 
 def test_a_page_without_sentences_says_what_to_do(opened: Page) -> None:
-    for _ in range(12):
+    for _ in range(COUNT):
         opened.get_by_role("button", name="Remove sentence 1", exact=True).click()
     expect(opened.locator("#mse-rows")).to_contain_text("No sentences yet")
     expect(opened.locator("#mse-heatmaps")).to_contain_text("Write at least two")
+
+
+def test_examples_can_be_taken_again_after_an_edit(opened: Page) -> None:
+    chosen = opened.get_by_label(next(iter(TITLES.values())))
+    expect(chosen).to_be_checked()
+    opened.get_by_role("button", name="Remove sentence 1", exact=True).click()
+    expect(chosen).not_to_be_checked()
+    chosen.check()
+    expect(opened.locator("#mse-rows textarea")).to_have_count(len(example("first")))
 
 
 def test_right_to_left_text_stands_right(opened: Page) -> None:
@@ -265,14 +300,19 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, server: 
         expect(page.locator("#mse-heatmaps table").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         expect(page.locator("#mse-rows textarea")).to_have_count(4)
-        page.get_by_role("button", name="Show all 12 sentences").click()
-        expect(page.locator("#mse-rows textarea")).to_have_count(12)
+        page.get_by_role("button", name=f"Show all {COUNT} sentences").click()
+        expect(page.locator("#mse-rows textarea")).to_have_count(COUNT)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_findings_of_axe(browser: Browser, server: str, theme: str) -> None:
     with visit(browser, f"{server}?__theme={theme}") as page:
         assert serious_findings(page) == []
+
+
+def test_no_serious_findings_of_axe_on_a_phone(browser: Browser, server: str) -> None:
+    with visit(browser, server, 390) as page:
+        assert axe(page) == []
 
 
 def serious_findings(opened: Page) -> list[tuple[str, ...]]:
@@ -283,14 +323,18 @@ def serious_findings(opened: Page) -> list[tuple[str, ...]]:
             opened.get_by_role("button", name="Make files of this comparison").click()
             expect(opened.locator("#mse-files a[download]")).to_have_count(5, timeout=30_000)
         opened.wait_for_timeout(200)
-        results = Axe().run(opened, options={"resultTypes": ["violations"]}).response
-        found += [
-            (name, item["id"], node["target"], node.get("failureSummary", "")[:300])
-            for item in results["violations"]
-            if item["impact"] in ("serious", "critical")
-            for node in item["nodes"]
-        ]
+        found += [(name, *finding) for finding in axe(opened)]
     return found
+
+
+def axe(opened: Page) -> list[tuple[str, ...]]:
+    results = Axe().run(opened, options={"resultTypes": ["violations"]}).response
+    return [
+        (item["id"], node["target"], node.get("failureSummary", "")[:300])
+        for item in results["violations"]
+        if item["impact"] in ("serious", "critical")
+        for node in item["nodes"]
+    ]
 
 
 def test_two_visitors_do_not_see_each_other(opened: Page, browser: Browser, server: str) -> None:
@@ -302,5 +346,5 @@ def test_two_visitors_do_not_see_each_other(opened: Page, browser: Browser, serv
     opened.get_by_role("button", name="Compare").click()
     expect(opened.locator("#mse-heatmaps .mse-text").first).to_have_text("Only mine")
     other.get_by_role("button", name="Compare").click()
-    expect(other.locator("#mse-heatmaps .mse-text").first).to_have_text(example("first")[0].text)
+    expect(other.locator("#mse-heatmaps .mse-text").first).to_have_text(OPENING[0].text)
     context.close()

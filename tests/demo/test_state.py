@@ -26,13 +26,6 @@ def test_a_view_comes_back_out_of_its_link(demo: Demo) -> None:
     assert modules == ["tiny/eng", "tiny/deu"]
 
 
-def test_a_page_without_a_link_opens_with_examples_and_three_compositions(demo: Demo) -> None:
-    rows, columns, modules = demo.opened(None)
-    assert len(rows) >= 8
-    assert [column.kind for column in columns] == ["base", "modules", "aligned"]
-    assert modules is None
-
-
 def test_a_view_that_is_too_long_has_no_link() -> None:
     noise = random.Random(0)
     rows = [Row("eng", base64.b64encode(noise.randbytes(200)).decode(), "") for _ in range(40)]

@@ -8,7 +8,8 @@ from demo.columns import Column
 from demo.comparison import compare
 from demo.handlers import Handlers
 from demo.sentences import Row
-from demo.views import error_notice
+from demo.views import error_notice, summary_view
+from demo.views.labels import place_labels
 from demo.views.scale import LANGUAGES, colours, contrast, css, step
 from demo.views.text import hue
 from demo.workbench import Workbench
@@ -90,3 +91,31 @@ def test_languages_have_colours_of_their_own() -> None:
     order = ["kaz", "fra", "eng", "deu", "spa", "arb", "zho", "kor"]
     assert len({hue(code, order) for code in order}) == 8
     assert hue("eng", order) == hue("eng", ["eng"])
+
+
+def test_labels_of_the_map_lie_on_nothing_and_in_the_frame() -> None:
+    close = [(100.0 + dx, 100.0 + dy) for dx in (0, 4, 9) for dy in (0, 5)] + [(2.0, 2.0), (318.0, 318.0)]
+    texts = ["1", "1", "22", "2", "3", "3", "corner", "corner"]
+    places = place_labels(close, texts, 6, 320)
+    boxes = [(*place, len(text) * 3.3, 5.0) for place, text in zip(places, texts, strict=True) if place]
+    assert len(boxes) >= 6
+    for number, (x, y, half, high) in enumerate(boxes):
+        assert half <= x <= 320 - half
+        assert high <= y <= 320 - high
+        others = [*boxes[:number], *((*mark, 6.0, 6.0) for mark in close)]
+        assert all(abs(x - o[0]) >= half + o[2] or abs(y - o[1]) >= high + o[3] for o in others)
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    assert place_labels([(160.0, 160.0)] * 40, ["a long label"] * 40, 6, 320).count(None) > 0
+
+
+def test_the_summary_says_what_every_composition_is_made_of(bench: Workbench, names: list[str]) -> None:
+    picks = bench.catalog.pick(names)
+    columns = [Column("base"), Column("blend", weights={"paraphrase": 0.25})]
+    view = summary_view(compare(bench, [Row("kaz", "Иә", "1"), Row("eng", "Yes", "1")], columns, picks))
+    base, blend = view.split("<section")[1:]
+    adapter = picks.adapters["kaz"]["paraphrase"]
+    assert "the base and its vocabulary" in base
+    assert picks.modules["kaz"].short_commit not in base
+    assert f"module {picks.modules['kaz'].short_commit} + 0.25 × paraphrase {adapter.short_commit}" in blend

@@ -1,0 +1,52 @@
+"""Where labels of points go: beside their marks, on top of nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_BESIDE = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
+_RINGS = (1.0, 1.7, 2.4)
+"""How far from the mark a label may go, as multiples of where it just stands clear of its own."""
+
+
+def place_labels(
+    points: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    size: float,
+    frame: float,
+    letter: tuple[float, float] = (6.6, 10.0),
+) -> list[tuple[float, float] | None]:
+    """The middle of each label, clear of all marks, of the other labels and of the frame's edge.
+
+    Args:
+        points: middles of the marks.
+        texts: a label each.
+        size: half the width of a mark.
+        frame: width and height of the plot.
+        letter: width and height of a letter.
+
+    Returns:
+        None for a label that finds no room: left out, it can still be asked for; on top of another, none can be read.
+    """
+    marks = [(x, y, size, size) for x, y in points]
+    taken: list[tuple[float, float, float, float]] = []
+    places: list[tuple[float, float] | None] = []
+    for (x, y), text in zip(points, texts, strict=True):
+        half = len(text) * letter[0] / 2, letter[1] / 2
+        places.append(None)
+        for ring in _RINGS:
+            for right, down in _BESIDE:
+                box = (x + right * (size + half[0] + 1) * ring, y + down * (size + half[1] + 1) * ring, *half)
+                inside = all(extent <= middle <= frame - extent for middle, extent in zip(box[:2], half, strict=True))
+                if inside and not any(_overlap(box, other) for other in (*marks, *taken)):
+                    taken.append(box)
+                    places[-1] = box[:2]
+                    break
+            if places[-1]:
+                break
+    return places
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    """Whether two boxes, each given by its middle and half its width and height, share any area."""
+    return abs(a[0] - b[0]) < a[2] + b[2] and abs(a[1] - b[1]) < a[3] + b[3]
