@@ -72,6 +72,12 @@ def rows_in_order(
     return Rows(*parts), Order([len(part) for part in parts], block, seed, second_share, shares)
 
 
+def with_relatives(own: list[float], related_share: float, others: int) -> list[float]:
+    """Shares of the batches of a language's own kinds and of so many relatives, who have `related_share` together."""
+    related = related_share if others else 0.0
+    return [share * (1 - related) for share in own] + [related / max(others, 1)] * others
+
+
 def steps_of(order: Order, arguments: TrainingArguments) -> int:
     """How many steps the trainer takes with this order."""
     if arguments.max_steps > 0:

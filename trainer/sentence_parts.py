@@ -13,7 +13,7 @@ from adapters_hub.hub import fetch_module
 from trainer.batches import tokenize
 from trainer.corpora import load_pairs
 from trainer.pivot import KeptVectors, Vectors, frozen_encoder
-from trainer.runs import split
+from trainer.runs import split, with_relatives
 from trainer.sentence_encoding import COLUMNS, KINDS, RELATIONAL_COLUMNS
 from trainer.settings import DataSource, Recipe, SentenceEncodingSettings, fill
 
@@ -48,10 +48,8 @@ def sources_of(settings: SentenceEncodingSettings, language: str) -> list[tuple[
 def shares_of(settings: SentenceEncodingSettings, parts: list[Part]) -> list[float]:
     """How the batches are shared out: `related_share` to the relatives, the rest to the language's own kinds."""
     own = len(KINDS[settings.objective])
-    others = len(parts) - own
-    related = settings.related_share if others else 0.0  # of all relatives together
     kinds = [1.0] if own == 1 else [1 - settings.relational_share, settings.relational_share]
-    return [share * (1 - related) for share in kinds] + [related / max(others, 1)] * others
+    return with_relatives(kinds, settings.related_share, len(parts) - own)
 
 
 def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrainedTokenizerFast) -> list[Part]:

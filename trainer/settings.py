@@ -209,6 +209,10 @@ class AlignmentSettings:
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
             language in a third column.
         parallel: Pairs (pivot sentence, translation); for graded too.
+        related: Languages, related to this one, whose pairs are learnt along, so that one kind of text does not decide
+            where the language comes to lie. Needs modules with the base's own embeddings (vocabulary trim or keep, no
+            la).
+        related_share: Share of the batches that are theirs.
         start: An alignment adapter (folder, or org/name[@revision]) that these start from, for example a related
             language's; of the same size.
         dropout: Of the encoder's own layers in training; by default what the base was trained with.
@@ -228,6 +232,8 @@ class AlignmentSettings:
     objectives: list[Literal["both", "paraphrase", "parallel", "graded"]] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
     paraphrase: DataSource = field(default_factory=DataSource)
     parallel: DataSource = field(default_factory=DataSource)
+    related: list[str] | str = field(default_factory=list)
+    related_share: float = 0.5
     start: str = ""
     dropout: float | None = None
     parallel_share: float = 0.5
@@ -240,6 +246,11 @@ class AlignmentSettings:
     gradient_cache: bool = False
     eval_share: float = 0.0
     training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def related_list(self) -> list[str]:
+        """The related languages, checked."""
+        return [check_language(code) for code in _as_list(self.related)]
 
 
 @dataclass
@@ -376,10 +387,12 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         raise SettingsError("no language: give --languages deu or --languages deu,kaz")
     check_language(recipe.pivot)
     _ = recipe.phase_list  # raises before anything is loaded
-    for name, share in (("relational_share", recipe.se.relational_share), ("related_share", recipe.se.related_share)):
+    for name in ("se.relational_share", "se.related_share", "cla.related_share"):
+        section, field_name = name.split(".")
+        share = getattr(getattr(recipe, section), field_name)
         if not 0 < share < 1:
-            raise SettingsError(f"se.{name} must lie between 0 and 1, not be {share}")
-    _ = recipe.se.related_list  # raises before anything is loaded
+            raise SettingsError(f"{name} must lie between 0 and 1, not be {share}")
+    _ = recipe.se.related_list, recipe.cla.related_list  # raises before anything is loaded
     if not 0 < recipe.cla.parallel_share < 1:
         raise SettingsError(
             f"cla.parallel_share must lie between 0 and 1, not be {recipe.cla.parallel_share}: "

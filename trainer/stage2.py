@@ -40,8 +40,10 @@ from trainer.runs import (
     rows_in_order,
     split,
     versions,
+    with_relatives,
 )
 from trainer.settings import Recipe, SettingsError, fill, parse_recipe
+from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
 
 logger = logging.getLogger(__name__)
@@ -147,6 +149,9 @@ class Stage2:
         self.base = base
         self.settings = settings_of(recipe, language, objective)
         self.kinds = KINDS[objective]
+        self.sources = [(kind, language) for kind in self.kinds]
+        """Kind and language of each part of the data: the language's own, then translations of its relatives."""
+        self.sources += [(self.kinds[-1], other) for other in recipe.cla.related_list if other != language]
         self.workspace = Workspace(recipe.output_dir, f"{language}-{recipe.pivot}-{objective}")
 
     def run(self, target: Path) -> None:
@@ -173,11 +178,10 @@ class Stage2:
     ) -> tuple[Bottlenecks, dict[str, Any]]:
         settings, recipe = self.recipe.cla, self.recipe
         base = own_copy(self.base)
-        tokenizer = module_tokenizer(base, module)
-        Composition(base).activate(module)
+        tokenizer = self._compose(base, module)
         texts, encoded, evaluation = self._data(module, tokenizer)
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
-        rows, order = rows_in_order(encoded, arguments, recipe.seed, settings.parallel_share)
+        rows, order = rows_in_order(encoded, arguments, recipe.seed, shares=self._shares())
         used = numbers_used(order, arguments)
         pivots = self._pivots(pivot, texts, encoded, evaluation, used)
 
@@ -201,32 +205,58 @@ class Stage2:
             order,
             PairCollator(alignment.COLUMNS[1:], int(tokenizer.pad_token_id), settings.tokens_per_pass),
             eval_rows=Rows(evaluation[0]) if evaluation[0] else None,
-            kinds=self.kinds,
+            kinds=[kind for kind, _ in self.sources],
             pivots=pivots,
             scale=settings.scale,
             gradient_cache=settings.gradient_cache,
         )
-        counts = {kind: len(part) for kind, part in zip(self.kinds, encoded, strict=True)}
+        counts = {
+            kind if code == self.language else f"{kind} {code}": len(part)
+            for (kind, code), part in zip(self.sources, encoded, strict=True)
+        }
         facts = trainer.run(folder.logs) | {"rows": counts}
         return bottlenecks.cpu().requires_grad_(False).eval(), facts
+
+    def _compose(self, base: BaseEncoder, module: LanguageModule) -> PreTrainedTokenizerFast:
+        """Set a copy of the base to the module; the tokenizer for all text, which with relatives is the base's.
+
+        Raises:
+            SettingsError: there are relatives, whose tokens the module has not.
+        """
+        recipe = self.recipe
+        if not recipe.cla.related_list:
+            Composition(base).activate(module)
+            return module_tokenizer(base, module)
+        if not has_base_embeddings(module.manifest):
+            raise SettingsError(
+                "cla.related needs modules with the base's own embeddings: vocabulary.strategy trim or keep, and no la "
+                f"that trains embeddings; {self.language}'s has others"
+            )
+        Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
+        return rewriting(base.tokenizer, read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot))
+
+    def _shares(self) -> list[float]:
+        second = self.recipe.cla.parallel_share
+        own = [1.0] if len(self.kinds) == 1 else [1 - second, second]
+        return with_relatives(own, self.recipe.cla.related_share, len(self.sources) - len(own))
 
     def _data(
         self, module: LanguageModule, tokenizer: PreTrainedTokenizerFast
     ) -> tuple[list[Dataset], list[Dataset], list[Dataset | None]]:
-        """For each kind of pairs: the text, the tokenized training rows, the tokenized evaluation rows."""
+        """For each of the sources: the text, the tokenized training rows, the tokenized evaluation rows."""
         settings = self.recipe.cla
         texts, train, evaluation = [], [], []
         with PartialState().main_process_first():
-            for kind in self.kinds:
+            for kind, language in self.sources:
                 source = getattr(settings, SOURCES[kind])
-                data = load_pairs(source, self.language, self.recipe.pivot, alignment.COLUMNS)
+                data = load_pairs(source, language, self.recipe.pivot, alignment.COLUMNS)
                 encoded = tokenize(
                     data,
                     alignment.COLUMNS[1:],
                     tokenizer,
                     module.manifest.prompt,
                     settings.max_length,
-                    f"{self.language} {kind} pairs",
+                    f"{language} {kind} pairs",
                     only_keys=alignment.COLUMNS[:1],
                 )
                 encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
@@ -272,10 +302,8 @@ class Stage2:
                 "settings": self.settings,
                 "phases": {"cla": facts},
                 "data": [
-                    data_facts(
-                        getattr(self.recipe.cla, SOURCES[kind]), f"cla, {kind}", self.language, self.recipe.pivot
-                    )
-                    for kind in self.kinds
+                    data_facts(getattr(self.recipe.cla, SOURCES[kind]), f"cla, {kind}", language, self.recipe.pivot)
+                    for kind, language in self.sources
                 ],
                 "hardware": hardware(),
                 "versions": versions(),

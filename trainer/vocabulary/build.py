@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder
+from adapters_hub.format import LanguageModuleManifest
 from trainer.settings import VocabularySettings
 from trainer.vocabulary.focus import auxiliary_vectors, focus
 from trainer.vocabulary.rewriting import rewriting
@@ -107,3 +108,9 @@ def _tokens_per_word(
         return round(sum(len(encoding.ids) for encoding in encodings) / max(words, 1), 3)
 
     return {"texts": len(texts), "module": count(tokenizer), "base": count(base)}
+
+
+def has_base_embeddings(manifest: LanguageModuleManifest) -> bool:
+    """Whether the tokens of a language module are tokens of the base, with the base's vectors."""
+    adapted = manifest.training.get("settings", {}).get("la", {}).get("train_embeddings", False)
+    return manifest.vocabulary.get("strategy", "keep") != "focus" and not adapted

@@ -72,3 +72,29 @@ def test_a_graded_adapter_is_trained_on_translations(modules: Path, base: Path, 
     encoder = ModularEncoder(modules=[modules / "deu", modules / "eng", tmp_path / "deu-eng-graded"])
     assert np.abs(encoder.encode("Guten Tag!", "deu", align=True) - encoder.encode("Guten Tag!", "deu")).max() > 1e-5
     assert weights(tmp_path / "deu-eng-graded")
+
+
+def test_pairs_of_related_languages_are_learnt_along(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"phases": ["vocabulary"], "vocabulary": {"strategy": "keep"}, "languages": ["eng", "deu"]}
+    recipe = write_recipe(tmp_path / "keep.yaml", base, tmp_path, **changes)
+    stages.run(STAGE1, "--recipe", recipe).ok()
+    cla = {"objectives": ["both", "graded"], "related": ["kaz", "deu", "tur"], "training": training(steps=6)}
+    stages.run(STAGE2, "--recipe", write_recipe(tmp_path / "r.yaml", base, tmp_path, **changes | {"cla": cla})).ok()
+    rows = {
+        name: manifest(tmp_path / f"deu-eng-{name}")["training"]["phases"]["cla"]["rows"] for name in ("both", "graded")
+    }
+    assert rows["graded"] == {"graded": 40, "graded kaz": 40, "graded tur": 40}  # its own are not taken twice
+    assert rows["both"] == {"paraphrase": 40, "parallel": 40, "parallel kaz": 40, "parallel tur": 40}
+    used = [(entry["use"], entry["columns"][1]) for entry in manifest(tmp_path / "deu-eng-graded")["training"]["data"]]
+    assert used == [("cla, graded", "deu"), ("cla, graded", "kaz"), ("cla, graded", "tur")]
+
+
+def test_pairs_of_related_languages_need_the_tokens_of_the_base(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    changes = {"modules_dir": str(modules), "cla": {"related": "kaz"}}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert (
+        "cla.related needs modules with the base's own embeddings"
+        in stages.run(STAGE2, "--recipe", recipe).error_line()
+    )
