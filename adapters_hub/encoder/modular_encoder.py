@@ -294,7 +294,8 @@ class ModularEncoder:
     def fingerprints(self, language: str | None, *, align: Align = False) -> tuple[str, ...]:
         """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
 
-        Those of the untouched base (None) depend on its embeddings and its tokenizer too: theirs stand for all.
+        An adapter that is not switched on fully has its weight before it. Those of the untouched base (None) depend on
+        its embeddings and its tokenizer too: theirs stand for all.
 
         Raises:
             CompositionError: the language is not loaded.
@@ -305,8 +306,11 @@ class ModularEncoder:
                 return (self._composition.base_fingerprint(),)
             found = self._languages.find(language)
             weights = self._languages.weights(language, align)
-            used = [found.adapters[objective].manifest.fingerprint for objective, _ in weights]
-        return (found.module.manifest.fingerprint, *used)
+            used = [(found.adapters[objective].manifest.fingerprint, weight) for objective, weight in weights]
+        return (
+            found.module.manifest.fingerprint,
+            *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
+        )
 
     def _tokenized(
         self, texts: Sequence[str], groups: dict[str | None, list[int]]

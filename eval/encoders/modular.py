@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -63,12 +63,19 @@ class Modular:
         name: for tables.
         alignment: when adapters are on.
         batch_size: most sentences per pass; None: by length.
+        blend: objectives of the adapters to switch on, with weights; None: what `align=True` switches on.
     """
 
     def __init__(
-        self, encoder: ModularEncoder, name: str, alignment: Alignment = "across", batch_size: int | None = None
+        self,
+        encoder: ModularEncoder,
+        name: str,
+        alignment: Alignment = "across",
+        batch_size: int | None = None,
+        blend: Mapping[str, float] | None = None,
     ) -> None:
         self.encoder, self.name, self.alignment, self.batch_size = encoder, name, alignment, batch_size
+        self.blend = blend
         self.kind = "aligned" if alignment != "never" and any(encoder.alignments.values()) else "modules"
 
     def languages(self) -> list[str] | None:
@@ -96,6 +103,7 @@ class Modular:
             "alignment": self.alignment,
             "languages": encoder.languages,
             "adapters": encoder.alignments,
+            "blend": dict(self.blend) if self.blend else None,
             "steps": {code: _steps(encoder, code) for code in encoder.languages},
         }
         return _describe(encoder) | own
@@ -103,7 +111,9 @@ class Modular:
     def _align(self, code: str, across: bool) -> Align:
         on = self.alignment == "always" or (self.alignment == "across" and across)
         # A pivot has none, and a language whose adapter was not loaded is compared as it is.
-        return on and bool(self.encoder.alignments[code])
+        if not on or not self.encoder.alignments[code]:
+            return False
+        return True if self.blend is None else {code: self.blend}
 
     def _loaded(self, language: str) -> str:
         """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl` stand for each other."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import OBJECTIVES
 from eval.encoders.encoder import Encoder
 from eval.encoders.foreign import MTEBModel, SentenceTransformerEncoder
 from eval.encoders.modular import Alignment, BaseOnly, Modular
@@ -34,6 +35,8 @@ class Settings:
         precision: `float32`, `bfloat16` or `float16`.
         batch_size: most sentences per pass; None: what the encoder does by default.
         prompt: put before every sentence by a base encoder; None: what is usual for it.
+        blends: where alignment is on, the adapters to switch on with their weights, a row for each blend; empty: those
+            that `align=True` switches on.
     """
 
     variants: Sequence[str] = ("aligned",)
@@ -42,6 +45,26 @@ class Settings:
     precision: str = "float32"
     batch_size: int | None = None
     prompt: str | None = None
+    blends: Sequence[Mapping[str, float]] = ()
+
+
+def parse_blend(text: str) -> dict[str, float]:
+    """`graded`, `parallel,graded` (half of each) or `parallel=0.7,graded=0.3` as objectives with weights.
+
+    Raises:
+        EvaluationError: it is none of these.
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    try:
+        blend = {name.strip(): float(weight) if mark else 1 / len(parts) for name, mark, weight in parts}
+    except ValueError:
+        blend = {}
+    if len(blend) != len(parts) or not blend.keys() <= set(OBJECTIVES):
+        raise EvaluationError(
+            f"--align takes objectives ({', '.join(OBJECTIVES)}), or objectives with weights such as "
+            f"parallel=0.7,graded=0.3, not {text!r}"
+        )
+    return blend
 
 
 def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
@@ -124,8 +147,15 @@ def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
         label = name if name and len(settings.variants) == 1 else f"{name} {_LABELS[variant]}".strip()
         if alignment is None:
             yield BaseOnly(encoder, label, settings.batch_size, encoder.languages)
-        else:
+        elif alignment == "never" or not settings.blends:
             yield Modular(encoder, label, alignment, settings.batch_size)
+        else:
+            for blend in settings.blends:
+                yield Modular(encoder, f"{label}: {_spelt(blend)}", alignment, settings.batch_size, blend)
+
+
+def _spelt(blend: Mapping[str, float]) -> str:
+    return " + ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in blend.items())
 
 
 def _modules(source: str) -> list[str]:

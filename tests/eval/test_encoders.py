@@ -9,7 +9,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from adapters_hub import AdaptersHubError, ModularEncoder
 from eval.encoders import CachedEncoder, as_encoder, open_encoders
-from eval.encoders.opening import Settings
+from eval.encoders.opening import Settings, parse_blend
 from eval.errors import EvaluationError
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import sample_sentences
@@ -48,6 +48,32 @@ def test_a_folder_of_modules_is_scored_in_the_variants_that_are_asked_for(shelf:
     assert one.fingerprint("deu", False) != one.fingerprint("deu", True)  # type: ignore[attr-defined]
     # The pivot has no adapter: its vectors are the same, and are encoded once.
     assert one.fingerprint("eng", False) == one.fingerprint("eng", True)  # type: ignore[attr-defined]
+
+
+def test_blends_of_adapters_are_rows_of_their_own(shelf: Shelf) -> None:
+    folders = ",".join(
+        str(module.folder) for module in (shelf.eng, shelf.kaz, shelf.kaz_paraphrase, shelf.kaz_parallel)
+    )
+    blends = [parse_blend(text) for text in ("parallel", "parallel=0.7, paraphrase=0.3", "parallel=0.2,paraphrase=0.8")]
+    settings = Settings(variants=("mono", "aligned"), device="cpu", blends=blends)
+    encoders = {encoder.name: encoder for encoder in open_encoders(f"modules:{folders}", settings)}
+    aligned = ["parallel", "0.7 parallel + 0.3 paraphrase", "0.2 parallel + 0.8 paraphrase"]
+    assert list(encoders) == ["modules", *(f"modules, aligned: {blend}" for blend in aligned)]
+    direct = shelf.encoder(shelf.eng.folder, shelf.kaz.folder, shelf.kaz_paraphrase.folder, shelf.kaz_parallel.folder)
+    for encoder, blend in zip(list(encoders.values())[1:], blends, strict=True):
+        expected = direct.encode(SENTENCES, "kaz", align={"kaz": blend})
+        assert np.array_equal(encoder.encode(SENTENCES, "kaz", True), expected)
+        assert np.array_equal(encoder.encode(SENTENCES, "kaz", False), direct.encode(SENTENCES, "kaz"))
+    # Vectors are cached by these: what is blended otherwise is encoded anew.
+    assert len({encoder.fingerprint("kaz", True) for encoder in encoders.values()}) == 4
+
+
+@pytest.mark.parametrize(
+    "text", ["", "best", "parallel=", "parallel=much", "parallel,parallel", "parallel=0.5,best=0.5"]
+)
+def test_a_blend_that_is_none_is_told(text: str) -> None:
+    with pytest.raises(EvaluationError, match="--align takes objectives .*, not "):
+        parse_blend(text)
 
 
 def test_names_lists_and_bases(shelf: Shelf) -> None:

@@ -124,6 +124,9 @@ def test_a_list_is_the_average_and_weights_are_a_blend(
             expected = composition.backbone(input_ids=ids).last_hidden_state.mean(1)[0].numpy()
         found = encoder.encode(kazakh[0], "kaz", align={"kaz": align}, normalize=False)  # type: ignore[dict-item]
         np.testing.assert_allclose(found, expected, atol=1e-5)
+    blends = [{"paraphrase": weight, "parallel": 1 - weight} for weight in (0.3, 0.5, 0.7)]
+    assert len({encoder.fingerprints("kaz", align={"kaz": blend}) for blend in blends}) == 3
+    assert encoder.fingerprints("kaz", align={"kaz": PAIR}) == encoder.fingerprints("kaz", align={"kaz": blends[1]})
     vectors = [encoder.encode(kazakh, "kaz", align={"kaz": choice}) for choice in (*PAIR, PAIR)]
     assert _differ(vectors[0], vectors[1])
     assert _differ(vectors[0], vectors[2])
