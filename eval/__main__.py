@@ -53,8 +53,8 @@ def run_command(
     align: Annotated[
         list[str] | None,
         typer.Option(
-            help="Adapters that alignment switches on: an objective, or a blend such as parallel=0.7,graded=0.3; several "
-            "times for a row each (default: both if it is there, else the only one)."
+            help="Adapters that alignment switches on: an objective, or a blend such as parallel=0.7,graded=0.3; "
+            "several times for a row each (default: both if it is there, else the only one)."
         ),
     ] = None,
     precision: Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")] = "float32",
