@@ -42,7 +42,7 @@ class Run:
         benchmarks: to score on.
         split: `dev` or `test`.
         output: where results go: a folder for each encoder.
-        languages: to score in; None: those the encoder has modules for, or the paper's 23 for an encoder of any.
+        languages: to score in; None: those that all encoders have modules for, or the paper's 23 for encoders of any.
         source: where benchmark data comes from.
         cache: where vectors are kept; None: nowhere.
         resamples: of the bootstrap.
@@ -73,24 +73,40 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
     for the same encoder, data and settings is taken as it is.
 
     Raises:
-        EvaluationError: data is missing, a language is wanted that neither benchmark has, or something cannot be
-            scored.
+        EvaluationError: data is missing, a language is wanted that neither benchmark has, encoders have no language in
+            common, or something cannot be scored.
     """
+    shared = None
+    if settings.languages is None or list(settings.languages) == ["all"]:
+        encoders = list(encoders)  # means over other languages could not be compared
+        shared = _shared_languages(encoders)
     results = []
     for encoder in encoders:
         cached = CachedEncoder(encoder, settings.cache, show_progress=True)
         progress = tqdm(settings.benchmarks, unit="benchmark", desc=encoder.name)
         for benchmark in progress:
             progress.set_postfix_str(benchmark.name)
-            results.append(_score(cached, benchmark, settings))
+            results.append(_score(cached, benchmark, settings, shared))
             cached.forget()
     return results
 
 
-def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run) -> Result:
+def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
+    """The languages that all encoders have; None if each has any."""
+    each = [own for encoder in encoders if (own := encoder.languages()) is not None]
+    if not each:
+        return None
+    shared = [code for code in each[0] if all(any(same_language(code, name) for name in own) for own in each)]
+    if not shared:
+        have = "; ".join(f"{encoder.name}: {', '.join(encoder.languages() or ['any'])}" for encoder in encoders)
+        raise EvaluationError(f"the encoders have no language in common ({have}): score them one by one")
+    return shared
+
+
+def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: list[str] | None) -> Result:
     encoder, source = cached.encoder, Source(settings.source.folder)
     benchmark.check_split(settings.split, source)
-    languages = _languages(encoder, benchmark, settings, source)
+    languages = _languages(encoder, benchmark, settings, source, shared)
     data = benchmark.load(languages, settings.split, source)
     identity = _identity(encoder, languages, source, settings)
     path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
@@ -128,12 +144,17 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run) -> Result
     return result
 
 
-def _languages(encoder: Encoder, benchmark: Benchmark, settings: Run, source: Source) -> list[str]:
+def _languages(
+    encoder: Encoder, benchmark: Benchmark, settings: Run, source: Source, shared: list[str] | None
+) -> list[str]:
     """The languages to score: those wanted that benchmark and encoder have; the others are named in the log."""
     own = encoder.languages()
-    wanted = list(settings.languages or own or PAPER)
-    if wanted == ["all"]:
-        wanted = list(own or benchmark.languages(source, settings.split))
+    if settings.languages is None:
+        wanted = list(shared or PAPER)
+    elif list(settings.languages) == ["all"]:
+        wanted = list(shared or benchmark.languages(source, settings.split))
+    else:
+        wanted = list(settings.languages)
     found, lacking = benchmark.select(wanted, settings.split, source)
     if settings.languages and lacking:
         logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 from pathlib import Path
@@ -8,11 +9,13 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from eval.benchmarks import BENCHMARKS, Source
+from eval.benchmarks import BENCHMARKS, Source, find_benchmarks
 from eval.benchmarks.data import Bitext, Choice, GradedPairs, Similarity
 from eval.encoders import CachedEncoder
 from eval.errors import EvaluationError
+from eval.report import write_report
 from eval.results import Result, read_results
+from eval.run import Run, run
 from eval.tasks import Figure, score
 from tests.eval.benchmarks.clones import write_clones
 from tests.eval.encoders import Letters, scored
@@ -177,6 +180,22 @@ def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, capl
         scored(Letters(), "stsb", tmp_path, clones, languages=["amh"])
     with pytest.raises(EvaluationError, match=r"letters has no module of eng \(it has deu\)"):
         scored(Letters(languages=["deu"]), "stsb", tmp_path, clones, languages=["eng", "deu"])
+
+
+def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_path: Path) -> None:
+    settings = Run(find_benchmarks(["sample-bitext"]), "dev", tmp_path, resamples=10)
+    some = [
+        Letters("any"),
+        Letters("some", languages=["kaz_Cyrl", "eng", "deu"]),
+        Letters("others", languages=["deu", "tur", "kaz"]),
+    ]
+    for languages in (None, ["all"]):
+        results = run(iter(some), dataclasses.replace(settings, languages=languages))
+        assert [sorted(result.languages) for result in results] == [["deu", "kaz"]] * 3
+        write_report(results, tmp_path)  # which refuses means over other languages
+    assert run(some[:1], settings)[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
+    with pytest.raises(EvaluationError, match=r"no language in common \(any: any; some: .*; last: hau\)"):
+        run([*some[:2], Letters("last", languages=["hau"])], settings)
 
 
 def test_an_encoder_with_modules_is_scored_in_the_languages_it_has(clones: Path, tmp_path: Path) -> None:
