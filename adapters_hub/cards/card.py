@@ -151,9 +151,8 @@ def _results(scores: Sequence[Score]) -> dict[str, Any]:
 def _value(score: Score | None) -> str:
     if score is None:
         return ""
-    places = 3 if score.metric == "rsim" else 1  # a correlation from 0 to 1; all others are percentages
-    interval = f" [{score.interval[0]:.{places}f}, {score.interval[1]:.{places}f}]" if score.interval else ""
-    return f"{score.value:.{places}f}{interval}"
+    interval = f" [{', '.join(f'{end:.{score.places}f}' for end in score.interval)}]" if score.interval else ""
+    return f"{score.text}{interval}"
 
 
 def _data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401

@@ -21,11 +21,24 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
         modules: repo to manifest.
     """
     adapters = {repo: manifest for repo, manifest in modules.items() if isinstance(manifest, AlignmentManifest)}
+    shown = {
+        repo: {
+            "repo": repo,
+            "language": language_name(adapter.language),
+            "pivot": language_name(adapter.pivot),
+            "name": f"{adapter.pivot}, {adapter.objective}",
+            "size": adapter.size / 1e6,
+            "scores": _scores(adapter, "aligned", 2),
+        }
+        for repo, adapter in sorted(adapters.items())
+    }
     bases: dict[str, list[dict[str, object]]] = {}
+    homeless = dict(shown)
     for repo, manifest in sorted(modules.items(), key=lambda item: (item[1].language, item[0])):
         if not isinstance(manifest, LanguageModuleManifest):
             continue
-        own = [name for name, adapter in adapters.items() if adapter.target_fingerprint == manifest.fingerprint]
+        own = [name for name in shown if adapters[name].target_fingerprint == manifest.fingerprint]
+        homeless = {name: row for name, row in homeless.items() if name not in own}
         row = {
             "language": language_name(manifest.language),
             "autonym": autonym(manifest.language),
@@ -34,20 +47,10 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
             "vocabulary": manifest.vocabulary.get("strategy", "keep"),
             "size": manifest.size / 1e6,
             "scores": _scores(manifest, "modules", 1),
-            "adapters": [
-                {
-                    "repo": name,
-                    "name": f"{adapters[name].pivot}, {adapters[name].objective}",
-                    "size": adapters[name].size / 1e6,
-                    "scores": _scores(adapters[name], "aligned", 2),
-                }
-                for name in sorted(own)
-            ],
+            "adapters": [shown[name] for name in own],
         }
         bases.setdefault(public_source(manifest) or "a base that is not published", []).append(row)
-    taken = {adapter["repo"] for rows in bases.values() for row in rows for adapter in row["adapters"]}  # type: ignore[attr-defined]
-    homeless = {repo: adapters[repo] for repo in sorted(adapters.keys() - taken)}
-    text = ENVIRONMENT.get_template("collection.md").render(author=author, bases=bases, homeless=homeless)
+    text = ENVIRONMENT.get_template("collection.md").render(author=author, bases=bases, homeless=homeless.values())
     return text.rstrip() + "\n"
 
 

@@ -67,6 +67,16 @@ class Score:
             raise AdaptersHubError(f"not a score: expected text for the task, benchmark and metric, found {texts}")
         return score
 
+    @property
+    def places(self) -> int:
+        """Digits after the point that mean something: percentages have one, correlations from 0 to 1 three."""
+        return 3 if self.metric == "rsim" else 1
+
+    @property
+    def text(self) -> str:
+        """The value as it is shown."""
+        return f"{self.value:.{self.places}f}"
+
     def to_record(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return dataclasses.asdict(self)

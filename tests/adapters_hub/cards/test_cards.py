@@ -186,6 +186,14 @@ def test_a_module_that_says_little_about_itself_gets_a_card_too() -> None:
     assert "base_model" not in ModelCard(text).data.to_dict()
 
 
+def test_an_organisation_of_adapters_alone_has_a_page() -> None:
+    text = render_collection("org", {"org/mse-kaz-eng-both": KAZ_ENG})
+    assert "- Kazakh to English: [mse-kaz-eng-both]" in text
+    assert "(eng, both; 7.1; 60.7 → 74.0)" in text
+    assert "Nothing is published" not in text
+    assert render_collection("org", {}).endswith("Nothing is published yet.\n")
+
+
 def test_figures_come_from_the_report_beside_the_module_and_only_its_own(shelf: Shelf, tmp_path: Path) -> None:
     own = score(("deu",), "modules", 81.0, shelf.deu.manifest.fingerprint)
     other = score(("deu",), "modules", 12.0, "f" * 64)
