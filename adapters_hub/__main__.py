@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from adapters_hub import __version__
+from adapters_hub.address import Address
 from adapters_hub.cards import render_collection
 from adapters_hub.commands import HubOption, encode_command, export_command
 from adapters_hub.errors import AdaptersHubError
@@ -21,11 +24,11 @@ from adapters_hub.hub import (
     Listing,
     connect,
     copy_module,
+    fetch_checked,
     fetch_manifest,
-    fetch_module,
     find_modules,
     plan_push,
-    push,
+    send,
 )
 
 app = typer.Typer(
@@ -34,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog="REPO is org/name[@revision]: a branch, tag or commit. MODULE is a REPO or a folder. --hub PATH, or the "
     "environment variable MSE_HUB, makes a plain folder act as the hub; without it the Hugging Face Hub is asked, with "
     "the login of `hf auth login` or HF_TOKEN.",
@@ -56,6 +60,10 @@ def main() -> None:
     """Run the command line; a user's mistake is one line and status 1."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what it warns of, this command says itself
+    warnings.filterwarnings("ignore", module="huggingface_hub")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of languages in terminals that cannot write them
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="adapters-hub")
     except AdaptersHubError as error:
@@ -79,7 +87,7 @@ def _root(
 
 @app.command("push")
 def push_command(
-    folder: Annotated[Path, typer.Argument(help="Of a language module or an alignment adapter.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a language module or an alignment adapter.")],
     repo: Annotated[str, typer.Option(help="org/name to publish it as; made if it is not there.")],
     private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
@@ -99,25 +107,17 @@ def push_command(
     Sent are the files that the module consists of, and README.md: the folder's own if it has one, else a card made
     from the module's records and the evaluation's report. Files that the repo holds already are not sent again.
     """
-    plan = plan_push(folder, repo, hub=hub, reports=report, license=license)
+    plan = plan_push(folder, repo, hub=hub, reports=report, license=license, revision=revision)
     for warning in plan.warnings:
         sys.stderr.write(f"note: {warning}\n")
     if dry_run:
         _table([[name, _bytes(size)] for name, size in plan.sizes.items()])
-        _say(f"{len(plan.files)} files, {_bytes(sum(plan.sizes.values()))}, would go to {repo} on {connect(hub).name}")
+        where = f"{plan.address} on {connect(hub).name}"
+        _say(f"{len(plan.files)} files, {_bytes(sum(plan.sizes.values()))}, would go to {where}")
         if plan.left_out:
             _say(f"left out: {', '.join(plan.left_out)}")
         return
-    pushed = push(
-        folder,
-        repo,
-        hub=hub,
-        reports=report,
-        license=license,
-        private=private,
-        revision=revision,
-        message=message,
-    )
+    pushed = send(plan, hub=hub, private=private, message=message)
     state = "published" if pushed.changed else "nothing new to send"
     _say(f"{state}: {pushed.repo}@{pushed.commit}\n{pushed.url}")
 
@@ -162,7 +162,7 @@ def show_command(
         facts += [
             ["vectors", f"{manifest.dimension} dimensions, {manifest.pooling} pooling, {manifest.max_length} tokens"],
             ["prompt", repr(manifest.prompt)],
-            ["vocabulary", ", ".join(f"{key} {value}" for key, value in manifest.vocabulary.items())],
+            ["vocabulary", ", ".join(_facts(manifest.vocabulary))],
             ["components", ", ".join(manifest.components)],
         ]
     else:
@@ -184,14 +184,16 @@ def verify_command(
     module: Module,
     hub: HubOption = None,
 ) -> None:
-    """Check a module: every file against the manifest, nothing else in it, and that it can be loaded."""
-    fetched = fetch_module(module, hub)
+    """Check a module to the byte, and load it.
+
+    Every file must be what the manifest says, and there must be no other.
+    """
     from adapters_hub.modules import load_module  # takes seconds
 
-    loaded = load_module(fetched.folder)
+    loaded = load_module(module, hub=hub)
     base = loaded.manifest.base
     _say(
-        f"sound: {fetched.address or fetched.folder}, {loaded.manifest.name}, {len(loaded.manifest.files)} files, "
+        f"sound: {loaded.address or loaded.folder}, {loaded.manifest.name}, {len(loaded.manifest.files)} files, "
         f"{_bytes(loaded.manifest.size)}; composes on {base.source} (fingerprint {base.fingerprint[:12]})"
     )
 
@@ -203,8 +205,8 @@ def fetch_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
     hub: HubOption = None,
 ) -> None:
-    """Fetch a module, and print where it lies. Encoders fetch what they need by themselves."""
-    fetched = fetch_module(module, hub, card=into is not None)
+    """Fetch and check a module, and print where it lies. Encoders fetch what they need by themselves."""
+    fetched = fetch_checked(module, hub, card=into is not None)
     if fetched.address:
         sys.stderr.write(f"{fetched.address}\n")
     _say(str(copy_module(fetched, into, replace=overwrite) if into else fetched.folder))
@@ -216,12 +218,15 @@ def index_command(
     output: Annotated[Path | None, typer.Option(help="File to write; by default it is printed.")] = None,
     hub: HubOption = None,
 ) -> None:
-    """Write the page of a collection: one table of all modules and adapters of an organisation."""
+    """Write the page of an organisation: one table of its public modules and adapters."""
     found = find_modules(author=author, hub=hub)
     modules = {}
     for item in found:
+        if item.private:
+            sys.stderr.write(f"note: {item.repo} is left out: it is private\n")
+            continue
         try:
-            modules[item.repo] = fetch_manifest(f"{item.repo}@{item.commit}", hub)[0]
+            modules[item.repo] = fetch_manifest(Address(item.repo, item.commit), hub)[0]
         except AdaptersHubError as error:
             sys.stderr.write(f"note: {item.repo} is left out: {error}\n")
     text = render_collection(author, modules)
@@ -243,6 +248,13 @@ def _row(item: Listing) -> list[str]:
     return [item.repo, kind, *known, item.modified[:10]]
 
 
+def _facts(values: Mapping[str, Any]) -> Iterator[str]:
+    """Names and values, as text."""
+    for name, value in values.items():
+        shown = f"({', '.join(_facts(value))})" if isinstance(value, Mapping) else str(value)
+        yield f"{name.replace('_', ' ')} {shown}"
+
+
 def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
     scores = scores_of(
         manifest.fingerprint,
@@ -256,7 +268,7 @@ def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for score in scores:
         key = (score.benchmark, "-".join(score.languages), score.split, score.metric)
-        rows.setdefault(key, {})[score.encoder] = f"{score.value:.1f}"
+        rows.setdefault(key, {})[score.encoder] = score.text
     columns = [name for name in ("base", "modules", "aligned") if any(name in values for values in rows.values())]
     head = ["benchmark", "languages", "split", "metric", *columns]
     _table([head, *([*key, *(values.get(name, "") for name in columns)] for key, values in rows.items())])
@@ -267,6 +279,8 @@ def _bytes(count: int) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
+    # What others wrote must not steer the terminal.
+    rows = [["".join(mark if mark.isprintable() else "\ufffd" for mark in cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         _say("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -13,7 +13,9 @@ from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
 
 CARD = "README.md"
 # What people put beside a module, and what git and the Hub do. Files whose name starts with a dot are never read.
-_BESIDE = re.compile(r"README\.md|(LICENSE|LICENCE|NOTICE)(\.md|\.txt)?|(images/)?[\w-]+\.(png|svg|jpg|webp)|\..*")
+_BESIDE = re.compile(
+    r"README\.md|(LICENSE|LICENCE|NOTICE)(\.md|\.txt)?|(images/)?[\w-]+\.(png|svg|jpg|webp)|(\w+/)?\..*"
+)
 _MAX_HEADER = 4 << 20
 
 
@@ -89,11 +91,16 @@ def refuse_strangers(names: Iterable[str], manifest: Manifest, where: Path | str
         ModuleFormatError: names the first stranger.
     """
     for name in names:
-        if name != FILE_NAME and name not in manifest.needed_files and not _BESIDE.fullmatch(name):
+        if name != FILE_NAME and name not in manifest.needed_files and not is_beside(name):
             raise ModuleFormatError(
                 f"{where} holds {name!r}, which no module consists of (weights come as safetensors, and there is "
                 "never code): delete it if it is yours, else do not use this module"
             )
+
+
+def is_beside(name: str) -> bool:
+    """Whether a file may lie beside those of a module: a card, a licence, a picture, or hidden."""
+    return _BESIDE.fullmatch(name) is not None
 
 
 def check_size(what: str, found: int, expected: int) -> None:

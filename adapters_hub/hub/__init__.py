@@ -2,10 +2,10 @@
 
 from adapters_hub.address import Address, locate
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.fetching import Fetched, copy_module, fetch_manifest, fetch_module
+from adapters_hub.hub.fetching import Fetched, copy_module, fetch_checked, fetch_manifest, fetch_module
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing, Pushed, Snapshot
 from adapters_hub.hub.published import PublishedModule
-from adapters_hub.hub.publishing import Plan, plan_push, push
+from adapters_hub.hub.publishing import Plan, plan_push, push, send
 from adapters_hub.hub.searching import find_modules
 
 __all__ = [
@@ -21,10 +21,12 @@ __all__ = [
     "Snapshot",
     "connect",
     "copy_module",
+    "fetch_checked",
     "fetch_manifest",
     "fetch_module",
     "find_modules",
     "locate",
     "plan_push",
     "push",
+    "send",
 ]

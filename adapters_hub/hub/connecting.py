@@ -16,10 +16,8 @@ def connect(hub: Hub | str | os.PathLike[str] | None = None) -> Hub:
     """The hub to use.
 
     Args:
-        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
-
-    Raises:
-        HubError: the folder does not exist.
+        hub: a folder that acts as a hub, made by the first push to it; by default `$MSE_HUB`, and without that the
+            Hugging Face Hub.
     """
     if hub is None:
         hub = os.environ.get(LOCAL_HUB_VARIABLE) or None

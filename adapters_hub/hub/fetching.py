@@ -43,7 +43,7 @@ class Fetched(NamedTuple):
 
 
 def fetch_module(
-    source: str | os.PathLike[str], hub: Hub | str | os.PathLike[str] | None = None, *, card: bool = False
+    source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None, *, card: bool = False
 ) -> Fetched:
     """The folder of a module; from a hub, only the files it needs, and nothing that was fetched before.
 
@@ -83,8 +83,40 @@ def fetch_module(
         return known
 
 
+def fetch_checked(
+    source: str | os.PathLike[str] | Address,
+    hub: Hub | str | os.PathLike[str] | None = None,
+    *,
+    card: bool = False,
+    content: bool = True,
+) -> Fetched:
+    """The folder of a module that holds, to the byte, what its manifest says, and nothing else.
+
+    A file that was damaged on its way or in the cache is fetched once more.
+
+    Args:
+        source: as for `fetch_module`.
+        hub: as for `fetch_module`.
+        card: as for `fetch_module`.
+        content: compare size and SHA-256 of every file too, which reads them all.
+
+    Raises:
+        HubError: it is nowhere.
+        ModuleFormatError: it is not what it should be; names the file.
+    """
+    fetched = fetch_module(source, hub, card=card)
+    try:
+        verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
+    except ModuleFormatError as error:
+        if fetched.address is None or not _mend(fetched.address, connect(hub)):
+            raise
+        logger.warning("%s; the hub has another, which was fetched in its place", error)
+        verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
+    return fetched
+
+
 def fetch_manifest(
-    source: str | os.PathLike[str], hub: Hub | str | os.PathLike[str] | None = None
+    source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None
 ) -> tuple[LanguageModuleManifest | AlignmentManifest, str | None]:
     """The manifest of a module, without its weights, and its pinned address; arguments as for `fetch_module`."""
     place = locate(source)
@@ -132,6 +164,16 @@ def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> LanguageModuleManifest | Al
             raise ModuleFormatError(f"{snapshot.address}: the file {name!r} is missing: tell its publisher")
         check_size(f"{snapshot.address}: {name!r}", snapshot.files[name], file.size)
     return manifest
+
+
+def _mend(address: str, hub: Hub) -> bool:
+    """Fetch again what is not as the hub has it; whether there was anything, and the hub answered."""
+    place = Address.parse(address)
+    assert place is not None
+    try:
+        return hub.mend(hub.snapshot(place))
+    except HubError:
+        return False
 
 
 def _cached(hub: Hub, place: Address, card: bool) -> Fetched | None:

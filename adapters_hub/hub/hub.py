@@ -108,6 +108,14 @@ class Hub(Protocol):
         """Note that a commit was fetched whole, as what an address meant."""
         ...
 
+    def mend(self, snapshot: Snapshot) -> bool:
+        """Fetch again, of what was fetched of a commit, the files that are not the hub's; whether there were any.
+
+        Raises:
+            HubUnreachableError: the hub does not answer.
+        """
+        ...
+
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -25,6 +25,7 @@ from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
 from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
 
 _MAIN = "main"
+_SHOWN = 10
 
 
 class LocalHub:
@@ -61,6 +62,10 @@ class LocalHub:
     def remember(self, address: Address, commit: str) -> None:
         """Nothing is copied, so there is nothing to remember."""
 
+    def mend(self, snapshot: Snapshot) -> bool:
+        """Nothing is copied, so no copy is damaged."""
+        return False
+
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
@@ -79,10 +84,10 @@ class LocalHub:
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """The repos that have all these tags; folders that hold no sound module are passed over."""
+        self._check()
         found = []
-        for place in sorted(self.folder.glob(f"{author or '*'}/*")):
-            repo = place.relative_to(self.folder).as_posix()
-            if not place.is_dir() or Address.parse(repo) is None:
+        for repo in self._repos():
+            if author is not None and author != repo.partition("/")[0]:
                 continue
             try:
                 folder, commit = self._find(Address(repo))
@@ -94,15 +99,23 @@ class LocalHub:
                 found.append(Listing(repo, commit, time.isoformat(timespec="seconds"), tuple(repo_tags)))
         return found
 
+    def _check(self) -> None:
+        if not self.folder.is_dir():
+            raise HubError(f"{self.name} is not there: expected a folder (--hub or MSE_HUB)")
+
+    def _repos(self) -> list[str]:
+        found = (path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*") if path.is_dir())
+        return sorted(repo for repo in found if Address.parse(repo))
+
     def _place(self, repo: str) -> Path:
         place = self.folder / repo
-        if place.is_symlink() or place.parent.is_symlink():
-            raise HubError(f"{place} is a symbolic link: a hub holds plain folders only")
+        for path in (place.parent, place, place / "refs", place / "revisions"):
+            if path.is_symlink():
+                raise HubError(f"{path} is a symbolic link: a hub holds plain folders only")
         return place
 
     def _find(self, address: Address) -> tuple[Path, str]:
-        if not self.folder.is_dir():
-            raise HubError(f"{self.name} is not there: expected a folder (--hub or MSE_HUB)")
+        self._check()
         place = self._place(address.repo)
         if (place / FILE_NAME).is_file():
             commit = _digest([FILE_NAME, sha256(place / FILE_NAME)])
@@ -110,14 +123,25 @@ class LocalHub:
                 return place, commit
         else:
             commit = self._resolve(place, address.revision or _MAIN)
-            if (place / "revisions" / commit).is_dir():
-                return place / "revisions" / commit, commit
-        known = sorted(path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*") if path.is_dir())
-        if address.repo in known and address.revision:
-            raise HubError(f"{address.repo} on {self.name} has no revision {address.revision!r}")
-        raise HubError(f"{self.name} has no {address.repo!r}; it has: {', '.join(known) or 'nothing yet'}")
+            folder = place / "revisions" / commit
+            if Address(address.repo, commit).is_pinned and folder.is_dir() and not folder.is_symlink():
+                return folder, commit
+        known = self._repos()
+        if address.repo in known:
+            raise HubError(
+                f"{address.repo} on {self.name} has no revision {address.revision or _MAIN!r}; "
+                f"it has: {_some(self._branches(place))}"
+            )
+        raise HubError(f"{self.name} has no {address.repo!r}; it has: {_some(known)}")
+
+    def _branches(self, place: Path) -> list[str]:
+        if (place / FILE_NAME).is_file():
+            return [_MAIN]
+        refs = place / "refs"
+        return [path.relative_to(refs).as_posix() for path in refs.rglob("*") if path.is_file()]
 
     def _resolve(self, place: Path, revision: str) -> str:
+        """The commit of a branch; what is no branch stays as it is."""
         reference = place / "refs" / revision
         return reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
 
@@ -148,6 +172,12 @@ class LocalHub:
 
     def _point(self, place: Path, branch: str, commit: str) -> None:
         write_text(place / "refs" / branch, commit + "\n")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first names, for a message."""
+    first = sorted(names)
+    return ", ".join([*first[:_SHOWN], *(["…"] if len(first) > _SHOWN else [])]) or "nothing yet"
 
 
 def _put(content: Path | bytes, target: Path, old: Path | None, digest: str) -> None:

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 from adapters_hub.address import Address
-from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card
+from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card, tags_of
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import (
     CARD,
     FILE_NAME,
+    MODULE_FILES,
     AlignmentManifest,
     BaseReference,
     LanguageModuleManifest,
     Score,
     check_manifest,
     check_size,
+    is_beside,
     read_manifest,
     read_scores,
     scores_of,
 )
 from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.fetching import fetch_manifest
-from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
 
 REPORT = "evaluation/report.json"
 
@@ -40,18 +43,23 @@ class Plan:
     """What a push will send.
 
     Attributes:
-        repo: `org/name`.
+        address: `org/name`, and the branch if it is not `main`.
         manifest: as it will be published, with its scores.
         files: name in the repo to a file, or to the content of one that is made for the push.
         left_out: what else the folder holds.
         warnings: what a reader of the card will miss.
     """
 
-    repo: str
+    address: Address
     manifest: AnyManifest
     files: Mapping[str, Path | bytes]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def repo(self) -> str:
+        """`org/name`."""
+        return self.address.repo
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -76,26 +84,48 @@ def push(
     """Publish a module: its files and a card, in one commit. Files that are there already are not sent again.
 
     Args:
-        folder: of a language module or an alignment adapter.
-        repo: `org/name`; made if it is not there.
+        folder: see `plan_push`.
+        repo: see `plan_push`.
         hub: see `connect`.
         reports: see `plan_push`.
         license: see `plan_push`.
-        private: make a new repo private.
-        revision: branch to push to, made if it is not there; by default `main`.
-        message: of the commit.
+        private: see `send`.
+        revision: see `plan_push`.
+        message: see `send`.
 
     Raises:
         ModuleFormatError: the folder is not a sound module.
         HubError: the hub cannot be reached or does not let you, or the repo holds something else.
     """
     hub = connect(hub)
-    plan = plan_push(folder, repo, hub=hub, reports=reports, license=license)
-    _refuse_another_module(plan, Address(repo, revision), hub)
-    if revision is not None and Address.parse(f"{repo}@{revision}") is None:
-        raise HubError(f"{revision!r} cannot be the name of a branch")
-    return hub.push(
-        repo, plan.files, private=private, revision=revision, message=message or f"Publish {plan.manifest.name}"
+    plan = plan_push(folder, repo, hub=hub, reports=reports, license=license, revision=revision)
+    return send(plan, hub=hub, private=private, message=message)
+
+
+def send(
+    plan: Plan,
+    *,
+    hub: Hub | str | os.PathLike[str] | None = None,
+    private: bool = False,
+    message: str | None = None,
+) -> Pushed:
+    """Send what was planned.
+
+    Args:
+        plan: made with the same hub.
+        hub: see `connect`.
+        private: make a new repo private.
+        message: of the commit.
+
+    Raises:
+        HubError: the hub cannot be reached or does not let you.
+    """
+    return connect(hub).push(
+        plan.repo,
+        plan.files,
+        private=private,
+        revision=plan.address.revision,
+        message=message or f"Publish {plan.manifest.name}",
     )
 
 
@@ -106,6 +136,7 @@ def plan_push(
     hub: Hub | str | os.PathLike[str] | None = None,
     reports: Iterable[str | os.PathLike[str]] | None = None,
     license: str | None = None,
+    revision: str | None = None,
 ) -> Plan:
     """What a push will send, without sending it.
 
@@ -113,19 +144,23 @@ def plan_push(
 
     Args:
         folder: of a language module or an alignment adapter.
-        repo: `org/name`.
-        hub: see `connect`; asked only where the two modules of an alignment adapter are published.
+        repo: `org/name`; made if it is not there.
+        hub: see `connect`; asked what the repo holds, and where the two modules of an alignment adapter are published.
         reports: what an evaluation wrote; by default `evaluation/report.json` beside the folder, if it is there. Only
             figures made with this very module are taken.
         license: identifier as the Hub knows them (`apache-2.0`); by default what the module states.
+        revision: branch to push to, made if it is not there; by default `main`.
 
     Raises:
         ModuleFormatError: the folder is not a sound module.
-        HubError: `repo` is not of the form `org/name`.
+        HubError: `repo` or `revision` cannot be one, the repo holds something else, or the hub does not answer.
     """
     address = Address.parse(repo)
     if address is None or address.revision:
-        raise HubError(f"{repo!r} is not the name of a repo: expected org/name")
+        raise HubError(f"{repo!r} is not the name of a repo: expected org/name, as the Hub has names")
+    if revision is not None and Address.parse(f"{repo}@{revision}") is None:
+        raise HubError(f"{revision!r} cannot be the name of a branch")
+    address, hub = Address(repo, revision), connect(hub)
     folder = Path(folder)
     manifest = read_manifest(folder)
     check_manifest(folder, manifest)
@@ -134,6 +169,7 @@ def plan_push(
         if not path.is_file():
             raise ModuleFormatError(f"{folder}: the file {name!r} is missing: fetch or train the module again")
         check_size(f"{folder}: {name!r}", path.stat().st_size, manifest.files[name].size)
+    _refuse_something_else(address, manifest, hub)
 
     warnings = []
     if reports is not None:
@@ -161,7 +197,7 @@ def plan_push(
         warnings.append("the base encoder is a folder: whoever uses the module needs a copy of it")
     links = {}
     if isinstance(manifest, AlignmentManifest):
-        links = _links(manifest, repo, connect(hub))
+        links = _links(manifest, repo, hub)
         warnings += [
             f"the module of {link.language} it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
             "push that too, then this again"
@@ -170,9 +206,11 @@ def plan_push(
         ]
     card = folder / CARD
     text = card.read_bytes() if card.is_file() else render_card(manifest, repo, links).encode()
+    if card.is_file():
+        warnings += _lacks(text.decode("utf-8", errors="replace"), manifest, repo)
     files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
     here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Plan(repo, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
+    return Plan(address, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
 
 
 def _own_scores(manifest: AnyManifest, scores: list[Score]) -> list[Score]:
@@ -189,29 +227,63 @@ def _links(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
         ("pivot", manifest.pivot, manifest.pivot_fingerprint, manifest.pivot_module),
     ):
         found = recorded.partition("@")[0] or None
-        if not found:
-            try:
-                listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
-            except HubError:
-                listings = []
-            # The same owner's first: others may have copies.
-            by_owner = sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo))
-            found = by_owner[0].repo if by_owner else None
-        links[role] = Link(language, fingerprint, found)
+        links[role] = Link(language, fingerprint, found or _published(fingerprint, owner, hub))
     return links
 
 
-def _refuse_another_module(plan: Plan, address: Address, hub: Hub) -> None:
-    """A mistyped repo must not turn one language's module into another's."""
+def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
+    """The repo of the module with a fingerprint, the owner's own if there is one: others may have copies."""
     try:
-        present, _ = fetch_manifest(str(address), hub)
+        listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
     except HubUnreachableError:
         raise
-    except AdaptersHubError:
+    except HubError:  # a folder that the first push to it will make
+        return None
+    for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
+        # Anyone can write a tag.
+        with contextlib.suppress(ModuleFormatError):
+            if fetch_manifest(Address(listing.repo, listing.commit), hub)[0].fingerprint == fingerprint:
+                return listing.repo
+    return None
+
+
+def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) -> None:
+    """A mistyped repo must not turn one language's module into another's, nor a model into a module."""
+    snapshot = _present(address, hub)
+    if snapshot is None:
         return
-    if present.name != plan.manifest.name:
-        raise HubError(
-            f"{address.repo} holds the module {present.name!r}, not {plan.manifest.name!r}: push to another repo"
+    module = FILE_NAME in snapshot.files
+    for name in snapshot.files:
+        if not is_beside(name) and not (module and name in MODULE_FILES):
+            raise HubError(f"{address.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
+    if not module:
+        return
+    try:
+        present = read_manifest(hub.fetch(snapshot, [FILE_NAME])).name
+    except ModuleFormatError:
+        return  # a push mends it
+    if present != manifest.name:
+        raise HubError(f"{address.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
+
+
+def _present(address: Address, hub: Hub) -> Snapshot | None:
+    """What a push will change: the branch, or what it will start from; None if there is no such repo yet."""
+    for place in dict.fromkeys((address, Address(address.repo))):
+        try:
+            return hub.snapshot(place)
+        except HubUnreachableError:
+            raise
+        except HubError:
+            continue
+    return None
+
+
+def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:
+    """What a card that somebody wrote, or that was made for another repo, does not say."""
+    if missing := [text for text in (*tags_of(manifest), repo) if text not in card]:
+        yield (
+            f"the folder's {CARD} lacks {missing[0]!r}: modules are found by the tags of their cards; "
+            "delete it to have one made"
         )
 
 

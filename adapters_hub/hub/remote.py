@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -18,7 +19,7 @@ from huggingface_hub import (
     hf_hub_download,
     snapshot_download,
 )
-from huggingface_hub.constants import ENDPOINT, HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -30,6 +31,7 @@ from huggingface_hub.errors import (
 )
 
 from adapters_hub.address import Address
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import cache_folder, write_text
 from adapters_hub.format import FILE_NAME, MODULE_FILES
 from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
@@ -90,12 +92,25 @@ class RemoteHub:
 
     def remember(self, address: Address, commit: str) -> None:
         """Note what `cached` shall give: the Hub's own cache knows of commits, not of modules that are whole."""
-        if not address.is_pinned:
+        if address.is_pinned:
+            return
+        try:
             write_text(self._record(address), f"{commit}\n")
+        except AdaptersHubError as error:  # the module itself is there
+            logger.warning("%s; without %s, %s will not be found", error, self.name, address)
 
     def _record(self, address: Address) -> Path:
         hub = re.sub(r"\W+", "-", ENDPOINT)
-        return cache_folder() / "hubs" / hub / address.repo / (address.revision or "main").replace("/", "--")
+        revision = urllib.parse.quote(address.revision or "main", safe="")
+        return cache_folder() / "hubs" / hub / address.repo / revision
+
+    def mend(self, snapshot: Snapshot) -> bool:
+        """Fetch again, of what was fetched of a commit, the files that are not the Hub's; whether there were any."""
+        what, repo, commit = snapshot.address, snapshot.repo, snapshot.commit
+        damaged = _ask(what, self._api.verify_repo_checksums, repo, revision=commit).mismatches
+        for file in damaged:
+            _ask(what, hf_hub_download, repo, file["path"], revision=commit, force_download=True)
+        return bool(damaged)
 
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
@@ -105,11 +120,13 @@ class RemoteHub:
         created = _ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
         if revision is not None:
             _ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
+        before = None
         for _ in range(_RACES):
             info = _ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
             if private and not info.private:
                 raise HubError(f"{repo} exists and is public: make it private in its settings, or leave out --private")
             head = str(info.sha)
+            before = before or head
             present = {file.rfilename for file in info.siblings or ()}
             operations = [
                 *(CommitOperationDelete(name) for name in sorted(present & MODULE_FILES - files.keys())),
@@ -132,7 +149,8 @@ class RemoteHub:
             except _RacedError:
                 logger.info("%s: someone else pushed meanwhile; trying again on top of that", address)
                 continue
-            return Pushed(repo, commit.oid, changed=commit.oid != head, url=str(created))
+            # Not `head`: the answer to the first try may have been lost, and the second finds its own commit there.
+            return Pushed(repo, commit.oid, changed=commit.oid != before, url=str(created))
         raise HubError(f"{address}: others kept pushing to it; try again later")
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
@@ -175,22 +193,34 @@ def _ask(
             status = error.response.status_code
             if status == _CONFLICT:
                 raise _RacedError(what) from error
-            if status in (401, 403):
+            if status == 401:
                 raise HubError(
-                    f"{what}: {ENDPOINT} does not let you ({status}): run hf auth login with a token that may write"
+                    f"{what}: {ENDPOINT} asks for a token, or does not take yours (401): run hf auth login, or set "
+                    "HF_TOKEN anew"
+                ) from error
+            if status == 403:
+                raise HubError(
+                    f"{what}: {ENDPOINT} does not let you (403): run hf auth login with a token that may write there"
                 ) from error
             if status < 500 and status not in (408, 429):
                 raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
             reason = f"answers {status}"
-        except (EntryNotFoundError, OfflineModeIsEnabled) as error:
+        except OfflineModeIsEnabled as error:
+            raise HubUnreachableError(f"{what}: {ENDPOINT} is not asked while HF_HUB_OFFLINE is set") from error
+        except EntryNotFoundError as error:
             raise HubUnreachableError(f"{what}: {_one_line(error)}") from error
         except ValueError as error:  # what it says of a card that it cannot take
             raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
         except httpx2.TimeoutException:
             reason = "did not answer in time"
         except (httpx2.TransportError, OSError, RuntimeError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # of this machine's disk, not of the network
+                raise HubError(f"{what}: {error.strerror}: {error.filename or HF_HUB_CACHE}") from error
             # A cut connection is tried again; a Hub that is not there at all is not waited for.
             reason = f"cannot be reached ({_one_line(error)})"
+            if isinstance(error.__cause__, HfHubHTTPError):  # of an upload, which the client has tried again itself
+                reason = f"answers {error.__cause__.response.status_code} ({_one_line(error)})"
+                break
             if isinstance(error, httpx2.ConnectError):
                 break
         if wait is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
+from adapters_hub.address import check_author
 from adapters_hub.cards import LIBRARY, base_tag, kind_tag, language_tag
 from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.hub import Hub, Listing
@@ -30,8 +31,11 @@ def find_modules(
 
     Raises:
         HubError: the hub cannot be reached.
+        AdaptersHubError: there can be no such language or author.
     """
     tags = [LIBRARY]
+    if author is not None:
+        check_author(author)
     if language is not None:
         tags.append(language_tag(check_language(language)))
     if base is not None:

@@ -15,8 +15,8 @@ from torch import nn
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import write_folder
-from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files, verify_folder
-from adapters_hub.hub import Hub, PublishedModule, fetch_module
+from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
+from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
 from adapters_hub.modules.tensors import read_config, read_tensors
@@ -55,9 +55,8 @@ class AlignmentAdapter(PublishedModule):
         cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
     ) -> AlignmentAdapter:
         """Load and check an adapter; arguments and errors as those of `LanguageModule.load`."""
-        folder, address = fetch_module(source, hub)
+        folder, address = fetch_checked(source, hub, content=verify)
         manifest = AlignmentManifest.read(folder)
-        verify_folder(folder, manifest, content=verify)
         values = read_config(folder / _CONFIG)
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:

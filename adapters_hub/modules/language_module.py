@@ -24,9 +24,8 @@ from adapters_hub.format import (
     TOKENIZER_FILES,
     LanguageModuleManifest,
     list_files,
-    verify_folder,
 )
-from adapters_hub.hub import Hub, PublishedModule, fetch_module
+from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.lora import LoRA
 from adapters_hub.modules.tensors import read_tensors
 
@@ -73,9 +72,8 @@ class LanguageModule(PublishedModule):
             ModuleFormatError: something is missing, damaged, tampered with, out of place or too new.
             HubError: it cannot be fetched.
         """
-        folder, address = fetch_module(source, hub)
+        folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
-        verify_folder(folder, manifest, content=verify)
         tokenizer, embeddings = None, None
         if "vocabulary" in manifest.components:
             tokenizer = _load_tokenizer(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 from adapters_hub.format import read_kind
@@ -17,4 +16,4 @@ def load_module(
     """Load and check a module, whichever kind it is; arguments and errors as those of `LanguageModule.load`."""
     folder, address = fetch_module(source, hub)
     kind = LanguageModule if read_kind(folder) == "language_module" else AlignmentAdapter
-    return dataclasses.replace(kind.load(folder, verify=verify), address=address)
+    return kind.load(address or folder, hub=hub, verify=verify)

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,13 +75,28 @@ class Client:
 
 
 @pytest.fixture
-def client(server: HubServer, tmp_path: Path) -> Client:
+def client(server: HubServer, tmp_path: Path) -> Iterator[Client]:
+    yield Client(server.url, tmp_path / "home")
     server.faults.clear()
-    return Client(server.url, tmp_path / "home")
 
 
 def commit_of(output: str) -> str:
     return output.split("@")[1].split()[0]
+
+
+def put(server: HubServer, repo: str, files: dict[str, bytes]) -> None:
+    """Change a repo behind the client's back."""
+    server.create(repo)
+    server.commit(repo, files)
+
+
+def damaged(shelf: Shelf, **changes: bytes) -> dict[str, bytes]:
+    files = {
+        path.relative_to(shelf.deu.folder).as_posix(): path.read_bytes()
+        for path in shelf.deu.folder.rglob("*")
+        if path.is_file()
+    }
+    return files | changes
 
 
 def test_push_repush_list_fetch_and_compose_equals_the_local_vectors(
@@ -126,6 +141,91 @@ def test_a_private_repo_needs_the_token(server: HubServer, client: Client, shelf
     stranger = Client(server.url, tmp_path / "stranger", token="hf_other")
     assert "or it is private" in stranger.refused("fetch", "secret/eng")
     assert "secret/eng" not in stranger.ok("list")
+
+
+def test_a_token_that_has_expired_is_told(server: HubServer, published: str, client: Client, tmp_path: Path) -> None:
+    server.expired.add("hf_old")
+    late = Client(server.url, tmp_path / "late", token="hf_old")
+    assert "does not take yours (401): run hf auth login" in late.refused("fetch", f"org/deu@{published}")
+
+
+def test_a_private_module_is_not_on_the_page_of_its_organisation(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    client.ok("push", shelf.eng.folder, "--repo", "lab/eng")
+    client.ok("push", shelf.kaz.folder, "--repo", "lab/kaz", "--private")
+    done = client.command("index", "lab")
+    assert "lab/eng" in done.stdout
+    assert "lab/kaz" not in done.stdout
+    assert "lab/kaz is left out: it is private" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "adapter_model.safetensors"])
+def test_a_repo_of_something_else_is_left_as_it_is(server: HubServer, client: Client, shelf: Shelf, name: str) -> None:
+    repo = f"model/{name.partition('.')[0]}"
+    put(server, repo, {name: b"x", "README.md": b"# Mine"})
+    for options in ((), ("--dry-run",), ("--revision", "next")):
+        assert f"{repo} holds '{name}'" in client.refused("push", shelf.eng.folder, "--repo", repo, *options)
+    assert server.repos[repo].at().files["README.md"] == b"# Mine"
+
+
+def test_a_commit_whose_answer_was_lost_is_found_and_told(server: HubServer, client: Client, shelf: Shelf) -> None:
+    server.faults.drop("/commit/", times=1)
+    told = client.ok("push", shelf.eng.folder, "--repo", "lost/eng")
+    assert told.startswith(f"published: lost/eng@{server.repos['lost/eng'].at().id}")
+    assert len(server.repos["lost/eng"].commits) == 2  # the one that every repo starts with, and this
+
+
+def test_an_upload_that_fails_is_told_with_what_the_hub_answers(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    server.faults.status("PUT", "/lfs/", 413, times=1000)
+    assert "answers 413 (Error while uploading" in client.refused("push", shelf.eng.folder, "--repo", "busy/eng")
+
+
+def test_an_adapters_card_links_a_module_and_not_what_claims_to_be_it(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    tag = f"fingerprint:{shelf.kaz.manifest.fingerprint[:16]}"
+    card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
+    put(server, "kazakh/claims", damaged(shelf, **{"README.md": card}))
+    client.ok("push", shelf.kaz_parallel.folder, "--repo", "kazakh/aligned")
+    assert b"kazakh/claims" not in server.repos["kazakh/aligned"].at().files["README.md"]
+    client.ok("push", shelf.kaz.folder, "--repo", "kazakh/module")
+    client.ok("push", shelf.kaz_parallel.folder, "--repo", "kazakh/aligned")
+    assert b"[kazakh/module](" in server.repos["kazakh/aligned"].at().files["README.md"]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: content[:-1] + b"\x7f"])
+def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
+    server: HubServer, client: Client, damage: Callable[[bytes], bytes]
+) -> None:
+    weights = Path(client.ok("fetch", "org/deu").strip()) / WEIGHTS
+    good = weights.read_bytes()
+    weights.resolve().write_bytes(damage(good))
+    server.stop()
+    try:
+        assert WEIGHTS in client.refused("verify", "org/deu")
+    finally:
+        server.start()
+    server.requests.clear()
+    done = client.command("verify", "org/deu")
+    assert "the hub has another, which was fetched in its place" in done.stderr
+    assert done.stdout.startswith("sound")
+    assert weights.read_bytes() == good
+    assert len([path for method, path in server.requests if method == "GET" and "/resolve/" in path]) == 1
+
+
+@pytest.mark.usefixtures("published")
+def test_a_disk_that_cannot_be_written_is_not_taken_for_the_network(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    line = client.refused("fetch", "org/deu", HF_HOME=str(tmp_path / "file"))
+    assert f"{tmp_path / 'file'}" in line
+    assert "cannot be reached" not in line
+    done = client.command("fetch", "org/deu", MSE_CACHE=str(tmp_path / "file"))
+    assert done.returncode == 0, done.stderr
+    assert "was not written" in done.stderr
 
 
 @pytest.mark.usefixtures("published")
@@ -181,26 +281,12 @@ def test_without_the_hub_the_cache_serves_and_names_the_commit(
     assert f"using what was fetched before: org/deu@{published}" in done.stderr
     assert "no whole copy of org/kaz was fetched before" in missing
     assert client.ok("verify", "org/deu", HF_HUB_OFFLINE="1").startswith(f"sound: org/deu@{published}")
+    assert "is not asked while HF_HUB_OFFLINE is set" in client.refused("list", HF_HUB_OFFLINE="1")
 
 
 def test_what_does_not_exist_is_told(published: str, client: Client) -> None:
     assert "nobody/nothing is not on" in client.refused("show", "nobody/nothing")
     assert "not this revision" in client.refused("show", "org/deu@v9")
-
-
-def put(server: HubServer, repo: str, files: dict[str, bytes]) -> None:
-    """Change a repo behind the client's back."""
-    server.create(repo)
-    server.commit(repo, files)
-
-
-def damaged(shelf: Shelf, **changes: bytes) -> dict[str, bytes]:
-    files = {
-        path.relative_to(shelf.deu.folder).as_posix(): path.read_bytes()
-        for path in shelf.deu.folder.rglob("*")
-        if path.is_file()
-    }
-    return files | changes
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling.py"])

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters_hub import ModuleFormatError, __version__
+from adapters_hub import AdaptersHubError, ModuleFormatError, __version__
 from adapters_hub.address import Address, locate
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
 from adapters_hub.modules import LanguageModule, load_module
+from tests.adapters_hub.builders import edit_json
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -24,11 +25,14 @@ def hub(tmp_path: Path) -> Path:
     return tmp_path / "hub"
 
 
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command line in a process of its own."""
-    environment = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
+    inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
     return subprocess.run(
-        [sys.executable, "-m", "adapters_hub", *map(str, arguments)], capture_output=True, text=True, env=environment
+        [sys.executable, "-m", "adapters_hub", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=inherited | environment,
     )
 
 
@@ -47,6 +51,13 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ("org/kaz@/etc", None),
         ("-org/kaz", None),
         ("org/kaz\n", None),
+        ("org/kaz.", None),
+        ("org/ka--z", None),
+        ("org/kaz.git", None),
+        ("org/қаз", None),
+        (f"org/{'k' * 93}", None),
+        ("org/kaz@v1.", None),
+        ("org/kaz@a..b", None),
     ],
 )
 def test_an_address_is_a_repo_with_or_without_a_revision(text: str, expected: Address | None) -> None:
@@ -59,6 +70,7 @@ def test_a_folder_that_is_there_wins_over_an_address(tmp_path: Path, monkeypatch
     assert locate(Path("org/kaz")) == Path("org/kaz")
     (tmp_path / "org" / "kaz").mkdir(parents=True)
     assert locate("org/kaz") == Path("org/kaz")
+    assert locate(Address("org/kaz")) == Address("org/kaz")
 
 
 def test_what_was_pushed_comes_back_with_the_same_vectors_and_its_commit(
@@ -123,10 +135,67 @@ def test_modules_are_found_by_what_they_are(shelf: Shelf, hub: Path) -> None:
     assert find_modules(hub=hub, base="some/base") == []
 
 
+@pytest.mark.parametrize("author", ["/etc", "..", "org/deu", "*", ""])
+def test_an_author_is_a_name_and_no_pattern(hub: Path, author: str) -> None:
+    hub.mkdir()
+    with pytest.raises(AdaptersHubError, match="expected the org of org/name"):
+        find_modules(hub=hub, author=author)
+
+
+def test_a_hub_that_is_not_there_is_not_an_empty_one(hub: Path) -> None:
+    for arguments in (("list",), ("index", "org")):
+        done = command(*arguments, "--hub", hub)
+        assert done.returncode == 1
+        assert "is not there: expected a folder" in done.stderr
+        assert done.stdout == ""
+
+
+def test_a_branch_alone_is_named_where_main_is_asked_for(shelf: Shelf, hub: Path) -> None:
+    push(shelf.deu.folder, "org/deu", hub=hub, revision="next")
+    with pytest.raises(HubError, match="has no revision 'main'; it has: next$"):
+        fetch_module("org/deu", hub)
+
+
+@pytest.mark.parametrize("target", ["../../../elsewhere", "c" * 40])
+def test_a_branch_does_not_lead_out_of_the_hub(shelf: Shelf, hub: Path, tmp_path: Path, target: str) -> None:
+    push(shelf.deu.folder, "org/deu", hub=hub)
+    elsewhere = shutil.copytree(shelf.deu.folder, tmp_path / "elsewhere")
+    (hub / "org" / "deu" / "refs" / "main").write_text(target, encoding="utf-8")
+    (hub / "org" / "deu" / "revisions" / ("c" * 40)).symlink_to(elsewhere)
+    with pytest.raises(HubError, match="has no revision 'main'"):
+        fetch_module("org/deu", hub)
+
+
 def test_a_repo_of_one_module_does_not_become_another(shelf: Shelf, hub: Path) -> None:
     push(shelf.deu.folder, "org/module", hub=hub)
     with pytest.raises(HubError, match="holds the module 'deu', not 'kaz'"):
         push(shelf.kaz.folder, "org/module", hub=hub)
+    with pytest.raises(HubError, match="holds the module 'deu', not 'kaz'"):
+        plan_push(shelf.kaz.folder, "org/module", hub=hub, revision="next")
+
+
+def test_what_the_hub_has_counts_and_no_folder_of_the_same_name(
+    shelf: Shelf, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(shelf.kaz.folder, tmp_path / "org" / "deu")
+    push(shelf.deu.folder, "org/deu", hub=hub)
+    assert push(shelf.deu.folder, "org/deu", hub=hub, license="mit").changed
+
+
+def test_a_card_that_is_not_found_by_is_pushed_with_a_warning(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    made = plan_push(folder, "org/deu", hub=hub)
+    assert isinstance(made.files["README.md"], bytes)
+    assert not [text for text in made.warnings if "README.md" in text]
+    for card, told in (
+        (b"# German", "lacks 'modular-sentence-encoders'"),
+        (made.files["README.md"].replace(b"org/deu", b"other/deu"), "lacks 'org/deu'"),
+        (made.files["README.md"], None),
+    ):
+        (folder / "README.md").write_bytes(card)
+        warnings = [text for text in plan_push(folder, "org/deu", hub=hub).warnings if "README.md" in text]
+        assert told in warnings[0] if told else not warnings
 
 
 def test_only_the_files_of_the_module_and_a_card_are_sent(shelf: Shelf, tmp_path: Path) -> None:
@@ -155,6 +224,14 @@ def test_anything_that_no_module_consists_of_is_refused_by_name(shelf: Shelf, hu
     for source in ("org/deu", hub / "org" / "deu"):
         with pytest.raises(ModuleFormatError, match=rf"holds '{name}', which no module consists of"):
             LanguageModule.load(source, hub=hub, verify=False)
+
+
+def test_hidden_files_of_a_system_are_no_strangers(shelf: Shelf, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    for place in (folder, folder / "language_adapter"):
+        (place / ".DS_Store").write_bytes(b"x")
+    assert LanguageModule.load(folder).manifest == shelf.deu.manifest
+    assert ".DS_Store" in plan_push(folder, "org/deu", hub=tmp_path).left_out
 
 
 def test_a_header_that_claims_gigabytes_is_refused_before_it_is_read(shelf: Shelf, tmp_path: Path) -> None:
@@ -223,7 +300,7 @@ def test_the_command_line_publishes_lists_shows_verifies_fetches_and_indexes(
     fetched = command("fetch", "org/deu", "--into", tmp_path / "deu", "--hub", hub)
     assert Path(fetched.stdout.strip()) == tmp_path / "deu"
     assert LanguageModule.load(tmp_path / "deu").manifest.fingerprint == shelf.deu.manifest.fingerprint
-    page = command("index", "org", "--hub", hub).stdout
+    page = command("index", "org", "--hub", hub, PYTHONIOENCODING="ascii").stdout
     assert "[deu](https://huggingface.co/org/deu)" in page
     assert "[deu-eng-both](https://huggingface.co/org/deu-eng-both) (eng, both;" in page
 
@@ -235,6 +312,8 @@ def test_the_command_line_publishes_lists_shows_verifies_fetches_and_indexes(
         (("push", "nowhere"), "--repo"),
         (("list", "--kind", "adapter"), "alignment"),
         (("list", "--language", "kk"), "did you mean 'kaz'?"),
+        (("list", "--author", "org/name"), "expected the org of org/name"),
+        (("push", "nowhere", "--repo", "org/na--me"), "expected org/name, as the Hub has names"),
         (("verify", "nowhere"), "expected a folder with module.json, or org/name[@revision]"),
         (("show", "org/kaz", "--hub", "nowhere"), "is not there: expected a folder"),
     ],
@@ -244,6 +323,17 @@ def test_a_wrong_call_tells_the_right_one(arguments: tuple[str, ...], told: str)
     assert done.returncode != 0
     assert told in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_module_says_does_not_steer_the_terminal(shelf: Shelf, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    rsim = {"task": "t", "benchmark": "b\x1b[2J", "dataset": "d", "split": "test", "languages": ["deu"]}
+    rsim |= {"metric": "rsim", "value": 0.6864, "encoder": "modules", "modules": [shelf.deu.manifest.fingerprint]}
+    edit_json(folder / "module.json", license="mit\x1b]0;x\x07\nbase: other", metrics=[rsim])
+    shown = command("show", folder).stdout
+    assert "\x1b" not in shown
+    assert "\nbase: other" not in shown
+    assert "0.686" in shown
 
 
 def test_the_command_line_tells_its_version_and_the_right_command() -> None:
