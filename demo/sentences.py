@@ -20,7 +20,7 @@ _TAG = re.compile(r"\s*([a-z]{3}(?:_[A-Z][a-z]{3})?)\s*(?:\t|:\s|\|)\s*(?=\S)")
 _TEXT_NAMES = ("text", "sentence", "sentences")
 _LANGUAGE_NAMES = ("language", "lang", "iso639-3", "code")
 _MEANING_NAMES = ("meaning", "group", "id")
-_MEANING_LENGTH = 12
+_MEANING_LENGTH = 40
 _DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -88,12 +88,18 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
                 check_language(code)
             except AdaptersHubError as error:
                 raise DemoError(f"row {number}: {error}") from None
+        meaning = clean(record.get("meaning") or "")
+        if len(meaning) > _MEANING_LENGTH:  # cut, two meanings could become one
+            raise DemoError(
+                f"row {number}: the meaning has {len(meaning):,} characters, up to {_MEANING_LENGTH} are taken: "
+                "a number is enough"
+            )
         guessed = bool(record.get("guessed")) or not code
         rows.append(
             Row(
                 code or guess_language(text, offered),
                 text,
-                clean(record.get("meaning") or "")[:_MEANING_LENGTH],
+                meaning,
                 guessed,
             )
         )

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from demo.comparison import Comparison
-from demo.sentences import Row
 from demo.views.scale import STEPS, step
-from demo.views.text import chip, escaped, label, said
+from demo.views.text import chip, escaped, marks, said
 
 _NUMBERS_UP_TO = 20  # rows; with more, cells are too small for numbers
 _NARROWEST = 0.05
@@ -59,7 +58,12 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
     low, high = ends if most is None else (-most, most)
     letter = "s" if most is None else "d"
     numbers = len(rows) <= _NUMBERS_UP_TO
-    head = "".join(f'<th scope="col" title="{escaped(row.text)}">{_corner(rows, j)}</th>' for j, row in enumerate(rows))
+    named = marks(rows)
+    head = "".join(
+        f'<th scope="col" title="{escaped(row.text)}"><span class="mse-hidden">{escaped(row.language)} </span>'
+        f"{escaped(mark)}</th>"
+        for row, mark in zip(rows, named, strict=True)
+    )
     body = []
     for i, row in enumerate(rows):
         cells = []
@@ -75,24 +79,18 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
             )
         body.append(
             f'<tr><th scope="row" title="{escaped(row.text)}">{chip(row.language, order)}'
-            f'<span class="mse-meaning">{escaped(row.meaning or i + 1)}</span>'
+            f'<span class="mse-meaning">{escaped(named[i])}</span>'
             f'<span class="mse-hidden mse-text">{said(row)}</span></th>{"".join(cells)}</tr>'
         )
     what = "similarities" if most is None else f"change against {escaped(comparison.columns[0].title)}"
     title = escaped(comparison.columns[number].title)
     # How many cells there are decides how wide the map must be for numbers.
-    many = next((f"mse-n{most}" for most in (8, 12, 16) if len(rows) <= most), "mse-n20")
+    many = next((f"mse-n{most}" for most in (8, 12, 16, _NUMBERS_UP_TO) if len(rows) <= most), "mse-many")
     return (
         f'<div class="mse-figure"><table class="mse-heat {many}" data-column="{title}"><caption>'
         f'<span class="mse-number">{number + 1}</span> {title} <small>{what}</small></caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
-
-
-def _corner(rows: list[Row], index: int) -> str:
-    row = rows[index]
-    shown = f'<span aria-hidden="true">{escaped(row.meaning or index + 1)}</span>'
-    return f'<span class="mse-hidden">{escaped(label(rows, index))}</span>{shown}'
 
 
 def _number(value: float, signed: bool) -> str:

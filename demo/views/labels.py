@@ -32,7 +32,7 @@ def place_labels(
     taken: list[tuple[float, float, float, float]] = []
     places: list[tuple[float, float] | None] = []
     for (x, y), text in zip(points, texts, strict=True):
-        half = len(text) * letter[0] / 2, letter[1] / 2
+        half = len(text) * letter[0] / 2 + 1, letter[1] / 2
         places.append(None)
         for ring in _RINGS:
             for right, down in _BESIDE:

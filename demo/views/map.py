@@ -7,9 +7,10 @@ import numpy as np
 from demo.comparison import Comparison
 from demo.projection import project
 from demo.views.labels import place_labels
-from demo.views.text import chip, escaped, hue, label
+from demo.views.text import chip, escaped, hue, label, marks
 
 _SIZE, _MARGIN, _MARK = 320, 26, 6.0
+_FEW = 24  # rows, up to which the lines leave the marks to be seen
 _MARKS = ("circle", "square", "triangle", "diamond", "cross", "star", "bar", "ring")
 
 
@@ -41,25 +42,26 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
         (_MARGIN + (x + 1) / 2 * (_SIZE - 2 * _MARGIN), _MARGIN + (1 - y) / 2 * (_SIZE - 2 * _MARGIN))
         for x, y in points.tolist()
     ]
-    lines = "".join(
+    joined = "".join(
         f'<line x1="{at[i][0]:.1f}" y1="{at[i][1]:.1f}" x2="{at[j][0]:.1f}" y2="{at[j][1]:.1f}"/>'
         for i in range(len(rows))
         for j in range(i + 1, len(rows))
         if rows[i].meaning and rows[i].meaning == rows[j].meaning
     )
-    texts = [row.meaning or str(i + 1) for i, row in enumerate(rows)]
-    marks = "".join(
+    texts = marks(rows)
+    points_shown = "".join(
         f'<g class="mse-point"><title>{escaped(row.language)}: {escaped(row.text)}</title>'
         f"{_mark(x, y, hue(row.language, order))}{_label(text, place)}</g>"
         for row, (x, y), text, place in zip(rows, at, texts, place_labels(at, texts, _MARK, _SIZE), strict=True)
     )
+    lines = f'<g class="mse-lines{" mse-faint" if len(rows) > _FEW else ""}">{joined}</g>'
     title = escaped(comparison.columns[number].title)
     names = escaped("; ".join(label(rows, i) for i in range(min(len(rows), 30))))
     return (
         f'<figure class="mse-figure"><figcaption><span class="mse-number">{number + 1}</span> {title}</figcaption>'
         f'<svg class="mse-map" viewBox="0 0 {_SIZE} {_SIZE}" role="img" '
         f'aria-label="Map of the sentences, {title}: {names}">'
-        f'<rect x="1" y="1" width="{_SIZE - 2}" height="{_SIZE - 2}" rx="8"/>{lines}{marks}</svg></figure>'
+        f'<rect x="1" y="1" width="{_SIZE - 2}" height="{_SIZE - 2}" rx="8"/>{lines}{points_shown}</svg></figure>'
     )
 
 

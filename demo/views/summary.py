@@ -38,7 +38,7 @@ def _card(comparison: Comparison, number: int, low: float) -> str:
     if facts.same and facts.other:
         same, other = sum(facts.same) / len(facts.same), sum(facts.other) / len(facts.other)
         parts.append(
-            f'<div class="mse-gap"><p><strong>{same - other:+.2f}</strong> closer if the meaning is the same</p>'
+            f'<div class="mse-gap"><p><strong>{_signed(same - other)}</strong> closer if the meaning is the same</p>'
             f"{_strip(facts.same, facts.other, low)}</div>"
         )
         said.append(f"mean cosine {same:.2f} of the same meaning, {other:.2f} of others")
@@ -54,6 +54,11 @@ def _card(comparison: Comparison, number: int, low: float) -> str:
     parts += [f'<p class="mse-note">{escaped(text)}.</p>' for text in comparison.notes(column)]
     parts.append(_made_of(comparison, column))
     return f'<section class="mse-card" aria-label="{title}">{"".join(parts)}</section>'
+
+
+def _signed(value: float) -> str:
+    """Two digits with a sign, which nothing has none of."""
+    return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
 
 
 def _made_of(comparison: Comparison, column: Column) -> str:
@@ -83,5 +88,5 @@ def _strip(same: list[float], other: list[float], low: float) -> str:
         f'<figure><svg class="mse-strip" viewBox="0 0 240 28" role="img" aria-label="{says}"><title>{says}</title>'
         f'<line x1="4" x2="236" y1="14" y2="14"/>{below}{above}</svg>'
         f'<figcaption><span>{low:.2f}</span><span><i class="mse-strip-same"></i> same '
-        f'<i class="mse-strip-other"></i> other meanings</span><span>1.00</span></figcaption></figure>'
+        f'<i class="mse-strip-other"></i> other</span><span>1.00</span></figcaption></figure>'
     )

@@ -9,6 +9,7 @@ from adapters_hub.languages import hub_code
 from demo.sentences import Row
 
 _COLOURS = 8
+_MARK_LENGTH = 3
 _USUAL = ("eng", "deu", "tur", "rus", "kaz")
 
 
@@ -44,7 +45,19 @@ def _hues(order: tuple[str, ...]) -> dict[str, int]:
     return given
 
 
+def marks(rows: list[Row]) -> list[str]:
+    """What stands for the meaning of each row where there is little room: the same for the same meaning.
+
+    Where meanings are long, such as identifiers out of a file, they are numbered. A row without one has its own number.
+    """
+    named = list(dict.fromkeys(row.meaning for row in rows if row.meaning))
+    numbered = any(len(meaning) > _MARK_LENGTH for meaning in named)
+    return [
+        (str(named.index(row.meaning) + 1) if numbered else row.meaning) if row.meaning else str(number)
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
 def label(rows: list[Row], index: int) -> str:
-    """A short name of a row: its language and its meaning, or its number."""
-    row = rows[index]
-    return f"{row.language} {row.meaning or index + 1}"
+    """A short name of a row: its language and its mark."""
+    return f"{rows[index].language} {marks(rows)[index]}"

@@ -95,7 +95,7 @@ function line(row, index) {
   });
   const meaning = el("input", {
     "aria-label": `Meaning of ${name}: the same for translations`, title: "The same for translations of each other",
-    maxlength: "12", value: row.meaning || "", autocomplete: "off",
+    maxlength: "40", value: row.meaning || "", autocomplete: "off",
   });
   meaning.addEventListener("change", () => {
     row.meaning = meaning.value.trim();

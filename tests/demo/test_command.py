@@ -49,7 +49,8 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--hub", "/nowhere"), "error: there are no modules in /nowhere: publish some"),
+        (("--hub", "/nowhere"), "/nowhere"),
+        (("--hub", "demo/examples"), "error: there are no modules in demo/examples: publish some"),
         (("--publish", "."), "error: --publish puts modules into a folder that acts as a hub: name it with --hub"),
         ((), "error: no modules: list some with --module org/name"),
     ],

@@ -29,6 +29,7 @@ def test_empty_rows_are_left_out_and_missing_languages_guessed() -> None:
         ([{"text": "a" * 41}], "row 1 has 41 characters, up to 40"),
         ([{"text": "a", "language": "../../etc/passwd"}], "row 1: language '../../etc/passwd' is not an ISO 639-3"),
         ([["deu", "a"]], "row 1: expected language and text"),
+        ([{"text": "a", "meaning": "m" * 41}], "row 1: the meaning has 41 characters, up to 40"),
         ("deu", "expected a list of rows"),
     ],
 )
@@ -51,6 +52,11 @@ def test_pasted_lines_may_say_their_language() -> None:
 def test_nothing_pasted_says_what_to_do() -> None:
     with pytest.raises(DemoError, match="one sentence a line"):
         read_lines("  \n ", LIMITS)
+
+
+def test_meanings_that_differ_late_stay_apart() -> None:
+    rows = check_rows([{"text": "a", "meaning": f"sentence-00{n}"} for n in (101, 102)], LIMITS)
+    assert rows[0].meaning != rows[1].meaning
 
 
 def test_files_have_a_text_column_or_one_column_a_language() -> None:

@@ -11,7 +11,7 @@ from demo.sentences import Row
 from demo.views import error_notice, summary_view
 from demo.views.labels import place_labels
 from demo.views.scale import LANGUAGES, colours, contrast, css, step
-from demo.views.text import hue
+from demo.views.text import hue, marks
 from demo.workbench import Workbench
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
@@ -119,3 +119,10 @@ def test_the_summary_says_what_every_composition_is_made_of(bench: Workbench, na
     assert "the base and its vocabulary" in base
     assert picks.modules["kaz"].short_commit not in base
     assert f"module {picks.modules['kaz'].short_commit} + 0.25 × paraphrase {adapter.short_commit}" in blend
+
+
+def test_long_meanings_are_numbered_and_short_ones_stay() -> None:
+    assert marks([Row("deu", "a", "sentence-7"), Row("deu", "b", "sentence-9"), Row("eng", "c", "sentence-7")]) == [
+        *("1", "2", "1")
+    ]
+    assert marks([Row("deu", "a", "7"), Row("deu", "b", ""), Row("eng", "c", "7")]) == ["7", "2", "7"]
