@@ -585,6 +585,7 @@ class HubServer:
         requests: Method and path with query of all requests, in order of arrival.
         sent: Content bytes received, by `org/name/path`; an LFS object no commit has named yet by `org/name/sha256`.
         faults: What shall go wrong.
+        pretend: What every request is answered with, as a login page of a network does; None for the Hub's answers.
         expired: Tokens refused wherever they are shown, as the Hub does with revoked ones.
     """
 
@@ -594,6 +595,7 @@ class HubServer:
         self.requests: list[tuple[str, str]] = []
         self.sent: Counter[str] = Counter()
         self.faults = Faults()
+        self.pretend: bytes | None = None
         self.expired: set[str] = set()
         self._lock = threading.RLock()
         self._server: _Server | None = None
@@ -650,6 +652,8 @@ class HubServer:
 
     def answer(self, call: Call) -> Answer:
         """Do what a request asks for."""
+        if self.pretend is not None:
+            return Answer(200, self.pretend, {"Content-Type": "text/html"})
         try:
             if failure := self.faults.take("status", call.method, call.url):
                 raise Refused(failure[0], f"status {failure[0]} on demand", **failure[1])

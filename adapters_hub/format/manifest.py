@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError, CompositionError, ModuleFormatError
 from adapters_hub.folders import inner_path
+from adapters_hub.format.scores import Score
 from adapters_hub.languages import check_language
 
 FORMAT_VERSION = 1
@@ -113,6 +114,8 @@ class Manifest:
     def __post_init__(self) -> None:
         check_language(self.language)
         _check_types(self, fingerprint=str, license=str, training=dict, metrics=list)
+        for record in self.metrics:
+            Score.from_record(record)
 
     @property
     def needed_files(self) -> tuple[str, ...]:

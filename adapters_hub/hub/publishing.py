@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from jinja2 import TemplateError
+
 from adapters_hub.address import Address
 from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card, tags_of
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
@@ -205,8 +207,10 @@ def plan_push(
             if link.repo is None
         ]
     card = folder / CARD
-    text = card.read_bytes() if card.is_file() else render_card(manifest, repo, links).encode()
-    if card.is_file():
+    if not card.is_file():
+        text = _made_card(folder, manifest, repo, links).encode()
+    else:
+        text = card.read_bytes()
         warnings += _lacks(text.decode("utf-8", errors="replace"), manifest, repo)
     files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
     here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -276,6 +280,16 @@ def _present(address: Address, hub: Hub) -> Snapshot | None:
         except HubError:
             continue
     return None
+
+
+def _made_card(folder: Path, manifest: AnyManifest, repo: str, links: Mapping[str, Link]) -> str:
+    try:
+        return render_card(manifest, repo, links)
+    except (TypeError, ValueError, AttributeError, LookupError, TemplateError) as error:
+        raise ModuleFormatError(
+            f"{folder / FILE_NAME}: its records are not as training writes them, no card can be made ({error}): write "
+            f"a {CARD} beside it, or train the module again"
+        ) from error
 
 
 def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -209,6 +210,10 @@ def _ask(
             raise HubUnreachableError(f"{what}: {ENDPOINT} is not asked while HF_HUB_OFFLINE is set") from error
         except EntryNotFoundError as error:
             raise HubUnreachableError(f"{what}: {_one_line(error)}") from error
+        except json.JSONDecodeError as error:
+            raise HubUnreachableError(
+                f"{what}: what answers at {ENDPOINT} is not the Hub: look for a proxy or a login page in between"
+            ) from error
         except ValueError as error:  # what it says of a card that it cannot take
             raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
         except httpx2.TimeoutException:

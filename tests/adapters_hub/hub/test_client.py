@@ -218,6 +218,20 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
 
 
 @pytest.mark.usefixtures("published")
+def test_a_login_page_in_between_is_not_the_hub(server: HubServer, client: Client) -> None:
+    client.ok("fetch", "org/deu")
+    server.pretend = b"<html>Welcome</html>"
+    try:
+        done = client.command("verify", "org/deu")
+        line = client.refused("list")
+    finally:
+        server.pretend = None
+    assert "is not the Hub: look for a proxy or a login page" in line
+    assert "is not the Hub" in done.stderr
+    assert done.stdout.startswith("sound")
+
+
+@pytest.mark.usefixtures("published")
 def test_a_disk_that_cannot_be_written_is_not_taken_for_the_network(client: Client, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     line = client.refused("fetch", "org/deu", HF_HOME=str(tmp_path / "file"))

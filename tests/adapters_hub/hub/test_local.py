@@ -226,6 +226,26 @@ def test_anything_that_no_module_consists_of_is_refused_by_name(shelf: Shelf, hu
             LanguageModule.load(source, hub=hub, verify=False)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"settings": []}},
+        {"training": {"phases": {"se": {"steps": 1, "loss": "low"}}}},
+        {"training": {"versions": ["1.0"]}},
+        {"training": {"data": [{"bytes": "many"}]}},
+        {"vocabulary": {"strategy": "trim", "size": "large"}},
+    ],
+    ids=str,
+)
+def test_records_that_no_card_can_be_made_of_are_told(shelf: Shelf, tmp_path: Path, change: dict[str, object]) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    edit_json(folder / "module.json", **change)
+    with pytest.raises(ModuleFormatError, match="no card can be made .* write a README.md beside it"):
+        plan_push(folder, "org/deu", hub=tmp_path)
+    (folder / "README.md").write_text("# German", encoding="utf-8")
+    assert plan_push(folder, "org/deu", hub=tmp_path).files["README.md"] == b"# German"
+
+
 def test_hidden_files_of_a_system_are_no_strangers(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
     for place in (folder, folder / "language_adapter"):

@@ -157,15 +157,15 @@ def test_a_manifest_that_is_not_text_is_refused(deu: Path) -> None:
         {"prompt": None},
         {"dimension": "32"},
         {"components": ["vocabulary", "something_else"]},
+        {"metrics": [{"value": 1.0}]},
+        {"metrics": ["good"]},
     ],
     ids=str,
 )
 def test_a_manifest_with_an_unusable_value_is_refused(deu: Path, change: dict[str, Any]) -> None:
     edit_json(deu / "module.json", **change)
-    _refused(
-        deu,
-        f"is not a valid LanguageModuleManifest.*{'' if 'files' in change or 'base' in change else next(iter(change))}",
-    )
+    named = "" if change.keys() & {"files", "base", "metrics"} else next(iter(change))
+    _refused(deu, f"is not a valid LanguageModuleManifest.*{named}")
 
 
 @pytest.mark.parametrize("name", ["../other", "/etc/hostname", "language_adapter/../../other", "..\\other"])
