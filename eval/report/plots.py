@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.transforms import Bbox
 
 from adapters_hub.folders import write_folder
 from eval.results import Result
@@ -21,6 +22,11 @@ from eval.results import Result
 _WIDE = 5.5  # inches
 _UNALIKE = "tab:gray"
 _KINDS = ("base", "modules", "aligned")
+_METRICS = {"spearman": "Spearman", "accuracy": "accuracy, %"}
+# Of a name beside its point, in points: the best first.
+_PLACES = ((3, 3), (3, -3), (-3, 3), (-3, -3), (0, 6), (0, -6), (9, 9), (9, -9), (-9, 9), (-9, -9), (0, 14), (0, -14))
+
+Point = tuple[float, float]
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
@@ -45,7 +51,10 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
                 save(f"{benchmark}-within-and-across", _within_and_across(mine))
             if growing := _growing(mine):
                 save(f"{benchmark}-steps", _growth(mine, growing))
-            for kind, title in (("cross", "Across languages"), ("xsim", "xsim error, %")):
+            for kind, title in (
+                ("cross", f"Across languages ({_METRICS.get(mine[0].figures[0].metric)})"),
+                ("xsim", "xsim error, %"),
+            ):
                 if any(len(result.of(kind)) > 1 for result in mine):
                     save(f"{benchmark}-map-{kind}", _pairs(mine, kind, title))
             if any(result.histograms for result in mine):
@@ -59,7 +68,9 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
     """A point for each language: how good it is alone, and with the other languages."""
     canvas, axes = pyplot.subplots(figsize=(_WIDE, _WIDE))
     low, high = np.inf, -np.inf
-    labelled: list[tuple[str, tuple[float, float]]] = []
+    names = _short(results[0].languages)
+    points: list[Point] = []
+    labels: list[tuple[str, Point]] = []
     for result in results:
         within = {figure.languages[0]: figure.value for figure in result.of("mono")}
         across = {
@@ -71,20 +82,43 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
         axes.scatter([within[code] for code in codes], list(across.values()), label=result.encoder, s=24)
         for code in codes:
             place = (within[code], across[code])
+            points.append(place)
             # What moved by less than a point needs one label.
-            if all(code != other or math.dist(place, at) >= 1 for other, at in labelled):
-                axes.annotate(code, place, fontsize=7, xytext=(3, 3), textcoords="offset points")
-                labelled.append((code, place))
+            if all(names[code] != other or math.dist(place, at) >= 1 for other, at in labels):
+                labels.append((names[code], place))
         values = [*across.values(), *(within[code] for code in codes)]
         low, high = min([low, *values]), max([high, *values])
     axes.margins(0.1)  # room for names
     axes.plot([low, high], [low, high], color=_UNALIKE, linewidth=0.8, linestyle=":")
-    metric = results[0].figures[0].metric
+    metric = _METRICS[results[0].figures[0].metric]
     axes.set_xlabel(f"Within the language ({metric})")
     axes.set_ylabel(f"With other languages, mean ({metric})")
     axes.set_title(results[0].title)
     axes.legend(fontsize=8)
+    _label(axes, labels, points)
     return canvas
+
+
+def _label(axes: Axes, labels: Sequence[tuple[str, Point]], points: Sequence[Point]) -> None:
+    """Write names beside their points, each where it lies on no point and no other name; none where all is taken."""
+    axes.figure.canvas.draw()  # now it is known where points lie
+    taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in axes.transData.transform(points)]
+    for name, point in labels:
+        for across, up in _PLACES:
+            text = axes.annotate(name, point, (across, up), textcoords="offset points", fontsize=7)
+            text.set_horizontalalignment(("center", "left", "right")[np.sign(across)])
+            text.set_verticalalignment(("center", "bottom", "top")[np.sign(up)])
+            box = text.get_window_extent()
+            if not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                break
+            text.remove()
+
+
+def _short(codes: Sequence[str]) -> dict[str, str]:
+    """Languages without their script, where that leaves them apart."""
+    languages = [code.partition("_")[0] for code in codes]
+    return {c: name if languages.count(name) == 1 else c for c, name in zip(codes, languages, strict=True)}
 
 
 def _growing(results: Sequence[Result]) -> list[str]:
@@ -106,7 +140,7 @@ def _steps(result: Result, code: str) -> int:
 def _growth(results: Sequence[Result], codes: Sequence[str]) -> Canvas:
     """How the modules of languages get better with the steps of stage 1; dotted: the base."""
     canvas, axes = pyplot.subplots(figsize=(_WIDE, 4), layout="constrained")
-    metric = results[0].figures[0].metric
+    metric = _METRICS[results[0].figures[0].metric]
     for place, code in enumerate(codes):
         for kind, label, marker in (("mono", "within", "o"), ("cross", "with others", "s")):
             color = pyplot.get_cmap("tab20")(2 * place + (kind == "cross"))
@@ -129,9 +163,12 @@ def _growth(results: Sequence[Result], codes: Sequence[str]) -> Canvas:
 
 
 def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
-    """A map of all pairs of languages for each encoder, on one scale."""
+    """A map of all pairs of languages for each encoder, on one scale; one map of all where each pair has English."""
     results = [result for result in results if result.of(kind)]
-    codes = list(dict.fromkeys(code for result in results for figure in result.of(kind) for code in figure.languages))
+    pairs = [figure.languages for result in results for figure in result.of(kind)]
+    codes = list(dict.fromkeys(code for pair in pairs for code in pair))
+    if len(codes) > 2 and (common := set.intersection(*map(set, pairs))):
+        return _pairs_with_one(results, kind, title, common.pop(), codes)
     maps = []
     for result in results:
         values = np.full((len(codes), len(codes)), np.nan)
@@ -150,8 +187,8 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
     low, high = np.nanmin(maps), np.nanmax(maps)
     for axes, values, result in zip(grid[0], maps, results, strict=True):
         image = axes.imshow(values, vmin=low, vmax=high, cmap="viridis_r" if kind == "xsim" else "viridis")
-        axes.set_xticks(range(len(codes)), codes, rotation=90, fontsize=7)
-        axes.set_yticks(range(len(codes)), codes, fontsize=7)
+        axes.set_xticks(range(len(codes)), _short(codes).values(), rotation=90, fontsize=7)
+        axes.set_yticks(range(len(codes)), _short(codes).values(), fontsize=7)
         axes.set_title(result.encoder, fontsize=9)
         if len(codes) <= 10:
             _write_values(axes, values, (low + high) / 2, kind == "xsim")
@@ -160,11 +197,32 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
     return canvas
 
 
-def _write_values(axes: Axes, values: np.ndarray, middle: float, reversed_map: bool) -> None:
+def _pairs_with_one(results: Sequence[Result], kind: str, title: str, one: str, codes: Sequence[str]) -> Canvas:
+    """A row for each encoder, a column for each language that is paired with the one."""
+    codes = [code for code in codes if code != one]
+    values = np.full((len(results), len(codes)), np.nan)
+    for row, result in enumerate(results):
+        for figure in result.of(kind):
+            other = next(code for code in figure.languages if code != one)
+            values[row, codes.index(other)] = figure.value
+    size = (max(3.0, 0.42 * len(codes)) + 2, max(1.0, 0.35 * len(results)) + 1.2)
+    canvas, axes = pyplot.subplots(figsize=size, layout="constrained")
+    image = axes.imshow(values, cmap="viridis_r" if kind == "xsim" else "viridis", aspect="auto")
+    axes.set_xticks(range(len(codes)), _short(codes).values(), rotation=90, fontsize=7)
+    axes.set_yticks(range(len(results)), [result.encoder for result in results], fontsize=8)
+    _write_values(axes, values, (np.nanmin(values) + np.nanmax(values)) / 2, kind == "xsim", places=int(kind == "xsim"))
+    canvas.colorbar(image, ax=axes)
+    axes.set_title(f"{results[0].title}, with {_short([one])[one]}\n{title}", fontsize=10)
+    return canvas
+
+
+def _write_values(axes: Axes, values: np.ndarray, middle: float, reversed_map: bool, places: int = 0) -> None:
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             dark = (value > middle) if reversed_map else (value < middle)
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", fontsize=7, color="w" if dark else "k")
+            axes.text(
+                column, row, f"{value:.{places}f}", ha="center", va="center", fontsize=7, color="w" if dark else "k"
+            )
 
 
 def _similarities(results: Sequence[Result]) -> Canvas:
@@ -190,7 +248,7 @@ def _similarities(results: Sequence[Result]) -> Canvas:
     return canvas
 
 
-def _similarity_and_shape(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
+def _similarity_and_shape(results: Sequence[Result]) -> dict[str, Point]:
     """Encoder to (RSIM, similarity across languages), each the mean over the benchmarks that all encoders have."""
     found: dict[str, dict[tuple[str, str], float]] = {}
     for result in results:
@@ -209,15 +267,15 @@ def _similarity_and_shape(results: Sequence[Result]) -> dict[str, tuple[float, f
     return {name: point for name, point in points.items() if not np.isnan(point).any()}
 
 
-def _scatter(points: dict[str, tuple[float, float]]) -> Canvas:
+def _scatter(points: dict[str, Point]) -> Canvas:
     canvas, axes = pyplot.subplots(figsize=(_WIDE, 4))
-    for name, (shape, similarity) in points.items():
+    for shape, similarity in points.values():
         axes.scatter([shape], [similarity], s=40)
-        axes.annotate(name, (shape, similarity), fontsize=8, xytext=(5, 4), textcoords="offset points")
     axes.margins(x=0.3, y=0.2)  # room for names
     axes.set_xlabel("RSIM")
     axes.set_ylabel("Similarity across languages (Spearman)")
     axes.set_title("Graded similarity against the shape of the space")
+    _label(axes, list(points.items()), list(points.values()))
     return canvas
 
 

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import pyplot
 from PIL import Image
 
 from adapters_hub.format import Score
 from eval.errors import EvaluationError
 from eval.report import Table, scores, text_table, write_report
+from eval.report.plots import _label, draw_plots
 from eval.results import Result
 from eval.tasks.figure import Figure
 from tests.eval.encoders import Letters, scored
@@ -111,6 +114,35 @@ def test_cards_get_every_figure_once_with_its_modules_and_interval(tmp_path: Pat
     write_report([base, modules, aligned], tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [Score.from_record(record) for record in report["scores"]] == records
+
+
+def test_pairs_that_all_have_english_are_one_map_of_encoders_by_languages(tmp_path: Path) -> None:
+    def mined(encoder: str, *pairs: tuple[str, str]) -> Result:
+        figures = [Figure("xsim", "xsim_error", 5.25, np.array([5.0]), 100, pair) for pair in pairs]
+        languages = sorted({code for pair in pairs for code in pair})
+        return Result(encoder, "base", "tatoeba", "Tatoeba", "mining", "a/b", "dev", languages, figures)
+
+    star = [("deu_Latn", "eng_Latn"), ("kaz_Cyrl", "eng_Latn")]
+    drawn = draw_plots([mined("one", *star), mined("two", *star)], tmp_path)
+    assert [path.stem for path in drawn] == ["tatoeba-map-xsim"]
+    words = (tmp_path / "tatoeba-map-xsim.svg").read_text(encoding="utf-8")
+    for word in ("Tatoeba, with eng", "one", "two", "deu", "kaz"):
+        assert f"<!-- {word} -->" in words
+    assert words.count("<!-- 5.2 -->") == 4
+    draw_plots([mined("one", *star, ("deu_Latn", "kaz_Cyrl"))], tmp_path)
+    assert ", with eng" not in (tmp_path / "tatoeba-map-xsim.svg").read_text(encoding="utf-8")
+
+
+def test_names_of_points_lie_on_no_point_and_no_other_name() -> None:
+    canvas, axes = pyplot.subplots()
+    points = [(50 + row / 9, 50 + row % 3 / 9) for row in range(9)] + [(70.0, 70.0)]
+    axes.scatter(*zip(*points, strict=True))
+    _label(axes, [(f"name {row}", point) for row, point in enumerate(points)], points)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert len(boxes) > 3  # where there is room they are written
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert not any(box.contains(x, y) for box in boxes for x, y in axes.transData.transform(points))
+    pyplot.close(canvas)
 
 
 def test_modules_of_different_steps_are_drawn_as_growth(tmp_path: Path) -> None:
