@@ -85,9 +85,10 @@ def render_card(
         base_text=_base_text(manifest),
         **_vocabulary(manifest),
         rules=len(settings.get("vocabulary", {}).get("rules", [])),
-        learning=_learning(settings.get("se", {}), "teacher_module" in settings),
+        learning=_learning(settings.get("cla" if adapter else "se", {}), "teacher_module" in settings),
         start_adapter=settings.get("cla", {}).get("start_adapter", "")[:16],
         results=_results(scores),
+        metrics={score.metric for score in scores},
         data=data,
         phases=list(_phase_rows(settings, training.get("phases", {}))),
         versions=training.get("versions", {}),
@@ -114,7 +115,7 @@ def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[st
 
 
 def _learning(section: Mapping[str, Any], from_module: bool) -> dict[str, Any]:
-    """What sentence encoding learnt from besides text of the language."""
+    """What sentence encoding or alignment learnt from besides text of the language."""
     related = section.get("related") or []
     codes = related.split(",") if isinstance(related, str) else related
     return {

@@ -20,7 +20,7 @@ from huggingface_hub import (
     hf_hub_download,
     snapshot_download,
 )
-from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE, HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.constants import ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -33,7 +33,7 @@ from huggingface_hub.errors import (
 
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import cache_folder, write_text
+from adapters_hub.folders import write_text
 from adapters_hub.format import FILE_NAME, MODULE_FILES
 from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
 
@@ -103,7 +103,7 @@ class RemoteHub:
     def _record(self, address: Address) -> Path:
         hub = re.sub(r"\W+", "-", ENDPOINT)
         revision = urllib.parse.quote(address.revision or "main", safe="")
-        return cache_folder() / "hubs" / hub / address.repo / revision
+        return Path(HF_HOME) / "modular-sentence-encoders" / hub / address.repo / revision
 
     def mend(self, snapshot: Snapshot) -> bool:
         """Fetch again, of what was fetched of a commit, the files that are not the Hub's; whether there were any."""

@@ -133,9 +133,20 @@ def test_a_card_says_what_relations_a_module_learnt_and_where_it_started() -> No
     assert f"started from that of the module with the fingerprint `{'5' * 16}`" in text
     assert "rewrites text by 2 rules" in text
     assert "text of the language alone" not in text
-    settings = {"cla": {"start_adapter": "6" * 64}}
+    settings = {"cla": {"start_adapter": "6" * 64, "related": ["tur"]}}
     text = render_card(dataclasses.replace(KAZ_ENG, training={"settings": settings}), "org/kaz-eng", LINKS)
     assert f"started from the adapter with the fingerprint `{'6' * 16}`" in text
+    assert "Pairs of Turkish with English were learnt along" in text
+
+
+def test_a_card_says_how_to_read_its_figures() -> None:
+    rsim = score(("kaz", "eng"), "modules", 0.7125, "a" * 64) | {"metric": "rsim", "interval": [0.7, 0.725]}
+    error = score(("kaz", "eng"), "modules", 9.53, "a" * 64) | {"metric": "xsim_error"}
+    text = render_card(dataclasses.replace(KAZ, metrics=[rsim, error]), "org/kaz")
+    assert "`rsim` is a correlation; of `xsim_error` less is better" in text
+    assert "| 0.713 [0.700, 0.725] |" in text
+    assert "| 9.5 [8.5, 10.5] |" in text
+    assert "rsim" not in TEXTS["language_module"]()
 
 
 def test_figures_of_a_language_with_its_script_are_the_modules_too() -> None:

@@ -48,7 +48,6 @@ class Client:
             "HF_ENDPOINT": self.url,
             "HF_TOKEN": self.token,
             "HF_HOME": str(self.home),
-            "MSE_CACHE": str(self.home / "mse"),
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }
@@ -237,7 +236,7 @@ def test_a_disk_that_cannot_be_written_is_not_taken_for_the_network(client: Clie
     line = client.refused("fetch", "org/deu", HF_HOME=str(tmp_path / "file"))
     assert f"{tmp_path / 'file'}" in line
     assert "cannot be reached" not in line
-    done = client.command("fetch", "org/deu", MSE_CACHE=str(tmp_path / "file"))
+    done = client.command("fetch", "org/deu", HF_HOME=str(tmp_path / "file"), HF_HUB_CACHE=str(tmp_path / "hub"))
     assert done.returncode == 0, done.stderr
     assert "was not written" in done.stderr
 

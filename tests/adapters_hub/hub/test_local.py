@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters_hub import AdaptersHubError, ModuleFormatError, __version__
+from adapters_hub import AdaptersHubError, ModularEncoder, ModuleFormatError, __version__
 from adapters_hub.address import Address, locate
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
 from adapters_hub.modules import LanguageModule, load_module
-from tests.adapters_hub.builders import edit_json
+from tests.adapters_hub.builders import edit_json, own_copy
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -86,6 +86,17 @@ def test_what_was_pushed_comes_back_with_the_same_vectors_and_its_commit(
     local = shelf.encoder(shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder)
     for align in (False, True):
         assert np.array_equal(encoder.encode(german, "deu", align=align), local.encode(german, "deu", align=align))
+
+
+def test_an_encoder_publishes_what_it_holds(shelf: Shelf, hub: Path) -> None:
+    encoder = ModularEncoder(own_copy(shelf.base), [shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder], hub=hub)
+    encoder.push_module("deu", "org/deu", license="mit")
+    encoder.push_module("deu", "org/aligned", objective="both")
+    assert fetch_manifest("org/deu", hub)[0].license == "mit"
+    assert fetch_manifest("org/aligned", hub)[0].fingerprint == shelf.deu_both.manifest.fingerprint
+    for language, objective in (("kaz", None), ("deu", "parallel")):
+        with pytest.raises(AdaptersHubError, match=objective or language):
+            encoder.push_module(language, "org/kaz", objective=objective)
 
 
 def test_a_second_push_of_the_same_makes_no_commit(shelf: Shelf, hub: Path) -> None:
