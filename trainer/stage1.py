@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition
-from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, BaseReference, LanguageModuleManifest
+from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, BaseReference, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
@@ -127,7 +127,7 @@ class Stage1:
         self.workspace = Workspace(recipe.output_dir, language)
         self.phases = recipe.phase_list
         self.parts: dict[str, Path] = {}
-        """Where the parts of the module lie: `vocabulary`, `language_adapter`, `sentence_adapter`."""
+        """Where the parts of the module lie: `vocabulary` or `tokenizer`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}
 
     def run(self, target: Path) -> bool:
@@ -157,7 +157,8 @@ class Stage1:
         module.check_base(self.base)
         if module.language != self.language:
             raise SettingsError(f"{source} is a module of {module.language!r}, not of {self.language!r}")
-        provides = {"vocabulary": "vocabulary", "language_adapter": "la", "sentence_adapter": "se"}
+        provides = {"vocabulary": "vocabulary", "tokenizer": "vocabulary"}
+        provides |= {"language_adapter": "la", "sentence_adapter": "se"}
         self.parts = {
             part: module.folder / part if part in ADAPTERS else module.folder
             for part, phase in provides.items()
@@ -173,6 +174,8 @@ class Stage1:
                 self.parts[part] = folder.result / part
         if (folder.result / EMBEDDINGS_FILE).is_file():
             self.parts["vocabulary"] = folder.result
+        elif (folder.result / TOKENIZER_FILES[0]).is_file():
+            self.parts["tokenizer"] = folder.result
 
     def _vocabulary(self, folder: PhaseFolder) -> None:
         settings = self.recipe.vocabulary
@@ -186,9 +189,11 @@ class Stage1:
                 self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
             )
             trains = "la" in self.phases and self.recipe.la.train_embeddings
-            if settings.strategy != "keep" or trains or rules:
+            if settings.strategy != "keep" or trains:
                 # Half precision already here: training starts from, and ends with, what a module holds.
                 write_vocabulary(result, vocabulary.tokenizer, vocabulary.embeddings.to(torch.float16))
+            elif rules:
+                write_vocabulary(result, vocabulary.tokenizer, None)
             if vocabulary.output_bias is not None:
                 save_file({"bias": vocabulary.output_bias.contiguous()}, result / _BIAS_FILE)
             write_facts(result, vocabulary.facts)
@@ -304,9 +309,10 @@ class Stage1:
     def _partial_module(self) -> LanguageModule:
         """The parts that are there so far, as a module that a composition can be set to."""
         tokenizer, embeddings = None, None
-        if vocabulary := self.parts.get("vocabulary"):
+        if vocabulary := self.parts.get("vocabulary", self.parts.get("tokenizer")):
             tokenizer = PreTrainedTokenizerFast.from_pretrained(vocabulary)
-            embeddings = load_file(vocabulary / EMBEDDINGS_FILE)["weight"]
+        if "vocabulary" in self.parts:
+            embeddings = load_file(self.parts["vocabulary"] / EMBEDDINGS_FILE)["weight"]
         loras = {name: LoRA.read(self.parts[name]) for name in ADAPTERS if name in self.parts}
         return LanguageModule(self._manifest(), tokenizer, embeddings, loras, self.workspace.folder)
 

@@ -174,7 +174,8 @@ class LanguageModuleManifest(Manifest):
         max_length: longest sequence in tokens; longer ones are cut.
         dimension: length of the vectors.
         vocabulary: strategy, size and facts.
-        components: which of `vocabulary`, `language_adapter`, `sentence_adapter` the module has.
+        components: which of `vocabulary` (tokenizer and embeddings) or `tokenizer` (for the base's embeddings),
+            `language_adapter` and `sentence_adapter` the module has.
     """
 
     kind: Kind = "language_module"
@@ -195,7 +196,7 @@ class LanguageModuleManifest(Manifest):
             "max_length": isinstance(self.max_length, int) and self.max_length > 0,
             "dimension": isinstance(self.dimension, int),
             "vocabulary": isinstance(self.vocabulary, dict),
-            "components": set(self.components) <= {"vocabulary", *ADAPTERS},
+            "components": set(self.components) <= {"vocabulary", "tokenizer", *ADAPTERS},
         }
         for name in (name for name, fits in sound.items() if not fits):
             raise ModuleFormatError(f"{name} cannot be {getattr(self, name)!r}")
@@ -204,7 +205,9 @@ class LanguageModuleManifest(Manifest):
     def needed_files(self) -> tuple[str, ...]:
         """The files that this module consists of, the manifest left out."""
         needed = tuple(f"{name}/{file}" for name in ADAPTERS if name in self.components for file in ADAPTER_FILES)
-        return (*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE) if "vocabulary" in self.components else needed
+        if "vocabulary" in self.components:
+            return (*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE)
+        return (*needed, *TOKENIZER_FILES) if "tokenizer" in self.components else needed
 
     @property
     def name(self) -> str:

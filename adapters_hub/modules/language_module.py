@@ -29,12 +29,15 @@ from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.lora import LoRA
 from adapters_hub.modules.tensors import read_tensors
 
+_VOCABULARIES = {"vocabulary": (*TOKENIZER_FILES, EMBEDDINGS_FILE), "tokenizer": TOKENIZER_FILES}
+"""Components with a tokenizer, and their files."""
+
 
 @dataclass
 class LanguageModule(PublishedModule):
     """Tokenizer, token embeddings, language LoRA and sentence LoRA of one language; each may be missing.
 
-    A missing vocabulary means the base's own, a missing LoRA that its phase was left out.
+    Missing embeddings or a missing tokenizer mean the base's own, a missing LoRA that its phase was left out.
 
     Attributes:
         manifest: what it is.
@@ -75,8 +78,9 @@ class LanguageModule(PublishedModule):
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
         tokenizer, embeddings = None, None
-        if "vocabulary" in manifest.components:
+        if {"vocabulary", "tokenizer"} & set(manifest.components):
             tokenizer = _load_tokenizer(folder)
+        if tokenizer is not None and "vocabulary" in manifest.components:
             embeddings = read_tensors(folder / EMBEDDINGS_FILE).get("weight")
             if embeddings is None or embeddings.ndim != 2 or embeddings.shape[1] != manifest.dimension:
                 raise ModuleFormatError(
@@ -94,7 +98,8 @@ class LanguageModule(PublishedModule):
 
         Raises:
             CompositionError: the fingerprints differ.
-            ModuleFormatError: a LoRA does not fit the base's layers, or vectors or sequences have another length.
+            ModuleFormatError: a LoRA does not fit the base's layers, a tokenizer its embeddings, or vectors or sequences
+                have another length.
         """
         self.manifest.base.check(base.fingerprint, f"the language module of {self.language!r}")
         if self.manifest.dimension != base.dimension or self.manifest.max_length > base.max_positions:
@@ -102,18 +107,25 @@ class LanguageModule(PublishedModule):
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
             )
+        rows = base.token_embeddings.num_embeddings
+        if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:
+            raise ModuleFormatError(
+                f"{self.folder}: the tokenizer has {len(self.tokenizer)} tokens, the base's embeddings {rows} rows"
+            )
         for name, lora in self.loras.items():
             lora.check_fits(base.backbone, self.folder / name)
 
 
-def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor) -> None:
-    """Write a tokenizer and its embeddings `[vocabulary, dim]` (in their own precision) into `folder`."""
+def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor | None) -> None:
+    """Write a tokenizer and its embeddings `[vocabulary, dim]` (in their own precision; None: the base's) to `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         tokenizer.save_pretrained(folder)
     except Exception as error:  # the tokenizers library raises bare Exception for a full disk
         raise OSError(str(error)) from error
-    save_file({"weight": embeddings.detach().cpu().contiguous()}, folder / EMBEDDINGS_FILE, metadata={"format": "pt"})
+    if embeddings is not None:
+        values = {"weight": embeddings.detach().cpu().contiguous()}
+        save_file(values, folder / EMBEDDINGS_FILE, metadata={"format": "pt"})
 
 
 def save_language_module(
@@ -128,19 +140,20 @@ def save_language_module(
     Args:
         target: the folder to make.
         manifest: without `files`, `fingerprint` and `components`, which are filled in here.
-        parts: folders to take: `vocabulary` (tokenizer and embeddings), `language_adapter`, `sentence_adapter`.
+        parts: folders to take: `vocabulary` (tokenizer and embeddings) or `tokenizer`, `language_adapter`,
+            `sentence_adapter`.
         replace: take the place of an existing folder.
     """
     with write_folder(target, replace=replace) as folder:
         for component, source in parts.items():
-            if component == "vocabulary":
-                for name in (*TOKENIZER_FILES, EMBEDDINGS_FILE):
+            if component in _VOCABULARIES:
+                for name in _VOCABULARIES[component]:
                     shutil.copyfile(source / name, folder / name)
             else:
                 (folder / component).mkdir()
                 for name in ADAPTER_FILES:
                     shutil.copyfile(source / name, folder / component / name)
-        components = tuple(name for name in ("vocabulary", *ADAPTERS) if name in parts)
+        components = tuple(name for name in (*_VOCABULARIES, *ADAPTERS) if name in parts)
         manifest = dataclasses.replace(manifest, files=list_files(folder), components=components)
         dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
         LanguageModule.load(folder, verify=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -104,6 +106,17 @@ def test_a_tokenizer_with_more_tokens_than_embeddings_is_refused(deu: Path, shel
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(shelf.kaz.folder / name, deu / name)
     _refused(deu, "the tokenizer has 500 tokens, the embeddings 400 rows", verify=False)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_base_is_refused(shelf: Shelf) -> None:
+    rows = shelf.base.token_embeddings.num_embeddings
+    small = dataclasses.replace(shelf.kaz, embeddings=None)
+    assert small.tokenizer is not None
+    small.check_base(shelf.base)
+    tokenizer = copy.deepcopy(small.tokenizer)
+    tokenizer.add_tokens([f"token{number}" for number in range(rows)])
+    with pytest.raises(ModuleFormatError, match=f"tokens, the base's embeddings {rows} rows"):
+        dataclasses.replace(small, tokenizer=tokenizer).check_base(shelf.base)
 
 
 def test_a_file_that_is_read_but_not_listed_is_refused(deu: Path) -> None:

@@ -78,6 +78,31 @@ def test_keep_with_frozen_embeddings_gives_a_module_without_its_own(base: Path, 
     vector(tmp_path / "deu")
 
 
+def test_keep_with_rules_gives_a_module_with_a_tokenizer_for_the_embeddings_of_the_base(
+    base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.tsv"
+    rules.write_text("Q\tö\n", encoding="utf-8")
+    changes: dict[str, Any] = {
+        "vocabulary": {"strategy": "keep", "rewrite": str(rules)},
+        "phases": ["vocabulary", "se"],
+    }
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    stages.run(STAGE1, "--recipe", recipe).ok()
+    module = LanguageModule.load(tmp_path / "deu")
+    assert module.manifest.components == ("tokenizer", "sentence_adapter")
+    assert module.embeddings is None
+    assert not (tmp_path / "deu" / "embeddings.safetensors").exists()
+    encoder = ModularEncoder(modules=[tmp_path / "deu"])
+    np.testing.assert_array_equal(encoder.encode("SchQn!", "deu"), encoder.encode("Schön!", "deu"))
+    # What starts from it takes the tokenizer over.
+    more = ["--phases", "[la]", "--start_from", tmp_path / "deu", "--output_dir", tmp_path / "more"]
+    stages.run(STAGE1, "--recipe", recipe, *more, "--la.train_embeddings", "false").ok()
+    again = LanguageModule.load(tmp_path / "more" / "deu")
+    assert again.manifest.components == ("tokenizer", "language_adapter", "sentence_adapter")
+    assert again.tokenizer("SchQn!")["input_ids"] == again.tokenizer("Schön!")["input_ids"]  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("strategy", ["focus", "keep"])
 def test_the_other_strategies_run_end_to_end(strategy: str, base: Path, stages: Stages, tmp_path: Path) -> None:
     sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
