@@ -77,9 +77,11 @@ def test_an_adapter_comes_with_the_module_it_was_made_for(catalog: Catalog) -> N
     assert catalog.pick(["tiny/deu-eng-both", "tiny/deu"]).objectives("deu") == ["both"]
 
 
-def test_an_owner_who_lists_nothing_of_the_hub_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_owner_who_lists_nothing_of_the_hub_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MSE_HUB", raising=False)
     with pytest.raises(DemoError, match="list some with --module"):
         Catalog(Settings())
-    with pytest.raises(DemoError, match="there are no modules in /nowhere/at/all"):
+    with pytest.raises(DemoError, match=f"there are no modules in {tmp_path}"):
+        Catalog(Settings(hub=str(tmp_path)))
+    with pytest.raises(HubError, match="the local hub /nowhere/at/all is not there"):
         Catalog(Settings(hub="/nowhere/at/all"))
