@@ -98,8 +98,8 @@ class LanguageModule(PublishedModule):
 
         Raises:
             CompositionError: the fingerprints differ.
-            ModuleFormatError: a LoRA does not fit the base's layers, a tokenizer its embeddings, or vectors or sequences
-                have another length.
+            ModuleFormatError: a LoRA does not fit the base's layers, a tokenizer its embeddings, or vectors or
+                sequences have another length.
         """
         self.manifest.base.check(base.fingerprint, f"the language module of {self.language!r}")
         if self.manifest.dimension != base.dimension or self.manifest.max_length > base.max_positions:
@@ -117,7 +117,10 @@ class LanguageModule(PublishedModule):
 
 
 def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor | None) -> None:
-    """Write a tokenizer and its embeddings `[vocabulary, dim]` (in their own precision; None: the base's) to `folder`."""
+    """Write a tokenizer and its embeddings `[vocabulary, dim]`, in their own precision, into `folder`.
+
+    Without embeddings the tokenizer's ids are those of the base's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         tokenizer.save_pretrained(folder)
