@@ -14,7 +14,11 @@ class BaseEncoderError(AdaptersHubError):
 
 
 class ModuleFormatError(AdaptersHubError):
-    """A module folder is incomplete, damaged, tampered with, or written by a newer format version."""
+    """A module folder is incomplete, damaged or tampered with."""
+
+
+class NewerFormatError(ModuleFormatError):
+    """A module folder written by a newer format version: what is wrong is the library."""
 
 
 class CompositionError(AdaptersHubError):

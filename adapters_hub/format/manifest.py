@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from adapters_hub.errors import AdaptersHubError, CompositionError, ModuleFormatError
+from adapters_hub.errors import AdaptersHubError, CompositionError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format.scores import Score
 from adapters_hub.languages import check_language
@@ -316,7 +316,7 @@ def _check_header(folder: Path, values: dict[str, Any]) -> None:
     if not isinstance(version, int) or version < 1:
         raise ModuleFormatError(f"{folder / FILE_NAME} has no format_version: it is not a module")
     if version > FORMAT_VERSION:
-        raise ModuleFormatError(
+        raise NewerFormatError(
             f"{folder} has module format {version}, this version of the library reads up to {FORMAT_VERSION}: "
             "pip install --upgrade modular-sentence-encoders"
         )

@@ -14,7 +14,7 @@ from jinja2 import TemplateError
 
 from adapters_hub.address import Address
 from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card, tags_of
-from adapters_hub.errors import AdaptersHubError, ModuleFormatError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import (
     CARD,
@@ -154,7 +154,7 @@ def plan_push(
         revision: branch to push to, made if it is not there; by default `main`.
 
     Raises:
-        ModuleFormatError: the folder is not a sound module.
+        ModuleFormatError: the folder is not a sound module, or the repo holds one of a newer format.
         HubError: `repo` or `revision` cannot be one, the repo holds something else, or the hub does not answer.
     """
     address = Address.parse(repo)
@@ -264,6 +264,8 @@ def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) ->
         return
     try:
         present = read_manifest(hub.fetch(snapshot, [FILE_NAME])).name
+    except NewerFormatError:
+        raise
     except ModuleFormatError:
         return  # a push mends it
     if present != manifest.name:

@@ -185,6 +185,16 @@ def test_a_repo_of_one_module_does_not_become_another(shelf: Shelf, hub: Path) -
         plan_push(shelf.kaz.folder, "org/module", hub=hub, revision="next")
 
 
+def test_a_module_is_mended_by_a_push_unless_it_is_of_a_newer_format(shelf: Shelf, hub: Path) -> None:
+    pushed = push(shelf.deu.folder, "org/deu", hub=hub)
+    manifest = hub / "org" / "deu" / "revisions" / pushed.commit / "module.json"
+    edit_json(manifest, format_version=2)
+    with pytest.raises(ModuleFormatError, match="has module format 2.*pip install --upgrade"):
+        push(shelf.deu.folder, "org/deu", hub=hub)
+    manifest.write_text("{", encoding="utf-8")
+    assert push(shelf.deu.folder, "org/deu", hub=hub).changed
+
+
 def test_what_the_hub_has_counts_and_no_folder_of_the_same_name(
     shelf: Shelf, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
