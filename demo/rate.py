@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -46,7 +47,8 @@ class RateLimit:
             while len(self._buckets) > _MOST_ADDRESSES:
                 self._buckets.popitem(last=False)
         if left < 1:
-            raise DemoError(f"too many requests from your address: try again in {(1 - left) / self._per_second:.0f} s")
+            wait = math.ceil((1 - left) / self._per_second)
+            raise DemoError(f"too many requests from your address: try again in {wait} s")
 
     def _address(self, request: gr.Request | None) -> str:
         if request is None:

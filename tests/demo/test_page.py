@@ -304,6 +304,13 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, server: 
         expect(page.locator("#mse-rows textarea")).to_have_count(COUNT)
 
 
+def test_a_wide_page_stands_in_the_middle(browser: Browser, server: str) -> None:
+    with visit(browser, server, 2000) as page:
+        box = page.locator(".mse-head").bounding_box()
+        assert box is not None
+        assert abs(box["x"] - (2000 - box["x"] - box["width"])) <= 20  # a scroll bar
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_no_serious_findings_of_axe(browser: Browser, server: str, theme: str) -> None:
     with visit(browser, f"{server}?__theme={theme}") as page:
