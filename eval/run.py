@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +108,8 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
     encoder, source = cached.encoder, Source(settings.source.folder)
     benchmark.check_split(settings.split, source)
     languages = _languages(encoder, benchmark, settings, source, shared)
-    data = benchmark.load(languages, settings.split, source)
+    with _named(benchmark):
+        data = benchmark.load(languages, settings.split, source)
     identity = _identity(encoder, languages, source, settings)
     path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
     if path.is_file() and not settings.again:
@@ -116,7 +118,8 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
             logger.info("%s: %s is there already: skipped", encoder.name, benchmark.name)
             return earlier
     begin, encoded, seconds = time.perf_counter(), cached.encoded, cached.seconds
-    figures = score(data, cached, settings.resamples, settings.seed)
+    with _named(benchmark):
+        figures = score(data, cached, settings.resamples, settings.seed)
     encoded, seconds = cached.encoded - encoded, cached.seconds - seconds
     result = Result(
         encoder=encoder.name,
@@ -142,6 +145,15 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
     )
     result.write(settings.output)
     return result
+
+
+@contextlib.contextmanager
+def _named(benchmark: Benchmark) -> Iterator[None]:
+    """Say of which benchmark something is wrong: a run has several."""
+    try:
+        yield
+    except EvaluationError as error:
+        raise EvaluationError(f"{benchmark.name}: {error}") from error
 
 
 def _languages(

@@ -39,7 +39,11 @@ class Belebele(Benchmark):
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
         """All in the archive; of those on the Hub, the paper's but Uyghur."""
-        return [code for code in languages_of_flores(source, "Belebele/*.jsonl") if source.folder or "uig" not in code]
+        return [
+            code
+            for code in languages_of_flores(source, "Belebele/*.jsonl", self.obtain)
+            if source.folder or "uig" not in code
+        ]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """The questions that all languages have, in the order of the first."""
@@ -48,7 +52,7 @@ class Belebele(Benchmark):
         common = set.intersection(*(set(found) for found in rows.values()))
         keys = [key for key in rows[languages[0]] if key in common]
         if not keys:
-            raise EvaluationError(f"belebele: the files of {', '.join(languages)} have no questions in common")
+            raise EvaluationError(f"the files of {', '.join(languages)} have no questions in common")
         passages = {code: [found[key]["flores_passage"] for key in keys] for code, found in rows.items()}
         candidates = {
             code: [

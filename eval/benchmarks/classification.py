@@ -27,7 +27,7 @@ class SIB200(Benchmark):
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
         """All in the clone; of those on the Hub, the paper's."""
-        return languages_of_flores(source, "sib-200/data/annotated/*")
+        return languages_of_flores(source, "sib-200/data/annotated/*", self.obtain)
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Train and test texts by language."""
@@ -49,7 +49,7 @@ class SIB200(Benchmark):
         return [row["text"] for row in rows], [row["category"] for row in rows]
 
 
-def languages_of_flores(source: Source, pattern: str) -> list[str]:
+def languages_of_flores(source: Source, pattern: str, obtain: str) -> list[str]:
     """Languages named `lan_Scri` in a clone, by the stems of files or folders; the paper's where there is no clone."""
     if source.folder is None:
         latin = {"eng", "ces", "fra", "deu", "tur", "hau", "spa", "ita", "nld", "kin", "pol"}
@@ -58,7 +58,7 @@ def languages_of_flores(source: Source, pattern: str) -> list[str]:
     available = sorted({path.name.partition(".")[0] for path in source.folder.glob(pattern)})
     available = [name for name in available if "_" in name]
     if not available:
-        raise EvaluationError(f"benchmark data {source.folder / pattern} is missing: clone its repository there")
+        raise EvaluationError(f"benchmark data {source.folder / pattern} is missing: {obtain}")
     # Where a language comes in several scripts, the usual one comes first and answers to the bare code.
     usual = {with_script(code.partition("_")[0], available) for code in available}
     return sorted(available, key=lambda code: code not in usual)

@@ -31,7 +31,7 @@ class FLORES(Benchmark):
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
         """All in the archive; of those on the Hub, the paper's."""
-        return languages_of_flores(source, f"flores200_dataset/{self._parts[split]}/*")
+        return languages_of_flores(source, f"flores200_dataset/{self._parts[split]}/*", self.obtain)
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages."""

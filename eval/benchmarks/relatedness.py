@@ -100,7 +100,7 @@ class SICK(Coded):
         common = set.intersection(*(set(found) for found in rows.values()))
         numbers = [number for number in rows[languages[0]] if number in common]
         if not numbers:
-            raise EvaluationError(f"sick: {', '.join(languages)} have no pair_ID of the {split} set in common")
+            raise EvaluationError(f"{', '.join(languages)} have no pair_ID of the {split} set in common")
         pairs = {}
         for code, found in rows.items():
             mine = [found[number] for number in numbers]

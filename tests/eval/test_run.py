@@ -171,6 +171,18 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         Result.read(path)
 
 
+def test_what_is_wrong_is_told_with_the_benchmark_that_it_is_wrong_in(tmp_path: Path) -> None:
+    clones = write_clones(tmp_path / "clones")
+    path = clones / "stsb-multi-mt/data/stsb-de-dev.csv"
+    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(rows[1:]), encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"^stsb: a parallel benchmark needs .* \{'eng': 6, 'deu': 5\}"):
+        scored(Letters(), "stsb", tmp_path, clones, languages=["eng", "deu"])
+    path.write_text("One.,Two.,3\n" * 4, encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"^stsb: deu-deu cannot be scored: "):
+        scored(Letters(), "stsb", tmp_path, clones, languages=["deu"])
+
+
 def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         result = scored(Letters(), "stsb", tmp_path, clones, languages=["eng", "deu", "amh"])

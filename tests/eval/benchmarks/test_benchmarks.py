@@ -138,8 +138,8 @@ def test_missing_data_is_named_with_where_to_get_it(tmp_path: Path) -> None:
             EvaluationError, match=r"benchmark data .*\.(csv|tsv|txt) is missing: git clone https://git"
         ):
             benchmark.load([language], "dev", Source(tmp_path))
-    for name in ("sib200", "flores", "tatoeba"):
-        with pytest.raises(EvaluationError, match=r"benchmark data .* is missing"):
+    for name in ("sib200", "flores", "tatoeba", "belebele"):
+        with pytest.raises(EvaluationError, match=r"benchmark data .* is missing: .*https://github.com/.* data folder"):
             BENCHMARKS[name].languages(Source(tmp_path), "dev")
     with pytest.raises(EvaluationError, match="no folder with benchmark data"):
         Source.open(tmp_path / "nowhere")
