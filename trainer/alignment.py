@@ -19,13 +19,14 @@ KINDS = {
     "paraphrase": ("paraphrase",),
     "parallel": ("parallel",),
     "graded": ("graded",),
+    "balanced": ("graded", "parallel"),
 }
 SOURCES = {"paraphrase": "paraphrase", "parallel": "parallel", "graded": "parallel"}
 """Which section of the settings has the pairs of a kind."""
 
 
 class AlignmentTrainer(EmbeddingTrainer):
-    """Alternates batches of paraphrases (contrastive) and of translations (cosine or graded), or takes one kind.
+    """Alternates batches of two kinds, or takes one: paraphrases (contrastive), translations (cosine), graded.
 
     Args:
         kinds: what each part of the rows is: `paraphrase`, `parallel` or `graded`.

@@ -103,7 +103,7 @@ class Monolithic:
         self.start = start
         self.languages = _languages(recipe, kind)
         self.objective = recipe.full.objective or recipe.cla.objectives[0]
-        if self.objective == "graded":
+        if self.objective in ("graded", "balanced"):
             raise SettingsError(
                 "a graded objective needs a pivot that stands still, which full mono+cross has not: set full.objective "
                 "to paraphrase, parallel or both"

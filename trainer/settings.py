@@ -18,6 +18,7 @@ from adapters_hub.languages import check_language
 
 RECIPES = Path(__file__).parent / "recipes"
 PHASES = ("vocabulary", "la", "se")
+Objective = Literal["both", "paraphrase", "parallel", "graded", "balanced"]
 
 # Over transformers' own defaults, for every phase.
 _COMMON: dict[str, Any] = {
@@ -205,10 +206,11 @@ class AlignmentSettings:
     Args:
         objectives: An adapter is trained for each of these: paraphrase (contrastive), parallel (cosine), both
             (alternating batches of these), graded (a sentence becomes as close to every sentence of the batch, its own
-            language's and the pivot's, as its translation is to theirs). On the command line: "[parallel,graded]".
+            language's and the pivot's, as its translation is to theirs), balanced (alternating batches, graded and
+            parallel). On the command line: "[parallel,graded]".
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
             language in a third column.
-        parallel: Pairs (pivot sentence, translation); for graded too.
+        parallel: Pairs (pivot sentence, translation); for graded and balanced too.
         related: Languages, related to this one, whose pairs are learnt along, so that one kind of text does not decide
             where the language comes to lie. Needs modules with the base's own embeddings (vocabulary trim or keep, no
             la).
@@ -216,7 +218,7 @@ class AlignmentSettings:
         start: An alignment adapter (folder, or org/name[@revision]) that these start from, for example a related
             language's; of the same size.
         dropout: Of the encoder's own layers in training; by default what the base was trained with.
-        parallel_share: Share of the batches that are parallel in both.
+        parallel_share: Share of the batches that are parallel in both and balanced.
         reduction_factor: The bottleneck is the encoder's width divided by this.
         adapter_scaling: Factor of the bottleneck's output.
         non_linearity: Activation inside the bottleneck.
@@ -229,7 +231,7 @@ class AlignmentSettings:
         training: Any field of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
     """
 
-    objectives: list[Literal["both", "paraphrase", "parallel", "graded"]] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
+    objectives: list[Objective] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
     paraphrase: DataSource = field(default_factory=DataSource)
     parallel: DataSource = field(default_factory=DataSource)
     related: list[str] | str = field(default_factory=list)

@@ -27,6 +27,7 @@ _OBJECTIVES = {
     "parallel": "cosine to the translation, best for transfer and for mining translations",
     "both": "paraphrases and translations in turn, a balance of both",
     "graded": "as close to every sentence of the pivot as the translation is, by degrees",
+    "balanced": "graded and parallel in turn: degrees of similarity, and translations close by",
 }
 _PHASES = {
     "vocabulary": "vocabulary",

@@ -19,7 +19,7 @@ from adapters_hub.languages import check_language
 FORMAT_VERSION = 1
 FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
-OBJECTIVES = ("both", "paraphrase", "parallel", "graded")
+OBJECTIVES = ("both", "paraphrase", "parallel", "graded", "balanced")
 
 EMBEDDINGS_FILE = "embeddings.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
@@ -231,7 +231,7 @@ class AlignmentManifest(Manifest):
 
     Attributes:
         pivot: language it aligns to.
-        objective: `paraphrase`, `parallel`, `both` or `graded`.
+        objective: one of `OBJECTIVES`.
         pivot_fingerprint: fingerprint of the pivot's language module it was trained to meet.
         target_fingerprint: fingerprint of the language module it was trained on.
         pivot_module: the repo of the pivot's module, with its commit; empty if it was a folder.

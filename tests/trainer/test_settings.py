@@ -169,5 +169,5 @@ def test_the_recipes_that_come_with_the_project_can_be_read(name: str, overlay: 
     recipe = parse_recipe("stage1.py", "", ["--recipe", str(RECIPES / name), *overlay])
     assert recipe.language_list
     if overlay:
-        assert recipe.se.training["max_steps"] == 1500
+        assert recipe.se.training["per_device_train_batch_size"] == 256
         assert recipe.cla.parallel.group_limit == 15_000

@@ -74,6 +74,17 @@ def test_a_graded_adapter_is_trained_on_translations(modules: Path, base: Path, 
     assert weights(tmp_path / "deu-eng-graded")
 
 
+def test_a_balanced_adapter_is_graded_and_parallel_in_turn(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    cla = {"objectives": ["graded", "balanced"], "training": training(steps=6)}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, modules_dir=str(modules), cla=cla)
+    stages.run(STAGE2, "--recipe", recipe).ok()
+    values = manifest(tmp_path / "deu-eng-balanced")
+    assert values["training"]["phases"]["cla"]["rows"] == {"graded": 40, "parallel": 40}
+    assert weights(tmp_path / "deu-eng-balanced") != weights(tmp_path / "deu-eng-graded")
+
+
 def test_pairs_of_related_languages_are_learnt_along(base: Path, stages: Stages, tmp_path: Path) -> None:
     changes = {"phases": ["vocabulary"], "vocabulary": {"strategy": "keep"}, "languages": ["eng", "deu"]}
     recipe = write_recipe(tmp_path / "keep.yaml", base, tmp_path, **changes)
