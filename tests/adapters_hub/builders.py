@@ -27,6 +27,18 @@ from adapters_hub.modules import (
 Target = tuple[str, LanguageModule, LanguageModule]
 """An objective, the module it was trained on, and the pivot's module."""
 
+SCORE: dict[str, Any] = {
+    "task": "sentence-similarity",
+    "benchmark": "graded pairs",
+    "dataset": "org/graded",
+    "split": "test",
+    "languages": ["deu"],
+    "metric": "spearman",
+    "value": 81.5,
+    "encoder": "modules",
+}
+"""A record of a manifest's metrics."""
+
 
 def own_copy(base: BaseEncoder) -> BaseEncoder:
     """The base with a transformer that a test may change."""

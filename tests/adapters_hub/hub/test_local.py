@@ -16,7 +16,7 @@ from adapters_hub.address import Address, locate
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
 from adapters_hub.modules import LanguageModule, load_module
-from tests.adapters_hub.builders import edit_json, own_copy
+from tests.adapters_hub.builders import SCORE, edit_json, own_copy
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -368,8 +368,8 @@ def test_a_wrong_call_tells_the_right_one(arguments: tuple[str, ...], told: str)
 
 def test_what_a_module_says_does_not_steer_the_terminal(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
-    rsim = {"task": "t", "benchmark": "b\x1b[2J", "dataset": "d", "split": "test", "languages": ["deu"]}
-    rsim |= {"metric": "rsim", "value": 0.6864, "encoder": "modules", "modules": [shelf.deu.manifest.fingerprint]}
+    facts = {"benchmark": "b\x1b[2J", "metric": "rsim", "value": 0.6864}
+    rsim = SCORE | facts | {"modules": [shelf.deu.manifest.fingerprint]}
     edit_json(folder / "module.json", license="mit\x1b]0;x\x07\nbase: other", metrics=[rsim])
     shown = command("show", folder).stdout
     assert "\x1b" not in shown

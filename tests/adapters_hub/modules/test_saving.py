@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from adapters_hub import AdaptersHubError, AlignmentAdapter, LanguageModule, ModuleFormatError
 from adapters_hub.format import read_kind
 from adapters_hub.modules import save_alignment_adapter, save_language_module
-from tests.adapters_hub.builders import language_manifest, language_parts, make_language, random_bottlenecks
+from tests.adapters_hub.builders import SCORE, language_manifest, language_parts, make_language, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import build_tokenizer
 
@@ -32,7 +32,7 @@ def test_a_language_module_comes_back_as_it_was_written(bases: Bases, tmp_path: 
     parts = language_parts(base, tmp_path / "parts", "deu", 1, tokenizer)
     facts: dict[str, Any] = {
         "training": {"settings": {"la": {"steps": 3}}},
-        "metrics": [{"sts": 0.5}],
+        "metrics": [SCORE],
         "prompt": "query: ",
     }
     written = save_language_module(tmp_path / "deu", language_manifest(base, "deu", **facts), parts)
@@ -97,7 +97,7 @@ def test_the_fingerprint_follows_what_the_vectors_depend_on(bases: Bases, tmp_pa
         return save_language_module(tmp_path / name, manifest, parts).manifest.fingerprint
 
     plain = fingerprint("plain")
-    assert fingerprint("notes", training={"seed": 1}, metrics=[{"sts": 1.0}]) == plain
+    assert fingerprint("notes", training={"seed": 1}, metrics=[SCORE]) == plain
     different = [fingerprint("prompt", prompt="query: "), fingerprint("length", max_length=32)]
     different.append(fingerprint("pooling", pooling="cls"))
     parts = language_parts(base, tmp_path / "others", "deu", 2)
