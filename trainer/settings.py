@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from jsonargparse import ArgumentParser
 from transformers import TrainingArguments
 
@@ -381,10 +383,11 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
     parser.add_argument(
         "--recipe",
         action="config",
-        help="YAML file of settings; options after it change them. Default: quickstart.yaml",
+        help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
     )
     parser.add_class_arguments(Recipe, None)
-    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(parser.parse_args(arguments))))
+    values = parser.parse_args(_with_earlier_training(arguments))
+    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
     if not recipe.language_list:
         raise SettingsError("no language: give --languages deu or --languages deu,kaz")
     check_language(recipe.pivot)
@@ -405,6 +408,36 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
     for phase in TRAINING_DEFAULTS:
         training_values(phase, getattr(recipe, phase).training)
     return recipe
+
+
+def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
+    """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
+    result: list[str] = []
+    merged: dict[str, dict[str, Any]] = {}
+    count = 0
+    for place, argument in enumerate(arguments):
+        result.append(argument)
+        name, _, path = argument.partition("=")
+        if place and arguments[place - 1] == "--recipe":
+            path = argument
+        elif name != "--recipe" or not path:
+            continue
+        count += 1
+        for phase, training in _training_in(Path(path)).items():
+            merged[phase] = merged.get(phase, {}) | training
+            if count > 1:
+                result += [f"--{phase}.training", json.dumps(merged[phase])]
+    return result
+
+
+def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
+    """The `training` of each phase in a YAML file; of one that cannot be read nothing, which the parser tells."""
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+        sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
+        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+        return {}
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:

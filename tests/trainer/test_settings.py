@@ -159,6 +159,18 @@ def test_an_unknown_phase_is_refused_with_those_there_are() -> None:
         parse("--phases", "la,align")
 
 
+def test_a_further_recipe_changes_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("languages: [deu]\nse: {scale: 5.0, training: {max_steps: 7, learning_rate: 1.0e-5}}\n")
+    second.write_text("se: {training: {max_steps: 9}}\ncla: {training: {max_steps: 3}}\n")
+    for given in (["--recipe", str(first), "--recipe", str(second)], [f"--recipe={first}", f"--recipe={second}"]):
+        recipe = parse_recipe("stage1.py", "", given)
+        assert recipe.se.training == {"max_steps": 9, "learning_rate": 1e-5}
+        assert recipe.cla.training == {"max_steps": 3}
+        assert recipe.se.scale == 5.0
+        assert parse_recipe("stage1.py", "", [*given, "--se.training.max_steps", "2"]).se.training["max_steps"] == 2
+
+
 def test_templates_take_both_languages() -> None:
     assert fill("x/{pivot}-{language}/{language}.tsv", "kaz", "eng") == "x/eng-kaz/kaz.tsv"
 
@@ -170,4 +182,4 @@ def test_the_recipes_that_come_with_the_project_can_be_read(name: str, overlay: 
     assert recipe.language_list
     if overlay:
         assert recipe.se.training["per_device_train_batch_size"] == 256
-        assert recipe.cla.parallel.group_limit == 15_000
+        assert recipe.cla.parallel.group_limit == 6000
