@@ -95,20 +95,21 @@ def result_path(folder: Path, encoder: str, benchmark: str, split: str) -> Path:
 
 
 def read_results(places: Sequence[Path]) -> list[Result]:
-    """All results in some folders, or files.
+    """All results in some folders, or files: those of a folder in the order in which they were made.
 
     Raises:
         EvaluationError: there are none.
     """
-    files: list[Path] = []
+    results: list[Result] = []
     for place in places:
-        found = [place] if place.is_file() else sorted(path for depth in _DEPTHS for path in place.glob(depth))
-        files += [path for path in found if _is_result(path)]
-    if not files:
+        files = [place] if place.is_file() else sorted(path for depth in _DEPTHS for path in place.glob(depth))
+        found = [Result.read(path) for path in files if _is_result(path)]
+        results += sorted(found, key=lambda result: str(result.facts.get("finished", "")))
+    if not results:
         raise EvaluationError(
             f"no results in {', '.join(map(str, places))}: make some with python -m eval run --encoder …"
         )
-    return [Result.read(path) for path in files]
+    return results
 
 
 def _is_result(path: Path) -> bool:

@@ -90,8 +90,11 @@ class Table:
             if (figure := result.mean(kind)) is not None
         }
         tasks = {result.benchmark: _TASKS.index(result.task) for result in results}
-        order = list(KINDS)
-        columns = sorted({column for _, column in means}, key=lambda column: (order.index(column[1]), tasks[column[0]]))
+        order, benchmarks = list(KINDS), list(tasks)
+        columns = sorted(
+            {column for _, column in means},
+            key=lambda column: (order.index(column[1]), tasks[column[0]], benchmarks.index(column[0])),
+        )
         cells = {key: _cell(key, means, against) for key in means}
         return cls(encoders, columns, {r.benchmark: r.title for r in results}, cells, against, languages)
 

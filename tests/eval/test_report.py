@@ -48,6 +48,12 @@ def test_columns_are_in_the_order_of_the_paper() -> None:
     assert [kind for _, kind in table.columns] == ["mono", "cross", "xsim", "bias", "rsim"]
 
 
+def test_benchmarks_of_a_task_stand_in_the_same_order_in_every_part_of_the_table() -> None:
+    names = ("stsb", "kardes", "korsts", "sts17")
+    results = [result("a", 1, name=kind, benchmark=name) for name in names for kind in ("mono", "cross")]
+    assert Table.of(results).columns == [(name, kind) for kind in ("mono", "cross") for name in names]
+
+
 def test_means_over_other_languages_are_not_compared() -> None:
     with pytest.raises(EvaluationError, match=r"stsb was scored in eng, deu for one encoder and in eng for b"):
         Table.of([result("a", 1), result("b", 1, languages=["eng"])])

@@ -171,6 +171,16 @@ def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
         Result.read(path)
 
 
+def test_results_are_read_in_the_order_in_which_they_were_made(tmp_path: Path) -> None:
+    for place, name in enumerate(("z", "a", "m")):
+        made = scored(Letters(name), "sample-bitext", tmp_path / "run", languages=["eng", "deu"])
+        made.facts["finished"] = f"2026-01-01T00:00:0{place}+00:00"
+        made.write(tmp_path / "run")
+    scored(Letters("first"), "sample-bitext", tmp_path / "other", languages=["eng", "deu"])
+    found = read_results([tmp_path / "other", tmp_path / "run"])
+    assert [result.encoder for result in found] == ["first", "z", "a", "m"]
+
+
 def test_what_is_wrong_is_told_with_the_benchmark_that_it_is_wrong_in(tmp_path: Path) -> None:
     clones = write_clones(tmp_path / "clones")
     path = clones / "stsb-multi-mt/data/stsb-de-dev.csv"
