@@ -35,7 +35,7 @@ def run_command(
     ] = "sample",
     languages: Annotated[
         str | None,
-        typer.Option(help="Separated by commas, or `all` (default: the encoder's, or the paper's 23 if it has any)."),
+        typer.Option(help="Separated by commas, or `all` (default: those all encoders have, or the paper's 23)."),
     ] = None,
     split: Annotated[str, typer.Option(help="dev, to choose by; test, for final figures only.")] = "dev",
     data: Annotated[
@@ -127,15 +127,21 @@ def report_command(
 
 @app.command("benchmarks")
 def benchmarks_command() -> None:
-    """List the benchmarks: what they measure, their licences and where they come from."""
-    from eval.benchmarks import BENCHMARKS, GROUPS
+    """List the benchmarks: what they measure, in which languages, their licences and how to get their data."""
+    import textwrap
+
+    from eval.benchmarks import BENCHMARKS, GROUPS, Source
 
     for benchmark in BENCHMARKS.values():
-        hub = f", on the Hub as {benchmark.hub_id}" if benchmark.hub_id else ""
-        sys.stdout.write(
-            f"{benchmark.name}\n    {benchmark.title}: {benchmark.task}; {', '.join(benchmark.splits)}\n"
-            f"    {benchmark.license}; {benchmark.url}{hub}\n    {benchmark.citation}\n"
-        )
+        lines = [
+            f"{benchmark.title}: {benchmark.task}; {', '.join(benchmark.splits)}",
+            ", ".join(benchmark.languages(Source(), benchmark.splits[-1])),
+            f"{benchmark.license}; {benchmark.citation}",
+            f"--data FOLDER: {benchmark.obtain}",
+            *([f"or from the Hub, {benchmark.hub_id}"] if benchmark.hub_id else []),
+        ]
+        text = "\n".join(textwrap.fill(line, 110, initial_indent="    ", subsequent_indent="      ") for line in lines)
+        sys.stdout.write(f"{benchmark.name}\n{text}\n")
     for name, members in GROUPS.items():
         sys.stdout.write(f"{name}\n    {', '.join(members)}\n")
 

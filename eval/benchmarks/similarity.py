@@ -198,6 +198,11 @@ class STS17(_ByTrack):
         *extension,
     )  # fmt: skip
 
+    @property
+    def obtain(self) -> str:
+        """From two places."""
+        return f"{super().obtain}, and for tracks with ces, and of deu and fra, git clone {self.url} beside it"
+
     def _track(self, track: str, split: str, source: Source) -> GradedPairs:
         if track not in self.extension:
             return super()._track(track, split, source)

@@ -3,7 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from eval.__main__ import app
 from eval.benchmarks import BENCHMARKS, GROUPS, Source, find_benchmarks
 from eval.benchmarks.data import Bitext, Choice, Classification, Similarity
 from eval.errors import EvaluationError
@@ -31,6 +33,16 @@ def test_every_benchmark_says_what_it_is() -> None:
         assert benchmark.citation
         assert benchmark.url
     assert {member for members in GROUPS.values() for member in members} <= set(BENCHMARKS)
+
+
+def test_the_command_lists_each_with_its_languages_and_where_to_get_it() -> None:
+    done = CliRunner().invoke(app, ["benchmarks"])
+    assert done.exit_code == 0, done.output
+    listed = " ".join(done.output.split())
+    for benchmark in BENCHMARKS.values():
+        assert f"{benchmark.name} {benchmark.title}: {benchmark.task}" in listed
+        assert f"--data FOLDER: {benchmark.obtain}" in listed
+    assert "eng, azj, kaz, kir, uig, uzn" in listed
 
 
 def test_a_benchmark_that_is_not_there_is_answered_with_those_that_are() -> None:
