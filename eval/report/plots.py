@@ -166,7 +166,7 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
     """A map of all pairs of languages for each encoder, on one scale; one map of all where each pair has English."""
     results = [result for result in results if result.of(kind)]
     pairs = [figure.languages for result in results for figure in result.of(kind)]
-    codes = list(dict.fromkeys(code for pair in pairs for code in pair))
+    codes = [code for code in results[0].languages if any(code in pair for pair in pairs)]
     if len(codes) > 2 and (common := set.intersection(*map(set, pairs))):
         return _pairs_with_one(results, kind, title, common.pop(), codes)
     maps = []
