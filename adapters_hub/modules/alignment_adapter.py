@@ -19,7 +19,7 @@ from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
-from adapters_hub.modules.tensors import read_config, read_tensors
+from adapters_hub.modules.tensors import halved, read_config, read_tensors
 
 _CONFIG, _WEIGHTS = ADAPTER_FILES
 
@@ -112,14 +112,13 @@ def save_alignment_adapter(
     Args:
         target: the folder to make.
         manifest: without `files` and `fingerprint`, which are filled in here.
-        bottlenecks: the weights; written in float32.
+        bottlenecks: the weights; written in half precision, see `halved`.
         replace: take the place of an existing folder.
     """
     with write_folder(target, replace=replace) as folder:
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": manifest.base.source}
         (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        tensors = {name: tensor.detach().float().cpu() for name, tensor in bottlenecks.state_dict().items()}
-        save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
+        save_file(halved(bottlenecks.state_dict()), folder / _WEIGHTS, metadata={"format": "pt"})
         manifest = dataclasses.replace(manifest, files=list_files(folder))
         dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
     return AlignmentAdapter.load(Path(target), verify=False)

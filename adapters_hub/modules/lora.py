@@ -19,7 +19,7 @@ from torch import nn
 
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.format import ADAPTER_FILES
-from adapters_hub.modules.tensors import read_config, read_tensors
+from adapters_hub.modules.tensors import halved, read_config, read_tensors
 
 _PREFIX = "base_model.model."
 _CONFIG, _WEIGHTS = ADAPTER_FILES
@@ -95,7 +95,7 @@ def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Te
 
 
 def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor]) -> None:
-    """Write a LoRA so that plain `PeftModel.from_pretrained` loads it.
+    """Write a LoRA so that plain `PeftModel.from_pretrained` loads it; in half precision, see `halved`.
 
     Args:
         folder: made if missing.
@@ -106,8 +106,8 @@ def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor])
     folder.mkdir(parents=True, exist_ok=True)
     config.inference_mode = True
     config.save_pretrained(str(folder))
-    tensors = {_PREFIX + name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in state.items()}
-    save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
+    tensors = {_PREFIX + name: tensor for name, tensor in state.items()}
+    save_file(halved(tensors), folder / _WEIGHTS, metadata={"format": "pt"})
 
 
 def _scaling(config: dict[str, Any], rank: int, alpha: float) -> float:

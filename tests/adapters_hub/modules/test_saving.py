@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from adapters_hub import AdaptersHubError, AlignmentAdapter, LanguageModule, ModuleFormatError
 from adapters_hub.format import read_kind
 from adapters_hub.modules import save_alignment_adapter, save_language_module
+from adapters_hub.modules.tensors import halved
 from tests.adapters_hub.builders import SCORE, language_manifest, language_parts, make_language, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import build_tokenizer
@@ -75,7 +76,18 @@ def test_an_alignment_adapter_comes_back_as_it_was_written(shelf: Shelf) -> None
     assert adapter.manifest.target_fingerprint == shelf.deu.manifest.fingerprint
     assert adapter.manifest.pivot_fingerprint == shelf.eng.manifest.fingerprint
     expected = random_bottlenecks(shelf.base, 40).state_dict()
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in adapter.bottlenecks.state_dict().items())
+    found = adapter.bottlenecks.state_dict()
+    assert all(torch.equal(tensor, expected[name].half().float()) for name, tensor in found.items())
+
+
+def test_weights_are_halved_unless_one_is_too_large() -> None:
+    values = {"a": torch.tensor([1.0, 1 / 3]), "b": torch.tensor([60_000.0]), "empty": torch.empty(0)}
+    assert {tensor.dtype for tensor in halved(values).values()} == {torch.float16}
+    assert torch.equal(halved(values)["a"].float(), values["a"].half().float())
+    for large in (1e5, float("inf"), float("nan")):
+        whole = halved(values | {"b": torch.tensor([large])})
+        assert {tensor.dtype for tensor in whole.values()} == {torch.float32}
+        assert torch.equal(whole["a"], values["a"])
     assert not any(parameter.requires_grad for parameter in adapter.bottlenecks.parameters())
 
 
