@@ -23,8 +23,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 install: $(VENV)/.installed ## Make .venv with everything
 
 quickstart: install ## Train four language modules and three alignment adapters, and show what each stage bought
-	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE)
-	$(LAUNCH) trainer/stage2.py --recipe $(RECIPE)
+	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE) --output_dir $(OUT)
+	$(LAUNCH) trainer/stage2.py --recipe $(RECIPE) --output_dir $(OUT)
 	$(BIN)/python -m eval run --encoder $(OUT) --variants base,mono,aligned --split test --output $(OUT)/evaluation
 	@echo
 	@echo "Encode with them:"

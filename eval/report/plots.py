@@ -20,6 +20,7 @@ from adapters_hub.folders import write_folder
 from eval.results import Result
 
 _WIDE = 5.5  # inches
+_MAPS_IN_A_ROW = 4
 _UNALIKE = "tab:gray"
 _KINDS = ("base", "modules", "aligned")
 _METRICS = {"spearman": "Spearman", "accuracy": "accuracy, %"}
@@ -181,18 +182,22 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
         maps.append(values)
     cell = min(0.42, 6 / len(codes)) if len(codes) > 6 else 0.55
     size = max(3.0, cell * len(codes))
+    columns = min(len(maps), _MAPS_IN_A_ROW)
+    rows = math.ceil(len(maps) / columns)
     canvas, grid = pyplot.subplots(
-        1, len(maps), figsize=(size * len(maps) + 1, size + 0.6), squeeze=False, layout="constrained"
+        rows, columns, figsize=(size * columns + 1, (size + 0.3) * rows + 0.3), squeeze=False, layout="constrained"
     )
+    for axes in grid.flat[len(maps) :]:
+        axes.set_axis_off()
     low, high = np.nanmin(maps), np.nanmax(maps)
-    for axes, values, result in zip(grid[0], maps, results, strict=True):
+    for axes, values, result in zip(grid.flat, maps, results, strict=False):
         image = axes.imshow(values, vmin=low, vmax=high, cmap="viridis_r" if kind == "xsim" else "viridis")
         axes.set_xticks(range(len(codes)), _short(codes).values(), rotation=90, fontsize=7)
         axes.set_yticks(range(len(codes)), _short(codes).values(), fontsize=7)
         axes.set_title(result.encoder, fontsize=9)
         if len(codes) <= 10:
             _write_values(axes, values, (low + high) / 2, kind == "xsim")
-    canvas.colorbar(image, ax=grid[0].tolist(), label=title, shrink=0.8)
+    canvas.colorbar(image, ax=grid.ravel().tolist(), label=title, shrink=0.8)
     canvas.suptitle(results[0].title, fontsize=10)
     return canvas
 
