@@ -191,7 +191,7 @@ class PhaseTrainer(Trainer):
             "processes": self.args.world_size,
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": losses[-1] if losses else result.training_loss,
-            "seconds": round(result.metrics["train_runtime"], 1),
+            "seconds": round(result.metrics["train_runtime"], 3),
             "seconds_per_step": round(self._clock.median(), 4),
             "tokens_per_second": round(self._clock.tokens_per_second(), 1),
         }
