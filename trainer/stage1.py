@@ -52,7 +52,7 @@ from trainer.runs import (
 from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill, parse_recipe
-from trainer.vocabulary import build_vocabulary, read_rules, rewriting
+from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
 
 logger = logging.getLogger(__name__)
@@ -274,8 +274,7 @@ class Stage1:
         base = own_copy(self.base)
         partial = self._partial_module()
         if whole_vocabulary:
-            strategy = partial.manifest.vocabulary.get("strategy", "keep")
-            if strategy == "focus" or ("la" in self.phases and self.recipe.la.train_embeddings):
+            if not has_base_embeddings(partial.manifest):
                 raise SettingsError(
                     "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la "
                     "out of the phases or set la.train_embeddings to false"

@@ -138,7 +138,7 @@ class Stage2:
     Args:
         recipe: all settings.
         language: ISO 639-3.
-        objective: `paraphrase`, `parallel` or `both`.
+        objective: one of `trainer.alignment.KINDS`.
         base: the base encoder; it is copied, never changed.
     """
 
