@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import POOLINGS
 
 app = typer.Typer(
     help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
@@ -63,6 +64,10 @@ def run_command(
     prompt: Annotated[
         str | None, typer.Option(help="Put before every sentence by a base encoder (default: what is usual for it).")
     ] = None,
+    pooling: Annotated[
+        str | None,
+        typer.Option(help=f"Of a base encoder: {', '.join(POOLINGS)} (default: what is usual for it)."),
+    ] = None,
     hub: Annotated[
         str | None, typer.Option(help="Folder that acts as the hub (default: $MSE_HUB, else the Hugging Face Hub).")
     ] = None,
@@ -101,7 +106,7 @@ def run_command(
         again=again,
     )
     blends = [parse_blend(text) for text in align or ()]
-    opening = Settings(chosen, hub, device, precision, batch_size, prompt, blends)
+    opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, blends)
     results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(results, output, against)}")
 

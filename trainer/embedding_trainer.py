@@ -18,13 +18,17 @@ class SentenceModel(EncoderModel):
 
     Args:
         backbone: the transformer.
-        pooling: `mean` or `cls`.
+        pooling: one of `POOLINGS`.
+        prompt_tokens: of `prompt_length`.
         extra: trained modules outside the transformer's own module tree (bottlenecks attached by hooks).
     """
 
-    def __init__(self, backbone: PreTrainedModel, pooling: str, extra: nn.Module | None = None) -> None:
+    def __init__(
+        self, backbone: PreTrainedModel, pooling: str, prompt_tokens: int = 0, extra: nn.Module | None = None
+    ) -> None:
         super().__init__(backbone)
         self.pooling = pooling
+        self.prompt_tokens = prompt_tokens
         self.extra = extra
 
     def forward(self, passes: list[dict[str, torch.Tensor]]) -> torch.Tensor:
@@ -38,7 +42,7 @@ class SentenceModel(EncoderModel):
         """
         rows = torch.cat([part["rows"] for part in passes])
         pooled = [
-            pool(hidden, part["attention_mask"], self.pooling)
+            pool(hidden, part["attention_mask"], self.pooling, self.prompt_tokens)
             for part, hidden in zip(passes, self.hidden_states(passes), strict=True)
         ]
         return torch.cat(pooled)[torch.argsort(rows)]

@@ -18,6 +18,7 @@ from transformers import set_seed
 
 from adapters_hub import BaseEncoder, load_base
 from adapters_hub.base.loading import TRAINING_FILE
+from adapters_hub.encoder import prompt_length
 from adapters_hub.folders import sha256, write_folder
 from trainer import alignment, sentence_encoding
 from trainer.alignment import KINDS
@@ -176,7 +177,7 @@ class Monolithic:
         kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
         base.backbone.requires_grad_(True)
         trainer = FineTuningTrainer(
-            SentenceModel(base.backbone, base.pooling),
+            SentenceModel(base.backbone, base.pooling, prompt_length(base.tokenizer, base.prompt)),
             arguments,
             rows,
             order,

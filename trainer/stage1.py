@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition
+from adapters_hub.encoder import Composition, prompt_length
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, BaseReference, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
@@ -243,7 +243,7 @@ class Stage1:
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
         set_dropout(base.backbone, settings.dropout)
         trainer = SentenceEncodingTrainer(
-            SentenceModel(base.backbone, base.pooling),
+            SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
             arguments,
             rows,
             order,

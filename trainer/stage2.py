@@ -15,7 +15,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition, module_tokenizer
+from adapters_hub.encoder import Composition, module_tokenizer, prompt_length
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Fetched, fetch_manifest, fetch_module
@@ -199,7 +199,12 @@ class Stage2:
         bottlenecks.attach(base.backbone, base.architecture)
         set_dropout(base.backbone, settings.dropout)
         trainer = AlignmentTrainer(
-            SentenceModel(base.backbone, module.manifest.pooling, extra=bottlenecks),
+            SentenceModel(
+                base.backbone,
+                module.manifest.pooling,
+                prompt_length(tokenizer, module.manifest.prompt),
+                extra=bottlenecks,
+            ),
             arguments,
             rows,
             order,

@@ -24,6 +24,7 @@ from adapters_hub.base.attention import use_batched_products
 from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
+from adapters_hub.format import POOLINGS
 
 TRAINING_FILE = "training.json"
 """In the folder of an encoder that was fine-tuned whole: how, and with which prompt and pooling."""
@@ -46,7 +47,7 @@ class BaseEncoder:
         load_tokenizer: gives its own tokenizer; read on the first call, since language modules bring theirs and that of
             a multilingual base takes seconds and hundreds of megabytes.
         architecture: where things are in it.
-        pooling: `mean` or `cls`.
+        pooling: one of `POOLINGS`.
         prompt: text put before every sentence, `query: ` for the e5 family.
         fingerprint: see `adapters_hub.base.fingerprint`.
         checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
@@ -146,7 +147,7 @@ def load_base(
         revision: branch, tag or commit of the Hub repo.
         prompt: text put before every sentence; by default what the folder's `training.json` records (an encoder that
             was fine-tuned here), else `query: ` for the e5 family and nothing for others.
-        pooling: `mean` or `cls`; by default what `training.json` records, else what is usual for the architecture.
+        pooling: one of `POOLINGS`; by default what `training.json` records, else what is usual for the architecture.
 
     Raises:
         BaseEncoderError: nothing is there, the architecture is not supported, or weights are missing.
@@ -154,8 +155,8 @@ def load_base(
     source = os.fspath(source)
     if not source.startswith(PREFIX) and isinstance(place := locate(source), Address) and place.revision:
         source, revision = place.repo, place.revision
-    if pooling not in (None, "mean", "cls"):
-        raise BaseEncoderError(f"pooling must be 'mean' or 'cls', not {pooling!r}")
+    if pooling not in (None, *POOLINGS):
+        raise BaseEncoderError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
     checkpoint = str(packaged_checkpoint(source)) if source.startswith(PREFIX) else source
     try:
         config = AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
@@ -213,8 +214,10 @@ def _recorded(checkpoint: str) -> dict[str, str]:
     if not isinstance(values, dict) or values.get("kind") not in FINE_TUNED:
         return {}
     recorded = {name: values.get(name) for name in ("prompt", "pooling")}
-    if not isinstance(recorded["prompt"], str) or recorded["pooling"] not in ("mean", "cls"):
-        raise BaseEncoderError(f"{path}: expected a 'prompt' and a 'pooling' (mean or cls), found {recorded}")
+    if not isinstance(recorded["prompt"], str) or recorded["pooling"] not in POOLINGS:
+        raise BaseEncoderError(
+            f"{path}: expected a 'prompt' and a 'pooling' (one of {', '.join(POOLINGS)}), found {recorded}"
+        )
     return cast(dict[str, str], recorded)
 
 

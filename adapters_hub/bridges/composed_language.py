@@ -17,7 +17,7 @@ from transformers.utils import logging as transformers_logging
 from adapters_hub.base.loading import plain_tokenizer
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
-from adapters_hub.encoder.pooling import pool
+from adapters_hub.encoder.pooling import pool, prompt_length
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.modules import Bottlenecks, LanguageModule
 
@@ -51,6 +51,7 @@ class ComposedLanguage(nn.Module):
         bottlenecks: the alignment, or None.
         tokenizer: cuts at the module's `max_length`; shared with nobody.
         fingerprints: of the module, and of the alignment adapters that are on.
+        prompt_tokens: see `prompt_length`.
     """
 
     def __init__(
@@ -67,11 +68,12 @@ class ComposedLanguage(nn.Module):
         self.bottlenecks = bottlenecks
         self.tokenizer = tokenizer
         self.fingerprints = fingerprints
+        self.prompt_tokens = prompt_length(tokenizer, module.manifest.prompt)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return unit_length(pool(hidden, attention_mask, self.module.manifest.pooling), dim=-1)
+        return unit_length(pool(hidden, attention_mask, self.module.manifest.pooling, self.prompt_tokens), dim=-1)
 
     @torch.inference_mode()
     def vectors(self, sentences: Sequence[str]) -> np.ndarray:

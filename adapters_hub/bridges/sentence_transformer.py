@@ -15,6 +15,7 @@ from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
+from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
 
 _MODULES = "sentence_transformers.sentence_transformer.modules"
@@ -148,7 +149,11 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
     _write_json(folder / "sentence_bert_config.json", transformer)
     _write_json(
         folder / "1_Pooling" / "config.json",
-        {"embedding_dimension": manifest.dimension, "pooling_mode": manifest.pooling, "include_prompt": True},
+        {
+            "embedding_dimension": manifest.dimension,
+            "pooling_mode": "cls" if manifest.pooling == "cls" else "mean",
+            "include_prompt": manifest.pooling != WITHOUT_PROMPT,
+        },
     )
     _write_json(folder / "2_Normalize" / "config.json", {})
     prompts = dict.fromkeys(("default", "query", "document"), manifest.prompt)

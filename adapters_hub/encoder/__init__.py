@@ -3,7 +3,7 @@
 from adapters_hub.encoder.composition import Composition, module_tokenizer
 from adapters_hub.encoder.modular_encoder import ModularEncoder
 from adapters_hub.encoder.passes import pad, split_passes
-from adapters_hub.encoder.pooling import pool
+from adapters_hub.encoder.pooling import pool, prompt_length
 from adapters_hub.encoder.precision import has_fast_bfloat16, resolve_precision
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "module_tokenizer",
     "pad",
     "pool",
+    "prompt_length",
     "resolve_precision",
     "split_passes",
 ]

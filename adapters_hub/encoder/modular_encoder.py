@@ -20,7 +20,7 @@ from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition, Prepared
 from adapters_hub.encoder.languages import Languages
 from adapters_hub.encoder.passes import pad, split_passes
-from adapters_hub.encoder.pooling import pool
+from adapters_hub.encoder.pooling import pool, prompt_length
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
 from adapters_hub.encoder.tokens import TokenIds, token_ids
@@ -370,7 +370,7 @@ class ModularEncoder:
             hidden = self._composition.backbone(
                 input_ids=padded, attention_mask=None if unpadded else mask
             ).last_hidden_state
-            pooled[part] = pool(hidden, mask, facts.pooling)
+            pooled[part] = pool(hidden, mask, facts.pooling, facts.prompt_tokens)
             progress.update(part.stop - part.start)
         progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}
@@ -385,6 +385,11 @@ class _Facts:
     max_length: int
     prompt: str
     pooling: str
+
+    @property
+    def prompt_tokens(self) -> int:
+        """See `prompt_length`."""
+        return prompt_length(self.tokenizer, self.prompt)
 
 
 def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import torch
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 
 
-def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int = 0) -> torch.Tensor:
     """Pool token vectors, in float32 whatever the encoder's precision.
 
     Args:
         hidden: `[batch, tokens, dim]`.
         mask: `[batch, tokens]`, 1 for a token and 0 for padding.
-        how: `mean` over the tokens, or `cls`, the first token.
+        how: `mean` over the tokens, `mean_without_prompt` over those after the prompt, or `cls`, the first token.
+        prompt_tokens: how many tokens at the start `mean_without_prompt` leaves out; see `prompt_length`. Of a sequence
+            that has no others none is left out.
 
     Returns:
         `[batch, dim]`, float32.
@@ -19,7 +24,23 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     hidden = hidden.float()
     if how == "cls":
         return hidden[:, 0]
-    if how != "mean":
-        raise ValueError(f"pooling must be 'mean' or 'cls', not {how!r}")
+    if how not in POOLINGS:
+        raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {how!r}")
+    if how == WITHOUT_PROMPT and prompt_tokens:
+        after = torch.arange(mask.shape[1], device=mask.device) >= prompt_tokens
+        rest = mask * after
+        mask = torch.where(rest.any(1, keepdim=True), rest, mask)
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)
+
+
+def prompt_length(tokenizer: PreTrainedTokenizerFast, prompt: str) -> int:
+    """How many tokens of every sequence are not the sentence's own: the prompt's, and special ones before them.
+
+    A space at the prompt's end does not count: tokenizers write it into the next word's first token.
+    """
+    if not (words := prompt.rstrip()):
+        return 0
+    # Not by calling the tokenizer, which would change how it cuts for other threads.
+    special = tokenizer.backend_tokenizer.encode(words).special_tokens_mask
+    return max((place + 1 for place, is_special in enumerate(special) if not is_special), default=0)

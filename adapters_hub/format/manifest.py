@@ -19,6 +19,9 @@ from adapters_hub.languages import check_language
 FORMAT_VERSION = 1
 FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
+WITHOUT_PROMPT = "mean_without_prompt"
+POOLINGS = ("mean", WITHOUT_PROMPT, "cls")
+"""How a sentence's vector is made of its tokens': their mean, that of the sentence's own alone, or the first."""
 OBJECTIVES = ("both", "paraphrase", "parallel", "graded", "balanced")
 
 EMBEDDINGS_FILE = "embeddings.safetensors"
@@ -169,7 +172,7 @@ class LanguageModuleManifest(Manifest):
     """The manifest of a language module.
 
     Attributes:
-        pooling: `mean` or `cls`.
+        pooling: one of `POOLINGS`.
         prompt: text put before every sentence.
         max_length: longest sequence in tokens; longer ones are cut.
         dimension: length of the vectors.
@@ -191,7 +194,7 @@ class LanguageModuleManifest(Manifest):
         object.__setattr__(self, "components", tuple(self.components))
         sound = {
             "kind": self.kind == "language_module",
-            "pooling": self.pooling in ("mean", "cls"),
+            "pooling": self.pooling in POOLINGS,
             "prompt": isinstance(self.prompt, str),
             "max_length": isinstance(self.max_length, int) and self.max_length > 0,
             "dimension": isinstance(self.dimension, int),

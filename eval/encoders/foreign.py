@@ -136,6 +136,9 @@ def _state_fingerprint(model: Any) -> str:  # noqa: ANN401
         settings = {key: value for key, value in json.loads(backend.to_str()).items() if key not in _STATE}
         digest.update(json.dumps(settings, sort_keys=True).encode())
     prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
-    kinds = [(type(module).__name__, getattr(module, "pooling_mode", None)) for module in model]
+    kinds = [
+        (type(module).__name__, getattr(module, "pooling_mode", None), getattr(module, "include_prompt", True))
+        for module in model
+    ]
     digest.update(repr((prompt, model.max_seq_length, kinds)).encode())
     return digest.hexdigest()

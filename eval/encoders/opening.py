@@ -35,6 +35,7 @@ class Settings:
         precision: `float32`, `bfloat16` or `float16`.
         batch_size: most sentences per pass; None: what the encoder does by default.
         prompt: put before every sentence by a base encoder; None: what is usual for it.
+        pooling: of a base encoder, one of `POOLINGS`; None: what is usual for it.
         blends: where alignment is on, the adapters to switch on with their weights, a row for each blend; empty: those
             that `align=True` switches on.
     """
@@ -45,6 +46,7 @@ class Settings:
     precision: str = "float32"
     batch_size: int | None = None
     prompt: str | None = None
+    pooling: str | None = None
     blends: Sequence[Mapping[str, float]] = ()
 
 
@@ -176,7 +178,7 @@ def _modular(base: str | None, modules: list[str], settings: Settings) -> Modula
     from adapters_hub import ModularEncoder, load_base
 
     precision = getattr(torch, settings.precision)
-    loaded = load_base(base, prompt=settings.prompt) if base is not None else None
+    loaded = load_base(base, prompt=settings.prompt, pooling=settings.pooling) if base is not None else None
     return ModularEncoder(loaded, modules, hub=settings.hub, device=settings.device, dtype=precision)
 
 

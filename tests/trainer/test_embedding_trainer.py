@@ -9,6 +9,7 @@ import torch
 
 from adapters_hub import BaseEncoder
 from adapters_hub.encoder import pool
+from adapters_hub.format import POOLINGS
 from tests.conftest import sample_sentences
 from tests.trainer.building import alignment_trainer, encoding_trainer
 from trainer.batches import passes
@@ -90,18 +91,18 @@ def test_dropout_is_the_same_in_both_forward_passes_of_every_part(bases: Bases, 
 
 
 @pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "modernbert", "m2m_100"])
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_vectors_come_back_in_the_order_of_the_texts(bases: Bases, architecture: str, pooling: str) -> None:
     base = bases(architecture)
     texts = sample_sentences("deu")[:12]
     ids = base.tokenizer(texts)["input_ids"]
-    model = SentenceModel(base.backbone, pooling).eval()
+    model = SentenceModel(base.backbone, pooling, prompt_tokens=2).eval()
     with torch.no_grad():
         vectors = model(passes(ids, 60, base.tokenizer.pad_token_id))
         for text, vector in zip(ids, vectors, strict=True):
             mask = torch.ones(1, len(text), dtype=torch.long)
             hidden = base.backbone(input_ids=torch.tensor([text]), attention_mask=mask).last_hidden_state
-            torch.testing.assert_close(vector, pool(hidden, mask, pooling)[0], rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(vector, pool(hidden, mask, pooling, 2)[0], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("phase", BUILDERS)

@@ -84,7 +84,7 @@ def test_e5_gets_its_prompt_and_an_explicit_one_wins(base_folders: Callable[[str
 
 
 def test_an_unknown_pooling_is_refused_at_once(base_folders: Callable[[str], Path]) -> None:
-    with pytest.raises(BaseEncoderError, match="'mean' or 'cls', not 'max'"):
+    with pytest.raises(BaseEncoderError, match="mean, mean_without_prompt, cls, not 'max'"):
         load_base(base_folders("bert"), pooling="max")
 
 

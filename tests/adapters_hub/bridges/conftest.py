@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from adapters_hub import ModularEncoder
+from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.builders import make_adapter, make_language, own_copy
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import build_tokenizer
@@ -47,7 +48,7 @@ def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callab
         if architecture not in made:
             folder = tmp_path_factory.mktemp(f"aligned-{architecture}")
             base = bases(architecture)
-            pooling = "cls" if architecture == "bert" else "mean"
+            pooling = {"bert": "cls", "xlm-roberta": WITHOUT_PROMPT}.get(architecture, "mean")
             options = {"prompt": "Frage: ", "max_length": 31, "pooling": pooling}
             deu = make_language(base, folder / "deu", "deu", 70, build_tokenizer("bpe", 400), **options)
             eng = make_language(base, folder / "eng", "eng", 80, **options)

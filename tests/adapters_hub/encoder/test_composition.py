@@ -15,7 +15,8 @@ from torch.nn.functional import normalize
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import CompositionError, LanguageModule, ModularEncoder
-from adapters_hub.encoder import Composition, module_tokenizer, pool
+from adapters_hub.encoder import Composition, module_tokenizer, pool, prompt_length
+from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 from tests.adapters_hub.builders import make_adapter, make_language, own_copy
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
@@ -91,7 +92,7 @@ def test_a_language_uses_its_own_tokens_and_embeddings(
     np.testing.assert_allclose(encoder.encode(german[0], "deu"), expected.numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_prompt_length_and_pooling_are_those_of_the_module(
     bases: Bases, tmp_path: Path, german: list[str], pooling: str
 ) -> None:
@@ -104,7 +105,9 @@ def test_prompt_length_and_pooling_are_those_of_the_module(
     assert ids.shape == (1, 9)
     with torch.no_grad():
         hidden = composition.backbone(input_ids=ids).last_hidden_state[0]
-    expected = hidden.mean(0) if pooling == "mean" else hidden[0]
+    own = prompt_length(base.tokenizer, "Frage: ")
+    assert 1 < own < 9
+    expected = {"mean": hidden.mean(0), WITHOUT_PROMPT: hidden[own:].mean(0), "cls": hidden[0]}[pooling]
     np.testing.assert_allclose(encoder.encode(german[0], "deu", normalize=False), expected.numpy(), atol=1e-5)
 
 
@@ -114,6 +117,29 @@ def test_pooling_leaves_padding_out() -> None:
     assert torch.equal(pool(hidden, mask, "mean"), torch.tensor([[2.0, 4.0], [2.0, 2.0]]))
     assert torch.equal(pool(hidden, mask, "cls"), hidden[:, 0])
     assert pool(hidden.to(torch.bfloat16), mask, "mean").dtype == torch.float32
+
+
+def test_pooling_leaves_the_prompt_out_if_there_is_more() -> None:
+    hidden = torch.tensor([[[9.0], [1.0], [100.0]], [[9.0], [2.0], [3.0]], [[7.0], [100.0], [100.0]]])
+    mask = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 0]])
+    assert torch.equal(pool(hidden, mask, WITHOUT_PROMPT, 1), torch.tensor([[1.0], [2.5], [7.0]]))
+    assert torch.equal(pool(hidden, mask, WITHOUT_PROMPT), pool(hidden, mask, "mean"))
+    assert torch.equal(pool(hidden, mask, "mean", 1), pool(hidden, mask, "mean"))
+
+
+@pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "modernbert", "m2m_100"])
+def test_every_sequence_starts_with_the_tokens_of_the_prompt(
+    bases: Bases, german: list[str], architecture: str
+) -> None:
+    tokenizer = bases(architecture).tokenizer
+    own = prompt_length(tokenizer, "Frage: ")
+    starts = {tuple(tokenizer("Frage: " + sentence)["input_ids"][:own]) for sentence in german}
+    assert len(starts) == 1
+    rests = [tokenizer("Frage: " + sentence)["input_ids"][own:] for sentence in german]
+    plain = [tokenizer(sentence)["input_ids"] for sentence in german]
+    assert all(len(rest) <= len(whole) for rest, whole in zip(rests, plain, strict=True))
+    assert len({rest[0] for rest in rests}) > 1
+    assert prompt_length(tokenizer, "") == 0
 
 
 def test_a_tokenizer_with_another_padding_id_is_refused(shelf: Shelf) -> None:
