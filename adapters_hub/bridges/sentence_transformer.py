@@ -47,7 +47,8 @@ def export_merged(
         The folder.
 
     Raises:
-        AdaptersHubError: alignment is asked for, sentence-transformers is missing, or the folder cannot be written.
+        AdaptersHubError: alignment is asked for, sentence-transformers is missing, it would count the prompt's tokens
+            differently, or the folder cannot be written.
         CompositionError: the language is not loaded.
     """
     if align:
@@ -58,6 +59,7 @@ def export_merged(
     with needed_for("an export to sentence-transformers"):
         from sentence_transformers import SentenceTransformer
     composed = compose(encoder, language)
+    _check_prompt(composed, language)
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
@@ -124,6 +126,17 @@ def export_composed(
         _write_json(unfinished / "config_sentence_transformers.json", _model_config({}, None))
         ModularInput.load(str(unfinished))  # refuses now what it would refuse later
     return Path(folder)
+
+
+def _check_prompt(composed: ComposedLanguage, language: str) -> None:
+    """Refuse a prompt whose last space is a token when nothing follows: sentence-transformers would count it in."""
+    manifest = composed.module.manifest
+    alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
+    if manifest.pooling == WITHOUT_PROMPT and len(alone) != len(words):
+        raise AdaptersHubError(
+            f"sentence-transformers would take the first token of every {language} sentence for the prompt's: export "
+            "with export_composed (--format composed) or export_onnx (--format onnx), which know where it ends"
+        )
 
 
 def _write_merged(folder: Path, composed: ComposedLanguage) -> None:

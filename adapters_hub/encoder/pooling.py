@@ -37,7 +37,8 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int 
 def prompt_length(tokenizer: PreTrainedTokenizerFast, prompt: str) -> int:
     """How many tokens of every sequence are not the sentence's own: the prompt's, and special ones before them.
 
-    A space at the prompt's end does not count: tokenizers write it into the next word's first token.
+    The prompt should end with a space, so that its last token is its own whatever follows. That space does not count:
+    tokenizers write it into the next word's first token.
     """
     if not (words := prompt.rstrip()):
         return 0

@@ -99,7 +99,10 @@ class Modular:
     def describe(self) -> dict[str, object]:
         """The base, the modules with the steps of their training, and when alignment is on."""
         encoder = self.encoder
+        manifests = [encoder.manifest(code) for code in encoder.languages]
         own = {
+            "prompt": ", ".join(sorted({manifest.prompt for manifest in manifests})),
+            "pooling": ", ".join(sorted({manifest.pooling for manifest in manifests})),
             "alignment": self.alignment,
             "languages": encoder.languages,
             "adapters": encoder.alignments,

@@ -50,7 +50,8 @@ def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callab
             base = bases(architecture)
             pooling = {"bert": "cls", "xlm-roberta": WITHOUT_PROMPT}.get(architecture, "mean")
             options = {"prompt": "Frage: ", "max_length": 31, "pooling": pooling}
-            deu = make_language(base, folder / "deu", "deu", 70, build_tokenizer("bpe", 400), **options)
+            tokenizer = build_tokenizer("wordpiece" if pooling == WITHOUT_PROMPT else "bpe", 400)
+            deu = make_language(base, folder / "deu", "deu", 70, tokenizer, **options)
             eng = make_language(base, folder / "eng", "eng", 80, **options)
             both = make_adapter(base, folder / "deu-eng-both", ("both", deu, eng), 90)
             made[architecture] = ModularEncoder(own_copy(base), [deu.folder, eng.folder, both.folder], device="cpu")

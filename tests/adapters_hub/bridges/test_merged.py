@@ -13,10 +13,11 @@ from sentence_transformers import SentenceTransformer
 
 from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder
 from adapters_hub.bridges import composed_language, export_merged
+from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.bridges.conftest import Texts
-from tests.adapters_hub.builders import own_copy
-from tests.adapters_hub.conftest import Shelf
-from tests.conftest import ARCHITECTURES
+from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.conftest import Bases, Shelf
+from tests.conftest import ARCHITECTURES, build_tokenizer
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -33,6 +34,16 @@ def test_it_gives_the_encoders_vectors_on_every_architecture(
     np.testing.assert_allclose(model.encode_query(texts.deu), expected, atol=2e-6)
     np.testing.assert_allclose(model.encode(texts.deu[0]), expected[0], atol=2e-6)
     assert (model.max_seq_length, model.get_embedding_dimension()) == (31, encoder.dimension)
+
+
+def test_a_prompt_that_would_be_counted_differently_is_refused(bases: Bases, tmp_path: Path) -> None:
+    base = bases("bert")
+    options = {"prompt": "Frage: ", "pooling": WITHOUT_PROMPT}
+    deu = make_language(base, tmp_path / "deu", "deu", 1, build_tokenizer("bpe", 400), **options)
+    encoder = ModularEncoder(own_copy(base), [deu.folder], device="cpu")
+    with pytest.raises(AdaptersHubError, match="first token of every deu sentence"):
+        export_merged(encoder, "deu", tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
 
 
 def test_every_language_is_exported_with_its_own_vocabulary(
