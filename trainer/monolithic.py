@@ -27,6 +27,7 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.embedding_trainer import SentenceModel
 from trainer.fine_tuning import FineTuningTrainer
+from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, data_facts, hardware, rows_in_order, split, steps_of, versions
 from trainer.settings import (
@@ -36,7 +37,6 @@ from trainer.settings import (
     Recipe,
     SentenceEncodingSettings,
     SettingsError,
-    parse_recipe,
 )
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
 

@@ -1,21 +1,18 @@
-"""Recipes: every setting of the stages, from YAML and from the command line."""
+"""Recipes: every setting of the stages."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from jsonargparse import ArgumentParser
 from transformers import TrainingArguments
 
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.languages import check_language
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -363,82 +360,37 @@ class Recipe:
             )
         return address.repo
 
+    def check(self) -> None:
+        """Refuse values that cannot go together, before anything is loaded.
 
-def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
-    """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
-
-    Raises:
-        SystemExit: as argparse does, for `--help` and for what cannot be parsed.
-        SettingsError: values that cannot go together.
-    """
-    import sys
-
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
-        arguments = ["--recipe", str(RECIPES / "quickstart.yaml"), *arguments]
-    parser = ArgumentParser(
-        prog=prog,
-        description=description,
-        epilog="The `training` settings take any field of transformers.TrainingArguments.",
-    )
-    parser.add_argument(
-        "--recipe",
-        action="config",
-        help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
-    )
-    parser.add_class_arguments(Recipe, None)
-    values = parser.parse_args(_with_earlier_training(arguments))
-    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
-    if not recipe.language_list:
-        raise SettingsError("no language: give --languages deu or --languages deu,kaz")
-    check_language(recipe.pivot)
-    _ = recipe.phase_list  # raises before anything is loaded
-    for name in ("se.relational_share", "se.related_share", "cla.related_share"):
-        section, field_name = name.split(".")
-        share = getattr(getattr(recipe, section), field_name)
-        if not 0 < share < 1:
-            raise SettingsError(f"{name} must lie between 0 and 1, not be {share}")
-    _ = recipe.se.related_list, recipe.cla.related_list  # raises before anything is loaded
-    if not 0 < recipe.cla.parallel_share < 1:
-        raise SettingsError(
-            f"cla.parallel_share must lie between 0 and 1, not be {recipe.cla.parallel_share}: "
-            "for one kind of pairs choose the objective paraphrase or parallel"
-        )
-    if recipe.push_to_hub:
-        _ = recipe.repo_of(recipe.pivot)
-    for phase in TRAINING_DEFAULTS:
-        training_values(phase, getattr(recipe, phase).training)
-    return recipe
-
-
-def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
-    """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
-    result: list[str] = []
-    merged: dict[str, dict[str, Any]] = {}
-    count = 0
-    for place, argument in enumerate(arguments):
-        result.append(argument)
-        name, _, path = argument.partition("=")
-        if place and arguments[place - 1] == "--recipe":
-            path = argument
-        elif name != "--recipe" or not path:
-            continue
-        count += 1
-        for phase, training in _training_in(Path(path)).items():
-            merged[phase] = merged.get(phase, {}) | training
-            if count > 1:
-                result += [f"--{phase}.training", json.dumps(merged[phase])]
-    return result
-
-
-def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
-    """The `training` of each phase in a YAML file; of one that cannot be read nothing, which the parser tells."""
-    try:
-        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-        sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
-        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
-        return {}
+        Raises:
+            SettingsError: they cannot.
+            AdaptersHubError: a language's code is none.
+        """
+        if not self.language_list:
+            raise SettingsError("no language: give --languages deu or --languages deu,kaz")
+        check_language(self.pivot)
+        _ = self.phase_list
+        for name in ("se.relational_share", "se.related_share", "cla.related_share"):
+            section, field_name = name.split(".")
+            share = getattr(getattr(self, section), field_name)
+            if not 0 < share < 1:
+                raise SettingsError(f"{name} must lie between 0 and 1, not be {share}")
+        _ = self.se.related_list, self.cla.related_list
+        if not 0 < self.cla.parallel_share < 1:
+            raise SettingsError(
+                f"cla.parallel_share must lie between 0 and 1, not be {self.cla.parallel_share}: "
+                "for one kind of pairs choose the objective paraphrase or parallel"
+            )
+        if self.pooling == WITHOUT_PROMPT and self.prompt and not self.prompt[-1].isspace():
+            raise SettingsError(
+                f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, not {self.prompt!r}: "
+                "without one the prompt's last word and the sentence's first may share a token"
+            )
+        if self.push_to_hub:
+            _ = self.repo_of(self.pivot)
+        for phase in TRAINING_DEFAULTS:
+            training_values(phase, getattr(self, phase).training)
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
@@ -469,7 +421,3 @@ def fill(template: str, language: str, pivot: str) -> str:
 
 def _as_list(value: list[str] | str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
-
-
-def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}

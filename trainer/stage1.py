@@ -36,6 +36,7 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import copy_lora, lora_config
+from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
@@ -51,7 +52,7 @@ from trainer.runs import (
 )
 from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
-from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill, parse_recipe
+from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
 

@@ -27,6 +27,7 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
+from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.pivot import KeptVectors, Vectors, frozen_encoder
 from trainer.runs import (
@@ -42,7 +43,7 @@ from trainer.runs import (
     versions,
     with_relatives,
 )
-from trainer.settings import Recipe, SettingsError, fill, parse_recipe
+from trainer.settings import Recipe, SettingsError, fill
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
 

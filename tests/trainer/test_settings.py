@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from adapters_hub import AdaptersHubError
+from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
+from trainer.parsing import parse_recipe
 from trainer.settings import (
     RECIPES,
     TRAINING_DEFAULTS,
@@ -14,7 +16,6 @@ from trainer.settings import (
     Recipe,
     SettingsError,
     fill,
-    parse_recipe,
     training_values,
 )
 
@@ -183,3 +184,17 @@ def test_the_recipes_that_come_with_the_project_can_be_read(name: str, overlay: 
     if overlay:
         assert recipe.se.training["per_device_train_batch_size"] == 256
         assert recipe.cla.parallel.group_limit == 6000
+
+
+def test_recipes_know_all_ways_of_pooling(recipe_file: Path) -> None:
+    for pooling in POOLINGS:
+        assert parse_recipe("stage", "", ["--recipe", str(recipe_file), "--pooling", pooling]).pooling == pooling
+    with pytest.raises(SystemExit):
+        parse_recipe("stage", "", ["--recipe", str(recipe_file), "--pooling", "max"])
+
+
+def test_a_prompt_that_runs_into_the_sentence_cannot_be_left_out_of_pooling(recipe_file: Path) -> None:
+    arguments = ["--recipe", str(recipe_file), "--pooling", WITHOUT_PROMPT, "--prompt"]
+    assert parse_recipe("stage", "", [*arguments, "query: "]).prompt == "query: "
+    with pytest.raises(SettingsError, match="ends with a space, not 'query:'"):
+        parse_recipe("stage", "", [*arguments, "query:"])

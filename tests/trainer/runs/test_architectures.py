@@ -11,7 +11,7 @@ import pytest
 from adapters_hub import ModularEncoder, load_base
 from tests.conftest import ARCHITECTURES
 from tests.trainer.runs.launch import training, write_recipe
-from trainer.settings import parse_recipe
+from trainer.parsing import parse_recipe
 from trainer.stage1 import Stage1
 from trainer.stage2 import Stage2
 

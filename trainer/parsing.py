@@ -1,0 +1,76 @@
+"""Read a recipe: YAML files, and the changes that the command line makes to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe
+
+
+def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
+    """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
+
+    Raises:
+        SystemExit: as argparse does, for `--help` and for what cannot be parsed.
+        SettingsError: values that cannot go together.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
+        arguments = ["--recipe", str(RECIPES / "quickstart.yaml"), *arguments]
+    parser = ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog="The `training` settings take any field of transformers.TrainingArguments.",
+    )
+    parser.add_argument(
+        "--recipe",
+        action="config",
+        help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
+    )
+    parser.add_class_arguments(Recipe, None)
+    values = parser.parse_args(_with_earlier_training(arguments))
+    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
+    recipe.check()
+    return recipe
+
+
+def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
+    """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
+    result: list[str] = []
+    merged: dict[str, dict[str, Any]] = {}
+    count = 0
+    for place, argument in enumerate(arguments):
+        result.append(argument)
+        name, _, path = argument.partition("=")
+        if place and arguments[place - 1] == "--recipe":
+            path = argument
+        elif name != "--recipe" or not path:
+            continue
+        count += 1
+        for phase, training in _training_in(Path(path)).items():
+            merged[phase] = merged.get(phase, {}) | training
+            if count > 1:
+                result += [f"--{phase}.training", json.dumps(merged[phase])]
+    return result
+
+
+def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
+    """The `training` of each phase in a YAML file; of one that cannot be read nothing, which the parser tells."""
+    try:
+        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+        sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
+        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+        return {}
+
+
+def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}
