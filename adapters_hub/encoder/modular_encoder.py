@@ -361,6 +361,7 @@ class ModularEncoder:
         lengths = [len(sequence) for sequence in sequences]
         prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
         self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
+        prompt_tokens = prompt_length(facts.tokenizer, facts.prompt)
         pooled = torch.empty(len(sequences), self.dimension, device=self.device)
         budget = _TOKENS_PER_PASS.get(self.device.type, _TOKENS_PER_PASS["cuda"])
         for part in split_passes(lengths, budget, batch_size):
@@ -370,7 +371,7 @@ class ModularEncoder:
             hidden = self._composition.backbone(
                 input_ids=padded, attention_mask=None if unpadded else mask
             ).last_hidden_state
-            pooled[part] = pool(hidden, mask, facts.pooling, facts.prompt_tokens)
+            pooled[part] = pool(hidden, mask, facts.pooling, prompt_tokens)
             progress.update(part.stop - part.start)
         progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}
@@ -385,11 +386,6 @@ class _Facts:
     max_length: int
     prompt: str
     pooling: str
-
-    @property
-    def prompt_tokens(self) -> int:
-        """See `prompt_length`."""
-        return prompt_length(self.tokenizer, self.prompt)
 
 
 def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:
