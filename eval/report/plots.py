@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -14,18 +15,17 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.transforms import Bbox
 
 from adapters_hub.folders import write_folder
 from eval.results import Result
+from eval.tasks import Figure
 
 _WIDE = 5.5  # inches
 _MAPS_IN_A_ROW = 4
 _UNALIKE = "tab:gray"
 _KINDS = ("base", "modules", "aligned")
 _METRICS = {"spearman": "Spearman", "accuracy": "accuracy, %"}
-# Of a name beside its point, in points: the best first.
-_PLACES = ((3, 3), (3, -3), (-3, 3), (-3, -3), (0, 6), (0, -6), (9, 9), (9, -9), (-9, 9), (-9, -9), (0, 14), (0, -14))
+_MARKERS = "os^DvPX*<"
 
 Point = tuple[float, float]
 
@@ -66,54 +66,40 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _within_and_across(results: Sequence[Result]) -> Canvas:
-    """A point for each language: how good it is alone, and with the other languages."""
-    canvas, axes = pyplot.subplots(figsize=(_WIDE, _WIDE))
-    low, high = np.inf, -np.inf
-    names = _short(results[0].languages)
-    points: list[Point] = []
-    labels: list[tuple[str, Point]] = []
-    for result in results:
-        within = {figure.languages[0]: figure.value for figure in result.of("mono")}
-        across = {
-            code: float(np.mean(values))
-            for code in within
-            if (values := [figure.value for figure in result.of("cross") if code in figure.languages])
-        }
-        codes = list(across)
-        axes.scatter([within[code] for code in codes], list(across.values()), label=result.encoder, s=24)
-        for code in codes:
-            place = (within[code], across[code])
-            points.append(place)
-            # What moved by less than a point needs one label.
-            if all(names[code] != other or math.dist(place, at) >= 1 for other, at in labels):
-                labels.append((names[code], place))
-        values = [*across.values(), *(within[code] for code in codes)]
-        low, high = min([low, *values]), max([high, *values])
-    axes.margins(0.1)  # room for names
-    axes.plot([low, high], [low, high], color=_UNALIKE, linewidth=0.8, linestyle=":")
-    metric = _METRICS[results[0].figures[0].metric]
-    axes.set_xlabel(f"Within the language ({metric})")
-    axes.set_ylabel(f"With other languages, mean ({metric})")
-    axes.set_title(results[0].title)
-    axes.legend(fontsize=8)
-    _label(axes, labels, points)
+    """A row for each language, a point for each encoder: how good the language is alone, and with the others."""
+    within = [{figure.languages[0]: figure.value for figure in result.of("mono")} for result in results]
+    across = [_means(result.of("cross"), result.languages) for result in results]
+    codes = [code for code in results[0].languages if any(code in values for values in (*within, *across))]
+    codes.sort(key=lambda code: next((values[code] for values in within if code in values), -np.inf), reverse=True)
+    size = (2 * _WIDE, 0.3 * len(codes) + 1.5)
+    canvas, grid = pyplot.subplots(1, 2, figsize=size, sharey=True, layout="constrained")
+    for axes, found, title in zip(
+        grid, (within, across), ("Within the language", "With other languages, mean"), strict=True
+    ):
+        for row, code in enumerate(codes):
+            if scores := [values[code] for values in found if code in values]:
+                axes.hlines(row, min(scores), max(scores), color=_UNALIKE, linewidth=0.8, zorder=0)
+        for place, (result, values) in enumerate(zip(results, found, strict=True)):
+            rows = [row for row, code in enumerate(codes) if code in values]
+            axes.scatter([values[codes[row]] for row in rows], rows, label=result.encoder, s=30, **_style(place))
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel(_METRICS[results[0].figures[0].metric])
+    grid[0].set_yticks(range(len(codes)), _short(codes).values(), fontsize=8)
+    grid[0].invert_yaxis()  # the best on top
+    canvas.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
+    canvas.suptitle(results[0].title, fontsize=11)
     return canvas
 
 
-def _label(axes: Axes, labels: Sequence[tuple[str, Point]], points: Sequence[Point]) -> None:
-    """Write names beside their points, each where it lies on no point and no other name; none where all is taken."""
-    axes.figure.canvas.draw()  # now it is known where points lie
-    taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in axes.transData.transform(points)]
-    for name, point in labels:
-        for across, up in _PLACES:
-            text = axes.annotate(name, point, (across, up), textcoords="offset points", fontsize=7)
-            text.set_horizontalalignment(("center", "left", "right")[np.sign(across)])
-            text.set_verticalalignment(("center", "bottom", "top")[np.sign(up)])
-            box = text.get_window_extent()
-            if not any(box.overlaps(other) for other in taken):
-                taken.append(box)
-                break
-            text.remove()
+def _means(figures: Sequence[Figure], codes: Sequence[str]) -> dict[str, float]:
+    """For each language the mean over the figures that it is in."""
+    values = {code: [figure.value for figure in figures if code in figure.languages] for code in codes}
+    return {code: float(np.mean(found)) for code, found in values.items() if found}
+
+
+def _style(place: int) -> dict[str, Any]:
+    """Colour and shape of an encoder's points: of the first nine encoders either tells which it is."""
+    return {"color": f"C{place % 10}", "marker": _MARKERS[place % len(_MARKERS)]}
 
 
 def _short(codes: Sequence[str]) -> dict[str, str]:
@@ -273,14 +259,14 @@ def _similarity_and_shape(results: Sequence[Result]) -> dict[str, Point]:
 
 
 def _scatter(points: dict[str, Point]) -> Canvas:
-    canvas, axes = pyplot.subplots(figsize=(_WIDE, 4))
-    for shape, similarity in points.values():
-        axes.scatter([shape], [similarity], s=40)
-    axes.margins(x=0.3, y=0.2)  # room for names
+    canvas, axes = pyplot.subplots(figsize=(_WIDE, 4), layout="constrained")
+    for place, (name, (shape, similarity)) in enumerate(points.items()):
+        axes.scatter([shape], [similarity], s=40, label=name, **_style(place))
+    axes.margins(0.1)
     axes.set_xlabel("RSIM")
     axes.set_ylabel("Similarity across languages (Spearman)")
-    axes.set_title("Graded similarity against the shape of the space")
-    _label(axes, list(points.items()), list(points.values()))
+    axes.set_title("Graded similarity against the shape of the space", fontsize=11)
+    canvas.legend(loc="outside lower center", ncols=3, fontsize=8)
     return canvas
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
 from PIL import Image
 
 from adapters_hub.format import Score
 from eval.errors import EvaluationError
 from eval.report import Table, scores, text_table, write_report
-from eval.report.plots import _label, draw_plots
+from eval.report.plots import _style, draw_plots
 from eval.results import Result
 from eval.tasks.figure import Figure
 from tests.eval.encoders import Letters, scored
@@ -139,16 +138,27 @@ def test_pairs_that_all_have_english_are_one_map_of_encoders_by_languages(tmp_pa
     assert ", with eng" not in (tmp_path / "tatoeba-map-xsim.svg").read_text(encoding="utf-8")
 
 
-def test_names_of_points_lie_on_no_point_and_no_other_name() -> None:
-    canvas, axes = pyplot.subplots()
-    points = [(50 + row / 9, 50 + row % 3 / 9) for row in range(9)] + [(70.0, 70.0)]
-    axes.scatter(*zip(*points, strict=True))
-    _label(axes, [(f"name {row}", point) for row, point in enumerate(points)], points)
-    boxes = [text.get_window_extent() for text in axes.texts]
-    assert len(boxes) > 3  # where there is room they are written
-    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
-    assert not any(box.contains(x, y) for box in boxes for x, y in axes.transData.transform(points))
-    pyplot.close(canvas)
+def test_every_language_has_a_row_and_every_encoder_its_own_point(tmp_path: Path) -> None:
+    codes = ["eng", "deu", "kaz"]
+
+    def scored(encoder: str, value: float) -> Result:
+        figures = [
+            Figure("mono", "spearman", value + place, np.array([value]), 100, (code,))
+            for place, code in enumerate(codes)
+        ]
+        figures += [
+            Figure("cross", "spearman", value - 9, np.array([value]), 100, pair)
+            for pair in itertools.combinations(codes, 2)
+        ]
+        return Result(encoder, "base", "stsb", "STSb", "similarity", "a/b", "dev", codes, figures)
+
+    encoders = [f"encoder {number}" for number in range(12)]
+    draw_plots([scored(encoder, 70 + place / 100) for place, encoder in enumerate(encoders)], tmp_path)
+    words = (tmp_path / "stsb-within-and-across.svg").read_text(encoding="utf-8")
+    assert all(words.count(f"<!-- {word} -->") == 1 for word in (*codes, *encoders))
+    assert words.index("<!-- kaz -->") < words.index("<!-- deu -->") < words.index("<!-- eng -->")  # the best first
+    looks = [tuple(_style(place).values()) for place in range(len(encoders))]
+    assert len(set(looks)) == len(looks)
 
 
 def test_modules_of_different_steps_are_drawn_as_growth(tmp_path: Path) -> None:
