@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 
-from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe
+from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
 
 
 def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
     """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
 
     Raises:
-        SystemExit: as argparse does, for `--help` and for what cannot be parsed.
-        SettingsError: values that cannot go together.
+        SystemExit: for `--help`.
+        SettingsError: what cannot be parsed, and values that cannot go together.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
         arguments = ["--recipe", str(RECIPES / "quickstart.yaml"), *arguments]
     parser = ArgumentParser(
         prog=prog,
+        exit_on_error=False,
         description=description,
         epilog="The `training` settings take any field of transformers.TrainingArguments.",
     )
@@ -36,10 +39,46 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
     )
     parser.add_class_arguments(Recipe, None)
-    values = parser.parse_args(_with_earlier_training(arguments))
+    values = parse_line(parser, _with_earlier_training(arguments))
     recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
     recipe.check()
     return recipe
+
+
+def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
+    """Parse a command line; a mistake in it is one line, not the whole usage.
+
+    Args:
+        parser: made with `exit_on_error=False`.
+        arguments: of the command line; None: this process's.
+
+    Raises:
+        SystemExit: for `--help`.
+        SettingsError: what cannot be parsed.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SettingsError(f"{_in_one_line(str(error))} (--help explains every setting)") from error
+
+
+def _in_one_line(message: str) -> str:
+    """What the parser says over several lines, in words of its user, not of Python's types."""
+    message = message.removeprefix("error: ")
+    key = re.search(r'Parser key "([\w.]+)"', message)
+    expected = [
+        re.sub(
+            r"typing\.Literal\[(.*)\]|<class '(.*)'>|typing\.(.*)",
+            lambda found: next(filter(None, found.groups())),
+            kind,
+        )
+        for kind in re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, re.MULTILINE)
+    ]
+    found = re.search(r"(?:Got value|Given value): (.*)", message)
+    if key and expected and found:
+        kinds = " or ".join(kind for kind in expected if kind != "NoneType")
+        return f"{key[1]} is to be {kinds}, not {found[1]!r}"
+    return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
 def _with_earlier_training(arguments: Sequence[str]) -> list[str]:

@@ -24,6 +24,7 @@ from tqdm.auto import tqdm
 
 from trainer.console import run_command
 from trainer.corpora import load_pairs, load_text
+from trainer.parsing import parse_line
 from trainer.sentence_encoding import COLUMNS
 from trainer.settings import DataSource
 from trainer.translation import Checks, Journal, Translation, TranslationError, Translator, batches_of, script_of
@@ -102,15 +103,17 @@ def parse_settings(arguments: Sequence[str] | None = None) -> TranslationSetting
     """Read the command line.
 
     Raises:
-        SystemExit: as argparse does, for `--help` and for what cannot be parsed.
+        SystemExit: for `--help`.
+        SettingsError: what cannot be parsed.
         TranslationError: values that cannot be.
     """
     parser = ArgumentParser(
         prog="translate.py",
+        exit_on_error=False,
         description="Make paraphrases in another language by machine translation; what looks wrong is dropped.",
     )
     parser.add_class_arguments(TranslationSettings, None)
-    settings = TranslationSettings(**vars(parser.parse_args(arguments)))
+    settings = TranslationSettings(**vars(parse_line(parser, arguments)))
     for name in ("batch_size", "tokens_per_batch", "max_length", "num_beams"):
         if getattr(settings, name) < 1:
             raise TranslationError(f"--{name} must be at least 1, not {getattr(settings, name)}")
