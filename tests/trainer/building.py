@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from peft import inject_adapter_in_model
 from torch import nn
-from transformers import TrainingArguments, set_seed
+from transformers import M2M100Config, M2M100ForConditionalGeneration, TrainingArguments, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition
@@ -209,3 +209,29 @@ def alignment_trainer(
         scale=20.0,
         gradient_cache=gradient_cache,
     )
+
+
+def tiny_translator(vocabulary: int, seed: int = 0) -> M2M100ForConditionalGeneration:
+    """A sequence-to-sequence model with random weights."""
+    torch.manual_seed(seed)
+    config = M2M100Config(
+        vocab_size=vocabulary,
+        d_model=64,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=4,
+        decoder_attention_heads=4,
+        encoder_ffn_dim=128,
+        decoder_ffn_dim=128,
+        encoder_layerdrop=0.0,
+        decoder_layerdrop=0.0,
+        dropout=0.0,
+        attention_dropout=0.0,
+        init_std=0.1,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        tie_word_embeddings=True,
+    )
+    return M2M100ForConditionalGeneration(config)

@@ -12,47 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sentencepiece
 import torch
-from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer, NllbTokenizer
+from transformers import NllbTokenizer
 
 from adapters_hub import AdaptersHubError
 from tests.conftest import ROOT, build_tokenizer, sample_sentences
+from tests.trainer.building import tiny_translator
 from tests.trainer.runs.launch import execute
 from trainer.corpora import load_pairs, load_text
 from trainer.sentence_encoding import COLUMNS
 from trainer.settings import DataSource
 from trainer.translate import parse_settings, translate
-from trainer.translation import Journal, Translation, TranslationError, Translator, batches_of
+from trainer.translation import Journal, Translation, TranslationError, Translator
 
 TRANSLATE = ROOT / "trainer" / "translate.py"
 GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
 DICTIONARY = dict(zip(GERMAN, KAZAKH, strict=True))
-
-
-def tiny_model(vocabulary: int, seed: int = 0) -> M2M100ForConditionalGeneration:
-    torch.manual_seed(seed)
-    config = M2M100Config(
-        vocab_size=vocabulary,
-        d_model=64,
-        encoder_layers=1,
-        decoder_layers=1,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        encoder_ffn_dim=128,
-        decoder_ffn_dim=128,
-        encoder_layerdrop=0.0,
-        decoder_layerdrop=0.0,
-        dropout=0.0,
-        attention_dropout=0.0,
-        init_std=0.1,
-        pad_token_id=1,
-        bos_token_id=0,
-        eos_token_id=2,
-        decoder_start_token_id=2,
-        tie_word_embeddings=True,
-    )
-    return M2M100ForConditionalGeneration(config)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +43,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tgt_lang="kaz_Cyrl",
     )
     tokenizer.save_pretrained(folder)
-    network = tiny_model(len(tokenizer))
+    network = tiny_translator(len(tokenizer))
     batch = tokenizer(GERMAN, padding=True, return_tensors="pt")
     labels = tokenizer(text_target=KAZAKH, padding=True, return_tensors="pt")["input_ids"]
     labels[labels == tokenizer.pad_token_id] = -100
@@ -266,86 +241,6 @@ def test_rows_that_fail_a_check_are_dropped_and_counted(
     assert sum(int(word) for word in dropped.split() if word.isdigit()) == len(all_rows) - len(rows)
     with pytest.raises(TranslationError, match="no row is left of 15"):
         run("other.tsv", max_length=3)
-
-
-@pytest.mark.parametrize(("tokens", "size"), [(1, 9), (40, 64), (40, 2), (10_000, 64)])
-def test_batches_hold_every_sentence_once_within_the_budget(tokens: int, size: int) -> None:
-    lengths = [3, 17, 4, 4, 30, 9, 12, 1, 41, 8] * 3
-    groups = batches_of(lengths, tokens, size)
-    assert sorted(place for group in groups for place in group) == list(range(30))
-    for group in groups:
-        assert len(group) == 1 or len(group) * max(lengths[place] for place in group) <= tokens
-        assert len(group) <= size
-    assert [lengths[place] for group in groups for place in group] == sorted(lengths, reverse=True)
-    assert batches_of([], tokens, size) == []
-
-
-def save(folder: Path, tokenizer: Any, vocabulary: int) -> str:
-    tokenizer.save_pretrained(folder)
-    tiny_model(vocabulary).save_pretrained(folder)
-    return str(folder)
-
-
-def test_m2m100_is_told_its_languages_by_its_own_codes(tmp_path: Path) -> None:
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(GERMAN + KAZAKH),
-        model_prefix=str(tmp_path / "pieces"),
-        vocab_size=200,
-        minloglevel=2,
-        hard_vocab_limit=False,
-    )
-    processor = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "pieces.model"))
-    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(processor.id_to_piece(row) for row in range(3, len(processor)))]
-    (tmp_path / "vocab.json").write_text(json.dumps({piece: row for row, piece in enumerate(pieces)}), encoding="utf-8")
-    tokenizer = M2M100Tokenizer(str(tmp_path / "vocab.json"), str(tmp_path / "pieces.model"))
-    folder = save(tmp_path / "model", tokenizer, len(pieces) + 120)
-    translator = Translator(folder, "de", "kk", num_beams=1, max_length=4)
-    made = generated(translator, GERMAN[:2])
-    assert made[:, 1].tolist() == [tokenizer.get_lang_id("kk")] * 2
-    assert translator.tokenizer(GERMAN[0])["input_ids"][0] == tokenizer.get_lang_id("de")
-    with pytest.raises(TranslationError, match=r"does not know the language 'kaz_Cyrl'; it knows \d+, for example"):
-        Translator(folder, "de", "kaz_Cyrl")
-
-
-def generated(translator: Translator, sentences: list[str]) -> torch.Tensor:
-    """The token ids that the model makes."""
-    found: list[torch.Tensor] = []
-    whole = translator.model.generate
-    translator.model.generate = lambda **options: found.append(whole(**options)) or found[-1]
-    translator.translate(sentences)
-    return found[0]
-
-
-def test_a_model_of_one_pair_of_languages_needs_no_codes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    tokenizer = build_tokenizer("bpe", 300)
-    folder = save(tmp_path, tokenizer, len(tokenizer))
-    with caplog.at_level(logging.INFO, logger="trainer"):
-        translator = Translator(folder, "deu", "kaz", num_beams=1, max_length=4)
-    assert "knows no language codes: taken to translate from deu to kaz" in caplog.text
-    assert len(translator.translate(GERMAN[:3])) == 3
-
-
-def test_a_model_with_tags_for_its_target_languages_gets_one_before_the_sentence(tmp_path: Path) -> None:
-    tokenizer = build_tokenizer("bpe", 300)
-    tokenizer.add_tokens([">>kaz<<", ">>kir<<"], special_tokens=True)
-    folder = save(tmp_path, tokenizer, len(tokenizer))
-    translator = Translator(folder, "deu_Latn", "kaz_Cyrl", num_beams=1, max_length=4)
-    plain = len(tokenizer("Hund")["input_ids"])
-    assert translator.lengths(["Hund"])[0] > plain
-    with pytest.raises(TranslationError, match=r"does not translate to 'tur'; it knows 2, for example >>k"):
-        Translator(folder, "deu", "tur")
-
-
-def test_only_sequence_to_sequence_models_with_safetensors_are_taken(
-    model: Path, base_folders: Callable[[str], Path], tmp_path: Path
-) -> None:
-    with pytest.raises(TranslationError, match="is a bert model: expected a sequence-to-sequence model"):
-        Translator(str(base_folders("bert")), "deu_Latn", "kaz_Cyrl")
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / name).write_bytes((model / name).read_bytes())
-    torch.save({}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(TranslationError, match="no translation model at .*safetensors"):
-        Translator(str(tmp_path), "deu_Latn", "kaz_Cyrl")
 
 
 @pytest.fixture(scope="module")
