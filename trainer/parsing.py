@@ -16,6 +16,8 @@ from jsonargparse import ArgumentParser, Namespace
 
 from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
 
+_TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
+
 
 def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
     """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
@@ -66,18 +68,11 @@ def _in_one_line(message: str) -> str:
     """What the parser says over several lines, in words of its user, not of Python's types."""
     message = message.removeprefix("error: ")
     key = re.search(r'Parser key "([\w.]+)"', message)
-    expected = [
-        re.sub(
-            r"typing\.Literal\[(.*)\]|<class '(.*)'>|typing\.(.*)",
-            lambda found: next(filter(None, found.groups())),
-            kind,
-        )
-        for kind in re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, re.MULTILINE)
-    ]
+    kinds = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, re.MULTILINE)
     found = re.search(r"(?:Got value|Given value): (.*)", message)
-    if key and expected and found:
-        kinds = " or ".join(kind for kind in expected if kind != "NoneType")
-        return f"{key[1]} is to be {kinds}, not {found[1]!r}"
+    if key and kinds and found:
+        wanted = [_TYPE.sub(lambda type_: type_[1] or type_[2], kind) for kind in kinds if "NoneType" not in kind]
+        return f"{key[1]} is to be {' or '.join(wanted)}, not {found[1]!r}"
     return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
