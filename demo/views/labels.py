@@ -14,7 +14,7 @@ def place_labels(
     texts: Sequence[str],
     size: float,
     frame: float,
-    letter: tuple[float, float] = (6.6, 10.0),
+    letter: tuple[float, float] = (6.6, 13.0),
 ) -> list[tuple[float, float] | None]:
     """The middle of each label, clear of all marks, of the other labels and of the frame's edge.
 
@@ -23,7 +23,7 @@ def place_labels(
         texts: a label each.
         size: half the width of a mark.
         frame: width and height of the plot.
-        letter: width and height of a letter.
+        letter: width of a letter and height of a line; by default of the 11 px of `.mse-point text`.
 
     Returns:
         None for a label that finds no room: left out, it can still be asked for; on top of another, none can be read.

@@ -97,7 +97,7 @@ def test_labels_of_the_map_lie_on_nothing_and_in_the_frame() -> None:
     close = [(100.0 + dx, 100.0 + dy) for dx in (0, 4, 9) for dy in (0, 5)] + [(2.0, 2.0), (318.0, 318.0)]
     texts = ["1", "1", "22", "2", "3", "3", "corner", "corner"]
     places = place_labels(close, texts, 6, 320)
-    boxes = [(*place, len(text) * 3.3, 5.0) for place, text in zip(places, texts, strict=True) if place]
+    boxes = [(*place, len(text) * 3.3, 6.5) for place, text in zip(places, texts, strict=True) if place]
     assert len(boxes) >= 6
     for number, (x, y, half, high) in enumerate(boxes):
         assert half <= x <= 320 - half
