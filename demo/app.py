@@ -14,6 +14,7 @@ from demo.examples import TITLES, opening
 from demo.handlers import Handlers
 from demo.settings import Settings
 from demo.tabs import PLAIN, graded_tab, modules_tab
+from demo.uploads import refuse_links
 from demo.views import empty_notice
 from demo.visit import Demo
 from demo.web import script
@@ -45,6 +46,7 @@ def build_demo(settings: Settings, bench: Workbench | None = None) -> Demo:
 
 def build_app(demo: Demo) -> gr.Blocks:
     """The app; its first view is computed now, so that a page that opens has it at once."""
+    refuse_links()
     handlers = Handlers(demo)
     picks = demo.picks(None)
     demo.bench.compose(picks)

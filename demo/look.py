@@ -88,6 +88,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "ssr_mode": False,
         "pwa": False,
         "enable_monitoring": False,
+        "run_history": False,  # else the server fetches from the Hub in a visitor's name
         "quiet": True,
         "strict_cors": True,
         "state_session_capacity": 2000,

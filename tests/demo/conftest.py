@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -139,10 +140,51 @@ def serve(*arguments: str, **environment: str) -> Iterator[str]:
     pytest.fail(f"the demo did not start: {''.join(lines)}")
 
 
+class Internet(ThreadingHTTPServer):
+    """A proxy that stands for all other machines, and notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        super().__init__(("127.0.0.1", 0), Answer)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For who shall reach other machines through it."""
+        url = f"http://127.0.0.1:{self.server_port}"
+        return {"http_proxy": url, "https_proxy": url, "no_proxy": "127.0.0.1,localhost"}
+
+
+class Answer(BaseHTTPRequestHandler):
+    """See `Internet`."""
+
+    server: Internet
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_CONNECT = do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 @pytest.fixture(scope="session")
-def server(hub: Path, shelf: Shelf) -> Iterator[str]:
+def internet() -> Iterator[Internet]:
+    """See there."""
+    with Internet() as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        yield proxy
+        proxy.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(hub: Path, shelf: Shelf, internet: Internet) -> Iterator[str]:
     """The demo of the tiny modules."""
-    with serve("--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source) as url:
+    owner = ("--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source)
+    with serve(*owner, **internet.environment) as url:
         yield url
 
 

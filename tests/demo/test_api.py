@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gradio_client.exceptions import AppError
 
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import ROOT
+from tests.demo.conftest import Internet
 
 TEXTS = ["Guten Morgen!", "Қайырлы таң!", "Good morning!"]
 CODES = ["deu", "kaz", "eng"]
@@ -120,6 +122,38 @@ def post(url: str, body: bytes, content_type: str) -> tuple[int, str]:
         return error.code, error.read().decode()
     except (ConnectionError, urllib.error.URLError) as error:  # cut while sending what is too large
         return 413, str(error)
+
+
+def finished(server: str, dependency: dict[str, Any], data: list[Any]) -> str:
+    """What the queue says in the end of a request like those of the page."""
+    session = f"session-{dependency['id']}"
+    body = {"data": data, "fn_index": dependency["id"], "session_hash": session}
+    assert post(f"{server}gradio_api/queue/join", json.dumps(body).encode(), "application/json")[0] == 200
+    with urllib.request.urlopen(f"{server}gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
+        return next(line for line in map(bytes.decode, stream) if "process_completed" in line)
+
+
+def test_nothing_is_fetched_that_a_request_names(server: str, internet: Internet) -> None:
+    url = f"http://huggingface.co/{uuid.uuid4()}.csv"  # what was fetched once is kept
+    link = {"path": url, "meta": {"_type": "gradio.FileData"}}
+    config = json.loads(urllib.request.urlopen(f"{server}config").read())
+    listening = {item["api_name"]: item for item in config["dependencies"] if item["backend_fn"] and item["inputs"]}
+    answers = {}
+    for name, item in listening.items():
+        answers[name] = finished(server, item, [[link]] * len(item["inputs"]))
+        body = json.dumps({"data": [link] * len(item["inputs"]), "fn_index": item["id"]}).encode()
+        post(f"{server}gradio_api/run/predict", body, "application/json")
+    assert internet.asked == []
+    for name in ("upload", "graded", "compare", "encode", "similarity", "modules"):
+        assert "files come by upload" in answers[name]
+
+
+def test_the_demo_is_no_proxy(server: str) -> None:
+    """A refusal: 403. Had it tried, it would be what the other machine says, or 502."""
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{server}gradio_api/file=http://93.184.215.14/", timeout=20)
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{server}gradio_api/run-history/buckets", timeout=20)
 
 
 def test_a_file_of_50_mb_is_refused(server: str) -> None:
