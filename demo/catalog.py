@@ -116,10 +116,12 @@ class Catalog:
         self.hub = connect(hub or settings.hub)
         self._settings = settings
         self._lock = threading.Lock()
-        self._known: dict[str, Entry] = {}
+        self._listed: dict[str, Entry] = {}
+        self._asked: dict[str, Entry] = {}
         self.entries: dict[str, Entry] = {}
-        for entry in self._listed():
-            self._known[entry.address] = entry
+        for address in self._addresses():
+            entry = self._entry(self.hub.snapshot(address))
+            self._listed |= {str(address): entry, entry.address: entry}
             self.entries[entry.repo] = entry
         if not self.entries and not settings.open_hub:
             raise DemoError(
@@ -180,21 +182,28 @@ class Catalog:
             raise DemoError(
                 f"the module {address.repo!r} is not offered here (offered: {offered}): choose one of these"
             )
-        with self._lock:
-            if (known := self._known.get(str(address))) is not None:
-                return known
+        if (known := self._known(str(address))) is not None:
+            return known
         if address.revision is None and address.repo in self.entries:
             return self.entries[address.repo]
-        entry = self._entry(address)
+        snapshot = self.hub.snapshot(address)
+        if (known := self._known(snapshot.address)) is not None:
+            return known
+        if not self._is_owners(address, snapshot.commit):
+            raise DemoError(
+                f"{address.repo!r} is offered here, and not every revision of it (found {address.revision!r}): "
+                "leave @revision out"
+            )
+        entry = self._entry(snapshot)
         if entry.manifest.size > self._settings.limits.module_bytes:
             raise DemoError(
                 f"{entry.repo} has {entry.manifest.size / 1e6:.0f} MB, this demo loads modules of up to "
                 f"{self._settings.limits.module_bytes / 1e6:.0f} MB: choose a smaller one"
             )
         with self._lock:
-            self._known[entry.address] = entry
-            while len(self._known) > _KEPT + len(self.entries):
-                self._known.pop(next(iter(self._known)))
+            self._asked[entry.address] = entry
+            while len(self._asked) > _KEPT:
+                self._asked.pop(next(iter(self._asked)))
         return entry
 
     def pick(self, names: Sequence[str] | None) -> Picks:
@@ -209,7 +218,13 @@ class Catalog:
             raise DemoError("expected a list of up to 200 modules, each org/name or org/name@revision")
         return _compose([self.resolve(name) for name in names])
 
-    def _listed(self) -> Iterable[Entry]:
+    def _known(self, address: str) -> Entry | None:
+        """What an address was found to be before."""
+        with self._lock:
+            return self._listed.get(address) or self._asked.get(address)
+
+    def _addresses(self) -> Iterable[Address]:
+        """Of the modules that the owner lists."""
         patterns = self._settings.modules
         exact = [name for name in patterns if not set("*?[") & set(name)]
         owners = {name.partition("/")[0] for name in patterns if name not in exact}
@@ -217,7 +232,7 @@ class Catalog:
             address = Address.parse(name)
             if address is None:
                 raise DemoError(f"expected org/name[@revision] or a pattern such as org/*, found {name!r}")
-            yield self._entry(address)
+            yield address
         if patterns and not owners:
             return
         if not patterns and not isinstance(self.hub, LocalHub):
@@ -230,7 +245,7 @@ class Catalog:
         for author in authors:
             for listing in find_modules(author=author, hub=self.hub):
                 if self._allows(listing.repo):
-                    yield self._entry(Address(listing.repo, listing.commit or None))
+                    yield Address(listing.repo, listing.commit or None)
 
     def _allows(self, repo: str) -> bool:
         patterns = [pattern.partition("@")[0] for pattern in self._settings.modules]
@@ -238,9 +253,22 @@ class Catalog:
             return True
         return not patterns and isinstance(self.hub, LocalHub)
 
-    def _entry(self, address: Address) -> Entry:
+    def _is_owners(self, address: Address, commit: str) -> bool:
+        """Whether a revision is the work of the repo's owner, whose every revision is listed.
+
+        On the Hub anybody can add commits to a repo, by a pull request: `refs/pr/1`, or the id of such a commit.
+        """
+        if self._settings.open_hub:
+            return True
+        patterns = [pattern for pattern in self._settings.modules if "@" not in pattern]
+        if self._settings.modules and not any(fnmatch.fnmatchcase(address.repo, pattern) for pattern in patterns):
+            return False
+        revision = address.revision or ""
+        named = not revision.startswith(("refs/", "pr/")) and not (revision and commit.startswith(revision.lower()))
+        return named or isinstance(self.hub, LocalHub)
+
+    def _entry(self, snapshot: Snapshot) -> Entry:
         # Pinned before anything is read of it: what a visitor writes is an address, never a path on this machine.
-        snapshot: Snapshot = self.hub.snapshot(address)
         manifest, _ = fetch_manifest(snapshot.address, self.hub)
         return Entry(snapshot.repo, snapshot.commit, manifest)
 

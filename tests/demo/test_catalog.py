@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from adapters_hub.hub import HubError
+from adapters_hub.hub import HubError, push
 from demo.catalog import Catalog
 from demo.errors import DemoError
 from demo.settings import Settings
+from tests.adapters_hub.conftest import Shelf
 
 
 def test_a_visitor_gets_one_module_a_language_with_its_adapters(catalog: Catalog) -> None:
@@ -62,6 +63,20 @@ def test_only_what_the_owner_listed_can_be_reached(hub: Path) -> None:
     with pytest.raises(DemoError, match="'tiny/deu' is not offered here"):
         catalog.resolve("tiny/deu")
     assert Catalog(Settings(hub=str(hub), modules=("tiny/eng",), open_hub=True)).resolve("tiny/deu").language == "deu"
+
+
+def test_of_a_module_listed_with_a_revision_no_other_can_be_reached(shelf: Shelf, tmp_path: Path) -> None:
+    commits = []
+    for revision, licence in (("main", "mit"), ("v1", "cc0-1.0"), ("v2", "apache-2.0")):
+        commits.append(push(shelf.eng.folder, "org/mine", hub=tmp_path, revision=revision, license=licence).commit)
+    catalog = Catalog(Settings(hub=str(tmp_path), modules=("org/mine@v1",)))
+    for revision in ("", "@v1", f"@{commits[1]}"):
+        assert catalog.resolve(f"org/mine{revision}").commit == commits[1]
+    for revision in ("main", "v2", commits[0], commits[2]):
+        with pytest.raises(DemoError, match="not every revision"):
+            catalog.resolve(f"org/mine@{revision}")
+    by_name = Catalog(Settings(hub=str(tmp_path), modules=("org/*",)))  # in a folder, all revisions are the owner's
+    assert [by_name.resolve(f"org/mine@{commit}").commit for commit in commits] == commits
 
 
 def test_an_open_hub_is_searched(hub: Path) -> None:

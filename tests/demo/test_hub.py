@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,9 +21,17 @@ from tests.demo.conftest import serve
 from tests.hub_server import HubServer
 
 
+@dataclass
+class Published:
+    """A Hub with modules, and the environment of who uses it."""
+
+    hub: HubServer
+    environment: dict[str, str]
+
+
 @pytest.fixture(scope="module")
-def remote(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A demo whose owner listed English and opened the Hub, where Kazakh is too."""
+def published(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
+    """English, Kazakh and an adapter."""
     home = tmp_path_factory.mktemp("home")
     with HubServer() as hub:
         for module in (shelf.eng, shelf.kaz, shelf.kaz_parallel):
@@ -36,9 +48,15 @@ def remote(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
         }
-        owner = ("--module", "org/eng", "--open-hub", "--base", str(Path(shelf.base.source)))
-        with serve(*owner, **environment) as url:
-            yield url
+        yield Published(hub, environment)
+
+
+@pytest.fixture(scope="module")
+def remote(published: Published, shelf: Shelf) -> Iterator[str]:
+    """A demo whose owner listed English and opened the Hub, where Kazakh is too."""
+    owner = ("--module", "org/eng", "--open-hub", "--base", str(Path(shelf.base.source)))
+    with serve(*owner, **published.environment) as url:
+        yield url
 
 
 def test_modules_of_the_hub_are_found_fetched_and_composed(remote: str, browser: Browser) -> None:
@@ -73,3 +91,44 @@ def test_programs_reach_them_too_and_nothing_that_is_no_module(remote: str) -> N
     ):
         with pytest.raises(AppError, match=says):
             client.predict(["a"], ["kaz"], {}, [name], api_name="/encode")
+
+
+RESOLVE = """
+import sys
+from adapters_hub.errors import AdaptersHubError
+from demo.catalog import Catalog
+from demo.settings import Settings
+
+*listed, _, asked = sys.argv[1:]
+catalog = Catalog(Settings(modules=tuple(listed)))
+for name in asked.split():
+    try:
+        print(name, catalog.resolve(name).address)
+    except AdaptersHubError as error:
+        print(name, error)
+"""
+
+
+def test_commits_of_pull_requests_are_not_the_owners(published: Published) -> None:
+    """Anybody can open one; what the owner listed by name has the owner's branches and tags."""
+    repo = published.hub.repos["org/kaz"]
+    main = repo.refs["main"]
+    files = repo.at(main).files
+    first = repo.record("v1", {**files, "README.md": b"first"}, "first").id
+    evil = repo.record("refs/pr/1", {**files, "README.md": b"evil"}, "evil").id
+    old = repo.record("v0", {**files, "README.md": b"old"}, "old").id
+
+    def resolved(listed: str, *asked: str) -> dict[str, str]:
+        arguments = [listed, "--", " ".join(f"org/kaz{revision}" for revision in asked)]
+        command = [sys.executable, "-c", RESOLVE, *arguments]
+        done = subprocess.run(command, env=os.environ | published.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return dict(line.removeprefix("org/kaz").split(" ", 1) for line in done.stdout.splitlines())
+
+    answers = resolved("org/kaz", "", f"@{main}", "@v1", f"@{first}", "@refs/pr/1", f"@{evil}", f"@{old}")
+    assert [answers[name] for name in ("", f"@{main}")] == [f"org/kaz@{main}"] * 2
+    assert [answers[name] for name in ("@v1", f"@{first}")] == [f"org/kaz@{first}"] * 2  # known by its name
+    assert all("not every revision" in answers[name] for name in ("@refs/pr/1", f"@{evil}", f"@{old}"))
+    answers = resolved("org/kaz@v1", "", "@v1", f"@{first}", "@main", f"@{main}", "@v0", "@refs/pr/1", f"@{evil}")
+    assert [answers[name] for name in ("", "@v1", f"@{first}")] == [f"org/kaz@{first}"] * 3
+    assert all("not every revision" in answers[name] for name in list(answers)[3:])
