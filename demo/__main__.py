@@ -73,10 +73,9 @@ def serve(
     from demo.look import launch_options
     from demo.workbench import Workbench
 
-    app = queue(build_app(build_demo(settings, Workbench(catalog, kept_languages))), settings)
-    _, url, _ = app.launch(
-        server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(settings)
-    )
+    demo = build_demo(settings, Workbench(catalog, kept_languages))
+    app = queue(build_app(demo), settings)
+    _, url, _ = app.launch(server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(demo))
     _say(f"ready after {time.perf_counter() - start:.0f} s: {url}")
     app.block_thread()
 

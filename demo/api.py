@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import gradio as gr
@@ -12,18 +13,18 @@ from adapters_hub.format import AlignmentManifest
 from demo.catalog import Entry
 from demo.columns import DEFAULT
 from demo.comparison import Comparison
-from demo.handlers import Handlers
+from demo.visit import Demo
 
 
 class Api:
     """The endpoints. Errors come to the caller as one line.
 
     Args:
-        handlers: of the page; limits are common to both.
+        demo: what all visitors share; limits are common to the page and to programs.
     """
 
-    def __init__(self, handlers: Handlers) -> None:
-        self._handlers = handlers
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
 
     def register(self) -> None:
         """Make the endpoints part of the app that is being built."""
@@ -128,8 +129,8 @@ class Api:
             For each its `address`, `kind`, `language`, `bytes`, `vocabulary`, or `pivot` and `objective`.
         """
         try:
-            self._handlers.rate.check(request)
-            return [_record(entry) for entry in self._handlers.demo.bench.catalog.search(search)]
+            self._demo.rate.check(request)
+            return [_record(entry) for entry in self._demo.bench.catalog.search(search)]
         except AdaptersHubError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -142,7 +143,7 @@ class Api:
         request: gr.Request,
     ) -> Comparison:
         try:
-            self._handlers.rate.check(request)
+            self._demo.rate.check(request)
             if not isinstance(sentences, list) or not isinstance(languages, list):
                 raise AdaptersHubError("expected lists of sentences and of languages")
             codes = languages * len(sentences) if len(languages) == 1 else languages or [""] * len(sentences)
@@ -153,7 +154,8 @@ class Api:
             if empty := [number for number, text in enumerate(sentences) if not str(text).strip()]:
                 raise AdaptersHubError(f"sentence {empty[0]} is empty: leave it out, there is nothing to encode")
             rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
-            comparison = self._handlers.demo.compare(rows, compositions, modules or None)
+            charge = functools.partial(self._demo.rate.charge, request)
+            comparison = self._demo.compare(rows, compositions, modules or None, charge=charge)
             if len(comparison.rows) != len(sentences):
                 raise AdaptersHubError("a sentence holds nothing but control characters: leave it out")
             return comparison

@@ -200,11 +200,14 @@ def build_app(demo: Demo) -> gr.Blocks:
             **private,
         )
         files_button.click(handlers.download, [table, choice, used], [files, files_notice], **private)
-        Api(handlers).register()
+        Api(demo).register()
     return app
 
 
 def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
-    """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside."""
-    app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4)
+    """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside.
+
+    Nobody goes past the queue: at most as many requests of an address as run at once may not know of its debt.
+    """
+    app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4, api_open=False)
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,7 +21,6 @@ from demo.errors import DemoError
 from demo.examples import example
 from demo.export import export
 from demo.graded import grade, read_pairs, sample_pairs
-from demo.rate import RateLimit
 from demo.sentences import read_file, read_lines
 from demo.snippet import snippet
 from demo.views import (
@@ -54,7 +54,6 @@ class Handlers:
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
-        self.rate = RateLimit(demo.settings)
         self.hub_note = "the modules are in the hub of this demo" if demo.settings.hub else None
 
     def views(self, comparison: Comparison, difference: bool) -> Views:
@@ -84,8 +83,9 @@ class Handlers:
         """Answer with all views; an error takes the place of the summary, and the rest stays as it was."""
 
         def answer() -> Views:
-            self.rate.check(request)
-            return self.views(self.demo.compare(rows, columns, names, _told(progress)), bool(difference))
+            self.demo.rate.check(request)
+            comparison = self.demo.compare(rows, columns, names, _told(progress), self._charge(request))
+            return self.views(comparison, bool(difference))
 
         return self._or_notice(answer, others=6)
 
@@ -96,11 +96,12 @@ class Handlers:
             return tuple(gr.skip() for _ in range(11))
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             rows, columns, names = self.demo.opened(str(view))
-            comparison = self.demo.compare([row.to_record() for row in rows], columns, names)
+            records = [row.to_record() for row in rows]
+            comparison = self.demo.compare(records, columns, names, charge=self._charge(request))
             return (
-                gr.update(value=[row.to_record() for row in rows], languages=self.demo.languages(comparison.picks)),
+                gr.update(value=records, languages=self.demo.languages(comparison.picks)),
                 gr.update(value=[column.to_record() for column in columns], **self.offers(comparison.picks)),
                 comparison.picks.names,
                 self.ticks(comparison.picks),
@@ -132,7 +133,7 @@ class Handlers:
         """The rows of pasted text, and what is said of it."""
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             rows = read_lines(text or "", self.demo.settings.limits, list(self.demo.picks(names).modules))
             return [row.to_record() for row in rows], f'<p class="mse-note">{len(rows)} sentences taken.</p>'
 
@@ -142,7 +143,7 @@ class Handlers:
         """The rows of an uploaded file, and what is said of it."""
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             limits = self.demo.settings.limits
             name, content = _content(file, limits.file_bytes)
             rows = read_file(name, content, limits, list(self.demo.picks(names).modules))
@@ -154,7 +155,7 @@ class Handlers:
         """Modules that are found, as choices, and what is said of them."""
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             found = self.demo.bench.catalog.search(text or "")
             if not found:
                 notice = empty_notice("Nothing found.", "Try a language, such as kaz or Kazakh, or org/name@revision.")
@@ -174,7 +175,7 @@ class Handlers:
         """Fetch modules and compose them: new choice, editors, list in use, panel, notice."""
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             catalog = self.demo.bench.catalog
             before = self.demo.picks(used)
             fresh = [catalog.resolve(name) for name in names or []]
@@ -197,7 +198,7 @@ class Handlers:
         """Compose only the modules that stay ticked."""
 
         def answer() -> Views:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             catalog = self.demo.bench.catalog
             entries = [catalog.resolve(name) for name in names or []]
             languages = {entry.language for entry in entries if not entry.is_adapter}
@@ -217,7 +218,7 @@ class Handlers:
     def card(self, address: str | None, request: gr.Request) -> str:
         """The card of a module, in Markdown; the page lets no HTML of it through."""
         try:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             if not address:
                 return "Choose a module to read its card."
             entry = self.demo.bench.catalog.resolve(address)
@@ -243,15 +244,16 @@ class Handlers:
     ) -> str:
         """Score graded pairs on the chosen compositions."""
         try:
-            self.rate.check(request)
+            self.demo.rate.check(request)
             limits = self.demo.settings.limits
             if source == "upload":
                 name, content = _content(file, limits.file_bytes)
                 pairs = read_pairs(name, content, (first, second), limits)
             else:
                 pairs = sample_pairs(source, first, second)
-            picks = self.demo.picks(names)
-            return graded_view(pairs, grade(self.demo.bench, pairs, self.demo.columns(columns), picks, _told(progress)))
+            picks, compositions = self.demo.picks(names), self.demo.columns(columns)
+            self.demo.rate.charge(request, len(compositions) * sum(map(len, pairs.first + pairs.second)))
+            return graded_view(pairs, grade(self.demo.bench, pairs, compositions, picks, _told(progress)))
         except AdaptersHubError as error:
             return error_notice(error)
 
@@ -259,8 +261,8 @@ class Handlers:
         """Files to take away, and what is said of them."""
 
         def answer() -> Views:
-            self.rate.check(request)
-            comparison = self.demo.compare(rows, columns, names)
+            self.demo.rate.check(request)
+            comparison = self.demo.compare(rows, columns, names, charge=self._charge(request))
             if not comparison.rows:
                 raise DemoError("no sentences to make files of: write some first")
             # Where Gradio keeps what it serves: from there it is not copied, and deleted in an hour.
@@ -271,6 +273,9 @@ class Handlers:
             return gr.update(value=files, visible=True), ""
 
         return self._or_notice(answer, others=1, last=True)
+
+    def _charge(self, request: gr.Request) -> Callable[[int], None]:
+        return functools.partial(self.demo.rate.charge, request)
 
     def _chosen(self, picks: Picks) -> Views:
         return (

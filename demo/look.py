@@ -8,15 +8,16 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from demo.bodies import ROOM, BodyLimit
-from demo.settings import Settings
+from demo.uploads import UploadRate
+from demo.visit import Demo
 from demo.web import script, style
 
 _FONTS = ("system-ui", "sans-serif")
 
 
-def launch_options(settings: Settings) -> dict[str, Any]:
+def launch_options(demo: Demo) -> dict[str, Any]:
     """What `Blocks.launch` is given besides host and port."""
-    limits = settings.limits
+    limits = demo.settings.limits
     hue = gr.themes.Color(
         *("#eef6f6", "#d6eae9", "#aed4d2", "#7fbab8", "#4c9a9b", "#2a7c83", "#17606f", "#124d5b", "#0f3f4b", "#0b313b"),
         c950="#07222a",
@@ -81,7 +82,12 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         # In the head: what is given as css, Gradio takes apart, and leaves out container queries.
         "head": f"<style>{style()}</style><script>{script('page')}</script>",
         "max_file_size": limits.file_bytes,
-        "app_kwargs": {"middleware": [Middleware(BodyLimit, most=limits.file_bytes + ROOM)]},
+        "app_kwargs": {
+            "middleware": [
+                Middleware(BodyLimit, most=limits.file_bytes + ROOM),
+                Middleware(UploadRate, rate=demo.rate),
+            ]
+        },
         "allowed_paths": [],
         "show_error": True,
         "footer_links": ["api"],

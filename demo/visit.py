@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapters_hub.languages import language_name
@@ -13,6 +13,7 @@ from demo.comparison import Comparison, compare
 from demo.errors import DemoError
 from demo.examples import TITLES, example
 from demo.guessing import PAPER, guess_language
+from demo.rate import RateLimit
 from demo.sentences import Row, check_rows
 from demo.settings import Settings
 from demo.state import pack, unpack
@@ -21,10 +22,14 @@ from demo.workbench import Progress, Workbench
 
 @dataclass
 class Demo:
-    """What all visitors share: settings, catalogue and workbench. None of it is a visitor's own."""
+    """What all visitors share: settings, catalogue, workbench and rate limit. None of it is a visitor's own."""
 
     settings: Settings
     bench: Workbench
+    rate: RateLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rate = RateLimit(self.settings)
 
     def rows(self, records: object, picks: Picks) -> list[Row]:
         """See `check_rows`."""
@@ -39,15 +44,29 @@ class Demo:
         return self.bench.catalog.pick(names)
 
     def compare(
-        self, rows: object, columns: object, names: Sequence[str] | None, progress: Progress | None = None
+        self,
+        rows: object,
+        columns: object,
+        names: Sequence[str] | None,
+        progress: Progress | None = None,
+        charge: Callable[[int], None] | None = None,
     ) -> Comparison:
         """What the page shows.
+
+        Args:
+            rows: see `rows`.
+            columns: see `columns`.
+            names: see `picks`.
+            progress: is told how far it is.
+            charge: is told the characters that will be encoded, under every composition.
 
         Raises:
             AdaptersHubError: something given does not fit.
         """
         picks = self.picks(names)
         checked, compositions = self.rows(rows, picks), self.columns(columns)
+        if charge:
+            charge(len(compositions) * sum(len(row.text) for row in checked))
         self.bench.fetch(picks, progress)
         return compare(self.bench, checked, compositions, picks, progress)
 

@@ -19,7 +19,8 @@ settings = Settings(
     base=os.environ.get("MSE_DEMO_BASE") or None,
     trusted_proxy=True,  # a Space is reached through a proxy only
 )
-app = queue(build_app(build_demo(settings)), settings)
+demo = build_demo(settings)
+app = queue(build_app(demo), settings)
 
 if __name__ == "__main__":
-    app.launch(server_name="0.0.0.0", server_port=int(os.environ.get("PORT", "7860")), **launch_options(settings))
+    app.launch(server_name="0.0.0.0", server_port=int(os.environ.get("PORT", "7860")), **launch_options(demo))

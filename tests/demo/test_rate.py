@@ -1,13 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pytest
 
+from demo.app import build_app, build_demo, queue
 from demo.errors import DemoError
+from demo.examples import TITLES, example
+from demo.graded import SPLITS
+from demo.handlers import Handlers
+from demo.look import launch_options
 from demo.rate import RateLimit
 from demo.settings import Limits, Settings
+from demo.workbench import Workbench
 from tests.demo.conftest import FakeRequest
 
 SETTINGS = Settings(limits=Limits(requests=60, burst=3))
@@ -43,3 +51,66 @@ def test_the_address_behind_a_proxy_is_taken_only_if_the_owner_says_so() -> None
     trusting = RateLimit(replace(SETTINGS, trusted_proxy=True), clock=lambda: 0.0)
     for number in range(4):
         trusting.check(cast(Any, Forwarded(str(number))))
+
+
+def test_work_leaves_a_debt_that_later_requests_wait_for() -> None:
+    now = [0.0]
+    rate = RateLimit(SETTINGS, clock=lambda: now[0])
+    request = cast(Any, FakeRequest())
+    for _ in range(2):
+        rate.check(request)
+    rate.charge(request, 40_000)  # 10 requests more, where 1 is left
+    with pytest.raises(DemoError, match="try again in 10 s"):
+        rate.charge(request, 1)
+    now[0] = 9.9
+    with pytest.raises(DemoError, match="try again in 1 s"):
+        rate.check(request)
+    now[0] = 10.0
+    rate.check(request)
+
+
+@pytest.fixture
+def strict(settings: Settings, bench: Workbench) -> Handlers:
+    """The answers of a page with the limits that an owner gets unasked."""
+    return Handlers(build_demo(replace(settings, limits=Limits()), bench))
+
+
+COLUMNS = [{"kind": kind} for kind in ("base", "modules", "aligned", "base")]
+
+
+def test_examples_and_the_sample_benchmark_are_within_the_limit(strict: Handlers) -> None:
+    request = cast(Any, FakeRequest())
+    for split in SPLITS:
+        assert "mse-scatter" in strict.graded(split, "deu", "eng", None, COLUMNS, None, request)
+    for name in TITLES:
+        rows = [row.to_record() for row in example(name)]
+        assert "too many requests" not in str(strict.compare(rows, COLUMNS, None, False, request))
+
+
+def test_who_asked_for_much_work_waits_wherever_the_next_comes_in(strict: Handlers, tmp_path: Path) -> None:
+    table = tmp_path / "pairs.tsv"
+    sentence = "Der Zug hat Verspätung. " * 20  # 480 characters
+    table.write_text("text_1\ttext_2\tscore\n" + f"{sentence}\t{sentence}\t1\n" * 300, encoding="utf-8")
+    request = cast(Any, FakeRequest())
+    assert "Spearman" in strict.graded("upload", "deu", "eng", str(table), COLUMNS[:1], None, request)
+    assert "too many requests" in strict.graded("dev", "deu", "eng", None, COLUMNS, None, request)
+    rows = [row.to_record() for row in example("first")]
+    assert "too many requests" in str(strict.compare(rows, COLUMNS, None, False, request))
+    assert "too many requests" not in str(
+        strict.compare(rows, COLUMNS, None, False, cast(Any, FakeRequest("198.51.100.2")))
+    )
+
+
+def test_uploads_count_and_nobody_goes_past_the_queue(settings: Settings, bench: Workbench) -> None:
+    demo = build_demo(replace(settings, limits=Limits(requests=1, burst=3)), bench)
+    app = queue(build_app(demo), demo.settings)
+    _, url, _ = app.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options(demo))
+    try:
+        with httpx.Client(base_url=f"{url}gradio_api", trust_env=False) as client:
+            body = {"data": ["", ""], "fn_index": 0}
+            assert "does not accept direct" in client.post("/run/modules", json=body).text
+            answers = [client.post("/upload", files={"files": ("a.csv", b"text\na\n")}) for _ in range(4)]
+    finally:
+        app.close()
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert "try again in" in answers[3].text
