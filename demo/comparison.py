@@ -23,6 +23,7 @@ class Comparison:
         columns: the compositions.
         picks: the modules they are composed of.
         vectors: `[columns, n, dim]`, unit length.
+        cut: of each composition, the indices of sentences that have more tokens than it reads, and how many it reads.
         seconds: computing took; None if nobody waited for it.
     """
 
@@ -30,6 +31,7 @@ class Comparison:
     columns: list[Column]
     picks: Picks
     vectors: np.ndarray
+    cut: list[dict[int, int]]
     seconds: float | None
 
     @property
@@ -43,11 +45,17 @@ class Comparison:
         return languages_of(self.rows)
 
     def notes(self, column: Column) -> list[str]:
-        """What a composition could not do for some languages, one sentence each."""
+        """What a composition could not do for some languages or sentences, one sentence each."""
+        notes = []
+        cut = self.cut[self.columns.index(column)]
+        for most in sorted(set(cut.values())):
+            numbers = [str(index + 1) for index in sorted(cut) if cut[index] == most]
+            who = f"sentence{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
+            notes.append(f"{who}: only the first {most} tokens count, those of the prompt included")
         if column.kind == "base":
-            return []
+            return notes
         without = [code for code in self.languages if code not in self.picks.modules]
-        notes = [f"{', '.join(without)}: no module, so the base's vectors"] if without else []
+        notes += [f"{', '.join(without)}: no module, so the base's vectors"] if without else []
         pivots = {entry.manifest.pivot for adapters in self.picks.adapters.values() for entry in adapters.values()}  # type: ignore[union-attr]
         lacking: dict[str, list[str]] = {}
         for code in self.languages:
@@ -77,23 +85,28 @@ def compare(
     """
     start = time.perf_counter()
     vectors = np.empty((len(columns), len(rows), bench.encoder.dimension), np.float32)
+    cut: list[dict[int, int]] = [{} for _ in columns]
     groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
     if any(column.kind == "base" for column in columns) and rows:
-        base = bench.encode([row.text for row in rows], None, picks)
+        texts = [row.text for row in rows]
+        base, longer = bench.encode(texts, None, picks), _longer(bench, texts, None, picks, range(len(rows)))
         for number, column in enumerate(columns):
             if column.kind == "base":
                 vectors[number] = base
+                cut[number] = longer
     # Languages outside, compositions inside: the transformer is set to a language once, not once a composition.
     for done, (code, indices) in enumerate(groups.items()):
         if progress:
             progress(done / len(groups), f"encoding {code}")
         texts = [rows[index].text for index in indices]
         language = code if code in picks.modules else None
+        longer = _longer(bench, texts, language, picks, indices)
         for number, column in enumerate(columns):
             if column.kind != "base":
                 weights = column.align(code, picks.objectives(code)) if language else {}
                 vectors[number, indices] = bench.encode(texts, language, picks, weights)
-    return Comparison(list(rows), list(columns), picks, vectors, time.perf_counter() - start)
+                cut[number] |= longer
+    return Comparison(list(rows), list(columns), picks, vectors, cut, time.perf_counter() - start)
 
 
 @dataclass(frozen=True)
@@ -168,6 +181,14 @@ def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, langu
         return None
     best = max(float(cosines[index, j]) for j in right)
     return 1 + sum(float(cosines[index, j]) > best for j in there if j not in right)
+
+
+def _longer(
+    bench: Workbench, texts: Sequence[str], language: str | None, picks: Picks, indices: Sequence[int]
+) -> dict[int, int]:
+    """The indices of the sentences that are cut, and how many tokens are read of them."""
+    most, kept = bench.cut(texts, language, picks)
+    return {index: most for index, characters in zip(indices, kept, strict=True) if characters is not None}
 
 
 def _pairs(count: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -49,6 +50,14 @@ class Loaded:
     def total(self) -> int:
         """Bytes in memory, with its adapters."""
         return self.size + sum(size for _, size, _ in self.adapters.values())
+
+
+class Piece(NamedTuple):
+    """A token of a sentence: its text, whether the vocabulary knows it, and whether it is among those that count."""
+
+    text: str
+    known: bool
+    counts: bool
 
 
 class Workbench:
@@ -155,23 +164,47 @@ class Workbench:
             self._remember(key, vectors)
         return vectors
 
-    def tokens(self, text: str, language: str | None, picks: Picks) -> list[tuple[str, bool]]:
-        """The pieces of a sentence as the tokenizer of a language, or of the base, cuts it.
+    def cut(self, texts: Sequence[str], language: str | None, picks: Picks) -> tuple[int, list[int | None]]:
+        """Where sentences are cut that have more tokens than a module, or the base, reads.
 
         Returns:
-            Piece, and whether the vocabulary knows it.
+            How many tokens it reads, those of the prompt and the special ones included, and of each sentence how many
+            characters that are; None: all.
         """
         with self._lock:
-            if language is not None:
-                self._ensure(picks, language, [])
-            tokenizer = self._loaded[language].tokenizer if language is not None else self.encoder.base.tokenizer
+            tokenizer = self._tokenizer(language, picks)
+            prompt = self.encoder.base.prompt if language is None else picks.modules[language].manifest.prompt  # type: ignore[union-attr]
+            most = self.encoder.max_length(language)
+            prompted = [prompt + text for text in texts]
+            encoded = tokenizer(prompted, truncation=True, max_length=most, return_offsets_mapping=True)
+        return most, [
+            max(end for _, end in offsets) - len(prompt) if encoding.overflowing else None
+            for offsets, encoding in zip(encoded["offset_mapping"], encoded.encodings or (), strict=True)
+        ]
+
+    def tokens(self, text: str, language: str | None, picks: Picks) -> list[Piece]:
+        """The pieces of a sentence as the tokenizer of a language, or of the base, cuts it."""
+        with self._lock:
+            tokenizer = self._tokenizer(language, picks)
             # Under the lock as well: a tokenizer is set to truncate, or not, before each use.
             encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            kept = self.cut([text], language, picks)[1][0]
         names = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
         return [
-            (text[start:end] if end > start else name, identity != tokenizer.unk_token_id)
+            Piece(
+                text[start:end] if end > start else name,
+                known=identity != tokenizer.unk_token_id,
+                counts=kept is None or start < kept,
+            )
             for (start, end), name, identity in zip(encoded["offset_mapping"], names, encoded["input_ids"], strict=True)
         ]
+
+    def _tokenizer(self, language: str | None, picks: Picks) -> PreTrainedTokenizerFast:
+        """That of a language or of the base; the lock is held."""
+        if language is None:
+            return self.encoder.base.tokenizer
+        self._ensure(picks, language, [])
+        return self._loaded[language].tokenizer
 
     def _ensure(self, picks: Picks, language: str, objectives: Sequence[str]) -> None:
         """Put in place what a request needs; the lock is held."""

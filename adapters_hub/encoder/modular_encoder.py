@@ -312,6 +312,18 @@ class ModularEncoder:
             *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
         )
 
+    def max_length(self, language: str | None) -> int:
+        """How many tokens of a sentence count, those of the prompt and the special ones included.
+
+        Args:
+            language: ISO 639-3; None for the base.
+
+        Raises:
+            CompositionError: the language is not loaded.
+        """
+        with self._lock:
+            return self._facts(language).max_length
+
     def _tokenized(
         self, texts: Sequence[str], groups: dict[str | None, list[int]]
     ) -> Iterator[tuple[str | None, list[int], list[TokenIds]]]:

@@ -6,7 +6,7 @@ from demo.catalog import Picks
 from demo.sentences import Row, languages_of
 from demo.views.text import chip, escaped, said
 from demo.views.vocabulary import vocabulary_text
-from demo.workbench import Workbench
+from demo.workbench import Piece, Workbench
 
 _WHITESPACE = "▁Ġ"
 
@@ -35,19 +35,26 @@ def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
     return f"<span>{chip(code, order)} {escaped(what)}</span>"
 
 
-def _line(name: str, pieces: list[tuple[str, bool]], base: list[tuple[str, bool]] | None = None) -> str:
-    shown = "".join(
-        f'<span class="mse-token{"" if known else " mse-unknown"}"'
-        f"{'' if known else ' title=' + chr(34) + 'not in the vocabulary' + chr(34)}>{escaped(_visible(text))}</span>"
-        for text, known in pieces
-    )
+def _line(name: str, pieces: list[Piece], base: list[Piece] | None = None) -> str:
     count = f"{len(pieces)} token{'' if len(pieces) == 1 else 's'}"
+    if (counting := sum(piece.counts for piece in pieces)) < len(pieces):
+        count += f", {counting} count"
     if pieces == base:
         count += ", the same"
+    shown = "".join(_token(piece) for piece in pieces)
     return (
         f'<div class="mse-cut"><span class="mse-cut-name">{name}<small>{count}</small></span>'
         f'<span class="mse-cut-pieces" dir="auto">{shown}</span></div>'
     )
+
+
+def _token(piece: Piece) -> str:
+    kind, says = "", ""
+    if not piece.counts:
+        kind, says = " mse-beyond", ' title="beyond the tokens that count"'
+    elif not piece.known:
+        kind, says = " mse-unknown", ' title="not in the vocabulary"'
+    return f'<span class="mse-token{kind}"{says}>{escaped(_visible(piece.text))}</span>'
 
 
 def _visible(text: str) -> str:

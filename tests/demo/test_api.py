@@ -41,6 +41,11 @@ def test_encode_gives_the_vectors_of_the_library(client: Client, shelf: Shelf) -
     assert {name.partition("@")[0] for name in answer["modules"]} == {f"tiny/{m.name}" for m in shelf.folders}
 
 
+def test_a_sentence_of_which_not_all_counts_is_named(client: Client) -> None:
+    answer = client.predict(["Ja.", "Der Zug hat Verspätung. " * 20], ["deu"], {}, [], api_name="/encode")
+    assert [note.partition(" tokens")[0] for note in answer["notes"]] == ["sentence 2: only the first 64"]
+
+
 def test_languages_are_guessed_where_they_are_not_said(client: Client) -> None:
     answer = client.predict(["Where is the station?", "Wo ist der Bahnhof?"], [], {}, [], api_name="/encode")
     assert answer["languages"] == ["eng", "deu"]

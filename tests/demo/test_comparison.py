@@ -39,6 +39,20 @@ def test_a_language_without_a_module_has_the_vectors_of_the_base_and_this_is_sai
     assert comparison.notes(comparison.columns[0]) == []
 
 
+def test_sentences_that_are_cut_are_named(bench: Workbench, names: list[str]) -> None:
+    rows = [*ROWS, Row("deu", "Guten Morgen, der Zug hat Verspätung. " * 9), Row("fra", "Bonne nuit, Marie. " * 20)]
+    comparison = compare(bench, rows, [Column("base"), Column("modules")], bench.catalog.pick(names))
+    base, modules = (comparison.notes(column) for column in comparison.columns)
+    assert (
+        base[0]
+        == f"sentences 6, 7: only the first {bench.encoder.max_length(None)} tokens count, those of the prompt included"
+    )
+    assert (
+        modules[0]
+        == f"sentence 6: only the first {bench.encoder.max_length('deu')} tokens count, those of the prompt included"
+    )
+
+
 def test_every_row_gets_its_own_vector_whatever_the_order(bench: Workbench, names: list[str]) -> None:
     picks = bench.catalog.pick(names)
     columns = [Column("modules"), Column("aligned")]

@@ -121,6 +121,16 @@ def test_the_summary_says_what_every_composition_is_made_of(bench: Workbench, na
     assert f"module {picks.modules['kaz'].short_commit} + 0.25 × paraphrase {adapter.short_commit}" in blend
 
 
+def test_what_does_not_count_of_a_long_sentence_is_grey(handlers: Handlers, bench: Workbench) -> None:
+    rows = [Row("deu", "Guten Morgen, der Zug hat Verspätung. " * 9), Row("deu", "Guten Morgen")]
+    comparison = compare(bench, rows, [Column("base"), Column("modules")], bench.catalog.default())
+    views = handlers.views(comparison, difference=False)
+    long, short = views[4].split("<li>")[1:]
+    assert long.count("mse-beyond") > 10
+    assert "mse-beyond" not in short
+    assert "sentence 1: only the first" in views[0]
+
+
 def test_long_meanings_are_numbered_and_short_ones_stay() -> None:
     assert marks([Row("deu", "a", "sentence-7"), Row("deu", "b", "sentence-9"), Row("eng", "c", "sentence-7")]) == [
         *("1", "2", "1")

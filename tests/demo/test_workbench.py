@@ -73,9 +73,29 @@ def test_the_order_of_use() -> None:
 def test_tokens_are_those_of_the_base_or_of_the_module(bench: Workbench, names: list[str]) -> None:
     picks = bench.catalog.pick(names)
     base, module = (bench.tokens("Guten Morgen", language, picks) for language in (None, "deu"))
-    assert "".join(text for text, _ in base).replace(" ", "") == "GutenMorgen"
+    assert "".join(piece.text for piece in base).replace(" ", "") == "GutenMorgen"
     assert base != module
-    assert bench.tokens("☃", None, picks)[-1] == ("☃", False)
+    assert bench.tokens("☃", None, picks)[-1] == ("☃", False, True)
+
+
+@pytest.mark.parametrize("language", [None, "deu"])
+def test_the_tokens_that_count_are_those_that_the_vector_depends_on(
+    bench: Workbench, names: list[str], language: str | None
+) -> None:
+    picks = bench.catalog.pick(names)
+    text = "Guten Morgen, der Zug hat heute wieder Verspätung. " * 9
+    pieces = bench.tokens(text, language, picks)
+    (kept,) = bench.cut([text], language, picks)[1]
+    assert kept is not None
+    counting = [piece.counts for piece in pieces]
+    assert counting == sorted(counting, reverse=True)
+    assert 0 < sum(counting) < len(pieces)
+    vectors = [
+        bench.encode([other], language, picks) for other in (text, text[:kept] + " ganz anders", text[: kept // 2])
+    ]
+    assert np.allclose(vectors[0], vectors[1], atol=1e-6)
+    assert not np.allclose(vectors[0], vectors[2], atol=1e-3)
+    assert all(piece.counts for piece in bench.tokens("Guten Morgen", language, picks))
 
 
 def test_kept_vectors_are_bounded_and_hold_no_text(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -190,6 +190,17 @@ def test_options_out_of_range_are_refused(encoder: ModularEncoder, options: dict
         encoder.encode(["Gut."], "deu", **options)
 
 
+@pytest.mark.parametrize("language", [None, "deu"])
+def test_max_length_is_where_sentences_are_cut(
+    encoder: ModularEncoder, language: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    most = encoder.max_length(language)
+    encoder.encode(["a " * most], language)
+    assert f"have more than {most} tokens and were cut" in caplog.text
+    with pytest.raises(AdaptersHubError, match="kaz"):
+        encoder.max_length("kaz")
+
+
 def test_an_error_in_one_call_does_not_change_the_next(encoder: ModularEncoder, german: list[str]) -> None:
     expected = encoder.encode(german, "deu", align=True)
     with pytest.raises(InputTextError):
