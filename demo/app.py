@@ -94,7 +94,8 @@ def build_app(demo: Demo) -> gr.Blocks:
                 with gr.Accordion("Paste or upload", open=False):
                     pasted = gr.Textbox(
                         label="One sentence a line",
-                        info="“deu: Guten Morgen” says the language; without it, it is guessed.",
+                        info="“deu: Guten Morgen” says the language; without it, it is guessed. Out of a spreadsheet: "
+                        "language, sentence, meaning.",
                         lines=4,
                         max_length=limits.rows * (limits.characters + 16),
                         elem_id="mse-paste",

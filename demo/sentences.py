@@ -16,7 +16,7 @@ from demo.errors import DemoError
 from demo.guessing import guess_language
 from demo.settings import Limits
 
-_TAG = re.compile(r"\s*([a-z]{3}(?:_[A-Z][a-z]{3})?)\s*(?:\t|:\s|\|)\s*(?=\S)")
+_TAG = re.compile(r"\s*([a-z]{3}(?:_[A-Z][a-z]{3})?)\s*(?::\s|\|)\s*(?=\S)")
 _TEXT_NAMES = ("text", "sentence", "sentences")
 _LANGUAGE_NAMES = ("language", "lang", "iso639-3", "code")
 _MEANING_NAMES = ("meaning", "group", "id")
@@ -109,21 +109,17 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
 
 
 def read_lines(text: str, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
-    """Pasted text, a sentence a line; `deu: …`, `deu | …` or `deu<TAB>…` says the language, else it is guessed.
+    """Pasted text, a sentence a line; `deu: …` or `deu | …` says the language, else it is guessed.
+
+    A line out of a spreadsheet, with tabs, may hold the language in any cell, and a meaning behind the sentence, or
+    before it if that is a number.
 
     Raises:
-        DemoError: nothing, too much or too long.
+        DemoError: nothing, too much, too long, or cells that are none of these.
     """
     if len(text) > limits.rows * (limits.characters + 16) * 2:
         raise DemoError(f"too much text ({len(text):,} characters): paste up to {limits.rows} lines")
-    records: list[dict[str, Any]] = []
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        tag = _TAG.match(line)
-        code, rest = (tag.group(1), line[tag.end() :]) if tag and _is_language(tag.group(1)) else ("", line)
-        meaning, tab, after = rest.rpartition("\t")
-        records.append({"language": code, "text": after if tab else meaning + after})
+    records = [_record(line, number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not records:
         raise DemoError("no text to take: write or paste one sentence a line")
     return check_rows(records, limits, offered)
@@ -137,6 +133,7 @@ def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] 
     """
     header, lines = read_table(name, content, limits)
     folded = [column.strip().casefold() for column in header]
+    codes = [(at, code) for at, code in enumerate(map(_as_code, folded)) if _is_language(code)]
     text = next((folded.index(column) for column in _TEXT_NAMES if column in folded), None)
     if text is not None:
         code = next((folded.index(column) for column in _LANGUAGE_NAMES if column in folded), None)
@@ -149,12 +146,12 @@ def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] 
             }
             for line in lines
         ]
-    elif codes := [column for column in folded if _is_language(column)]:
+    elif codes:
         # Rows of translations: the line is the meaning.
         records = [
-            {"text": _cell(line, folded.index(code)), "language": code, "meaning": str(number)}
+            {"text": _cell(line, at), "language": code, "meaning": str(number)}
             for number, line in enumerate(lines, start=1)
-            for code in codes
+            for at, code in codes
         ]
     else:
         raise DemoError(
@@ -194,6 +191,31 @@ def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], li
     if not lines:
         raise DemoError(f"{_short(name)} is empty: expected a header line and rows")
     return lines[0], lines[1:]
+
+
+def _record(line: str, number: int) -> dict[str, Any]:
+    """What a pasted line says, for `check_rows`."""
+    cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
+    if (tag := _TAG.match(cells[0])) and _is_language(tag.group(1)):
+        cells[:1] = [tag.group(1), cells[0][tag.end() :]]
+    code = next((cell for cell in cells if _is_language(cell)), "") if len(cells) > 1 else ""
+    if code:
+        cells.remove(code)
+    words = [cell for cell in cells if any(character.isalpha() for character in cell)]
+    if len(cells) > 2 or (len(words) > 1 and not code):
+        raise DemoError(
+            f"line {number}: expected a sentence, and at most its language (such as deu) and then its meaning, found "
+            f"{len(cells) + bool(code)} cells: paste these only, or upload a table with a header"
+        )
+    text = words[0] if words else cells[0]
+    cells.remove(text)
+    return {"language": code, "text": text, "meaning": "".join(cells)}
+
+
+def _as_code(column: str) -> str:
+    """A header in small letters as a language code: its script has a capital letter."""
+    language, bar, script = column.partition("_")
+    return f"{language}{bar}{script.capitalize()}"
 
 
 def _cell(line: Sequence[str], column: int | None) -> str:

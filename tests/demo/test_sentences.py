@@ -49,6 +49,30 @@ def test_pasted_lines_may_say_their_language() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("deu\tGuten Morgen\t1", ("deu", "Guten Morgen", "1")),
+        ("Guten Morgen\tdeu\t1", ("deu", "Guten Morgen", "1")),
+        ("1\tGuten Morgen\tdeu", ("deu", "Guten Morgen", "1")),
+        ("kaz_Cyrl\tҚайырлы таң\tgreeting", ("kaz_Cyrl", "Қайырлы таң", "greeting")),
+        ("deu: Guten Morgen\t1\t", ("deu", "Guten Morgen", "1")),
+        ("Where is the station?\t\t1", ("eng", "Where is the station?", "1")),
+        ("deu\t12:30\t1", ("deu", "12:30", "1")),
+        ("deu\tund", ("deu", "und", "")),
+    ],
+)
+def test_cells_of_a_spreadsheet_are_sentence_language_and_meaning(line: str, row: tuple[str, str, str]) -> None:
+    (found,) = read_lines(line, LIMITS)
+    assert (found.language, found.text, found.meaning) == row
+
+
+@pytest.mark.parametrize("line", ["Good morning\tGuten Morgen", "deu\tGuten Morgen\tGood morning\t1", "a\tb\tc"])
+def test_cells_that_are_more_are_not_dropped(line: str) -> None:
+    with pytest.raises(DemoError, match="line 2: expected a sentence, and at most its language"):
+        read_lines(f"eng: Yes\n{line}", LIMITS)
+
+
 def test_nothing_pasted_says_what_to_do() -> None:
     with pytest.raises(DemoError, match="one sentence a line"):
         read_lines("  \n ", LIMITS)
@@ -64,6 +88,8 @@ def test_files_have_a_text_column_or_one_column_a_language() -> None:
     assert [(row.language, row.text, row.meaning) for row in rows] == [("deu", "Ja, gern", "1"), ("eng", "Yes", "1")]
     rows = read_file("b.tsv", b"eng\tdeu\nYes\tJa\nNo\tNein\n", LIMITS)
     assert [(row.language, row.meaning) for row in rows] == [("eng", "1"), ("deu", "1"), ("eng", "2"), ("deu", "2")]
+    rows = read_file("c.csv", "kaz_Cyrl,eng_Latn\nИә,Yes\n".encode(), LIMITS)
+    assert [(row.language, row.text) for row in rows] == [("kaz_Cyrl", "Иә"), ("eng_Latn", "Yes")]
 
 
 @pytest.mark.parametrize(
