@@ -1,6 +1,7 @@
 // The table of sentences: language, sentence, meaning. Its value is a list of rows; text goes in as text, never as HTML.
 const root = element.querySelector(".mse-rows");
 let rows = [];
+const selects = new WeakMap();  // of rows, as they stand in the page now: Enter draws the table anew
 let timer = null;
 let unfolded = false;  // on a phone, a long table would hide what it is for
 const FOLDED = 4;
@@ -43,7 +44,7 @@ function options(select, row) {
   select.value = row.language || "";
 }
 
-async function guess(row, select) {
+async function guess(row) {
   const text = row.text;
   if (!text.trim() || (row.language && !row.guessed)) return;
   try {
@@ -51,8 +52,8 @@ async function guess(row, select) {
     if (row.text !== text || (row.language && !row.guessed)) return;
     row.language = code;
     row.guessed = true;
-    options(select, row);
-    mark(select, row);
+    options(selects.get(row), row);
+    mark(selects.get(row), row);
   } catch (error) {
     // The server guesses again when it compares.
   }
@@ -66,6 +67,7 @@ function mark(select, row) {
 function line(row, index) {
   const name = `sentence ${index + 1}`;
   const select = el("select", { "aria-label": `Language of ${name}` });
+  selects.set(row, select);
   options(select, row);
   mark(select, row);
   select.addEventListener("change", () => {
@@ -85,7 +87,7 @@ function line(row, index) {
     publish(false);
   });
   text.addEventListener("change", async () => {
-    await guess(row, select);
+    await guess(row);
     publish(true);
   });
   text.addEventListener("keydown", (event) => {

@@ -79,6 +79,15 @@ def test_typing_choosing_and_comparing(opened: Page) -> None:
     expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(COUNT)
 
 
+def test_the_language_shown_is_the_one_guessed_after_enter_too(opened: Page) -> None:
+    opened.get_by_role("button", name="+ Add a sentence").click()
+    opened.get_by_label(f"Text of sentence {COUNT + 1}").press_sequentially("Wo ist der nächste Bahnhof?")
+    opened.keyboard.press("Enter")
+    expect(opened.get_by_label(f"Text of sentence {COUNT + 2}")).to_be_focused()
+    expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr").nth(COUNT)).to_contain_text("deu")
+    expect(opened.get_by_label(f"Language of sentence {COUNT + 1}")).to_have_value("deu")
+
+
 def test_compositions_come_go_and_blend(opened: Page) -> None:
     opened.get_by_role("button", name="+ Add a composition").click()
     expect(opened.locator("#mse-heatmaps table")).to_have_count(4)
