@@ -151,7 +151,7 @@ class Api:
                 raise AdaptersHubError(
                     f"{len(sentences)} sentences but {len(codes)} languages: give one for each, one for all, or none"
                 )
-            if empty := [number for number, text in enumerate(sentences) if not str(text).strip()]:
+            if empty := [number for number, text in enumerate(sentences, start=1) if not str(text).strip()]:
                 raise AdaptersHubError(f"sentence {empty[0]} is empty: leave it out, there is nothing to encode")
             rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
             charge = functools.partial(self._demo.rate.charge, request)

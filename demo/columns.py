@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,8 +125,8 @@ def _weights(values: object) -> dict[str, float]:
         raise DemoError(f"expected weights as {{objective: weight}}, found {str(values)[:80]}")
     weights = {}
     for name, value in values.items():
-        sound = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if name not in OBJECTIVES or not sound or not 0 <= value <= _LARGEST_WEIGHT:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name not in OBJECTIVES or not number or not 0 <= value <= _LARGEST_WEIGHT:  # nan is in no range
             raise DemoError(
                 f"expected weights from 0 to {_LARGEST_WEIGHT:g} of {', '.join(OBJECTIVES)}, "
                 f"found {str(name)[:40]!r}: {str(value)[:40]}"

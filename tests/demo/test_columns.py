@@ -36,6 +36,7 @@ def test_a_blend_may_differ_for_a_language() -> None:
         ("base", "a kind of"),
         ({"kind": "aligned", "by": "../x"}, "alignment by both, paraphrase, parallel"),
         ({"kind": "blend", "weights": {"both": float("nan")}}, "weights from 0 to 2"),
+        ({"kind": "blend", "weights": {"both": 10**400}}, "weights from 0 to 2"),
         ({"kind": "blend", "weights": {"both": True}}, "weights from 0 to 2"),
         ({"kind": "blend", "weights": {"evil": 1}}, "weights from 0 to 2"),
         ({"kind": "blend", "weights": [1]}, "expected weights as"),
