@@ -208,7 +208,7 @@ def build_app(demo: Demo) -> gr.Blocks:
 def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
     """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside.
 
-    Nobody goes past the queue: at most as many requests of an address as run at once may not know of its debt.
+    Nobody goes past the queue: side by side, many requests of one address would begin before their work is counted.
     """
     app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4, api_open=False)
     return app
