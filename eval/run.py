@@ -24,7 +24,7 @@ from eval.bootstrap import RESAMPLES
 from eval.encoders import CachedEncoder, Encoder
 from eval.errors import EvaluationError
 from eval.languages import PAPER, same_language
-from eval.results import Result, result_path
+from eval.results import Result, check_names, result_path
 from eval.tasks import score
 
 logger = logging.getLogger(__name__)
@@ -73,14 +73,20 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
     A result is written when it is there, so that a run that was stopped goes on where it was; one that was written
     for the same encoder, data and settings is taken as it is.
 
+    Args:
+        encoders: of different names; an iterator opens them one by one, and who makes it checks their names.
+        settings: see there.
+
     Raises:
-        EvaluationError: data is missing, a language is wanted that neither benchmark has, encoders have no language in
-            common, or something cannot be scored.
+        EvaluationError: two encoders have one name, data is missing, a language is wanted that neither benchmark has,
+            encoders have no language in common, or something cannot be scored.
     """
     shared = None
     if settings.languages is None or list(settings.languages) == ["all"]:
         encoders = list(encoders)  # means over other languages could not be compared
         shared = _shared_languages(encoders)
+    if isinstance(encoders, Sequence):
+        check_names(encoder.name for encoder in encoders)
     results = []
     for encoder in encoders:
         cached = CachedEncoder(encoder, settings.cache, show_progress=True)

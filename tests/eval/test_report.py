@@ -67,6 +67,29 @@ def test_means_over_other_languages_are_not_compared() -> None:
         Table.of([result("a", 1)], against="c")
 
 
+def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
+    one, other = (
+        result("modules", value, "modules", identity={"vectors": [name], "languages": ["eng", "deu"]})
+        for name, value in (("first", 70), ("second", 75))
+    )
+    with pytest.raises(EvaluationError, match=r"^two encoders are called 'modules': name them, --encoder NAME=…"):
+        write_report([one, other], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    # The same encoder in the folders of two runs, in another order of the languages, is one.
+    swapped = {"identity": one.identity | {"languages": ["deu", "eng"]}, "languages": ["deu", "eng"]}
+    write_report([one, dataclasses.replace(one, **swapped)], tmp_path)
+    assert len((tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(one.figures)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"resamples": 99}, {"data": {"dev.tsv": "other"}}])
+def test_only_resamples_of_the_same_items_are_compared_in_pairs(changed: dict[str, object]) -> None:
+    identity = {"data": {"dev.tsv": "same"}, "seed": 0, "resamples": 200}
+    base, better = result("base", 70, identity=identity), result("better", 75, identity=identity | {"vectors": "own"})
+    assert Table.of([base, better]).cells["better", ("stsb", "cross")].significant
+    better.identity |= changed
+    assert not Table.of([base, better]).cells["better", ("stsb", "cross")].significant
+
+
 def test_the_report_is_written_whole(tmp_path: Path) -> None:
     results = [
         scored(Letters(name), benchmark, tmp_path, languages=["eng", "deu", "tur"])

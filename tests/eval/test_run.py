@@ -220,6 +220,25 @@ def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_pat
         run([*some[:2], Letters("last", languages=["hau"])], settings)
 
 
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (("modules", "modules"), "'modules'"),
+        (("mine, new", "mine_new"), "'mine, new' and 'mine_new', which is one folder"),
+    ],
+)
+def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
+    names: tuple[str, str], called: str, tmp_path: Path
+) -> None:
+    encoders = [Letters(name) for name in names]
+    for languages in (None, ["eng", "deu"]):
+        settings = Run(find_benchmarks(["sample-bitext"]), "dev", tmp_path, languages, resamples=10)
+        with pytest.raises(EvaluationError, match=f"^two encoders are called {called}: name them, --encoder NAME=…$"):
+            run(encoders, settings)
+    assert all(encoder.calls == [] for encoder in encoders)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_encoder_with_modules_is_scored_in_the_languages_it_has(clones: Path, tmp_path: Path) -> None:
     result = scored(Letters(languages=["kaz_Cyrl", "eng", "amh"]), "sib200", tmp_path, clones)
     assert result.languages == ["kaz_Cyrl", "eng_Latn"]
