@@ -78,9 +78,10 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
         settings: see there.
 
     Raises:
-        EvaluationError: two encoders have one name, data is missing, a language is wanted that neither benchmark has,
+        EvaluationError: two encoders have one name, data is missing, no benchmark has a language that is named,
             encoders have no language in common, or something cannot be scored.
     """
+    _check_benchmarks(settings)
     shared = None
     if settings.languages is None or list(settings.languages) == ["all"]:
         encoders = list(encoders)  # means over other languages could not be compared
@@ -98,6 +99,20 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
     return results
 
 
+def _check_benchmarks(settings: Run) -> None:
+    """Check before anything is computed that each benchmark has the split, and each language named some benchmark."""
+    lacking = list(settings.languages or ())
+    for benchmark in settings.benchmarks:
+        source = Source(settings.source.folder)
+        benchmark.check_split(settings.split, source)
+        _, lacking = benchmark.select(lacking, settings.split, source)
+    if lacking not in ([], ["all"]):
+        raise EvaluationError(
+            f"none of {', '.join(benchmark.name for benchmark in settings.benchmarks)} has {', '.join(lacking)}: "
+            "python -m eval benchmarks lists the languages of each"
+        )
+
+
 def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
     """The languages that all encoders have; None if each has any."""
     each = [own for encoder in encoders if (own := encoder.languages()) is not None]
@@ -112,7 +127,6 @@ def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
 
 def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: list[str] | None) -> Result:
     encoder, source = cached.encoder, Source(settings.source.folder)
-    benchmark.check_split(settings.split, source)
     languages = _languages(encoder, benchmark, settings, source, shared)
     with _named(benchmark):
         data = benchmark.load(languages, settings.split, source)

@@ -194,12 +194,18 @@ def test_what_is_wrong_is_told_with_the_benchmark_that_it_is_wrong_in(tmp_path: 
 
 
 def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    benchmarks = find_benchmarks(["stsb", "sib200"])
+    settings = Run(benchmarks, "dev", tmp_path, ["eng", "deu", "kaz"], Source(clones), resamples=10)
     with caplog.at_level(logging.WARNING):
-        result = scored(Letters(), "stsb", tmp_path, clones, languages=["eng", "deu", "amh"])
+        result, _ = run([Letters()], settings)
     assert result.languages == ["eng", "deu"]
-    assert "stsb lacks amh" in caplog.text
+    assert "stsb lacks kaz" in caplog.text
+    encoder = Letters("new")
+    with pytest.raises(EvaluationError, match=r"^none of stsb, sib200 has kzz, deo: python -m eval benchmarks lists"):
+        run([encoder], dataclasses.replace(settings, languages=["eng", "kzz", "kaz", "deo"]))
+    assert encoder.calls == []
     with pytest.raises(EvaluationError, match=r"stsb has none of amh; it has eng, deu"):
-        scored(Letters(), "stsb", tmp_path, clones, languages=["amh"])
+        scored(Letters(languages=["amh"]), "stsb", tmp_path, clones)
     with pytest.raises(EvaluationError, match=r"letters has no module of eng \(it has deu\)"):
         scored(Letters(languages=["deu"]), "stsb", tmp_path, clones, languages=["eng", "deu"])
 
