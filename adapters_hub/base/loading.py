@@ -52,6 +52,7 @@ class BaseEncoder:
         fingerprint: see `adapters_hub.base.fingerprint`.
         checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
         hub_id: the model on the Hub that it is, or was made from; None for a folder.
+        as_it_comes: prompt and pooling are those that `load_base` takes by default.
     """
 
     source: str
@@ -64,6 +65,7 @@ class BaseEncoder:
     fingerprint: str
     checkpoint: str
     hub_id: str | None = None
+    as_it_comes: bool = True
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
@@ -169,20 +171,20 @@ def load_base(
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
     use_batched_products(backbone)
-    recorded = _recorded(checkpoint)
-    if prompt is None:
-        prompt = recorded.get("prompt", _usual_prompt(source))
+    usual = {"prompt": _usual_prompt(source), "pooling": architecture.pooling} | _recorded(checkpoint)
+    chosen = usual | {name: value for name, value in (("prompt", prompt), ("pooling", pooling)) if value is not None}
     return BaseEncoder(
         source=source,
         revision=getattr(config, "_commit_hash", None),
         backbone=backbone,
         load_tokenizer=functools.cache(functools.partial(_load_tokenizer, source, checkpoint, revision)),
         architecture=architecture,
-        pooling=pooling or recorded.get("pooling", architecture.pooling),
-        prompt=prompt,
+        pooling=chosen["pooling"],
+        prompt=chosen["prompt"],
         fingerprint=fingerprint(backbone, architecture),
         checkpoint=checkpoint,
         hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
+        as_it_comes=chosen == usual,
     )
 
 

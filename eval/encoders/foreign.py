@@ -19,7 +19,6 @@ class SentenceTransformerEncoder:
         model: the loaded model.
         name: for tables.
         batch_size: sentences per pass.
-        normalize: scale vectors to unit length (cosines do not depend on it).
     """
 
     kind = "base"

@@ -51,8 +51,8 @@ class BaseOnly:
         return self.encoder.encode(sentences, None, batch_size=self.batch_size)
 
     def describe(self) -> dict[str, object]:
-        """The base."""
-        return _describe(self.encoder)
+        """The base, and whether it has the prompt and pooling that are usual for it."""
+        return _describe(self.encoder) | {"as_it_comes": self.encoder.base.as_it_comes}
 
 
 class Modular:

@@ -81,12 +81,7 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
     Raises:
         AdaptersHubError: there is no such encoder.
     """
-    name, mark, rest = specification.partition("=")
-    if not mark:
-        name, rest = "", specification
-    kind, _, source = rest.partition(":")
-    if kind not in ("base", "modules", "st"):
-        kind, source = _kind_of(rest), rest
+    kind, name, source = _parts(specification)
     if kind == "st":
         yield SentenceTransformerEncoder(
             _sentence_transformer(source, settings), name or source, settings.batch_size or _USUAL_BATCH
@@ -95,6 +90,12 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
         yield BaseOnly(_modular(source, [], settings), name or source, settings.batch_size)
     else:
         yield from _variants(source, name, settings)
+
+
+def names(specification: str, settings: Settings) -> list[str]:
+    """What `open_encoders` calls them, before anything is opened: also an aligned variant that has no adapters."""
+    kind, name, source = _parts(specification)
+    return [label for label, _, _ in _rows(name, settings)] if kind == "modules" else [name or source]
 
 
 def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
@@ -126,6 +127,15 @@ def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder: 
     )
 
 
+def _parts(specification: str) -> tuple[str, str, str]:
+    """Kind (`base`, `modules` or `st`), name (empty if none is given) and source."""
+    name, mark, rest = specification.partition("=")
+    if not mark:
+        name, rest = "", specification
+    kind, _, source = rest.partition(":")
+    return (kind, name, source) if kind in ("base", "modules", "st") else (_kind_of(rest), name, rest)
+
+
 def _kind_of(source: str) -> str:
     if "," in source:
         return "modules"
@@ -138,22 +148,29 @@ def _kind_of(source: str) -> str:
 
 
 def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
-    modules = _modules(source)
-    if unknown := [variant for variant in settings.variants if variant not in VARIANTS]:
-        raise EvaluationError(f"there is no variant {unknown[0]!r}; there are {', '.join(VARIANTS)}")
-    encoder = _modular(None, modules, settings)
-    for variant in settings.variants:
-        alignment = VARIANTS[variant]
-        if variant in ("aligned", "always") and not any(encoder.alignments.values()) and "mono" in settings.variants:
-            continue  # the same as without
-        label = name if name and len(settings.variants) == 1 else f"{name} {_LABELS[variant]}".strip()
+    rows = _rows(name, settings)
+    encoder = _modular(None, _modules(source), settings)
+    for label, alignment, blend in rows:
         if alignment is None:
             yield BaseOnly(encoder, label, settings.batch_size, encoder.languages)
-        elif alignment == "never" or not settings.blends:
-            yield Modular(encoder, label, alignment, settings.batch_size)
+        elif alignment == "never" or any(encoder.alignments.values()) or "mono" not in settings.variants:
+            yield Modular(encoder, label, alignment, settings.batch_size, blend)
+        # Without adapters, aligned is the same as `mono`.
+
+
+def _rows(name: str, settings: Settings) -> list[tuple[str, Alignment | None, Mapping[str, float] | None]]:
+    """Of each encoder made of the same modules: its label, when alignment is on, and the blend."""
+    if unknown := [variant for variant in settings.variants if variant not in VARIANTS]:
+        raise EvaluationError(f"there is no variant {unknown[0]!r}; there are {', '.join(VARIANTS)}")
+    rows: list[tuple[str, Alignment | None, Mapping[str, float] | None]] = []
+    for variant in settings.variants:
+        alignment = VARIANTS[variant]
+        label = name if name and len(settings.variants) == 1 else f"{name} {_LABELS[variant]}".strip()
+        if alignment in ("across", "always") and settings.blends:
+            rows += [(f"{label}: {_spelt(blend)}", alignment, blend) for blend in settings.blends]
         else:
-            for blend in settings.blends:
-                yield Modular(encoder, f"{label}: {_spelt(blend)}", alignment, settings.batch_size, blend)
+            rows.append((label, alignment, None))
+    return rows
 
 
 def _spelt(blend: Mapping[str, float]) -> str:

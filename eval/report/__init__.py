@@ -28,12 +28,13 @@ def write_report(results: Sequence[Result], output: Path, against: str | None = 
         The table as text and the list of files, for people.
 
     Raises:
-        EvaluationError: there are results of both splits, or no encoder of that name.
+        EvaluationError: there are results of both splits, no encoder of that name, or two of one name.
     """
     from eval.report.plots import draw_plots
 
     results = _of_one_split(results, split)
     table = Table.of(results, against)
+    results = list({(result.encoder, result.benchmark): result for result in results}.values())  # in two folders
     write_text(output / "table.md", markdown_text(table))
     write_text(output / "table.csv", csv_text(table))
     write_text(output / "table.tex", latex_text(table))

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from eval.bootstrap import p_value
 from eval.errors import EvaluationError
@@ -23,6 +24,8 @@ KINDS: dict[str, tuple[str, int, bool]] = {
 _ENCODERS = ("base", "modules", "aligned")
 _TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
 SIGNIFICANT = 0.05
+# In the identity of a result, all that resamples are drawn from and by: where it is the same, they are paired.
+_DRAWN = ("data", "seed", "resamples")
 _NOTE = (
     "Means over languages or pairs of languages, [95% bootstrap interval]; less is better for xsim error and language "
     "bias. * differs from {against} with p < 0.05 (paired bootstrap)."
@@ -69,19 +72,25 @@ class Table:
         """Arrange results.
 
         Raises:
-            EvaluationError: there is no encoder of the name `against`, or a benchmark was scored in other languages
-                for one encoder than for another, so that means cannot be compared.
+            EvaluationError: there is no encoder of the name `against`, two encoders have one name, or a benchmark was
+                scored in other languages for one encoder than for another, so that means cannot be compared.
         """
         ranked = sorted(results, key=lambda result: _ENCODERS.index(result.kind))
         encoders = list(dict.fromkeys(result.encoder for result in ranked))
         against = _reference(results, encoders, against)
         languages: dict[str, list[str]] = {}
+        identities: dict[tuple[str, str], dict[str, Any]] = {}
         for result in results:
             known = languages.setdefault(result.benchmark, result.languages)
             if sorted(known) != sorted(result.languages):
                 raise EvaluationError(
                     f"{result.benchmark} was scored in {', '.join(known)} for one encoder and in "
                     f"{', '.join(result.languages)} for {result.encoder}: run both with the same --languages"
+                )
+            identity = result.identity | {"languages": sorted(result.languages)}
+            if identities.setdefault((result.encoder, result.benchmark), identity) != identity:
+                raise EvaluationError(
+                    f"two encoders are called {result.encoder!r}: name them, --encoder NAME=…, when they are scored"
                 )
         means = {
             (result.encoder, (result.benchmark, kind)): figure
@@ -95,7 +104,8 @@ class Table:
             {column for _, column in means},
             key=lambda column: (order.index(column[1]), tasks[column[0]], benchmarks.index(column[0])),
         )
-        cells = {key: _cell(key, means, against) for key in means}
+        drawn = {key: [identity.get(name) for name in _DRAWN] for key, identity in identities.items()}
+        cells = {key: _cell(key, means, against, drawn) for key in means}
         return cls(encoders, columns, {r.benchmark: r.title for r in results}, cells, against, languages)
 
     def row(self, encoder: str) -> Iterator[Cell | None]:
@@ -112,7 +122,10 @@ def _reference(results: Sequence[Result], encoders: Sequence[str], against: str 
 
 
 def _cell(
-    key: tuple[str, tuple[str, str]], means: dict[tuple[str, tuple[str, str]], Figure], against: str | None
+    key: tuple[str, tuple[str, str]],
+    means: dict[tuple[str, tuple[str, str]], Figure],
+    against: str | None,
+    drawn: dict[tuple[str, str], list[Any]],
 ) -> Cell:
     encoder, column = key
     figure = means[key]
@@ -121,7 +134,8 @@ def _cell(
     best = len(rivals) > 1 and sign * figure.value >= max(sign * value for value in rivals)
     baseline = means.get((against, column)) if against and against != encoder else None
     comparable = baseline is not None and len(baseline.samples) == len(figure.samples) and baseline.size == figure.size
-    significant = comparable and p_value(figure.samples, baseline.samples) < SIGNIFICANT  # type: ignore[union-attr]
+    paired = comparable and drawn[against, column[0]] == drawn[encoder, column[0]]  # type: ignore[index]
+    significant = paired and p_value(figure.samples, baseline.samples) < SIGNIFICANT  # type: ignore[union-attr]
     return Cell(figure, best, significant)
 
 

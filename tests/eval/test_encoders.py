@@ -9,7 +9,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling, Transfor
 
 from adapters_hub import AdaptersHubError, ModularEncoder
 from eval.encoders import CachedEncoder, as_encoder, open_encoders
-from eval.encoders.opening import Settings, parse_blend
+from eval.encoders.opening import VARIANTS, Settings, names, parse_blend
 from eval.errors import EvaluationError
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import sample_sentences
@@ -66,6 +66,17 @@ def test_blends_of_adapters_are_rows_of_their_own(shelf: Shelf) -> None:
         assert np.array_equal(encoder.encode(SENTENCES, "kaz", False), direct.encode(SENTENCES, "kaz"))
     # Vectors are cached by these: what is blended otherwise is encoded anew.
     assert len({encoder.fingerprint("kaz", True) for encoder in encoders.values()}) == 4
+
+
+def test_what_encoders_are_called_is_known_before_they_are_opened(shelf: Shelf) -> None:
+    modules = ",".join(str(module.folder) for module in (shelf.eng, shelf.kaz, shelf.kaz_parallel))
+    base = str(shelf.base.source)
+    every = Settings(tuple(VARIANTS), device="cpu", blends=[{"parallel": 1.0}, {"parallel": 0.5}])
+    for specification in (modules, f"mine={modules}", base, f"base={base}"):
+        for settings in (every, Settings(("mono",), device="cpu")):
+            opened = [encoder.name for encoder in open_encoders(specification, settings)]
+            assert names(specification, settings) == opened
+    assert names("st:org/name", every) == ["org/name"]
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,28 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from adapters_hub.format import Score
+from eval.encoders.opening import Settings, open_encoders
 from eval.errors import EvaluationError
 from eval.report import Table, scores, text_table, write_report
 from eval.report.plots import _style, draw_plots
 from eval.results import Result
 from eval.tasks.figure import Figure
+from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.eval.encoders import Letters, scored
+
+__all__ = ["bases", "shelf"]  # fixtures
 
 
 def result(encoder: str, value: float, kind: str = "base", name: str = "cross", **changes: object) -> Result:
@@ -58,6 +65,29 @@ def test_means_over_other_languages_are_not_compared() -> None:
         Table.of([result("a", 1), result("b", 1, languages=["eng"])])
     with pytest.raises(EvaluationError, match="no encoder 'c' among a"):
         Table.of([result("a", 1)], against="c")
+
+
+def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
+    one, other = (
+        result("modules", value, "modules", identity={"vectors": [name], "languages": ["eng", "deu"]})
+        for name, value in (("first", 70), ("second", 75))
+    )
+    with pytest.raises(EvaluationError, match=r"^two encoders are called 'modules': name them, --encoder NAME=…"):
+        write_report([one, other], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    # The same encoder in the folders of two runs, in another order of the languages, is one.
+    swapped = {"identity": one.identity | {"languages": ["deu", "eng"]}, "languages": ["deu", "eng"]}
+    write_report([one, dataclasses.replace(one, **swapped)], tmp_path)
+    assert len((tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(one.figures)
+
+
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"resamples": 99}, {"data": {"dev.tsv": "other"}}])
+def test_only_resamples_of_the_same_items_are_compared_in_pairs(changed: dict[str, object]) -> None:
+    identity = {"data": {"dev.tsv": "same"}, "seed": 0, "resamples": 200}
+    base, better = result("base", 70, identity=identity), result("better", 75, identity=identity | {"vectors": "own"})
+    assert Table.of([base, better]).cells["better", ("stsb", "cross")].significant
+    better.identity |= changed
+    assert not Table.of([base, better]).cells["better", ("stsb", "cross")].significant
 
 
 def test_the_report_is_written_whole(tmp_path: Path) -> None:
@@ -103,11 +133,13 @@ def test_a_report_is_of_one_split(tmp_path: Path) -> None:
 
 def test_cards_get_every_figure_once_with_its_modules_and_interval(tmp_path: Path) -> None:
     within = Figure("mono", "spearman", 80.0, np.array([79.0, 81.0]), 100, ("deu",), ("m",))
-    base, modules = result("base", 70), result("modules", 72, "modules")
-    aligned = result("aligned", 75, "aligned")
+    own = {"encoder": {"base_fingerprint": "b", "as_it_comes": True}}
+    base, modules = result("base", 70, facts=own), result("modules", 72, "modules", facts=own)
+    aligned = result("aligned", 75, "aligned", facts=own)
+    always = {"encoder": own["encoder"] | {"alignment": "always"}}
     for one in (modules, aligned):
         one.figures.append(within)
-    records = scores([base, modules, aligned, result("x", 1, "aligned", facts={"encoder": {"alignment": "always"}})])
+    records = scores([base, modules, aligned, result("x", 1, "aligned", facts=always)])
     assert [(score.encoder, score.languages, score.value) for score in records] == [
         ("base", ("eng", "deu"), 70),
         ("modules", ("eng", "deu"), 72),
@@ -119,6 +151,42 @@ def test_cards_get_every_figure_once_with_its_modules_and_interval(tmp_path: Pat
     write_report([base, modules, aligned], tmp_path)
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert [Score.from_record(record) for record in report["scores"]] == records
+
+
+def test_the_base_on_cards_is_the_one_that_the_modules_are_on_with_its_usual_prompt_and_pooling(
+    shelf: Shelf, base_folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    base, other, modules = shelf.base.source, base_folders("bert"), f"mono={shelf.eng.folder},{shelf.deu.folder}"
+
+    def scored_one(specification: object, **changes: Any) -> Result:
+        settings = Settings(variants=("mono",), device="cpu", **changes)
+        (encoder,) = open_encoders(str(specification), settings)
+        return scored(encoder, "sample-bitext", tmp_path, languages=["eng", "deu"], resamples=10)
+
+    untouched, mono = scored_one(f"as it comes={base}"), scored_one(modules)
+    touched = [
+        scored_one(f"not pooled={base}", prompt="query: ", pooling="mean_without_prompt"),
+        scored_one(f"prompted={base}", prompt="query: "),
+        scored_one(f"first token={base}", pooling="cls"),
+        scored_one(f"full mono={other}"),
+    ]
+    again = scored_one(f"said outright={base}", prompt="", pooling="mean", precision="bfloat16")
+    expected = [(figure.languages, figure.value) for figure in untouched.figures if figure.languages]
+
+    def on_cards(*results: Result) -> list[tuple[tuple[str, ...], float]]:
+        return [(score.languages, score.value) for score in scores(results) if score.encoder == "base"]
+
+    for order in ([untouched, again, *touched, mono], [mono, *touched, untouched]):
+        assert on_cards(*order) == expected
+    assert len(on_cards(*touched, again, mono)) == len(expected)
+    assert on_cards(*touched, mono) == []
+    # Earlier results do not record whether a base is as it comes.
+    for one in (untouched, touched[0]):
+        del one.facts["encoder"]["as_it_comes"]
+    assert on_cards(untouched, touched[0], mono) == on_cards(touched[0], untouched, mono) == expected
+    # Modules of two bases side by side: whose base a figure is of, a card could not tell.
+    foreign = dataclasses.replace(mono, facts={"encoder": {"base_fingerprint": "another"}})
+    assert on_cards(untouched, mono, foreign) == []
 
 
 def test_pairs_that_all_have_english_are_one_map_of_encoders_by_languages(tmp_path: Path) -> None:

@@ -194,12 +194,18 @@ def test_what_is_wrong_is_told_with_the_benchmark_that_it_is_wrong_in(tmp_path: 
 
 
 def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    benchmarks = find_benchmarks(["stsb", "sib200"])
+    settings = Run(benchmarks, "dev", tmp_path, ["eng", "deu", "kaz"], Source(clones), resamples=10)
     with caplog.at_level(logging.WARNING):
-        result = scored(Letters(), "stsb", tmp_path, clones, languages=["eng", "deu", "amh"])
+        result, _ = run([Letters()], settings)
     assert result.languages == ["eng", "deu"]
-    assert "stsb lacks amh" in caplog.text
+    assert "stsb lacks kaz" in caplog.text
+    encoder = Letters("new")
+    with pytest.raises(EvaluationError, match=r"^none of stsb, sib200 has kzz, deo: python -m eval benchmarks lists"):
+        run([encoder], dataclasses.replace(settings, languages=["eng", "kzz", "kaz", "deo"]))
+    assert encoder.calls == []
     with pytest.raises(EvaluationError, match=r"stsb has none of amh; it has eng, deu"):
-        scored(Letters(), "stsb", tmp_path, clones, languages=["amh"])
+        scored(Letters(languages=["amh"]), "stsb", tmp_path, clones)
     with pytest.raises(EvaluationError, match=r"letters has no module of eng \(it has deu\)"):
         scored(Letters(languages=["deu"]), "stsb", tmp_path, clones, languages=["eng", "deu"])
 
@@ -218,6 +224,25 @@ def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_pat
     assert run(some[:1], settings)[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
     with pytest.raises(EvaluationError, match=r"no language in common \(any: any; some: .*; last: hau\)"):
         run([*some[:2], Letters("last", languages=["hau"])], settings)
+
+
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (("modules", "modules"), "'modules'"),
+        (("mine, new", "mine_new"), "'mine, new' and 'mine_new', which is one folder"),
+    ],
+)
+def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
+    names: tuple[str, str], called: str, tmp_path: Path
+) -> None:
+    encoders = [Letters(name) for name in names]
+    for languages in (None, ["eng", "deu"]):
+        settings = Run(find_benchmarks(["sample-bitext"]), "dev", tmp_path, languages, resamples=10)
+        with pytest.raises(EvaluationError, match=f"^two encoders are called {called}: name them, --encoder NAME=…$"):
+            run(encoders, settings)
+    assert all(encoder.calls == [] for encoder in encoders)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_encoder_with_modules_is_scored_in_the_languages_it_has(clones: Path, tmp_path: Path) -> None:
