@@ -73,12 +73,14 @@ class Composition:
         }
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
+        mapped = base.mapped_token_embeddings() if self._may_share else None
+        if mapped is None and dtype != torch.float32:
+            _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
         self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
-        mapped = base.mapped_token_embeddings() if self._may_share else None
-        self._base_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
+        base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
@@ -124,7 +126,7 @@ class Composition:
         prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
         if (prepared, merge) != self._active:
             self._take_loras(prepared, merge)
-            self._take_embeddings(self._base_embeddings if prepared is None else prepared.embeddings)
+            self._take_embeddings(self.base.own_embeddings if prepared is None else prepared.embeddings)
             self._active = (prepared, merge)
         if bottlenecks is not self._bottlenecks:
             _remove(self._alignment)
@@ -142,7 +144,7 @@ class Composition:
     def base_fingerprint(self) -> str:
         """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
         digest = hashlib.sha256(self.base.fingerprint.encode())
-        values = self._base_embeddings.to("cpu", torch.float32).contiguous()
+        values = self.base.own_embeddings.to("cpu", torch.float32).contiguous()
         digest.update(memoryview(values.numpy()).cast("B"))  # type: ignore[arg-type]
         digest.update(self.base.tokenizer.backend_tokenizer.to_str().encode())
         digest.update(repr((self.base.pooling, self.base.prompt)).encode())
@@ -171,7 +173,7 @@ class Composition:
 
     def _take_embeddings(self, weight: torch.Tensor | None) -> None:
         embedding = self.base.token_embeddings
-        weight = self._base_embeddings if weight is None else weight
+        weight = self.base.own_embeddings if weight is None else weight
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
         if self._widening is not None:

@@ -295,7 +295,8 @@ class ModularEncoder:
         """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
 
         An adapter that is not switched on fully has its weight before it. Those of the untouched base (None) depend on
-        its embeddings and its tokenizer too: theirs stand for all.
+        its embeddings and its tokenizer too: theirs stand for all. After a module that uses the base's vocabulary and
+        was made when manifests did not say which, that of this vocabulary follows.
 
         Raises:
             CompositionError: the language is not loaded.
@@ -307,8 +308,12 @@ class ModularEncoder:
             found = self._languages.find(language)
             weights = self._languages.weights(language, align)
             used = [(found.adapters[objective].manifest.fingerprint, weight) for objective, weight in weights]
+            manifest = found.module.manifest
+            unsaid = manifest.base.vocabulary_fingerprint is None
+            vocabulary = self.base.vocabulary_fingerprint(manifest.components) if unsaid else None
         return (
-            found.module.manifest.fingerprint,
+            manifest.fingerprint,
+            *([vocabulary] if vocabulary else []),
             *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
         )
 
