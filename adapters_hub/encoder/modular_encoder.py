@@ -50,7 +50,8 @@ class ModularEncoder:
         dtype: precision to compute in: a torch dtype or its name. float32 is exact; bfloat16 is about twice as fast on
             hardware that has it, and moves vectors by a few thousandths; `auto` is bfloat16 where the device has it.
         max_loaded_modules: keep at most that many language modules in memory; the one that was not used for longest is
-            unloaded, and read from its folder again when it is asked for.
+            unloaded, and read from its folder again when it is asked for. If another module lies there by then, it is
+            refused.
 
     Example:
         >>> folders = ["out/quickstart/eng", "out/quickstart/deu", "out/quickstart/deu-eng-both"]
@@ -180,7 +181,7 @@ class ModularEncoder:
             options: of `LanguageModule.push_to_hub`.
 
         Raises:
-            CompositionError: it is not loaded.
+            CompositionError: it is not loaded, or its folder holds another module by now.
             HubError: the hub cannot be reached or does not let you.
         """
         with self._lock:
@@ -249,6 +250,7 @@ class ModularEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or a language or adapter is not loaded.
+            CompositionError: the folder of a language that was unloaded holds another module by now.
         """
         single = isinstance(sentences, str)
         texts = check_sentences([sentences] if isinstance(sentences, str) else sentences)
