@@ -85,6 +85,8 @@ class Composition:
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
         self._widening: RemovableHandle | None = None
+        self._is_known = True
+        """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
         self._take_embeddings(None)
 
     @property
@@ -124,19 +126,21 @@ class Composition:
             merge: whether to merge the LoRAs, or to add them beside the weights.
         """
         prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
-        if (prepared, merge) != self._active:
+        was_known, self._is_known = self._is_known, False
+        if not was_known or (prepared, merge) != self._active:
             self._take_loras(prepared, merge)
             self._take_embeddings(self.base.own_embeddings if prepared is None else prepared.embeddings)
             self._active = (prepared, merge)
-        if bottlenecks is not self._bottlenecks:
+        if not was_known or bottlenecks is not self._bottlenecks:
             _remove(self._alignment)
             if bottlenecks is not None:
                 self._alignment += bottlenecks.attach(self.backbone, self.base.architecture)
             self._bottlenecks = bottlenecks
+        self._is_known = True
 
     def forget(self, prepared: Prepared) -> None:
         """Keep nothing of a module that is unloaded."""
-        if self._active[0] is prepared:
+        if not self._is_known or self._active[0] is prepared:
             self.activate(None)
         if self._merged_for is prepared:
             self._merged_for = None
@@ -153,6 +157,7 @@ class Composition:
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
         if merge and prepared is not None and prepared is not self._merged_for:
+            self._merged_for = None  # if merging fails, of nothing whole
             self._merge(prepared.factors)
             self._merged_for = prepared
         for name, layer in self._dense.items():
