@@ -107,7 +107,7 @@ class LanguageModule(PublishedModule):
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
             )
-        rows = base.token_embeddings.num_embeddings
+        rows = len(base.own_embeddings)
         if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:
             raise ModuleFormatError(
                 f"{self.folder}: the tokenizer has {len(self.tokenizer)} tokens, the base's embeddings {rows} rows"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -145,6 +147,24 @@ def test_the_vocabulary_of_the_base_is_read_only_for_modules_that_use_it(shelf: 
     assert "embeddings_fingerprint" not in vars(encoder.base)
     encoder.add_module(shelf.eng.folder)
     assert "embeddings_fingerprint" in vars(encoder.base)
+
+
+@pytest.mark.parametrize("active", ["deu", "large"])
+def test_whether_a_tokenizer_fits_the_base_does_not_depend_on_the_language_that_was_used_last(
+    shelf: Shelf, with_tokenizer: LanguageModule, tmp_path: Path, german: list[str], active: str
+) -> None:
+    rows = len(shelf.base.own_embeddings)
+    tokenizer = deepcopy(shelf.base.tokenizer)
+    tokenizer.add_tokens([f"token{number}" for number in range(rows)])
+    large = make_language(shelf.base, tmp_path / "large", "deu", 1, tokenizer)
+    encoder = shelf.encoder({"deu": shelf.deu, "large": large}[active].folder)
+    encoder.encode(german, "deu")
+    encoder.add_module(with_tokenizer.folder)
+    too_large = dataclasses.replace(LanguageModule.load(with_tokenizer.folder), tokenizer=tokenizer)
+    encoder.remove_module("eng")
+    encoder.encode(german, "deu")
+    with pytest.raises(ModuleFormatError, match=f"tokens, the base's embeddings {rows} rows"):
+        encoder.add_module(too_large)
 
 
 def test_an_adapter_needs_its_language_first(shelf: Shelf) -> None:
