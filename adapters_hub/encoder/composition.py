@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 
@@ -147,12 +148,11 @@ class Composition:
 
     def base_fingerprint(self) -> str:
         """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
-        digest = hashlib.sha256(self.base.fingerprint.encode())
-        values = self.base.own_embeddings.to("cpu", torch.float32).contiguous()
-        digest.update(memoryview(values.numpy()).cast("B"))  # type: ignore[arg-type]
-        digest.update(self.base.tokenizer.backend_tokenizer.to_str().encode())
-        digest.update(repr((self.base.pooling, self.base.prompt)).encode())
-        return digest.hexdigest()
+        base = self.base
+        tokenizer = json.loads(base.tokenizer.backend_tokenizer.to_str())
+        tokenizer |= {"truncation": None, "padding": None}  # what earlier calls set
+        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, base.pooling, base.prompt)
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
