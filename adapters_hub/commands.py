@@ -46,7 +46,7 @@ def encode_command(
     language_column: Annotated[str | None, typer.Option(help="Column with the language of each row.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Switch alignment adapters on.")] = False,
     keep: Annotated[
-        str | None, typer.Option(help="Columns to carry over, separated by commas (default: all but the text).")
+        str | None, typer.Option(help="Columns to carry over, separated by commas (default: all but text and vectors).")
     ] = None,
     precision: Annotated[
         Precision, typer.Option(help="auto: bfloat16 where the hardware has it, else float32.")

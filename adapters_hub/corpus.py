@@ -40,7 +40,7 @@ class Corpus:
         text: column with the sentences.
         language: of all rows, unless a column says.
         language_column: column with a language for each row.
-        keep: columns to carry over; None: all but the text.
+        keep: columns to carry over; None: all but the text, and but vectors from an earlier run.
     """
 
     files: tuple[Path, ...]
@@ -61,14 +61,20 @@ class Corpus:
         """Find the files (folders stand for the `.parquet` files in them) and check their columns.
 
         Raises:
-            InputTextError: a file or column is missing, or not exactly one of the languages is given.
+            InputTextError: a file or column is missing, a column to keep has the name that the vectors get, or not
+                exactly one of the languages is given.
         """
         if (language is None) == (language_column is None):
             raise InputTextError("expected either one language for all rows or the column that names each row's")
+        if VECTOR in (keep or []):
+            raise InputTextError(
+                f"column {VECTOR!r} cannot be kept: the new vectors have its name; rename it, or do not keep it"
+            )
         files = [path for given in inputs for path in (sorted(given.glob("*.parquet")) if given.is_dir() else [given])]
         if not files:
             raise InputTextError(f"no .parquet file in {', '.join(map(str, inputs)) or 'nothing'}")
         wanted = [text, *([language_column] if language_column else []), *(keep or [])]
+        encoded = False
         for path in files:
             try:
                 columns = pq.read_schema(path).names
@@ -77,6 +83,11 @@ class Corpus:
             for column in wanted:
                 if column not in columns:
                     raise InputTextError(f"{path} has no column {column!r}; it has {', '.join(columns)}")
+            encoded = encoded or (keep is None and VECTOR in columns and text != VECTOR)
+        if encoded:
+            logger.warning(
+                "the column %r of the input is left out: the new vectors have its name; rename it to keep it", VECTOR
+            )
         return cls(tuple(files), text, language, language_column, tuple(keep) if keep is not None else None)
 
     def languages(self) -> list[str | None]:
@@ -183,8 +194,7 @@ def encode_corpus(
             table = shard.read(_columns(corpus, shard.path))
             vectors, missing = _vectors(encoder, corpus, table, align, batch_size, half)
             without += missing
-            kept = [name for name in table.column_names if name != corpus.text] if corpus.keep is None else corpus.keep
-            _write(table.select(list(kept)).append_column(VECTOR, vectors), output / shard.name)
+            _write(table.select(_kept(corpus, table.column_names)).append_column(VECTOR, vectors), output / shard.name)
             progress.update(len(table))
     if without:
         logger.warning("%d rows have no text, and so no vector", without)
@@ -192,8 +202,13 @@ def encode_corpus(
 
 
 def _columns(corpus: Corpus, path: Path) -> list[str]:
-    names = pq.read_schema(path).names if corpus.keep is None else list(corpus.keep)
-    return list(dict.fromkeys([*names, corpus.text, *([corpus.language_column] if corpus.language_column else [])]))
+    kept = _kept(corpus, pq.read_schema(path).names)
+    return list(dict.fromkeys([*kept, corpus.text, *([corpus.language_column] if corpus.language_column else [])]))
+
+
+def _kept(corpus: Corpus, names: Sequence[str]) -> list[str]:
+    """Which of these columns are carried over."""
+    return [name for name in names if name not in (corpus.text, VECTOR)] if corpus.keep is None else list(corpus.keep)
 
 
 def _vectors(

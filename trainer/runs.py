@@ -8,7 +8,7 @@ import logging
 import math
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,10 @@ def own_copy(base: BaseEncoder) -> BaseEncoder:
     return dataclasses.replace(base, backbone=deepcopy(base.backbone))
 
 
-def base_reference(base: BaseEncoder) -> BaseReference:
-    """How a manifest names the base."""
-    return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id)
+def base_reference(base: BaseEncoder, components: Collection[str] | None = None) -> BaseReference:
+    """How a manifest names the base; that of a language module with its components."""
+    vocabulary = base.vocabulary_fingerprint(components) if components is not None else None
+    return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id, vocabulary)
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:

@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition, prompt_length
-from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, BaseReference, LanguageModuleManifest
+from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
@@ -323,10 +323,9 @@ class Stage1:
         return None if "vocabulary" in self.parts else pretrained_output_bias(self.base)
 
     def _manifest(self) -> LanguageModuleManifest:
-        base: BaseReference = base_reference(self.base)
         return LanguageModuleManifest(
             language=self.language,
-            base=base,
+            base=base_reference(self.base, self.parts),
             pooling=self.base.pooling,
             prompt=self.base.prompt,
             max_length=min(self.recipe.max_length, self.base.max_positions),

@@ -34,12 +34,15 @@ _SHAPE_GIVING = (
     "rope_parameters",
 )
 
+_ROWS_AT_A_TIME = 8192
+
 
 def fingerprint(backbone: PreTrainedModel, architecture: Architecture) -> str:
     """SHA-256 over the transformer's weights (as float32) and its shape-giving configuration.
 
-    The token embedding is left out: it is what a language module replaces. A checkpoint has the same fingerprint
-    wherever it is kept, so long as its numbers are the same; a half-precision copy of a float32 one is another base.
+    The token embedding is left out: most language modules replace it, for the others see `embeddings_fingerprint`. A
+    checkpoint has the same fingerprint wherever it is kept, so long as its numbers are the same; a half-precision copy
+    of a float32 one is another base.
 
     Returns:
         64 hexadecimal digits.
@@ -53,6 +56,19 @@ def fingerprint(backbone: PreTrainedModel, architecture: Architecture) -> str:
         values = tensor.detach().to("cpu", torch.float32).contiguous()
         digest.update(f"{name}{tuple(values.shape)}".encode())
         digest.update(memoryview(values.numpy()).cast("B"))
+    return digest.hexdigest()
+
+
+def embeddings_fingerprint(embeddings: torch.Tensor) -> str:
+    """SHA-256 over token embeddings `[vocabulary, dim]`, as float32.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256(repr(tuple(embeddings.shape)).encode())
+    for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
+        rows = embeddings[start : start + _ROWS_AT_A_TIME].detach().to("cpu", torch.float32).contiguous()
+        digest.update(memoryview(rows.numpy()).cast("B"))  # type: ignore[arg-type]
     return digest.hexdigest()
 
 

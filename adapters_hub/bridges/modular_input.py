@@ -194,6 +194,7 @@ def write_modular(
         language = encoder._languages.find(code)
         modules: list[LanguageModule | AlignmentAdapter] = [language.module, *language.adapters.values()]
         for module in modules:
+            module.check_unchanged()
             names.append(f"modules/{module.manifest.name}")
             copy_module(Fetched(module.folder, None), folder / names[-1])
     base = encoder.base

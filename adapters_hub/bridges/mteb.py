@@ -70,7 +70,7 @@ class MTEBEncoder(AbsEncoder):
         encoder = self.model
         parts = [repr(self.align), str(encoder.dtype), encoder.base.fingerprint]
         for code, objectives in sorted(encoder.alignments.items()):
-            parts.append(encoder.manifest(code).fingerprint)
+            parts += encoder.fingerprints(code)
             parts += [encoder.manifest(code, objective).fingerprint for objective in sorted(objectives)]
         lengths = [encoder.manifest(code).max_length for code in encoder.languages]
         return ModelMeta(

@@ -102,7 +102,7 @@ def export_composed(
 
     Raises:
         AdaptersHubError: sentence-transformers is missing, or the folder cannot be written.
-        CompositionError: a language is not loaded.
+        CompositionError: a language is not loaded, or its folder holds another module by now.
         InputTextError: `align` names what is not exported.
     """
     with needed_for("an export to sentence-transformers"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 
@@ -73,16 +74,20 @@ class Composition:
         }
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
+        mapped = base.mapped_token_embeddings() if self._may_share else None
+        if mapped is None and dtype != torch.float32:
+            _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
         self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
-        mapped = base.mapped_token_embeddings() if self._may_share else None
-        self._base_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
+        base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
         self._widening: RemovableHandle | None = None
+        self._is_known = True
+        """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
         self._take_embeddings(None)
 
     @property
@@ -122,35 +127,37 @@ class Composition:
             merge: whether to merge the LoRAs, or to add them beside the weights.
         """
         prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
-        if (prepared, merge) != self._active:
+        was_known, self._is_known = self._is_known, False
+        if not was_known or (prepared, merge) != self._active:
             self._take_loras(prepared, merge)
-            self._take_embeddings(self._base_embeddings if prepared is None else prepared.embeddings)
+            self._take_embeddings(self.base.own_embeddings if prepared is None else prepared.embeddings)
             self._active = (prepared, merge)
-        if bottlenecks is not self._bottlenecks:
+        if not was_known or bottlenecks is not self._bottlenecks:
             _remove(self._alignment)
             if bottlenecks is not None:
                 self._alignment += bottlenecks.attach(self.backbone, self.base.architecture)
             self._bottlenecks = bottlenecks
+        self._is_known = True
 
     def forget(self, prepared: Prepared) -> None:
         """Keep nothing of a module that is unloaded."""
-        if self._active[0] is prepared:
+        if not self._is_known or self._active[0] is prepared:
             self.activate(None)
         if self._merged_for is prepared:
             self._merged_for = None
 
     def base_fingerprint(self) -> str:
         """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
-        digest = hashlib.sha256(self.base.fingerprint.encode())
-        values = self._base_embeddings.to("cpu", torch.float32).contiguous()
-        digest.update(memoryview(values.numpy()).cast("B"))  # type: ignore[arg-type]
-        digest.update(self.base.tokenizer.backend_tokenizer.to_str().encode())
-        digest.update(repr((self.base.pooling, self.base.prompt)).encode())
-        return digest.hexdigest()
+        base = self.base
+        tokenizer = json.loads(base.tokenizer.backend_tokenizer.to_str())
+        tokenizer |= {"truncation": None, "padding": None}  # what earlier calls set
+        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, base.pooling, base.prompt)
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
         if merge and prepared is not None and prepared is not self._merged_for:
+            self._merged_for = None  # if merging fails, of nothing whole
             self._merge(prepared.factors)
             self._merged_for = prepared
         for name, layer in self._dense.items():
@@ -171,7 +178,7 @@ class Composition:
 
     def _take_embeddings(self, weight: torch.Tensor | None) -> None:
         embedding = self.base.token_embeddings
-        weight = self._base_embeddings if weight is None else weight
+        weight = self.base.own_embeddings if weight is None else weight
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
         if self._widening is not None:

@@ -142,14 +142,22 @@ class Languages:
                 language.memory.blends.clear()
 
     def memory(self, code: str) -> Memory:
-        """What a language is computed with; read from its folder again if it was unloaded."""
+        """What a language is computed with; read from its folder again if it was unloaded.
+
+        Raises:
+            CompositionError: another module or adapter lies there by now.
+            ModuleFormatError: none lies there any more, or a damaged one.
+        """
         language = self.find(code)
         if language.memory is None:
-            language.memory = self._memory(LanguageModule.load(language.module.folder, verify=False))
-            language.adapters = {
+            module = LanguageModule.load(language.module.folder, verify=False)
+            adapters = {
                 name: dataclasses.replace(AlignmentAdapter.load(old.folder, verify=False), address=old.address)
                 for name, old in language.adapters.items()
             }
+            for added in (language.module, *language.adapters.values()):
+                added.check_unchanged()
+            language.memory, language.adapters = self._memory(module), adapters
         self._touch(code)
         return language.memory
 

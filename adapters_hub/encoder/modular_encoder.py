@@ -50,7 +50,8 @@ class ModularEncoder:
         dtype: precision to compute in: a torch dtype or its name. float32 is exact; bfloat16 is about twice as fast on
             hardware that has it, and moves vectors by a few thousandths; `auto` is bfloat16 where the device has it.
         max_loaded_modules: keep at most that many language modules in memory; the one that was not used for longest is
-            unloaded, and read from its folder again when it is asked for.
+            unloaded, and read from its folder again when it is asked for. If another module lies there by then, it is
+            refused.
 
     Example:
         >>> folders = ["out/quickstart/eng", "out/quickstart/deu", "out/quickstart/deu-eng-both"]
@@ -180,7 +181,7 @@ class ModularEncoder:
             options: of `LanguageModule.push_to_hub`.
 
         Raises:
-            CompositionError: it is not loaded.
+            CompositionError: it is not loaded, or its folder holds another module by now.
             HubError: the hub cannot be reached or does not let you.
         """
         with self._lock:
@@ -249,6 +250,7 @@ class ModularEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or a language or adapter is not loaded.
+            CompositionError: the folder of a language that was unloaded holds another module by now.
         """
         single = isinstance(sentences, str)
         texts = check_sentences([sentences] if isinstance(sentences, str) else sentences)
@@ -295,7 +297,8 @@ class ModularEncoder:
         """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
 
         An adapter that is not switched on fully has its weight before it. Those of the untouched base (None) depend on
-        its embeddings and its tokenizer too: theirs stand for all.
+        its embeddings and its tokenizer too: theirs stand for all. After a module that uses the base's vocabulary and
+        was made when manifests did not say which, that of this vocabulary follows.
 
         Raises:
             CompositionError: the language is not loaded.
@@ -307,8 +310,12 @@ class ModularEncoder:
             found = self._languages.find(language)
             weights = self._languages.weights(language, align)
             used = [(found.adapters[objective].manifest.fingerprint, weight) for objective, weight in weights]
+            manifest = found.module.manifest
+            unsaid = manifest.base.vocabulary_fingerprint is None
+            vocabulary = self.base.vocabulary_fingerprint(manifest.components) if unsaid else None
         return (
-            found.module.manifest.fingerprint,
+            manifest.fingerprint,
+            *([vocabulary] if vocabulary else []),
             *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
         )
 

@@ -53,15 +53,19 @@ class BaseReference:
         revision: the commit of the Hub repo; None for other sources.
         fingerprint: see `adapters_hub.base.fingerprint`.
         hub_id: the model on the Hub that it is, or was made from; None if there is none.
+        vocabulary_fingerprint: of what the module takes of its vocabulary, see `BaseEncoder.vocabulary_fingerprint`;
+            None if that is nothing, and in modules of early versions, which do not say.
     """
 
     source: str
     revision: str | None
     fingerprint: str
     hub_id: str | None = None
+    vocabulary_fingerprint: str | None = None
 
     def __post_init__(self) -> None:
-        _check_types(self, source=str, revision=(str, None), fingerprint=str, hub_id=(str, None))
+        optional = dict.fromkeys(("revision", "hub_id", "vocabulary_fingerprint"), (str, None))
+        _check_types(self, source=str, fingerprint=str, **optional)
 
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse another base.
@@ -141,7 +145,10 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of `module.json`."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False, sort_keys=False) + "\n"
+        values = dataclasses.asdict(self)
+        if self.base.vocabulary_fingerprint is None:
+            del values["base"]["vocabulary_fingerprint"]  # which early versions of the library do not know
+        return json.dumps(values, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
     def write(self, folder: Path) -> None:
         """Write `module.json` into `folder`."""
@@ -220,7 +227,9 @@ class LanguageModuleManifest(Manifest):
     def computed_fingerprint(self) -> str:
         """Over everything that the module's vectors depend on."""
         digest = hashlib.sha256()
-        facts = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
+        facts: tuple[object, ...] = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
+        if self.base.vocabulary_fingerprint is not None:
+            facts = (*facts, self.base.vocabulary_fingerprint)
         digest.update(repr(facts).encode())
         for name, file in sorted(self.files.items()):
             if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from adapters_hub.errors import CompositionError
+from adapters_hub.format import Manifest, read_manifest
 from adapters_hub.hub.hub import Hub, Pushed
 from adapters_hub.hub.publishing import push
 
@@ -14,10 +16,26 @@ class PublishedModule:
     """A module that lies in a folder and can be published.
 
     Attributes:
+        manifest: what it is.
         folder: where it lies.
     """
 
+    manifest: Manifest
     folder: Path
+
+    def check_unchanged(self) -> None:
+        """Refuse a folder in which another module lies by now.
+
+        Raises:
+            CompositionError: the fingerprints differ.
+            ModuleFormatError: no module is there any more.
+        """
+        loaded, found = self.manifest.fingerprint, read_manifest(self.folder).fingerprint
+        if found != loaded:
+            raise CompositionError(
+                f"{self.folder} holds another module (fingerprint {found[:12]}) than when {self.manifest.name!r} was "
+                f"loaded from it ({loaded[:12]}): remove it from the encoder and add it again"
+            )
 
     def push_to_hub(
         self,
@@ -30,7 +48,8 @@ class PublishedModule:
         revision: str | None = None,
         message: str | None = None,
     ) -> Pushed:
-        """Publish this module; arguments and errors as those of `adapters_hub.hub.push`."""
+        """Publish this module; arguments and errors as those of `adapters_hub.hub.push` and `check_unchanged`."""
+        self.check_unchanged()
         return push(
             self.folder,
             repo,

@@ -90,15 +90,20 @@ class Bottlenecks(nn.Module):
         )
 
     def attach(self, backbone: PreTrainedModel, architecture: Architecture) -> list[RemovableHandle]:
-        """Add the deltas to the blocks of `backbone` from now on.
+        """Add the deltas to the blocks of `backbone` from now on; if that fails, to none.
 
         Returns:
             Handles; `.remove()` on each switches the deltas off again.
         """
         blocks = backbone.get_submodule(architecture.blocks)
         handles: list[RemovableHandle] = []
-        for block, bottleneck in zip(cast(nn.ModuleList, blocks), self.layers, strict=True):
-            handles += _attach_one(block, cast(ParallelBottleneck, bottleneck), architecture)
+        try:
+            for block, bottleneck in zip(cast(nn.ModuleList, blocks), self.layers, strict=True):
+                handles += _attach_one(block, cast(ParallelBottleneck, bottleneck), architecture)
+        except BaseException:
+            for handle in handles:
+                handle.remove()
+            raise
         return handles
 
 

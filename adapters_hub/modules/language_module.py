@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
-from adapters_hub.errors import ModuleFormatError
+from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import inner_path, write_folder
 from adapters_hub.format import (
     ADAPTER_FILES,
@@ -97,7 +97,7 @@ class LanguageModule(PublishedModule):
         """Refuse a base that the module was not trained on.
 
         Raises:
-            CompositionError: the fingerprints differ.
+            CompositionError: its transformer is another, or the part of its vocabulary that the module uses is.
             ModuleFormatError: a LoRA does not fit the base's layers, a tokenizer its embeddings, or vectors or
                 sequences have another length.
         """
@@ -107,13 +107,25 @@ class LanguageModule(PublishedModule):
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
             )
-        rows = base.token_embeddings.num_embeddings
+        rows = len(base.own_embeddings)
         if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:
             raise ModuleFormatError(
                 f"{self.folder}: the tokenizer has {len(self.tokenizer)} tokens, the base's embeddings {rows} rows"
             )
         for name, lora in self.loras.items():
             lora.check_fits(base.backbone, self.folder / name)
+        self._check_vocabulary(base)
+
+    def _check_vocabulary(self, base: BaseEncoder) -> None:
+        expected = self.manifest.base.vocabulary_fingerprint
+        if expected is None or "vocabulary" in self.manifest.components:
+            return
+        if (found := base.vocabulary_fingerprint(self.manifest.components)) != expected:
+            raise CompositionError(
+                f"the language module of {self.language!r} was trained on the vocabulary of base "
+                f"{self.manifest.base.source!r} (fingerprint {expected[:12]}), the loaded base has another "
+                f"({str(found)[:12]}): load that base, or a module made for this one"
+            )
 
 
 def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor | None) -> None:

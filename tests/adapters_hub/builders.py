@@ -74,10 +74,12 @@ def language_parts(
     return parts
 
 
-def language_manifest(base: BaseEncoder, language: str, **changes: Any) -> LanguageModuleManifest:
+def language_manifest(
+    base: BaseEncoder, language: str, *, vocabulary_fingerprint: str | None = None, **changes: Any
+) -> LanguageModuleManifest:
     """What stage 1 writes down about a module of this base."""
     values: dict[str, Any] = {
-        "base": BaseReference(base.source, base.revision, base.fingerprint),
+        "base": BaseReference(base.source, base.revision, base.fingerprint, None, vocabulary_fingerprint),
         "pooling": base.pooling,
         "prompt": base.prompt,
         "max_length": 64,
@@ -96,6 +98,7 @@ def make_language(
 ) -> LanguageModule:
     """A language module at `target`."""
     parts = language_parts(base, target.with_name(f"{target.name}-parts"), language, seed, tokenizer)
+    changes = {"vocabulary_fingerprint": base.vocabulary_fingerprint(parts)} | changes
     return save_language_module(target, language_manifest(base, language, **changes), parts)
 
 

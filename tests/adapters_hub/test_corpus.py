@@ -102,6 +102,7 @@ def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Pat
         ({"text": "text"}, "either one language for all rows or the column"),
         ({"text": "text", "language": "deu", "language_column": "code"}, "either one language"),
         ({"text": "text", "language": "deu", "keep": ["title"]}, "has no column 'title'"),
+        ({"text": "text", "language": "deu", "keep": ["id", "vector"]}, "column 'vector' cannot be kept: .* rename it"),
     ):
         with pytest.raises(InputTextError, match=message):
             Corpus.open([folder], **arguments)  # type: ignore[arg-type]
@@ -114,6 +115,19 @@ def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Pat
     with pytest.raises(InputTextError, match=r"there are rows in kaz, which is not loaded \(loaded: deu\)"):
         encode_corpus(shelf.encoder(shelf.deu.folder), corpus, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_corpus_with_vectors_is_encoded_anew(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    encode_corpus(encoder, Corpus.open([folder], "text", "deu", keep=["id", "text"]), tmp_path / "first")
+    assert "left out" not in caplog.text
+    corpus = Corpus.open([tmp_path / "first"], "text", "kaz")
+    assert "the column 'vector' of the input is left out: the new vectors have its name; rename it" in caplog.text
+    encode_corpus(encoder, corpus, tmp_path / "second")
+    encode_corpus(encoder, Corpus.open([folder], "text", "kaz", keep=["id"]), tmp_path / "direct")
+    second, direct = (pq.read_table(tmp_path / name) for name in ("second", "direct"))
+    assert second.equals(direct)
 
 
 def test_shards_do_not_cross_files_and_cover_every_row(folder: Path) -> None:

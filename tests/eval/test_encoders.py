@@ -104,6 +104,8 @@ def test_the_fingerprint_of_a_base_covers_its_embeddings_and_the_precision(shelf
     before = encoder.fingerprints(None)
     encoder.encode(SENTENCES, "deu")  # other embeddings are active now
     assert encoder.fingerprints(None) == before
+    encoder.encode(SENTENCES, None)  # its tokenizer has been told to cut
+    assert encoder.fingerprints(None) == before
     (exact,) = (encoder.fingerprint("deu", False) for encoder in open_encoders(shelf.base.source, Settings()))
     half = Settings(precision="bfloat16")
     (rough,) = (encoder.fingerprint("deu", False) for encoder in open_encoders(shelf.base.source, half))

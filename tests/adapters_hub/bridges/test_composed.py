@@ -14,10 +14,10 @@ import pytest
 import torch
 from sentence_transformers import SentenceTransformer
 
-from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder, ModuleFormatError
+from adapters_hub import AdaptersHubError, CompositionError, InputTextError, ModularEncoder, ModuleFormatError
 from adapters_hub.bridges import export_composed
 from tests.adapters_hub.bridges.conftest import Texts
-from tests.adapters_hub.builders import edit_json
+from tests.adapters_hub.builders import edit_json, make_language
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -97,6 +97,16 @@ def test_the_encoder_still_works_after_an_export(encoder: ModularEncoder, texts:
     before = encoder.encode(texts.kaz, "kaz")
     export_composed(encoder, None, tmp_path / "all", include_base=True)
     np.testing.assert_array_equal(encoder.encode(texts.kaz, "kaz"), before)
+
+
+def test_what_was_replaced_in_its_folder_is_not_exported_as_what_is_loaded(shelf: Shelf, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    encoder = shelf.encoder(folder)
+    shutil.rmtree(folder)
+    make_language(shelf.base, folder, "deu", 500)
+    with pytest.raises(CompositionError, match=r"deu holds another module"):
+        export_composed(encoder, None, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_it_loads_only_where_its_code_is_trusted(folder: Path) -> None:

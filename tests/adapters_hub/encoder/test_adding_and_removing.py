@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import shutil
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
-from adapters_hub import AdaptersHubError, CompositionError, InputTextError, ModularEncoder, ModuleFormatError
-from tests.adapters_hub.builders import make_language, own_copy
+from adapters_hub import (
+    AdaptersHubError,
+    CompositionError,
+    InputTextError,
+    LanguageModule,
+    ModularEncoder,
+    ModuleFormatError,
+)
+from adapters_hub.modules import save_language_module, write_vocabulary
+from tests.adapters_hub.builders import language_manifest, make_language, own_copy
 from tests.adapters_hub.conftest import Bases, Shelf
+from tests.conftest import build_tokenizer
 
 
 def test_modules_may_be_given_in_any_order(shelf: Shelf, german: list[str]) -> None:
@@ -51,6 +66,105 @@ def test_a_module_for_another_base_is_refused_with_both_fingerprints(shelf: Shel
         for fingerprint in (shelf.base.fingerprint, other.fingerprint):
             assert fingerprint[:12] in str(caught.value)
     assert encoder.languages == []
+
+
+@pytest.fixture(scope="module")
+def with_tokenizer(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> LanguageModule:
+    """A module with a tokenizer of its own for the embeddings of the base."""
+    folder = tmp_path_factory.mktemp("tokenizer")
+    write_vocabulary(folder / "tokenizer", shelf.base.tokenizer, None)
+    parts = {"tokenizer": folder / "tokenizer", "sentence_adapter": shelf.eng.folder / "sentence_adapter"}
+    manifest = language_manifest(shelf.base, "eng", vocabulary_fingerprint=shelf.base.vocabulary_fingerprint(parts))
+    return save_language_module(folder / "eng", manifest, parts)
+
+
+def other_embeddings(folder: Path) -> None:
+    """Give the tokens of a base each other's embeddings."""
+    tensors = load_file(folder / "model.safetensors")
+    (name,) = (name for name in tensors if name.endswith("word_embeddings.weight"))
+    tensors[name] = tensors[name].flip(0)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def other_tokens(folder: Path) -> None:
+    """Give two tokens of a base each other's rows."""
+    values = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = values["model"]["vocab"]
+    vocabulary[20], vocabulary[21] = vocabulary[21], vocabulary[20]
+    (folder / "tokenizer.json").write_text(json.dumps(values), encoding="utf-8")
+
+
+@pytest.mark.parametrize("change", [other_embeddings, other_tokens])
+def test_a_module_that_uses_the_bases_vocabulary_is_refused_on_the_same_transformer_with_another(
+    shelf: Shelf, with_tokenizer: LanguageModule, tmp_path: Path, german: list[str], change: Callable[[Path], None]
+) -> None:
+    copy = shutil.copytree(shelf.base.checkpoint, tmp_path / "base")
+    change(copy)
+    other = ModularEncoder(copy, [shelf.deu.folder], device="cpu")
+    assert other.base.fingerprint == shelf.base.fingerprint
+    with pytest.raises(
+        CompositionError, match="module of 'eng' was trained on the vocabulary of base .*load that base"
+    ):
+        other.add_module(shelf.eng.folder)
+    if change is other_embeddings:
+        with pytest.raises(CompositionError, match="the loaded base has another"):
+            other.add_module(with_tokenizer.folder)
+    else:
+        other.add_module(with_tokenizer.folder)
+    expected = shelf.encoder(shelf.deu.folder).encode(german, "deu")
+    np.testing.assert_array_equal(other.encode(german, "deu"), expected)
+
+
+def test_modules_that_do_not_say_which_vocabulary_they_use_are_told_apart_by_their_fingerprints(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    module = make_language(shelf.base, tmp_path / "eng", "eng", 10, vocabulary_fingerprint=None)
+    assert "vocabulary_fingerprint" not in (module.folder / "module.json").read_text(encoding="utf-8")
+    copy = shutil.copytree(shelf.base.checkpoint, tmp_path / "base")
+    other_embeddings(copy)
+    here, there = shelf.encoder(module.folder), ModularEncoder(copy, [module.folder], device="cpu")
+    assert here.fingerprints("eng")[0] == there.fingerprints("eng")[0]
+    assert here.fingerprints("eng") != there.fingerprints("eng")
+
+
+@pytest.mark.parametrize("architecture", ["xlm-roberta", "m2m_100"])
+def test_the_vocabulary_of_the_base_is_its_own_in_every_precision_and_after_any_language(
+    bases: Bases, tmp_path: Path, german: list[str], architecture: str
+) -> None:
+    base = bases(architecture)
+    keeps = make_language(base, tmp_path / "eng", "eng", 1)
+    own = make_language(base, tmp_path / "deu", "deu", 2, build_tokenizer("bpe", 400))
+    for dtype in (torch.float32, torch.bfloat16):
+        encoder = ModularEncoder(own_copy(base), [own.folder], device="cpu", dtype=dtype)
+        encoder.encode(german, "deu")
+        encoder.add_module(keeps.folder)
+
+
+def test_the_vocabulary_of_the_base_is_read_only_for_modules_that_use_it(shelf: Shelf, german: list[str]) -> None:
+    encoder = shelf.encoder(shelf.deu.folder, shelf.kaz.folder)
+    encoder.encode(german, "deu")
+    assert encoder.fingerprints("deu") == (shelf.deu.manifest.fingerprint,)
+    assert "embeddings_fingerprint" not in vars(encoder.base)
+    encoder.add_module(shelf.eng.folder)
+    assert "embeddings_fingerprint" in vars(encoder.base)
+
+
+@pytest.mark.parametrize("active", ["deu", "large"])
+def test_whether_a_tokenizer_fits_the_base_does_not_depend_on_the_language_that_was_used_last(
+    shelf: Shelf, with_tokenizer: LanguageModule, tmp_path: Path, german: list[str], active: str
+) -> None:
+    rows = len(shelf.base.own_embeddings)
+    tokenizer = deepcopy(shelf.base.tokenizer)
+    tokenizer.add_tokens([f"token{number}" for number in range(rows)])
+    large = make_language(shelf.base, tmp_path / "large", "deu", 1, tokenizer)
+    encoder = shelf.encoder({"deu": shelf.deu, "large": large}[active].folder)
+    encoder.encode(german, "deu")
+    encoder.add_module(with_tokenizer.folder)
+    too_large = dataclasses.replace(LanguageModule.load(with_tokenizer.folder), tokenizer=tokenizer)
+    encoder.remove_module("eng")
+    encoder.encode(german, "deu")
+    with pytest.raises(ModuleFormatError, match=f"tokens, the base's embeddings {rows} rows"):
+        encoder.add_module(too_large)
 
 
 def test_an_adapter_needs_its_language_first(shelf: Shelf) -> None:

@@ -16,8 +16,10 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import CompositionError, LanguageModule, ModularEncoder
 from adapters_hub.encoder import Composition, module_tokenizer, pool, prompt_length
+from adapters_hub.encoder.composition import Prepared
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from adapters_hub.modules import BottleneckConfig, Bottlenecks
+from tests.adapters_hub.builders import make_adapter, make_language, own_copy, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
 
@@ -54,6 +56,53 @@ def test_merged_loras_compute_what_stacked_loras_compute(bases: Bases, tmp_path:
         expected = stacked.eval()(input_ids=IDS).last_hidden_state
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     assert (found - untouched).abs().max() > 0.1
+
+
+def _states(composition: Composition) -> torch.Tensor:
+    with torch.inference_mode():
+        return composition.backbone(input_ids=IDS).last_hidden_state  # type: ignore[no-any-return]
+
+
+def _breaking(prepared: Prepared) -> Prepared:
+    """The same, but for the LoRA of its last layer, which fits nothing: merging it fails after all others."""
+    *_, last = prepared.factors
+    return dataclasses.replace(prepared, factors=prepared.factors | {last: (torch.ones(2, 32), torch.ones(32, 1))})
+
+
+@pytest.mark.parametrize("was_merged", [True, False])
+def test_after_a_change_of_language_that_failed_nothing_of_it_is_left(shelf: Shelf, was_merged: bool) -> None:
+    composition = Composition(own_copy(shelf.base))
+    untouched = _states(composition)
+    eng, deu = (composition.prepare(LanguageModule.load(module.folder)) for module in (shelf.eng, shelf.deu))
+    broken = _breaking(deu)
+    composition.activate(eng)
+    expected = _states(composition)
+    composition.activate(eng, merge=was_merged)
+    for after, states in ((eng, expected), (None, untouched), (eng, expected)):
+        with pytest.raises(RuntimeError):
+            composition.activate(broken)
+        composition.activate(after)
+        assert torch.equal(_states(composition), states)
+    with pytest.raises(RuntimeError):
+        composition.activate(broken)
+    composition.forget(broken)
+    assert torch.equal(_states(composition), untouched)
+
+
+@pytest.mark.parametrize("architecture", ["xlm-roberta", "modernbert"])
+def test_after_an_alignment_that_failed_nothing_of_it_is_left(bases: Bases, architecture: str) -> None:
+    base = own_copy(bases(architecture))
+    composition, bottlenecks = Composition(base), random_bottlenecks(base, 1)
+    untouched = _states(composition)
+    composition.activate(None, bottlenecks)
+    aligned = _states(composition)
+    too_many = Bottlenecks(BottleneckConfig(hidden_size=32, num_layers=3))
+    torch.nn.init.ones_(too_many.layers[0].up.bias)  # type: ignore[union-attr, arg-type]
+    for after, states in ((bottlenecks, aligned), (None, untouched), (bottlenecks, aligned)):
+        with pytest.raises(ValueError, match="zip"):
+            composition.activate(None, too_many)
+        composition.activate(None, after)
+        assert torch.equal(_states(composition), states)
 
 
 def test_activating_nothing_after_anything_restores_every_weight(shelf: Shelf) -> None:

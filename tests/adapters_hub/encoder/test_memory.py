@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from adapters_hub import AdaptersHubError, LanguageModule, ModularEncoder
+from adapters_hub import AdaptersHubError, CompositionError, LanguageModule, ModularEncoder
 from adapters_hub.encoder import Composition
-from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.builders import SCORE, edit_json, make_adapter, make_language, own_copy
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
 
@@ -61,6 +61,49 @@ def test_an_unloaded_module_whose_folder_is_gone_is_told_in_one_line(shelf: Shel
     with pytest.raises(AdaptersHubError, match=r"deu"):
         encoder.encode("Ja.", "deu")
     assert encoder.encode("Иә.", "kaz").shape == (encoder.dimension,)
+
+
+def test_an_unloaded_module_that_was_replaced_in_its_folder_is_refused_until_it_is_added_again(
+    shelf: Shelf, tmp_path: Path, german: list[str]
+) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    encoder = ModularEncoder(own_copy(shelf.base), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
+    shutil.rmtree(folder)
+    other = make_language(shelf.base, folder, "deu", 500)
+    with pytest.raises(CompositionError, match=r"deu holds another module .*remove it from the encoder") as told:
+        encoder.encode(german, "deu")
+    for module in (shelf.deu, other):
+        assert module.manifest.fingerprint[:12] in str(told.value)
+    assert encoder.encode("Иә.", "kaz").shape == (encoder.dimension,)
+    encoder.remove_module("deu")
+    encoder.add_module(folder)
+    np.testing.assert_array_equal(encoder.encode(german, "deu"), shelf.encoder(folder).encode(german, "deu"))
+
+
+def test_an_adapter_that_was_replaced_while_its_language_was_unloaded_is_refused(
+    shelf: Shelf, tmp_path: Path, german: list[str]
+) -> None:
+    folder = shutil.copytree(shelf.deu_both.folder, tmp_path / "both")
+    encoder = ModularEncoder(
+        own_copy(shelf.base), [shelf.deu.folder, folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1
+    )
+    expected = encoder.encode(german, "deu", align=True)
+    encoder.encode("Иә.", "kaz")
+    folder.rename(tmp_path / "kept")
+    make_adapter(shelf.base, folder, ("both", shelf.deu, shelf.eng), 41)
+    for _ in range(2):  # nothing half read stays behind
+        with pytest.raises(CompositionError, match=r"both holds another module"):
+            encoder.encode(german, "deu", align=True)
+    shutil.rmtree(folder)
+    (tmp_path / "kept").rename(folder)
+    np.testing.assert_array_equal(encoder.encode(german, "deu", align=True), expected)
+
+
+def test_scores_written_into_an_unloaded_module_change_nothing(shelf: Shelf, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    encoder = ModularEncoder(own_copy(shelf.base), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
+    edit_json(folder / "module.json", metrics=[SCORE])
+    np.testing.assert_array_equal(encoder.encode("Ja.", "deu"), shelf.encoder(folder).encode("Ja.", "deu"))
 
 
 def test_at_least_one_module_has_to_fit(shelf: Shelf) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters_hub import AdaptersHubError, ModularEncoder, ModuleFormatError, __version__
+from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder, ModuleFormatError, __version__
 from adapters_hub.address import Address, locate
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
 from adapters_hub.modules import LanguageModule, load_module
-from tests.adapters_hub.builders import SCORE, edit_json, own_copy
+from tests.adapters_hub.builders import SCORE, edit_json, make_language, own_copy
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -97,6 +97,18 @@ def test_an_encoder_publishes_what_it_holds(shelf: Shelf, hub: Path) -> None:
     for language, objective in (("kaz", None), ("deu", "parallel")):
         with pytest.raises(AdaptersHubError, match=objective or language):
             encoder.push_module(language, "org/kaz", objective=objective)
+
+
+def test_what_was_replaced_in_its_folder_is_not_published_as_what_is_loaded(
+    shelf: Shelf, hub: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    encoder = shelf.encoder(folder)
+    shutil.rmtree(folder)
+    make_language(shelf.base, folder, "deu", 500)
+    with pytest.raises(CompositionError, match=r"deu holds another module"):
+        encoder.push_module("deu", "org/deu", hub=hub)
+    assert not hub.exists()
 
 
 def test_a_second_push_of_the_same_makes_no_commit(shelf: Shelf, hub: Path) -> None:

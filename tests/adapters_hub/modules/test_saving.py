@@ -112,9 +112,10 @@ def test_the_fingerprint_follows_what_the_vectors_depend_on(bases: Bases, tmp_pa
     assert fingerprint("notes", training={"seed": 1}, metrics=[SCORE]) == plain
     different = [fingerprint("prompt", prompt="query: "), fingerprint("length", max_length=32)]
     different.append(fingerprint("pooling", pooling="cls"))
+    different.append(fingerprint("vocabulary", vocabulary_fingerprint="0" * 64))
     parts = language_parts(base, tmp_path / "others", "deu", 2)
     different.append(fingerprint("weights"))
-    assert len({plain, *different}) == 5
+    assert len({plain, *different}) == 6
 
 
 def test_an_existing_module_is_replaced_only_on_request(bases: Bases, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters_hub import LanguageModule, ModularEncoder
+from adapters_hub import LanguageModule, ModularEncoder, load_base
 from tests.trainer.runs.launch import STAGE1, Stages, contents, manifest, weights, write_recipe
 
 
@@ -73,7 +73,9 @@ def test_a_module_of_another_language_is_no_start(modules: Path, base: Path, sta
 def test_keep_with_frozen_embeddings_gives_a_module_without_its_own(base: Path, stages: Stages, tmp_path: Path) -> None:
     changes: dict[str, Any] = {"vocabulary": {"strategy": "keep"}, "la": {"train_embeddings": False}}
     stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
-    assert LanguageModule.load(tmp_path / "deu").manifest.components == ("language_adapter", "sentence_adapter")
+    manifest = LanguageModule.load(tmp_path / "deu").manifest
+    assert manifest.components == ("language_adapter", "sentence_adapter")
+    assert manifest.base.vocabulary_fingerprint == load_base(base).vocabulary_fingerprint(manifest.components)
     assert not (tmp_path / "deu" / "embeddings.safetensors").exists()
     vector(tmp_path / "deu")
 
@@ -92,6 +94,7 @@ def test_keep_with_rules_gives_a_module_with_a_tokenizer_for_the_embeddings_of_t
     module = LanguageModule.load(tmp_path / "deu")
     assert module.manifest.components == ("tokenizer", "sentence_adapter")
     assert module.embeddings is None
+    assert module.manifest.base.vocabulary_fingerprint == load_base(base).embeddings_fingerprint
     assert not (tmp_path / "deu" / "embeddings.safetensors").exists()
     encoder = ModularEncoder(modules=[tmp_path / "deu"])
     np.testing.assert_array_equal(encoder.encode("SchQn!", "deu"), encoder.encode("Schön!", "deu"))
