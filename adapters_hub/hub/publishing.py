@@ -24,8 +24,7 @@ from adapters_hub.format import (
     BaseReference,
     LanguageModuleManifest,
     Score,
-    check_manifest,
-    check_size,
+    check_files,
     is_beside,
     read_manifest,
     read_scores,
@@ -163,14 +162,12 @@ def plan_push(
     if revision is not None and Address.parse(f"{repo}@{revision}") is None:
         raise HubError(f"{revision!r} cannot be the name of a branch")
     address, hub = Address(repo, revision), connect(hub)
+    if address.is_pinned:
+        raise HubError(f"{revision!r} is a commit, which never changes: expected the name of a branch to push to")
     folder = Path(folder)
     manifest = read_manifest(folder)
-    check_manifest(folder, manifest)
+    check_files(folder, manifest)
     paths = {name: inner_path(folder, name) for name in manifest.needed_files}
-    for name, path in paths.items():
-        if not path.is_file():
-            raise ModuleFormatError(f"{folder}: the file {name!r} is missing: fetch or train the module again")
-        check_size(f"{folder}: {name!r}", path.stat().st_size, manifest.files[name].size)
     _refuse_something_else(address, manifest, hub)
 
     warnings = []
@@ -206,7 +203,7 @@ def plan_push(
             for link in links.values()
             if link.repo is None
         ]
-    card = folder / CARD
+    card = inner_path(folder, CARD)
     if not card.is_file():
         text = _made_card(folder, manifest, repo, links).encode()
     else:

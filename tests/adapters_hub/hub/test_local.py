@@ -313,6 +313,37 @@ def test_a_push_goes_to_a_repo_only(shelf: Shelf, hub: Path, repo: str) -> None:
     assert not hub.exists()
 
 
+def test_a_push_moves_branches_and_no_commits(shelf: Shelf, hub: Path) -> None:
+    commit = push(shelf.deu.folder, "org/deu", hub=hub).commit
+    with pytest.raises(HubError, match=f"'{commit}' is a commit.*expected the name of a branch"):
+        push(shelf.deu.folder, "org/deu", hub=hub, license="mit", revision=commit)
+    assert fetch_module(f"org/deu@{commit}", hub).address == f"org/deu@{commit}"
+
+
+def test_a_damaged_module_is_not_published(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    weights = folder / "embeddings.safetensors"
+    content = weights.read_bytes()
+    for damage, told in (
+        (content[:-1] + bytes([content[-1] ^ 1]), "SHA-256"),
+        (content[:-1], "bytes where"),
+        (None, "missing"),
+    ):
+        weights.unlink() if damage is None else weights.write_bytes(damage)
+        with pytest.raises(ModuleFormatError, match=f"embeddings.safetensors.*{told}"):
+            push(folder, "org/deu", hub=hub)
+    assert not hub.exists()
+
+
+def test_a_card_that_leads_elsewhere_is_not_published(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    (tmp_path / "secret").write_text("a token", encoding="utf-8")
+    (folder / "README.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(ModuleFormatError, match=r"'README.md' is a symbolic link"):
+        push(folder, "org/deu", hub=hub)
+    assert not hub.exists()
+
+
 def test_what_is_not_there_is_told_with_what_is(shelf: Shelf, hub: Path) -> None:
     with pytest.raises(HubError, match="is not there: expected a folder"):
         fetch_module("org/deu", hub)
