@@ -31,7 +31,7 @@ from adapters_hub.format import (
     scores_of,
 )
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.fetching import fetch_manifest
+from adapters_hub.hub.fetching import fetch_manifest, once_mended
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
 
 REPORT = "evaluation/report.json"
@@ -260,7 +260,7 @@ def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) ->
     if not module:
         return
     try:
-        present = read_manifest(hub.fetch(snapshot, [FILE_NAME])).name
+        present = once_mended(snapshot.address, hub, lambda: read_manifest(hub.fetch(snapshot, [FILE_NAME]))).name
     except NewerFormatError:
         raise
     except ModuleFormatError:

@@ -216,6 +216,27 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
     assert len([path for method, path in server.requests if method == "GET" and "/resolve/" in path]) == 1
 
 
+def test_a_manifest_that_was_damaged_in_the_cache_is_fetched_again(published: str, client: Client) -> None:
+    manifest = Path(client.ok("fetch", "org/deu").strip()) / "module.json"
+    good = manifest.read_bytes()
+    for address, damaged in (
+        ("org/deu", good[:100]),
+        ("org/deu", good.replace(b'"fingerprint": "', b'"fingerprint": "x')),
+        (f"org/deu@{published}", good[:100]),
+    ):
+        manifest.resolve().write_bytes(damaged)
+        done = client.command("fetch", address)
+        assert done.returncode == 0, done.stderr
+        assert "the hub has another, which was fetched in its place" in done.stderr
+        assert manifest.read_bytes() == good
+
+
+@pytest.mark.usefixtures("published")
+def test_a_damaged_manifest_in_the_cache_hides_no_other_module(client: Client, shelf: Shelf) -> None:
+    (Path(client.ok("fetch", "org/deu").strip()) / "module.json").resolve().write_bytes(b"{")
+    assert "holds the module 'deu', not 'eng'" in client.refused("push", shelf.eng.folder, "--repo", "org/deu")
+
+
 @pytest.mark.usefixtures("published")
 def test_a_login_page_in_between_is_not_the_hub(server: HubServer, client: Client) -> None:
     client.ok("fetch", "org/deu")
