@@ -81,7 +81,7 @@ def fetch_module(
     except HubUnreachableError as error:
         known = _cached(hub, place, card=False)
         if known is None:
-            raise HubError(f"{error}; and no whole copy of {place} was fetched before") from error
+            raise HubUnreachableError(f"{error}; and no whole copy of {place} was fetched before") from error
         logger.warning("%s; using what was fetched before: %s", error, known.address)
         return known
 
@@ -132,7 +132,7 @@ def fetch_manifest(
         return _fetch_manifest(hub, snapshot), snapshot.address
     except HubUnreachableError as error:
         if (known := _cached_manifest(hub, place)) is None:
-            raise HubError(f"{error}; and {place} was not fetched before") from error
+            raise HubUnreachableError(f"{error}; and {place} was not fetched before") from error
         manifest, fetched = known
         logger.warning("%s; using what was fetched before: %s", error, fetched.address)
         return manifest, fetched.address

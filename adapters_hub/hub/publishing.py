@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -241,10 +240,14 @@ def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
     except HubError:  # a folder that the first push to it will make
         return None
     for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
-        # Anyone can write a tag.
-        with contextlib.suppress(ModuleFormatError):
-            if fetch_manifest(Address(listing.repo, listing.commit), hub)[0].fingerprint == fingerprint:
-                return listing.repo
+        try:
+            found = fetch_manifest(Address(listing.repo, listing.commit), hub)[0]
+        except HubUnreachableError:
+            raise
+        except (HubError, ModuleFormatError):  # anyone can write a tag, also of a repo that is closed to others
+            continue
+        if found.fingerprint == fingerprint:
+            return listing.repo
     return None
 
 
