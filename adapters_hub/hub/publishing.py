@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from adapters_hub.address import Address
-from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card, tags_of
+from adapters_hub.cards import LIBRARY, Link, is_as_made, module_tag, public_source, render_card, tags_of
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import (
@@ -140,7 +140,8 @@ def plan_push(
 ) -> Plan:
     """What a push will send, without sending it.
 
-    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered.
+    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered. Either replaces the
+    repo's; a warning says so where that was written or changed by hand.
 
     Args:
         folder: of a language module or an alignment adapter.
@@ -167,7 +168,9 @@ def plan_push(
     manifest = read_manifest(folder)
     check_files(folder, manifest)
     paths = {name: inner_path(folder, name) for name in manifest.needed_files}
-    _refuse_something_else(address, manifest, hub)
+    present = _present(address, hub)
+    if present is not None:
+        _refuse_something_else(present, manifest, hub)
 
     warnings = []
     if reports is not None:
@@ -208,6 +211,8 @@ def plan_push(
     else:
         text = card.read_bytes()
         warnings += _lacks(text.decode("utf-8", errors="replace"), manifest, repo)
+    if present is not None:
+        warnings += _replaces(present, text, hub)
     files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
     here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return Plan(address, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
@@ -251,15 +256,12 @@ def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
     return None
 
 
-def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) -> None:
+def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:
     """A mistyped repo must not turn one language's module into another's, nor a model into a module."""
-    snapshot = _present(address, hub)
-    if snapshot is None:
-        return
     module = FILE_NAME in snapshot.files
     for name in snapshot.files:
         if not is_beside(name) and not (module and name in MODULE_FILES):
-            raise HubError(f"{address.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
+            raise HubError(f"{snapshot.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
     if not module:
         return
     try:
@@ -269,7 +271,7 @@ def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) ->
     except ModuleFormatError:
         return  # a push mends it
     if present != manifest.name:
-        raise HubError(f"{address.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
+        raise HubError(f"{snapshot.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
 
 
 def _present(address: Address, hub: Hub) -> Snapshot | None:
@@ -300,6 +302,18 @@ def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:
         yield (
             f"the folder's {CARD} lacks {missing[0]!r}: modules are found by the tags of their cards; "
             "delete it to have one made"
+        )
+
+
+def _replaces(snapshot: Snapshot, card: bytes, hub: Hub) -> Iterator[str]:
+    """What people wrote on the repo's page is not replaced without a word."""
+    if CARD not in snapshot.files:
+        return
+    present = inner_path(hub.fetch(snapshot, [CARD]), CARD).read_bytes()
+    if present != card and not is_as_made(present.decode("utf-8", errors="replace")):
+        yield (
+            f"the {CARD} of {snapshot.repo} was written or changed by hand and will be replaced: to keep it, put it "
+            "into the module's folder"
         )
 
 

@@ -219,6 +219,29 @@ def test_a_card_that_is_not_found_by_is_pushed_with_a_warning(shelf: Shelf, hub:
         assert told in warnings[0] if told else not warnings
 
 
+def test_a_card_that_was_changed_on_the_hub_is_replaced_with_a_warning(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    first = push(folder, "org/deu", hub=hub)
+    second = push(folder, "org/deu", hub=hub, license="mit")
+    assert first.commit != second.commit  # another card, made here like the first
+    present = hub / "org" / "deu" / "revisions" / second.commit / "README.md"
+
+    def warned(**options: str) -> bool:
+        plan = plan_push(folder, "org/deu", hub=hub, **options)
+        return any("of org/deu was written or changed by hand and will be replaced" in text for text in plan.warnings)
+
+    assert not warned(license="mit")
+    assert not warned()
+    card = present.read_text(encoding="utf-8")
+    for edited in (card.replace("German", "german", 1), card + "More.\n", "# Ours\n", "---\n---\n"):
+        present.write_text(edited, encoding="utf-8")
+        assert warned(license="mit"), edited
+    (folder / "README.md").write_text("# Ours\n", encoding="utf-8")
+    assert warned()
+    present.write_text("# Ours\n", encoding="utf-8")
+    assert not warned()
+
+
 def test_only_the_files_of_the_module_and_a_card_are_sent(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
     for name in ("training_args.bin", "optimizer.pt", "logs/events", "notes.txt"):
