@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -429,6 +430,15 @@ def test_what_a_module_says_does_not_steer_the_terminal(shelf: Shelf, tmp_path: 
     assert "\x1b" not in shown
     assert "\nbase: other" not in shown
     assert "0.686" in shown
+    base = json.loads((folder / "module.json").read_text(encoding="utf-8"))["base"]
+    edit_json(folder / "module.json", base=base | {"source": "x\x1b[2J\x9b\nsound: other"})
+    verified = command("verify", folder).stdout
+    assert "composes on x\ufffd[2J\ufffd\ufffdsound: other" in verified
+    as_json = command("show", folder, "--json").stdout
+    assert not {"\x1b", "\x9b"} & set(as_json)
+    assert json.loads(as_json) == json.loads((folder / "module.json").read_text(encoding="utf-8"))
+    edit_json(folder / "module.json", **{"\x1b[2J\nerror: other": 1})
+    assert "'\ufffd[2J\ufffderror: other'" in command("verify", folder).stderr
 
 
 def test_the_command_line_tells_its_version_and_the_right_command() -> None:
