@@ -254,10 +254,11 @@ def test_only_the_files_of_the_module_and_a_card_are_sent(shelf: Shelf, tmp_path
 
 
 def test_no_path_of_the_publishers_machine_is_published(shelf: Shelf, tmp_path: Path) -> None:
-    plan = plan_push(shelf.deu.folder, "org/deu", hub=tmp_path)
-    sent = b"".join(content for content in plan.files.values() if isinstance(content, bytes))
-    assert str(shelf.deu.folder.parent).encode() not in sent
-    assert shelf.base.source.encode() not in sent
+    for module in (shelf.deu, shelf.deu_both):
+        for name, content in plan_push(module.folder, "org/module", hub=tmp_path).files.items():
+            sent = content if isinstance(content, bytes) else content.read_bytes()
+            assert str(module.folder.parent).encode() not in sent, name
+            assert shelf.base.source.encode() not in sent, name
 
 
 @pytest.mark.parametrize(
