@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 import warnings
@@ -58,7 +59,9 @@ class Kind(StrEnum):
 
 def main() -> None:
     """Run the command line; a user's mistake is one line and status 1."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Printable("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what it warns of, this command says itself
     warnings.filterwarnings("ignore", module="huggingface_hub")
     for stream in (sys.stdout, sys.stderr):
@@ -67,7 +70,7 @@ def main() -> None:
     try:
         app(prog_name="adapters-hub")
     except AdaptersHubError as error:
-        sys.stderr.write(f"error: {error}\n")
+        _tell(f"error: {error}")
         sys.exit(1)
 
 
@@ -109,7 +112,7 @@ def push_command(
     """
     plan = plan_push(folder, repo, hub=hub, reports=report, license=license, revision=revision)
     for warning in plan.warnings:
-        sys.stderr.write(f"note: {warning}\n")
+        _tell(f"note: {warning}")
     if dry_run:
         _table([[name, _bytes(size)] for name, size in plan.sizes.items()])
         where = f"{plan.address} on {connect(hub).name}"
@@ -119,7 +122,8 @@ def push_command(
         return
     pushed = send(plan, hub=hub, private=private, message=message)
     state = "published" if pushed.changed else "nothing new to send"
-    _say(f"{state}: {pushed.repo}@{pushed.commit}\n{pushed.url}")
+    _say(f"{state}: {pushed.repo}@{pushed.commit}")
+    _say(pushed.url)
 
 
 @app.command("list")
@@ -147,7 +151,9 @@ def show_command(
     """Show what a module is: manifest, sizes and scores. Fetches module.json alone."""
     manifest, address = fetch_manifest(module, hub)
     if as_json:
-        sys.stdout.write(manifest.to_json())
+        # The same JSON, with escapes for what would steer the terminal.
+        marks = (mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in manifest.to_json())
+        sys.stdout.write("".join(marks))
         return
     facts = [
         ["module", address or module],
@@ -208,8 +214,9 @@ def fetch_command(
     """Fetch and check a module, and print where it lies. Encoders fetch what they need by themselves."""
     fetched = fetch_checked(module, hub, card=into is not None)
     if fetched.address:
-        sys.stderr.write(f"{fetched.address}\n")
-    _say(str(copy_module(fetched, into, replace=overwrite) if into else fetched.folder))
+        _tell(fetched.address)
+    folder = copy_module(fetched, into, replace=overwrite) if into else fetched.folder
+    sys.stdout.write(f"{folder}\n")  # for scripts, to the letter
 
 
 @app.command("index")
@@ -223,15 +230,16 @@ def index_command(
     modules = {}
     for item in found:
         if item.private:
-            sys.stderr.write(f"note: {item.repo} is left out: it is private\n")
+            _tell(f"note: {item.repo} is left out: it is private")
             continue
         try:
             modules[item.repo] = fetch_manifest(Address(item.repo, item.commit), hub)[0]
         except AdaptersHubError as error:
-            sys.stderr.write(f"note: {item.repo} is left out: {error}\n")
+            _tell(f"note: {item.repo} is left out: {error}")
     text = render_collection(author, modules)
     if output is None:
-        sys.stdout.write(text)
+        for line in text.removesuffix("\n").split("\n"):
+            _say(line)
     else:
         write_text(output, text)
         _say(f"{len(modules)} modules and adapters in {output}")
@@ -279,15 +287,31 @@ def _bytes(count: int) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> None:
-    # What others wrote must not steer the terminal.
-    rows = [["".join(mark if mark.isprintable() else "\ufffd" for mark in cell) for cell in row] for row in rows]
+    rows = [[_printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         _say("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{_printable(text)}\n")
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{_printable(text)}\n")
+
+
+def _printable(text: str) -> str:
+    """A line in which nothing that others wrote steers the terminal or begins another line."""
+    return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
+
+
+class _Printable(logging.Formatter):
+    """Log messages as such lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        return _printable(super().format(record))
 
 
 if __name__ == "__main__":

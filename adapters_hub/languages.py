@@ -29,6 +29,12 @@ def check_language(code: str) -> str:
     raise AdaptersHubError(f"language {code!r} is not an ISO 639-3 code such as 'deu' or 'kaz_Cyrl': {hint}")
 
 
+def same_language(one: str, other: str) -> bool:
+    """Whether two codes mean the same: `kaz` and `kaz_Cyrl` do, `uig_Cyrl` and `uig_Arab` do not."""
+    (a, _, script_a), (b, _, script_b) = one.partition("_"), other.partition("_")
+    return a == b and (not script_a or not script_b or script_a == script_b)
+
+
 def language_name(code: str) -> str:
     """The English name of an ISO 639-3 code, for example `Kazakh` for `kaz_Cyrl`."""
     language = pycountry.languages.get(alpha_3=check_language(code).partition("_")[0])

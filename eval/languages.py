@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adapters_hub.languages import same_language as same_language
+
 PAPER = (
     "eng", "ces", "fra", "deu", "tur", "tel", "hau", "amh", "mar", "spa", "arb", "azj", "kaz", "kir", "uig", "uzn",
     "ita", "nld", "kor", "kin", "pol", "rus", "zho",
@@ -10,12 +12,6 @@ PAPER = (
 
 # Where a corpus has a language in several scripts: the one that is meant when none is named.
 USUAL_SCRIPT = {"zho": "Hans", "arb": "Arab", "azj": "Latn", "uzn": "Latn", "uig": "Arab", "kaz": "Cyrl", "kir": "Cyrl"}
-
-
-def same_language(one: str, other: str) -> bool:
-    """Whether two codes mean the same: `kaz` and `kaz_Cyrl` do, `uig_Cyrl` and `uig_Arab` do not."""
-    (a, _, script_a), (b, _, script_b) = one.partition("_"), other.partition("_")
-    return a == b and (not script_a or not script_b or script_a == script_b)
 
 
 def with_script(language: str, available: list[str]) -> str | None:

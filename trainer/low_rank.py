@@ -8,6 +8,7 @@ place. PEFT still makes the layers, names them and saves them.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> Lor
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=base.architecture.lora_targets,
-        base_model_name_or_path=base.source,
+        # Of a folder the name alone: where it lies is nobody's business once the LoRA is published.
+        base_model_name_or_path=base.source if base.hub_id else Path(base.source).name,
         task_type="FEATURE_EXTRACTION",
     )
     config._register_custom_module({nn.Linear: LowRankLinear})

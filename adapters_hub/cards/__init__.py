@@ -1,6 +1,6 @@
 """Cards: what is written about a module, from its own records and an evaluation's figures."""
 
-from adapters_hub.cards.card import Link, render_card
+from adapters_hub.cards.card import Link, is_as_made, render_card
 from adapters_hub.cards.collection import render_collection
 from adapters_hub.cards.metadata import (
     LIBRARY,
@@ -17,6 +17,7 @@ __all__ = [
     "LIBRARY",
     "Link",
     "base_tag",
+    "is_as_made",
     "kind_tag",
     "language_tag",
     "model_name",

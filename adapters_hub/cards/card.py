@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     autoescape=False,  # Markdown, of the publisher's own records
 )
+_SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
 _COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
     "paraphrase": "contrastive over pairs of paraphrases, best for graded similarity",
@@ -95,7 +97,16 @@ def render_card(
         versions=training.get("versions", {}),
         hardware=training.get("hardware"),
     )
-    return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n"
+    return _sealed(str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n")
+
+
+def is_as_made(card: str) -> bool:
+    """Whether a card is one that `render_card` made and nobody has changed since."""
+    return card == _sealed(card.rpartition(_SEAL)[0])
+
+
+def _sealed(text: str) -> str:
+    return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
 def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:

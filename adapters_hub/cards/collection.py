@@ -8,7 +8,7 @@ from statistics import fmean
 from adapters_hub.cards.card import ENVIRONMENT
 from adapters_hub.cards.metadata import public_source
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
-from adapters_hub.languages import autonym, language_name
+from adapters_hub.languages import autonym, language_name, same_language
 
 _TASK = "sentence-similarity"
 
@@ -61,7 +61,7 @@ def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, 
     scores = scores_of(manifest.fingerprint, manifest.language, records, pivot)
     fitting = [score for score in scores if score.task == _TASK and len(score.languages) == languages]
     if pivot is not None:
-        fitting = [score for score in fitting if pivot in score.languages]
+        fitting = [score for score in fitting if any(same_language(pivot, code) for code in score.languages)]
     before, after = _mean(fitting, "base"), _mean(fitting, encoder)
     if after is None:
         return ""

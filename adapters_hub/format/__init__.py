@@ -2,6 +2,7 @@
 
 from adapters_hub.format.integrity import (
     CARD,
+    check_files,
     check_manifest,
     check_safetensors_header,
     check_size,
@@ -49,6 +50,7 @@ __all__ = [
     "Manifest",
     "ModuleFile",
     "Score",
+    "check_files",
     "check_manifest",
     "check_safetensors_header",
     "check_size",

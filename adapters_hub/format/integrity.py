@@ -44,6 +44,20 @@ def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> 
     refuse_strangers((name for name, path in zip(names, found, strict=True) if not path.is_symlink()), manifest, folder)
     for name in names:
         inner_path(folder, name)
+    check_files(folder, manifest, content=content)
+
+
+def check_files(folder: Path, manifest: Manifest, *, content: bool = True) -> None:
+    """Refuse a module whose own files are not what its manifest says; what else the folder holds does not matter.
+
+    Args:
+        folder: as for `verify_folder`.
+        manifest: as for `verify_folder`.
+        content: as for `verify_folder`.
+
+    Raises:
+        ModuleFormatError: names the first file that is missing or changed.
+    """
     check_manifest(folder, manifest)
     for name, expected in manifest.files.items():
         path = inner_path(folder, name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.languages import same_language
 
 Encoder = Literal["base", "modules", "aligned"]
 
@@ -110,8 +111,8 @@ def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: s
         scores: of an evaluation.
         pivot: of an alignment adapter.
     """
-    # Benchmarks may name the script too: `uzn_Latn`.
-    scores = [score for score in scores if language in (code.partition("_")[0] for code in score.languages)]
+    # Benchmarks and modules may name the script or not: `uzn_Latn`, `uzn`.
+    scores = [score for score in scores if any(same_language(language, code) for code in score.languages)]
 
     def comparison(score: Score) -> tuple[object, ...]:
         return score.dataset, score.split, score.languages, score.metric

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from adapters_hub.address import Address, locate
-from adapters_hub.errors import ModuleFormatError
+from adapters_hub.errors import ModuleFormatError, NewerFormatError
 from adapters_hub.folders import write_folder
 from adapters_hub.format import (
     CARD,
@@ -28,6 +28,9 @@ from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Snapshot
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+AnyManifest = LanguageModuleManifest | AlignmentManifest
 
 
 class Fetched(NamedTuple):
@@ -78,7 +81,7 @@ def fetch_module(
     except HubUnreachableError as error:
         known = _cached(hub, place, card=False)
         if known is None:
-            raise HubError(f"{error}; and no whole copy of {place} was fetched before") from error
+            raise HubUnreachableError(f"{error}; and no whole copy of {place} was fetched before") from error
         logger.warning("%s; using what was fetched before: %s", error, known.address)
         return known
 
@@ -105,19 +108,20 @@ def fetch_checked(
         ModuleFormatError: it is not what it should be; names the file.
     """
     fetched = fetch_module(source, hub, card=card)
-    try:
+
+    def verify() -> None:
         verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
-    except ModuleFormatError as error:
-        if fetched.address is None or not _mend(fetched.address, connect(hub)):
-            raise
-        logger.warning("%s; the hub has another, which was fetched in its place", error)
-        verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
+
+    if fetched.address is None:
+        verify()
+    else:
+        once_mended(fetched.address, connect(hub), verify)
     return fetched
 
 
 def fetch_manifest(
     source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None
-) -> tuple[LanguageModuleManifest | AlignmentManifest, str | None]:
+) -> tuple[AnyManifest, str | None]:
     """The manifest of a module, without its weights, and its pinned address; arguments as for `fetch_module`."""
     place = locate(source)
     if isinstance(place, Path):
@@ -127,10 +131,11 @@ def fetch_manifest(
         snapshot = hub.snapshot(place)
         return _fetch_manifest(hub, snapshot), snapshot.address
     except HubUnreachableError as error:
-        if (known := hub.cached(place)) is None:
-            raise HubError(f"{error}; and {place} was not fetched before") from error
-        logger.warning("%s; using what was fetched before: %s@%s", error, place.repo, known[1])
-        return read_manifest(known[0]), f"{place.repo}@{known[1]}"
+        if (known := _cached_manifest(hub, place)) is None:
+            raise HubUnreachableError(f"{error}; and {place} was not fetched before") from error
+        manifest, fetched = known
+        logger.warning("%s; using what was fetched before: %s", error, fetched.address)
+        return manifest, fetched.address
 
 
 def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bool = False) -> Path:
@@ -150,12 +155,35 @@ def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bo
     return Path(target)
 
 
-def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> LanguageModuleManifest | AlignmentManifest:
+def once_mended(address: str, hub: Hub, check: Callable[[], Result]) -> Result:
+    """What a check of fetched files gives; if it fails over files that are not the hub's, with those fetched again.
+
+    Args:
+        address: `org/name@commit`, of the files.
+        hub: they were fetched from.
+        check: raises ModuleFormatError over what is damaged.
+    """
+    try:
+        return check()
+    except NewerFormatError:
+        raise
+    except ModuleFormatError as error:
+        if not _mend(address, hub):
+            raise
+        logger.warning("%s; the hub has another, which was fetched in its place", error)
+        return check()
+
+
+def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> AnyManifest:
     """The manifest of a commit; and, before anything large is fetched, that the commit holds what it says."""
     if FILE_NAME not in snapshot.files:
         raise ModuleFormatError(f"{snapshot.address} is not a module: it has no {FILE_NAME}")
     if snapshot.files[FILE_NAME] > MAX_BYTES:
         raise ModuleFormatError(f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is no manifest")
+    return once_mended(snapshot.address, hub, lambda: _read_and_compare(hub, snapshot))
+
+
+def _read_and_compare(hub: Hub, snapshot: Snapshot) -> AnyManifest:
     manifest = read_manifest(hub.fetch(snapshot, [FILE_NAME]))
     refuse_strangers(snapshot.files, manifest, snapshot.address)
     check_manifest(snapshot.address, manifest)
@@ -178,9 +206,21 @@ def _mend(address: str, hub: Hub) -> bool:
 
 def _cached(hub: Hub, place: Address, card: bool) -> Fetched | None:
     """What was fetched of an address before, if it is whole."""
-    known = hub.cached(place)
-    if known is None:
+    if (known := _cached_manifest(hub, place)) is None:
+        return None
+    manifest, fetched = known
+    wanted = [*manifest.needed_files, *([CARD] if card else [])]
+    return fetched if all((fetched.folder / name).is_file() for name in wanted) else None
+
+
+def _cached_manifest(hub: Hub, place: Address) -> tuple[AnyManifest, Fetched] | None:
+    """The manifest that was fetched of an address before, if it can be read, and where it lies."""
+    if (known := hub.cached(place)) is None:
         return None
     folder, commit = known
-    wanted = [*read_manifest(folder).needed_files, *([CARD] if card else [])]
-    return Fetched(folder, f"{place.repo}@{commit}") if all((folder / name).is_file() for name in wanted) else None
+    try:
+        return read_manifest(folder), Fetched(folder, f"{place.repo}@{commit}")
+    except NewerFormatError:
+        raise
+    except ModuleFormatError:
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +12,7 @@ from typing import Any
 from jinja2 import TemplateError
 
 from adapters_hub.address import Address
-from adapters_hub.cards import LIBRARY, Link, module_tag, public_source, render_card, tags_of
+from adapters_hub.cards import LIBRARY, Link, is_as_made, module_tag, public_source, render_card, tags_of
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import (
@@ -24,15 +23,14 @@ from adapters_hub.format import (
     BaseReference,
     LanguageModuleManifest,
     Score,
-    check_manifest,
-    check_size,
+    check_files,
     is_beside,
     read_manifest,
     read_scores,
     scores_of,
 )
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.fetching import fetch_manifest
+from adapters_hub.hub.fetching import fetch_manifest, once_mended
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
 
 REPORT = "evaluation/report.json"
@@ -142,7 +140,8 @@ def plan_push(
 ) -> Plan:
     """What a push will send, without sending it.
 
-    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered.
+    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered. Either replaces the
+    repo's; a warning says so where that was written or changed by hand.
 
     Args:
         folder: of a language module or an alignment adapter.
@@ -163,15 +162,15 @@ def plan_push(
     if revision is not None and Address.parse(f"{repo}@{revision}") is None:
         raise HubError(f"{revision!r} cannot be the name of a branch")
     address, hub = Address(repo, revision), connect(hub)
+    if address.is_pinned:
+        raise HubError(f"{revision!r} is a commit, which never changes: expected the name of a branch to push to")
     folder = Path(folder)
     manifest = read_manifest(folder)
-    check_manifest(folder, manifest)
+    check_files(folder, manifest)
     paths = {name: inner_path(folder, name) for name in manifest.needed_files}
-    for name, path in paths.items():
-        if not path.is_file():
-            raise ModuleFormatError(f"{folder}: the file {name!r} is missing: fetch or train the module again")
-        check_size(f"{folder}: {name!r}", path.stat().st_size, manifest.files[name].size)
-    _refuse_something_else(address, manifest, hub)
+    present = _present(address, hub)
+    if present is not None:
+        _refuse_something_else(present, manifest, hub)
 
     warnings = []
     if reports is not None:
@@ -206,12 +205,14 @@ def plan_push(
             for link in links.values()
             if link.repo is None
         ]
-    card = folder / CARD
+    card = inner_path(folder, CARD)
     if not card.is_file():
         text = _made_card(folder, manifest, repo, links).encode()
     else:
         text = card.read_bytes()
         warnings += _lacks(text.decode("utf-8", errors="replace"), manifest, repo)
+    if present is not None:
+        warnings += _replaces(present, text, hub)
     files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
     here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return Plan(address, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
@@ -244,32 +245,33 @@ def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
     except HubError:  # a folder that the first push to it will make
         return None
     for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
-        # Anyone can write a tag.
-        with contextlib.suppress(ModuleFormatError):
-            if fetch_manifest(Address(listing.repo, listing.commit), hub)[0].fingerprint == fingerprint:
-                return listing.repo
+        try:
+            found = fetch_manifest(Address(listing.repo, listing.commit), hub)[0]
+        except HubUnreachableError:
+            raise
+        except (HubError, ModuleFormatError):  # anyone can write a tag, also of a repo that is closed to others
+            continue
+        if found.fingerprint == fingerprint:
+            return listing.repo
     return None
 
 
-def _refuse_something_else(address: Address, manifest: AnyManifest, hub: Hub) -> None:
+def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:
     """A mistyped repo must not turn one language's module into another's, nor a model into a module."""
-    snapshot = _present(address, hub)
-    if snapshot is None:
-        return
     module = FILE_NAME in snapshot.files
     for name in snapshot.files:
         if not is_beside(name) and not (module and name in MODULE_FILES):
-            raise HubError(f"{address.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
+            raise HubError(f"{snapshot.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
     if not module:
         return
     try:
-        present = read_manifest(hub.fetch(snapshot, [FILE_NAME])).name
+        present = once_mended(snapshot.address, hub, lambda: read_manifest(hub.fetch(snapshot, [FILE_NAME]))).name
     except NewerFormatError:
         raise
     except ModuleFormatError:
         return  # a push mends it
     if present != manifest.name:
-        raise HubError(f"{address.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
+        raise HubError(f"{snapshot.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
 
 
 def _present(address: Address, hub: Hub) -> Snapshot | None:
@@ -300,6 +302,18 @@ def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:
         yield (
             f"the folder's {CARD} lacks {missing[0]!r}: modules are found by the tags of their cards; "
             "delete it to have one made"
+        )
+
+
+def _replaces(snapshot: Snapshot, card: bytes, hub: Hub) -> Iterator[str]:
+    """What people wrote on the repo's page is not replaced without a word."""
+    if CARD not in snapshot.files:
+        return
+    present = inner_path(hub.fetch(snapshot, [CARD]), CARD).read_bytes()
+    if present != card and not is_as_made(present.decode("utf-8", errors="replace")):
+        yield (
+            f"the {CARD} of {snapshot.repo} was written or changed by hand and will be replaced: to keep it, put it "
+            "into the module's folder"
         )
 
 

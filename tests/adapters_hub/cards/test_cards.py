@@ -156,6 +156,25 @@ def test_figures_of_a_language_with_its_script_are_the_modules_too() -> None:
     assert "12.5" not in text
 
 
+def test_a_module_that_names_its_script_has_figures_but_not_those_of_another_script() -> None:
+    own, other = ("uzn_Latn", "uzn"), ("uzn_Cyrl", "uzb", "kaz")
+    metrics = [score((code,), "modules", 81.0, "a" * 64) for code in (*own, *other)]
+    text = render_card(dataclasses.replace(KAZ, language="uzn_Latn", metrics=metrics), "org/uzn")
+    assert all(f"| {code} |" in text for code in own)
+    assert not any(f"| {code} |" in text for code in other)
+
+
+def test_figures_with_a_pivot_that_names_its_script_are_on_the_page() -> None:
+    metrics = [
+        score(("uzn_Latn", "eng_Latn"), "modules", 66.0, "a" * 64),
+        score(("uzn_Latn", "eng_Latn"), "aligned", 74.0, "a" * 64, "d" * 64),
+    ]
+    adapter = dataclasses.replace(KAZ_ENG, language="uzn_Latn", metrics=metrics)
+    for pivot in ("eng", "eng_Latn"):
+        page = render_collection("org", {"org/uzn-eng": dataclasses.replace(adapter, pivot=pivot)})
+        assert "both; 7.1; 74.0)" in page
+
+
 def test_the_metadata_says_what_the_module_is() -> None:
     data = ModelCard(TEXTS["language_module"]()).data.to_dict()
     assert data["language"] == ["kk"]

@@ -195,6 +195,18 @@ def test_an_adapters_card_links_a_module_and_not_what_claims_to_be_it(
     assert b"[kazakh/module](" in server.repos["kazakh/aligned"].at().files["README.md"]
 
 
+def test_a_gated_repo_that_claims_to_be_a_module_does_not_stop_a_push(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    tag = f"fingerprint:{shelf.eng.manifest.fingerprint[:16]}"
+    card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
+    put(server, "a/gated", damaged(shelf, **{"README.md": card}))
+    server.faults.status("GET|HEAD", "/a/gated/resolve/", 403, times=1000, **{"X-Error-Code": "GatedRepo"})
+    done = client.command("push", shelf.kaz_parallel.folder, "--repo", "gates/aligned", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "a/gated" not in done.stderr
+
+
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: content[:-1] + b"\x7f"])
 def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
@@ -214,6 +226,27 @@ def test_a_file_that_was_damaged_in_the_cache_is_fetched_again(
     assert done.stdout.startswith("sound")
     assert weights.read_bytes() == good
     assert len([path for method, path in server.requests if method == "GET" and "/resolve/" in path]) == 1
+
+
+def test_a_manifest_that_was_damaged_in_the_cache_is_fetched_again(published: str, client: Client) -> None:
+    manifest = Path(client.ok("fetch", "org/deu").strip()) / "module.json"
+    good = manifest.read_bytes()
+    for address, damaged in (
+        ("org/deu", good[:100]),
+        ("org/deu", good.replace(b'"fingerprint": "', b'"fingerprint": "x')),
+        (f"org/deu@{published}", good[:100]),
+    ):
+        manifest.resolve().write_bytes(damaged)
+        done = client.command("fetch", address)
+        assert done.returncode == 0, done.stderr
+        assert "the hub has another, which was fetched in its place" in done.stderr
+        assert manifest.read_bytes() == good
+
+
+@pytest.mark.usefixtures("published")
+def test_a_damaged_manifest_in_the_cache_hides_no_other_module(client: Client, shelf: Shelf) -> None:
+    (Path(client.ok("fetch", "org/deu").strip()) / "module.json").resolve().write_bytes(b"{")
+    assert "holds the module 'deu', not 'eng'" in client.refused("push", shelf.eng.folder, "--repo", "org/deu")
 
 
 @pytest.mark.usefixtures("published")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -231,6 +232,29 @@ def test_a_card_that_is_not_found_by_is_pushed_with_a_warning(shelf: Shelf, hub:
         assert told in warnings[0] if told else not warnings
 
 
+def test_a_card_that_was_changed_on_the_hub_is_replaced_with_a_warning(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    first = push(folder, "org/deu", hub=hub)
+    second = push(folder, "org/deu", hub=hub, license="mit")
+    assert first.commit != second.commit  # another card, made here like the first
+    present = hub / "org" / "deu" / "revisions" / second.commit / "README.md"
+
+    def warned(**options: str) -> bool:
+        plan = plan_push(folder, "org/deu", hub=hub, **options)
+        return any("of org/deu was written or changed by hand and will be replaced" in text for text in plan.warnings)
+
+    assert not warned(license="mit")
+    assert not warned()
+    card = present.read_text(encoding="utf-8")
+    for edited in (card.replace("German", "german", 1), card + "More.\n", "# Ours\n", "---\n---\n"):
+        present.write_text(edited, encoding="utf-8")
+        assert warned(license="mit"), edited
+    (folder / "README.md").write_text("# Ours\n", encoding="utf-8")
+    assert warned()
+    present.write_text("# Ours\n", encoding="utf-8")
+    assert not warned()
+
+
 def test_only_the_files_of_the_module_and_a_card_are_sent(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
     for name in ("training_args.bin", "optimizer.pt", "logs/events", "notes.txt"):
@@ -242,10 +266,11 @@ def test_only_the_files_of_the_module_and_a_card_are_sent(shelf: Shelf, tmp_path
 
 
 def test_no_path_of_the_publishers_machine_is_published(shelf: Shelf, tmp_path: Path) -> None:
-    plan = plan_push(shelf.deu.folder, "org/deu", hub=tmp_path)
-    sent = b"".join(content for content in plan.files.values() if isinstance(content, bytes))
-    assert str(shelf.deu.folder.parent).encode() not in sent
-    assert shelf.base.source.encode() not in sent
+    for module in (shelf.deu, shelf.deu_both):
+        for name, content in plan_push(module.folder, "org/module", hub=tmp_path).files.items():
+            sent = content if isinstance(content, bytes) else content.read_bytes()
+            assert str(module.folder.parent).encode() not in sent, name
+            assert shelf.base.source.encode() not in sent, name
 
 
 @pytest.mark.parametrize(
@@ -325,6 +350,37 @@ def test_a_push_goes_to_a_repo_only(shelf: Shelf, hub: Path, repo: str) -> None:
     assert not hub.exists()
 
 
+def test_a_push_moves_branches_and_no_commits(shelf: Shelf, hub: Path) -> None:
+    commit = push(shelf.deu.folder, "org/deu", hub=hub).commit
+    with pytest.raises(HubError, match=f"'{commit}' is a commit.*expected the name of a branch"):
+        push(shelf.deu.folder, "org/deu", hub=hub, license="mit", revision=commit)
+    assert fetch_module(f"org/deu@{commit}", hub).address == f"org/deu@{commit}"
+
+
+def test_a_damaged_module_is_not_published(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    weights = folder / "embeddings.safetensors"
+    content = weights.read_bytes()
+    for damage, told in (
+        (content[:-1] + bytes([content[-1] ^ 1]), "SHA-256"),
+        (content[:-1], "bytes where"),
+        (None, "missing"),
+    ):
+        weights.unlink() if damage is None else weights.write_bytes(damage)
+        with pytest.raises(ModuleFormatError, match=f"embeddings.safetensors.*{told}"):
+            push(folder, "org/deu", hub=hub)
+    assert not hub.exists()
+
+
+def test_a_card_that_leads_elsewhere_is_not_published(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
+    (tmp_path / "secret").write_text("a token", encoding="utf-8")
+    (folder / "README.md").symlink_to(tmp_path / "secret")
+    with pytest.raises(ModuleFormatError, match=r"'README.md' is a symbolic link"):
+        push(folder, "org/deu", hub=hub)
+    assert not hub.exists()
+
+
 def test_what_is_not_there_is_told_with_what_is(shelf: Shelf, hub: Path) -> None:
     with pytest.raises(HubError, match="is not there: expected a folder"):
         fetch_module("org/deu", hub)
@@ -387,6 +443,15 @@ def test_what_a_module_says_does_not_steer_the_terminal(shelf: Shelf, tmp_path: 
     assert "\x1b" not in shown
     assert "\nbase: other" not in shown
     assert "0.686" in shown
+    base = json.loads((folder / "module.json").read_text(encoding="utf-8"))["base"]
+    edit_json(folder / "module.json", base=base | {"source": "x\x1b[2J\x9b\nsound: other"})
+    verified = command("verify", folder).stdout
+    assert "composes on x\ufffd[2J\ufffd\ufffdsound: other" in verified
+    as_json = command("show", folder, "--json").stdout
+    assert not {"\x1b", "\x9b"} & set(as_json)
+    assert json.loads(as_json) == json.loads((folder / "module.json").read_text(encoding="utf-8"))
+    edit_json(folder / "module.json", **{"\x1b[2J\nerror: other": 1})
+    assert "'\ufffd[2J\ufffderror: other'" in command("verify", folder).stderr
 
 
 def test_the_command_line_tells_its_version_and_the_right_command() -> None:
