@@ -170,8 +170,8 @@ class PhaseTrainer(Trainer):
             logs: where TensorBoard's events go; by default beside the checkpoints.
 
         Returns:
-            Steps, processes, precision, final loss, seconds, and of the process: median seconds of a step, and tokens a
-            second, padding left out.
+            Steps, processes, rows of a batch over all of them, precision, final loss, seconds, and of the process:
+            median seconds of a step, and tokens a second, padding left out.
 
         Raises:
             TrainingError: the loss is not finite, or the disk cannot take a checkpoint.
@@ -189,6 +189,7 @@ class PhaseTrainer(Trainer):
         return {
             "steps": self.state.global_step,
             "processes": self.args.world_size,
+            "batch": self._order.block,
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": losses[-1] if losses else result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 3),
