@@ -19,6 +19,7 @@ from tests.trainer.runs.launch import (
     Stages,
     accelerate_on_two,
     manifest,
+    torchrun_two,
     training,
     write_recipe,
 )
@@ -94,6 +95,18 @@ def test_two_processes_train_the_language_module_of_one(
     for processes in (1, 2):
         phases = manifest(tmp_path / str(processes) / "deu")["training"]["phases"]
         assert phases["la"]["processes"] == phases["se"]["processes"] == processes
+
+
+def test_torchrun_on_a_machine_without_gpu_trains_as_one(base: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path / "recipe.yaml", base, tmp_path, phases="vocabulary,se", se={"training": training(steps=1)}
+    )
+    done = torchrun_two(STAGE1, "--recipe", recipe).ok()
+    assert done.stderr.count("deu: module written") == 1
+    facts = manifest(tmp_path / "deu")["training"]
+    assert facts["phases"]["se"]["processes"] == 2
+    assert facts["phases"]["se"]["batch"] == 16
+    assert "2 processes" in facts["hardware"]
 
 
 def test_two_processes_train_the_alignment_adapter_of_one(
