@@ -140,7 +140,7 @@ class Stage1:
         for phase in self.phases:
             chain[phase] = self.settings[phase]
             folder = self.workspace.phase(phase, chain)
-            if not folder.result.is_dir():
+            if not folder.is_finished():
                 logger.info("%s: %s", self.language, phase)
                 set_seed(self.recipe.seed)
                 steps[phase](folder)

@@ -90,6 +90,12 @@ class PhaseFolder:
         """What the phase has made; the folder exists only when it is complete."""
         return self.path / "result"
 
+    def is_finished(self) -> bool:
+        """Whether the result is there: every process has looked before one of them goes on and may write it."""
+        finished = self.result.is_dir()
+        PartialState().wait_for_everyone()
+        return finished
+
     @property
     def logs(self) -> Path:
         """Where TensorBoard's events go; they outlive the workspace."""

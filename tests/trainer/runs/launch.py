@@ -115,16 +115,17 @@ def accelerate(*arguments: str | Path) -> Completed:
 
 def accelerate_on_two(script: Path, *arguments: str | Path) -> Completed:
     """`accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that talk by gloo."""
-    return accelerate("--cpu", "--num_processes", "2", "--main_process_port", _free_port(), script, *arguments)
+    return accelerate("--cpu", "--num_processes", "2", "--main_process_port", free_port(), script, *arguments)
 
 
 def torchrun_two(script: Path, *arguments: str | Path) -> Completed:
     """`torchrun --nproc_per_node 2 SCRIPT ARGUMENTS` where nobody asks for the CPU."""
-    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", _free_port())
+    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", free_port())
     return execute(*launcher, script, *arguments, variables={"ACCELERATE_USE_CPU": "false"})
 
 
-def _free_port() -> str:
+def free_port() -> str:
+    """A port that nobody listens to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
