@@ -143,6 +143,11 @@ class PhaseTrainer(Trainer):
     ) -> None:
         self._order = order
         self._clock = _Clock()
+        if args.n_gpu > 1:
+            # nn.DataParallel would cut the batches, which come in passes, among them.
+            hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"
+            logger.warning("one GPU of %d is used: %s uses all", args.n_gpu, hint)
+            args._n_gpu = 1
         with_cheap_dropout(model)
         super().__init__(
             model=model,  # type: ignore[arg-type]
