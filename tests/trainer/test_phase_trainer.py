@@ -96,6 +96,21 @@ def test_a_gradient_that_is_not_finite_stops_training_before_the_weights_are_spo
     assert all(tensor.isfinite().all() for tensor in trainer.model.trained_state().values())
 
 
+def test_a_float16_gradient_that_overflows_leaves_out_its_step_and_training_goes_on(
+    bases: Bases, tmp_path: Path
+) -> None:
+    trainer = encoding_trainer(bases("bert"), tmp_path)
+    trainer.accelerator.scaler = torch.amp.GradScaler("cpu")  # accelerate makes one for float16, on GPUs only
+    (parameter,) = (x for n, x in trainer.model.named_parameters() if "layer.0.output.dense.lora_B.sent" in n)
+    factors = iter([float("inf"), 1.0, 1.0])
+    parameter.register_hook(lambda gradient: gradient * next(factors))
+    before = parameter.detach().clone()
+    assert trainer.run()["steps"] == 3
+    assert trainer.accelerator.scaler.get_scale() == 2.0**15  # halved once
+    assert all(tensor.isfinite().all() for tensor in trainer.model.trained_state().values())
+    assert not torch.equal(parameter, before)
+
+
 def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
     bases: Bases, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
