@@ -135,6 +135,13 @@ class Stage1:
         """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
         if self.recipe.start_from:
             self._take_over(self.recipe.start_from)
+        if "vocabulary" in self.phases:
+            self.facts["vocabulary"] = {"strategy": self.recipe.vocabulary.strategy}
+        if "se" in self.phases and self.recipe.se.related_list and not has_base_embeddings(self._manifest()):
+            raise SettingsError(
+                "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la out "
+                "of the phases or set la.train_embeddings to false; --start_from takes a module made like that"
+            )
         steps = {"vocabulary": self._vocabulary, "la": self._language_adaptation, "se": self._sentence_encoding}
         chain: dict[str, Any] = {key: value for key, value in self.settings.items() if key not in PHASES}
         for phase in self.phases:
@@ -166,7 +173,9 @@ class Stage1:
             if part in module.manifest.components and phase not in self.phases
         }
         self.facts = {"start_from": {"path": module.address or source, "fingerprint": module.manifest.fingerprint}}
-        self.facts["vocabulary"] = module.manifest.vocabulary
+        if "vocabulary" not in self.phases:
+            self.facts["vocabulary"] = module.manifest.vocabulary
+            self.facts["start_from"]["base_embeddings"] = has_base_embeddings(module.manifest)
 
     def _collect(self, phase: str, folder: PhaseFolder) -> None:
         self.facts[phase] = folder.facts()
@@ -268,18 +277,10 @@ class Stage1:
 
         Args:
             whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
-
-        Raises:
-            SettingsError: the module's tokens are not the base's.
         """
         base = own_copy(self.base)
         partial = self._partial_module()
         if whole_vocabulary:
-            if not has_base_embeddings(partial.manifest):
-                raise SettingsError(
-                    "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la "
-                    "out of the phases or set la.train_embeddings to false"
-                )
             partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
         if whole_vocabulary:

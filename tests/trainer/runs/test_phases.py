@@ -53,7 +53,8 @@ def test_start_from_takes_the_other_parts_over_byte_for_byte(
     changed = {name for name in old if old[name] != new[name]}
     assert changed == {"module.json", "sentence_adapter/adapter_model.safetensors"}
     source = manifest(tmp_path / "deu")["training"]["phases"]["start_from"]
-    assert source == {"path": str(modules / "deu"), "fingerprint": manifest(modules / "deu")["fingerprint"]}
+    fingerprint = manifest(modules / "deu")["fingerprint"]
+    assert source == {"path": str(modules / "deu"), "fingerprint": fingerprint, "base_embeddings": False}
 
 
 def test_starting_from_a_module_and_training_se_alike_gives_the_same_module(

@@ -10,7 +10,16 @@ import pytest
 
 from adapters_hub import ModularEncoder
 from tests.conftest import SAMPLE, sample_sentences
-from tests.trainer.runs.launch import STAGE1, Stages, accelerate_on_two, manifest, training, weights, write_recipe
+from tests.trainer.runs.launch import (
+    STAGE1,
+    STAGE2,
+    Stages,
+    accelerate_on_two,
+    manifest,
+    training,
+    weights,
+    write_recipe,
+)
 from tests.trainer.runs.test_processes import assert_close
 from trainer.sentence_parts import shares_of, sources_of
 from trainer.settings import SentenceEncodingSettings
@@ -113,6 +122,25 @@ def test_a_related_language_needs_the_tokens_of_the_base(base: Path, stages: Sta
     changes = {"se": section(related="kaz")}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
     assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    assert not (tmp_path / "unfinished").exists()  # told before anything is trained
+
+
+def test_embeddings_that_are_taken_over_are_those_of_the_base_only_if_nobody_has_trained_them(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    related = {"related": "kaz", "training": training(steps=1)}
+    changes = {"phases": ["se"], "start_from": str(modules / "deu"), "se": section(**related)}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    stages.run(STAGE1, "--recipe", recipe, "--se.related", "[]").ok()
+    (tmp_path / "eng").symlink_to(modules / "eng")
+    line = stages.run(STAGE2, "--recipe", recipe, "--cla.related", "kaz").error_line()
+    assert "cla.related needs modules with the base's own embeddings" in line
+
+    plain = {"phases": ["vocabulary"], "output_dir": str(tmp_path / "plain")}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "plain.yaml", base, tmp_path, **plain)).ok()
+    command = (STAGE1, "--recipe", recipe, "--start_from", tmp_path / "plain" / "deu", "--output_dir", tmp_path / "se")
+    stages.run(*command).ok()
 
 
 def test_shares_of_the_kinds_and_of_relatives_add_up() -> None:
