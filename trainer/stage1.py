@@ -250,8 +250,8 @@ class Stage1:
         rows, order = rows_in_order(train, arguments, recipe.seed, shares=shares_of(settings, parts))
         teachers = teachers_of(recipe, self.base, parts, numbers_used(order, arguments))
 
+        set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
-        set_dropout(base.backbone, settings.dropout)
         trainer = SentenceEncodingTrainer(
             SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
             arguments,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapters_hub import LanguageModule, ModularEncoder
-from tests.trainer.runs.launch import STAGE1, Stages, contents, manifest, weights, write_recipe
+from tests.trainer.runs.launch import STAGE1, Stages, contents, manifest, training, weights, write_recipe
 
 
 def vector(folder: Path) -> np.ndarray:
@@ -114,3 +114,14 @@ def test_the_other_strategies_run_end_to_end(strategy: str, base: Path, stages: 
     assert module.embeddings is not None
     assert len(module.embeddings) == len(module.tokenizer) == module.manifest.vocabulary["size"]
     vector(tmp_path / "deu")
+
+
+def test_the_dropout_of_the_lora_is_not_that_of_the_encoder(base: Path, stages: Stages, tmp_path: Path) -> None:
+    trained = []
+    for dropout in (0.0, 0.5):
+        se = {"dropout": 0.0, "lora": {"rank": 2, "dropout": dropout}, "training": training(steps=2)}
+        changes = {"phases": ["se"], "se": se}
+        recipe = write_recipe(tmp_path / f"{dropout}.yaml", base, tmp_path / str(dropout), **changes)
+        stages.run(STAGE1, "--recipe", recipe).ok()
+        trained.append(weights(tmp_path / str(dropout) / "deu"))
+    assert trained[0] != trained[1]
