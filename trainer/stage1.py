@@ -54,7 +54,7 @@ from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, write_facts
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,9 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
         values[name] = getattr(recipe, name)
     if "se" in values and (teacher := teacher_source(recipe)):
         values["teacher_module"] = fetch_manifest(teacher, recipe.hub)[0].fingerprint
+    relatives = [(code, source) for _, code, source in sources_of(recipe.se, language) if code != language]
+    if "se" in values and relatives:
+        values["se"]["related_data"] = {code: describe_data(source, recipe, code) for code, source in relatives}
     for phase in ("la", "se"):
         if phase in values and (start := getattr(recipe, phase).lora.start):
             source = fill(start, language, recipe.pivot)

@@ -45,7 +45,7 @@ from trainer.runs import (
 )
 from trainer.settings import Recipe, SettingsError, fill
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,9 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
     for source in ("paraphrase", "parallel"):
         if source not in {SOURCES[kind] for kind in KINDS[objective]}:
             values.pop(source)
+    if relatives := [code for code in recipe.cla.related_list if code != language]:
+        source = getattr(recipe.cla, SOURCES[KINDS[objective][-1]])
+        values["related_data"] = {code: describe_data(source, recipe, code) for code in relatives}
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
             0
