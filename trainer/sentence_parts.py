@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
 from adapters_hub.hub import fetch_module
+from trainer import alignment
 from trainer.batches import tokenize
 from trainer.corpora import load_pairs
 from trainer.pivot import KeptVectors, Vectors, frozen_encoder
@@ -64,7 +65,9 @@ def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrained
         relational = kind == "relational"
         names = RELATIONAL_COLUMNS if relational else COLUMNS
         with PartialState().main_process_first():
-            pairs = load_pairs(source, code, recipe.pivot, names)
+            pairs = load_pairs(source, code, recipe.pivot, alignment.COLUMNS if relational else names)
+            if relational:
+                pairs = pairs.rename_columns(dict(zip(alignment.COLUMNS[:2], names[:2], strict=True)))
             encoded = tokenize(
                 pairs,
                 names[1:2] if relational else names,

@@ -109,7 +109,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(base: Path, stages: Stages, t
 def test_relations_without_data_are_told(base: Path, stages: Stages, tmp_path: Path) -> None:
     changes = {"se": {"objective": "relational"}}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
-    assert "set the path of its data (teacher, anchor" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    assert "set the path of its data (pivot, target" in stages.run(STAGE1, "--recipe", recipe).error_line()
 
 
 def test_relations_of_related_languages_are_learnt_along(base: Path, stages: Stages, tmp_path: Path) -> None:
