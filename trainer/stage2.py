@@ -86,7 +86,12 @@ def language_module(recipe: Recipe, language: str) -> Fetched:
     place = recipe.modules_dir or recipe.output_dir
     source = fill(place, language, recipe.pivot) if "{language}" in place else str(Path(place) / language)
     if "{language}" not in place and not (Path(source) / "module.json").is_file():
-        raise CompositionError(f"{source} has no language module: run trainer/stage1.py --languages {language} first")
+        # The recipe of another language need not fit the pivot.
+        own = " (a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)"
+        raise CompositionError(
+            f"{source} has no language module: run trainer/stage1.py --languages {language} first"
+            + (own if language == recipe.pivot else "")
+        )
     with PartialState().main_process_first():
         return fetch_module(source, recipe.hub)
 
