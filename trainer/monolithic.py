@@ -231,7 +231,8 @@ class Monolithic:
             if self.start:
                 pairs = pairs.rename_columns(dict(zip(given[:2], columns[:2], strict=True)))
             what = f"{language} {kind} pairs"
-            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, self.section.max_length, what)
+            length = min(self.section.max_length, base.max_positions)
+            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, length, what)
         return split(encoded, self.section.eval_share)
 
     def _write(self, base: BaseEncoder, settings: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def shares_of(settings: SentenceEncodingSettings, parts: list[Part]) -> list[flo
     return with_relatives(kinds, settings.related_share, len(parts) - own)
 
 
-def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrainedTokenizerFast) -> list[Part]:
+def load_parts(recipe: Recipe, language: str, base: BaseEncoder, tokenizer: PreTrainedTokenizerFast) -> list[Part]:
     """Read and tokenize everything that SE trains on.
 
     Raises:
@@ -72,8 +72,8 @@ def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrained
                 pairs,
                 names[1:2] if relational else names,
                 tokenizer,
-                prompt,
-                settings.max_length,
+                base.prompt,
+                min(settings.max_length, base.max_positions),
                 f"{code} {kind} pairs",
                 only_keys=names[:1] if relational else (),
             )

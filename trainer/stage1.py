@@ -218,7 +218,8 @@ class Stage1:
         base, tokenizer = self._composed()
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
-            encoded = tokenize(text, ["text"], tokenizer, base.prompt, settings.max_length, f"{self.language} text")
+            length = min(settings.max_length, base.max_positions)
+            encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, f"{self.language} text")
         train, evaluation = split(encoded, settings.eval_share)
         arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order([train], arguments, recipe.seed)
@@ -248,7 +249,7 @@ class Stage1:
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self._composed(whole_vocabulary=bool(settings.related_list))
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
-        parts = load_parts(recipe, self.language, base.prompt, tokenizer)
+        parts = load_parts(recipe, self.language, base, tokenizer)
         train = [part.train for part in parts]
         rows, order = rows_in_order(train, arguments, recipe.seed, shares=shares_of(settings, parts))
         teachers = teachers_of(recipe, self.base, parts, numbers_used(order, arguments))

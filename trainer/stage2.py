@@ -269,7 +269,7 @@ class Stage2:
                     alignment.COLUMNS[1:],
                     tokenizer,
                     module.manifest.prompt,
-                    settings.max_length,
+                    min(settings.max_length, self.base.max_positions),
                     f"{language} {kind} pairs",
                     only_keys=alignment.COLUMNS[:1],
                 )
