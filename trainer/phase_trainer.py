@@ -25,7 +25,7 @@ from adapters_hub.errors import AdaptersHubError
 from trainer.batches import Order, Rows
 from trainer.dropout import with_cheap_dropout
 from trainer.frozen import FrozenDense
-from trainer.settings import TRAINING_FIXED, training_values
+from trainer.settings import TRAINING_FIXED, SettingsError, training_values
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,9 @@ class PhaseTrainer(Trainer):
         order: their order.
         collator: makes batches.
         eval_rows: rows to compute the loss on, where `eval_strategy` asks for it.
+
+    Raises:
+        SettingsError: it does, and there are none.
     """
 
     model: EncoderModel
@@ -143,6 +146,11 @@ class PhaseTrainer(Trainer):
     ) -> None:
         self._order = order
         self._clock = _Clock()
+        if args.eval_strategy != "no" and not eval_rows:
+            raise SettingsError(
+                "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0; of a single row "
+                "none is kept"
+            )
         if args.n_gpu > 1:
             # nn.DataParallel would cut the batches, which come in passes, among them.
             hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"

@@ -41,8 +41,8 @@ def base_reference(base: BaseEncoder) -> BaseReference:
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:
-    """Training rows and, from the end, those for evaluation."""
-    count = int(len(data) * eval_share)
+    """Training rows and, from the end, those for evaluation: at least one of each where there are two rows."""
+    count = max(int(len(data) * eval_share), 1) if eval_share else 0
     if not 0 < count < len(data):
         return data, None
     return data.select(range(len(data) - count)), data.select(range(len(data) - count, len(data)))

@@ -16,6 +16,7 @@ from adapters_hub import BaseEncoder
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
 from trainer.phase_trainer import PhaseTrainer, TrainingError, last_complete_checkpoint, training_arguments
 from trainer.sentence_encoding import SentenceEncodingTrainer
+from trainer.settings import SettingsError
 
 Bases = Callable[[str], BaseEncoder]
 SAVING = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "max_steps": 6}
@@ -109,6 +110,14 @@ def test_a_float16_gradient_that_overflows_leaves_out_its_step_and_training_goes
     assert trainer.accelerator.scaler.get_scale() == 2.0**15  # halved once
     assert all(tensor.isfinite().all() for tensor in trainer.model.trained_state().values())
     assert not torch.equal(parameter, before)
+
+
+def test_an_evaluation_without_rows_is_refused_in_one_line(bases: Bases, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="eval_strategy needs rows to evaluate on and there are none: set eval_share"
+    ) as caught:
+        encoding_trainer(bases("bert"), tmp_path, eval_strategy="steps", eval_steps=1)
+    assert "\n" not in str(caught.value)
 
 
 def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
