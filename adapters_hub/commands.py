@@ -60,8 +60,8 @@ def encode_command(
     """Encode a corpus of any size, in one language or several.
 
     Stopped and started again, it goes on with the shards that are not written yet. `accelerate launch
-    [--num_processes N] -m adapters_hub encode …` shares the shards out among processes, GPUs or machines; the vectors
-    are those of one process.
+    --multi_gpu|--cpu --num_processes N -m adapters_hub encode …` shares the shards out among processes, GPUs or
+    machines; the vectors are those of one process.
 
     For example: adapters-hub encode news.parquet --module out/kaz --module out/kaz-eng-both --language kaz --align
     --output vectors

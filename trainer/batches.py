@@ -103,7 +103,8 @@ class Order(Sampler[int]):
 
     With several parts, blocks of `block` rows of one part alternate, so that every batch is of one kind; the blocks of
     each part are spread evenly. An epoch ends when each part was seen in full at least once; the shorter ones are
-    repeated, freshly shuffled. Parts are cut to whole blocks.
+    repeated, freshly shuffled. Parts are cut to whole blocks; one that does not fill a block fills it with its rows
+    again and again.
 
     Args:
         lengths: rows of each part.
@@ -153,7 +154,7 @@ class Order(Sampler[int]):
     def _numbers(self, epoch: int) -> Iterator[int]:
         offset = epoch * sum(self.lengths)
         if len(self.lengths) == 1:
-            yield from (offset + int(row) for row in self._shuffled(epoch, 0, 0))
+            yield from (offset + int(row) for row in self._lap(epoch, 0, 0)[: self.lengths[0]])
             return
         used = [0] * len(self.lengths)
         laps: dict[int, np.ndarray] = {}
@@ -161,7 +162,7 @@ class Order(Sampler[int]):
             part = self._part(index)
             lap, block = divmod(used[part], self._blocks[part])
             if block == 0:
-                laps[part] = self._shuffled(epoch, part, lap)
+                laps[part] = self._lap(epoch, part, lap)
             rows = laps[part][block * self.block : (block + 1) * self.block]
             yield from (offset + self._starts[part] + int(row) for row in rows)
             used[part] += 1
@@ -176,8 +177,10 @@ class Order(Sampler[int]):
             index -= before  # its place in the rest
         return 0
 
-    def _shuffled(self, epoch: int, part: int, lap: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, epoch, part, lap]).permutation(self.lengths[part])
+    def _lap(self, epoch: int, part: int, lap: int) -> np.ndarray:
+        """All rows of a part, shuffled; of a short one as many times as fill a block."""
+        random, length = np.random.default_rng([self.seed, epoch, part, lap]), self.lengths[part]
+        return np.concatenate([random.permutation(length) for _ in range(max(math.ceil(self.block / length), 1))])
 
 
 def usual_tokens_per_pass() -> int:

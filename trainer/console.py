@@ -29,7 +29,10 @@ def run_command(command: Callable[[], None]) -> None:
         start_missing_processes()
         float32 = _without_slow_bfloat16()
         # Without being told, it takes several processes on the CPU for as many processes of their own, all main ones.
+        # TrainingArguments makes the state anew, and learns it from the environment.
         cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
+        if cpu:
+            os.environ["ACCELERATE_USE_CPU"] = "true"
         main = PartialState(cpu=cpu).is_main_process
         logging.basicConfig(
             format="%(message)s", level=logging.INFO if main else logging.ERROR, stream=sys.stderr, force=True

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 _OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 _FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 _SEPARATORS = {".tsv": "\t", ".csv": ","}
+_MARK = "\ufeff"
+"""The byte order mark, which some editors put before UTF-8."""
 
 
 class DataError(AdaptersHubError):
@@ -113,6 +115,10 @@ def _load(
             f"{where}: expected the columns {wanted}; found {', '.join(data.column_names)}: "
             "name the right ones under 'columns'"
         )
+    for name in names:
+        kind = getattr(data.features[name], "dtype", type(data.features[name]).__name__)
+        if kind not in ("string", "large_string", "null"):
+            raise DataError(f"{where}: the column {name} holds {kind}, not text: name those to take under 'columns'")
     return data.select_columns(names)
 
 
@@ -136,23 +142,39 @@ def _load_file(path: Path, columns: list[str] | None, expected: tuple[str, ...])
                 raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
         if suffix in _SEPARATORS:
             options = _table_options(path, _SEPARATORS[suffix], columns, expected)
-        loaded = load_dataset(_FORMATS[suffix], data_files=str(path), split="train", **options)
+        loaded = cast(Dataset, load_dataset(_FORMATS[suffix], data_files=str(path), split="train", **options))
+        first = _first_line(path) if suffix in (".txt", ".tsv") else ""
+        if first.startswith(_MARK) or first.endswith("\r\n"):  # as editors on Windows write
+            loaded = loaded.map(_without_marks, batched=True)
     except DataError:
         raise
     except Exception as error:  # the readers of datasets raise their own and pandas' and pyarrow's exceptions
         cause = error.__cause__ or error
         told = (str(cause) or repr(cause)).splitlines()[0]
         raise DataError(f"{path} cannot be read as {suffix[1:]}: {told}") from error
-    return cast(Dataset, loaded)
+    return loaded
+
+
+def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
+    return {name: [text and text.removeprefix(_MARK).removesuffix("\r") for text in batch[name]] for name in batch}
+
+
+def _first_line(path: Path) -> str:
+    """Up to the first line feed: a carriage return may stand inside a sentence."""
+    with _OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
+        return str(file.readline())
 
 
 def _table_options(path: Path, separator: str, columns: list[str] | None, expected: tuple[str, ...]) -> dict[str, Any]:
     """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
-    quoting: Literal[0, 3] = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL  # type: ignore[assignment]
-    opener = _OPENERS.get(path.suffix, open)
-    with opener(path, "rt", encoding="utf-8", newline="") as file:
-        first = next(csv.reader(file, delimiter=separator, quoting=quoting), None)
-    if not first:
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL  # type: ignore[assignment]
+    if separator == "\t":
+        quoting = csv.QUOTE_NONE  # type: ignore[assignment]
+        first = _first_line(path).removeprefix(_MARK).rstrip("\r\n").split(separator)
+    else:
+        with _OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="") as file:
+            first = next(csv.reader(file), [])
+    if first in ([], [""]):
         raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
     if columns:
         if missing := [name for name in columns if name not in first]:
@@ -177,7 +199,8 @@ def _table_options(path: Path, separator: str, columns: list[str] | None, expect
         "na_values": [],
         "index_col": False,
         "features": Features({name: Value("string") for name in names}),
-        "encoding": "utf-8",
+        "encoding": "utf-8-sig",
+        "lineterminator": "\n" if separator == "\t" else None,
     }
 
 

@@ -22,14 +22,23 @@ from adapters_hub.encoder import prompt_length
 from adapters_hub.folders import sha256, write_folder
 from trainer import alignment, sentence_encoding
 from trainer.alignment import KINDS
-from trainer.batches import PairCollator, Rows, tokenize
+from trainer.batches import Order, PairCollator, Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.embedding_trainer import SentenceModel
 from trainer.fine_tuning import FineTuningTrainer
 from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
-from trainer.runs import base_reference, data_facts, hardware, rows_in_order, split, steps_of, versions
+from trainer.runs import (
+    base_reference,
+    data_facts,
+    hardware,
+    rows_in_order,
+    rows_of_a_step,
+    split,
+    steps_of,
+    versions,
+)
 from trainer.settings import (
     TRAINING_DEFAULTS,
     AlignmentSettings,
@@ -202,7 +211,8 @@ class Monolithic:
             pairs = [self._pairs(base, language, kind, name) for kind, name in self.sources.items()]
             # Batches and steps as `se` or `cla` would have them for this language alone.
             arguments = training_arguments(self.phase, self.section.training, self.workspace.folder, recipe.seed)
-            _, order = rows_in_order([train for train, _ in pairs], arguments, recipe.seed, second)
+            lengths = [len(train) for train, _ in pairs]
+            order = Order(lengths, rows_of_a_step(lengths, arguments), recipe.seed, second)
             steps = steps_of(order, arguments)
             shares = [1.0] if len(pairs) == 1 else [1 - second, second]
             parts += [
@@ -221,7 +231,8 @@ class Monolithic:
             if self.start:
                 pairs = pairs.rename_columns(dict(zip(given[:2], columns[:2], strict=True)))
             what = f"{language} {kind} pairs"
-            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, self.section.max_length, what)
+            length = min(self.section.max_length, base.max_positions)
+            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, length, what)
         return split(encoded, self.section.eval_share)
 
     def _write(self, base: BaseEncoder, settings: dict[str, Any], facts: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from adapters_hub.errors import AdaptersHubError
 from trainer.batches import Order, Rows
 from trainer.dropout import with_cheap_dropout
 from trainer.frozen import FrozenDense
-from trainer.settings import TRAINING_FIXED, training_values
+from trainer.settings import TRAINING_FIXED, SettingsError, training_values
 
 logger = logging.getLogger(__name__)
 
@@ -126,6 +126,9 @@ class PhaseTrainer(Trainer):
         order: their order.
         collator: makes batches.
         eval_rows: rows to compute the loss on, where `eval_strategy` asks for it.
+
+    Raises:
+        SettingsError: it does, and there are none.
     """
 
     model: EncoderModel
@@ -143,6 +146,16 @@ class PhaseTrainer(Trainer):
     ) -> None:
         self._order = order
         self._clock = _Clock()
+        if args.eval_strategy != "no" and not eval_rows:
+            raise SettingsError(
+                "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0; of a single row "
+                "none is kept"
+            )
+        if args.n_gpu > 1:
+            # nn.DataParallel would cut the batches, which come in passes, among them.
+            hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"
+            logger.warning("one GPU of %d is used: %s uses all", args.n_gpu, hint)
+            args._n_gpu = 1
         with_cheap_dropout(model)
         super().__init__(
             model=model,  # type: ignore[arg-type]
@@ -170,8 +183,8 @@ class PhaseTrainer(Trainer):
             logs: where TensorBoard's events go; by default beside the checkpoints.
 
         Returns:
-            Steps, processes, precision, final loss, seconds, and of the process: median seconds of a step, and tokens a
-            second, padding left out.
+            Steps, processes, rows of a batch over all of them, precision, final loss, seconds, and of the process:
+            median seconds of a step, and tokens a second, padding left out.
 
         Raises:
             TrainingError: the loss is not finite, or the disk cannot take a checkpoint.
@@ -189,6 +202,7 @@ class PhaseTrainer(Trainer):
         return {
             "steps": self.state.global_step,
             "processes": self.args.world_size,
+            "batch": self._order.block,
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": losses[-1] if losses else result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 3),
@@ -223,7 +237,8 @@ class PhaseTrainer(Trainer):
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:  # noqa: ANN401
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
-        self.check_finite(float(norm), "gradient norm")
+        if self.accelerator.scaler is None:  # float16's scaler leaves out a step that overflows, and scales less
+            self.check_finite(float(norm), "gradient norm")
         return norm
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401

@@ -42,8 +42,8 @@ def base_reference(base: BaseEncoder, components: Collection[str] | None = None)
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:
-    """Training rows and, from the end, those for evaluation."""
-    count = int(len(data) * eval_share)
+    """Training rows and, from the end, those for evaluation: at least one of each where there are two rows."""
+    count = max(int(len(data) * eval_share), 1) if eval_share else 0
     if not 0 < count < len(data):
         return data, None
     return data.select(range(len(data) - count)), data.select(range(len(data) - count, len(data)))
@@ -56,21 +56,29 @@ def rows_in_order(
     second_share: float = 0.5,
     shares: Sequence[float] | None = None,
 ) -> tuple[Rows, Order]:
-    """Training rows and their order (see `Order`); a batch larger than the data is made smaller, and said so."""
-    processes = PartialState().num_processes
-    smallest = min(len(part) for part in parts)
-    if smallest < arguments.per_device_train_batch_size * processes:
-        fitting = max(smallest // processes, 1)
+    """Training rows and their order (see `Order`).
+
+    A batch larger than all the data is made smaller, and said so. One larger than a part among several is not: it
+    would be smaller for all of them.
+    """
+    lengths, processes = [len(part) for part in parts], PartialState().num_processes
+    block = rows_of_a_step(lengths, arguments)
+    if block < arguments.per_device_train_batch_size * processes:
         logger.warning(
             "a batch of %d rows is more than the %d there are: using batches of %d on each of %d process(es)",
             arguments.per_device_train_batch_size * processes,
-            smallest,
-            fitting,
+            lengths[0],
+            block // processes,
             processes,
         )
-        arguments.per_device_train_batch_size = fitting
-    block = arguments.per_device_train_batch_size * processes
-    return Rows(*parts), Order([len(part) for part in parts], block, seed, second_share, shares)
+        arguments.per_device_train_batch_size = block // processes
+    return Rows(*parts), Order(lengths, block, seed, second_share, shares)
+
+
+def rows_of_a_step(lengths: Sequence[int], arguments: TrainingArguments) -> int:
+    """Rows of a batch over all processes: as many as asked for, or all there are of a single part."""
+    processes, wanted = int(PartialState().num_processes), arguments.per_device_train_batch_size
+    return processes * (wanted if len(lengths) > 1 else max(min(wanted, lengths[0] // processes), 1))
 
 
 def with_relatives(own: list[float], related_share: float, others: int) -> list[float]:

@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
 from adapters_hub.hub import fetch_module
+from trainer import alignment
 from trainer.batches import tokenize
 from trainer.corpora import load_pairs
 from trainer.pivot import KeptVectors, Vectors, frozen_encoder
@@ -52,7 +53,7 @@ def shares_of(settings: SentenceEncodingSettings, parts: list[Part]) -> list[flo
     return with_relatives(kinds, settings.related_share, len(parts) - own)
 
 
-def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrainedTokenizerFast) -> list[Part]:
+def load_parts(recipe: Recipe, language: str, base: BaseEncoder, tokenizer: PreTrainedTokenizerFast) -> list[Part]:
     """Read and tokenize everything that SE trains on.
 
     Raises:
@@ -64,13 +65,15 @@ def load_parts(recipe: Recipe, language: str, prompt: str, tokenizer: PreTrained
         relational = kind == "relational"
         names = RELATIONAL_COLUMNS if relational else COLUMNS
         with PartialState().main_process_first():
-            pairs = load_pairs(source, code, recipe.pivot, names)
+            pairs = load_pairs(source, code, recipe.pivot, alignment.COLUMNS if relational else names)
+            if relational:
+                pairs = pairs.rename_columns(dict(zip(alignment.COLUMNS[:2], names[:2], strict=True)))
             encoded = tokenize(
                 pairs,
                 names[1:2] if relational else names,
                 tokenizer,
-                prompt,
-                settings.max_length,
+                base.prompt,
+                min(settings.max_length, base.max_positions),
                 f"{code} {kind} pairs",
                 only_keys=names[:1] if relational else (),
             )

@@ -390,7 +390,16 @@ class Recipe:
         if self.push_to_hub:
             _ = self.repo_of(self.pivot)
         for phase in TRAINING_DEFAULTS:
-            training_values(phase, getattr(self, phase).training)
+            values = training_values(phase, getattr(self, phase).training)
+            share = getattr(getattr(self, phase), "eval_share", None)
+            if share is None:
+                continue
+            if not 0 <= share < 1:
+                raise SettingsError(f"{phase}.eval_share must be 0 or more and below 1, not {share}")
+            if share == 0 and values.get("eval_strategy", "no") != "no":
+                raise SettingsError(
+                    f"{phase}.training.eval_strategy needs rows to evaluate on: set {phase}.eval_share, such as 0.01"
+                )
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:

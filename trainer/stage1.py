@@ -54,7 +54,7 @@ from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, write_facts
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, write_facts
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,9 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
         values[name] = getattr(recipe, name)
     if "se" in values and (teacher := teacher_source(recipe)):
         values["teacher_module"] = fetch_manifest(teacher, recipe.hub)[0].fingerprint
+    relatives = [(code, source) for _, code, source in sources_of(recipe.se, language) if code != language]
+    if "se" in values and relatives:
+        values["se"]["related_data"] = {code: describe_data(source, recipe, code) for code, source in relatives}
     for phase in ("la", "se"):
         if phase in values and (start := getattr(recipe, phase).lora.start):
             source = fill(start, language, recipe.pivot)
@@ -135,12 +138,19 @@ class Stage1:
         """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
         if self.recipe.start_from:
             self._take_over(self.recipe.start_from)
+        if "vocabulary" in self.phases:
+            self.facts["vocabulary"] = {"strategy": self.recipe.vocabulary.strategy}
+        if "se" in self.phases and self.recipe.se.related_list and not has_base_embeddings(self._manifest()):
+            raise SettingsError(
+                "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la out "
+                "of the phases or set la.train_embeddings to false; --start_from takes a module made like that"
+            )
         steps = {"vocabulary": self._vocabulary, "la": self._language_adaptation, "se": self._sentence_encoding}
         chain: dict[str, Any] = {key: value for key, value in self.settings.items() if key not in PHASES}
         for phase in self.phases:
             chain[phase] = self.settings[phase]
             folder = self.workspace.phase(phase, chain)
-            if not folder.result.is_dir():
+            if not folder.is_finished():
                 logger.info("%s: %s", self.language, phase)
                 set_seed(self.recipe.seed)
                 steps[phase](folder)
@@ -166,7 +176,9 @@ class Stage1:
             if part in module.manifest.components and phase not in self.phases
         }
         self.facts = {"start_from": {"path": module.address or source, "fingerprint": module.manifest.fingerprint}}
-        self.facts["vocabulary"] = module.manifest.vocabulary
+        if "vocabulary" not in self.phases:
+            self.facts["vocabulary"] = module.manifest.vocabulary
+            self.facts["start_from"]["base_embeddings"] = has_base_embeddings(module.manifest)
 
     def _collect(self, phase: str, folder: PhaseFolder) -> None:
         self.facts[phase] = folder.facts()
@@ -206,7 +218,8 @@ class Stage1:
         base, tokenizer = self._composed()
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
-            encoded = tokenize(text, ["text"], tokenizer, base.prompt, settings.max_length, f"{self.language} text")
+            length = min(settings.max_length, base.max_positions)
+            encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, f"{self.language} text")
         train, evaluation = split(encoded, settings.eval_share)
         arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order([train], arguments, recipe.seed)
@@ -236,13 +249,13 @@ class Stage1:
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self._composed(whole_vocabulary=bool(settings.related_list))
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
-        parts = load_parts(recipe, self.language, base.prompt, tokenizer)
+        parts = load_parts(recipe, self.language, base, tokenizer)
         train = [part.train for part in parts]
         rows, order = rows_in_order(train, arguments, recipe.seed, shares=shares_of(settings, parts))
         teachers = teachers_of(recipe, self.base, parts, numbers_used(order, arguments))
 
+        set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
-        set_dropout(base.backbone, settings.dropout)
         trainer = SentenceEncodingTrainer(
             SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
             arguments,
@@ -268,18 +281,10 @@ class Stage1:
 
         Args:
             whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
-
-        Raises:
-            SettingsError: the module's tokens are not the base's.
         """
         base = own_copy(self.base)
         partial = self._partial_module()
         if whole_vocabulary:
-            if not has_base_embeddings(partial.manifest):
-                raise SettingsError(
-                    "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la "
-                    "out of the phases or set la.train_embeddings to false"
-                )
             partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
         if whole_vocabulary:

@@ -45,7 +45,7 @@ from trainer.runs import (
 )
 from trainer.settings import Recipe, SettingsError, fill
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,12 @@ def language_module(recipe: Recipe, language: str) -> Fetched:
     place = recipe.modules_dir or recipe.output_dir
     source = fill(place, language, recipe.pivot) if "{language}" in place else str(Path(place) / language)
     if "{language}" not in place and not (Path(source) / "module.json").is_file():
-        raise CompositionError(f"{source} has no language module: run trainer/stage1.py --languages {language} first")
+        # The recipe of another language need not fit the pivot.
+        own = " (a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)"
+        raise CompositionError(
+            f"{source} has no language module: run trainer/stage1.py --languages {language} first"
+            + (own if language == recipe.pivot else "")
+        )
     with PartialState().main_process_first():
         return fetch_module(source, recipe.hub)
 
@@ -98,6 +103,9 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
     for source in ("paraphrase", "parallel"):
         if source not in {SOURCES[kind] for kind in KINDS[objective]}:
             values.pop(source)
+    if relatives := [code for code in recipe.cla.related_list if code != language]:
+        source = getattr(recipe.cla, SOURCES[KINDS[objective][-1]])
+        values["related_data"] = {code: describe_data(source, recipe, code) for code in relatives}
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
             0
@@ -261,7 +269,7 @@ class Stage2:
                     alignment.COLUMNS[1:],
                     tokenizer,
                     module.manifest.prompt,
-                    settings.max_length,
+                    min(settings.max_length, self.base.max_positions),
                     f"{language} {kind} pairs",
                     only_keys=alignment.COLUMNS[:1],
                 )

@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS = "settings.json"
 _UNFINISHED = "unfinished"
+# What finished modules may not have recorded: an older version did not describe it.
+_NOT_ALWAYS_RECORDED = ("related_data",)
 # Fields of TrainingArguments that do not change the weights a run ends with.
 _COSMETIC = (
     "logging",
@@ -90,6 +92,12 @@ class PhaseFolder:
         """What the phase has made; the folder exists only when it is complete."""
         return self.path / "result"
 
+    def is_finished(self) -> bool:
+        """Whether the result is there: every process has looked before one of them goes on and may write it."""
+        finished = self.result.is_dir()
+        PartialState().wait_for_everyone()
+        return finished
+
     @property
     def logs(self) -> Path:
         """Where TensorBoard's events go; they outlive the workspace."""
@@ -126,7 +134,7 @@ def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  #
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)
         if isinstance(value, DataSource):
-            values[item.name] = _describe_data(value, recipe, language)
+            values[item.name] = describe_data(value, recipe, language)
         elif dataclasses.is_dataclass(value):
             values[item.name] = describe(value, recipe, language)
         elif item.name == "training":
@@ -138,9 +146,12 @@ def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  #
     return values
 
 
-def _describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str, Any]:
+def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str, Any]:
+    """Where the text of a language is and, of a file, what is in it."""
     path = fill(source.path, language, recipe.pivot)
     values: dict[str, Any] = {"path": path, "columns": source.columns, "subset": source.subset, "limit": source.limit}
+    if source.split != "train":
+        values["split"] = source.split
     if Path(path).is_file():
         values |= {"bytes": Path(path).stat().st_size, "sha256": sha256(Path(path))}
     if source.group_limit is not None:
@@ -167,7 +178,7 @@ def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str
 
 def _first_difference(a: Any, b: Any, where: str) -> str | None:  # noqa: ANN401
     if isinstance(a, dict) and isinstance(b, dict):
-        for key in sorted(a.keys() | b.keys()):
+        for key in sorted(a.keys() | b.keys() - (set(_NOT_ALWAYS_RECORDED) - a.keys())):
             if found := _first_difference(a.get(key), b.get(key), f"{where}.{key}".lstrip(".")):
                 return found
         return None

@@ -145,6 +145,7 @@ def fine_tuning_trainer(
     folder: Path,
     *,
     kinds: Sequence[str] = ("paraphrase", "parallel"),
+    rows: Sequence[int] = (64, 64, 64),
     dropout: bool = True,
     gradient_cache: bool = False,
     **training: Any,
@@ -153,17 +154,26 @@ def fine_tuning_trainer(
     working = own_copy(base)
     columns = sentence_encoding.COLUMNS
     parts = [
-        tokenize(pairs(language, columns, kind == "paraphrase"), columns, base.tokenizer, "", 32, f"{language} pairs")
-        for kind, language in zip(kinds, ("deu", "kaz", "tur", "rus"), strict=False)
+        tokenize(
+            pairs(language, columns, kind == "paraphrase").select(range(count)),
+            columns,
+            base.tokenizer,
+            "",
+            32,
+            f"{language} pairs",
+        )
+        for kind, language, count in zip(kinds, ("deu", "kaz", "tur"), rows, strict=False)
     ]
     made = arguments(folder, "se", training)
-    rows, order = rows_in_order(parts, made, SEED)
+    numbered, order = rows_in_order(parts, made, SEED)
     working.backbone.requires_grad_(True)
     model = SentenceModel(working.backbone, base.pooling)
     if not dropout:
         without_dropout(model)
     collator = PairCollator(columns, base.tokenizer.pad_token_id, 256)
-    return FineTuningTrainer(model, made, rows, order, collator, kinds=kinds, scale=20.0, gradient_cache=gradient_cache)
+    return FineTuningTrainer(
+        model, made, numbered, order, collator, kinds=kinds, scale=20.0, gradient_cache=gradient_cache
+    )
 
 
 def alignment_trainer(

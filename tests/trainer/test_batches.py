@@ -128,6 +128,19 @@ def test_a_later_epoch_of_many_parts_has_an_order_of_its_own_in_the_numbers_of_i
     assert sorted(first) == sorted(second) == list(range(80))
 
 
+def test_a_part_that_is_smaller_than_a_batch_fills_it_with_its_rows_again_and_leaves_the_others_as_they_are() -> None:
+    lengths, block = (40, 3), 8
+    order = Order(lengths, block, seed=0)
+    first, second = (np.array(order.numbers(epoch)).reshape(-1, block) % 43 for epoch in range(2))
+    assert first.size == len(order)
+    large, small = first[::2], first[1::2]
+    assert sorted(large.flatten()) == list(range(40))
+    for batch in small:  # every row as often as can be
+        assert sorted(np.bincount(batch - 40)) == [2, 3, 3]
+    assert len({tuple(batch) for batch in np.concatenate([small, second[1::2]])}) > 5
+    assert Order(lengths, block, seed=0).numbers(1) == order.numbers(1)
+
+
 def test_the_shares_of_two_parts_are_their_second_share() -> None:
     for share in (0.1, 0.3, 0.75):
         by_share = Order((70, 50), 4, seed=1, second_share=share).numbers(2)

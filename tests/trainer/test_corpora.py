@@ -77,6 +77,40 @@ def test_a_third_column_that_begins_on_the_first_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packing", PACKERS)
+def test_a_stray_carriage_return_inside_a_sentence_of_a_tsv_ends_no_row(tmp_path: Path, packing: str) -> None:
+    expected = [("a\rb", "c", ""), ("d", "e\r f", "g")]
+    for end in ("\n", "\r\n"):
+        source = written(tmp_path, f"a.tsv{packing}", f"a\rb\tc\t{end}d\te\r f\tg{end}")
+        assert rows_of(source) == expected
+        source = written(tmp_path, f"b.tsv{packing}", f"x\ty\tz{end}a\rb\tc{end}d\te\r f\tg{end}")
+        source.columns = ["x", "y", "z"]
+        assert [tuple(part or "" for part in row) for row in rows_of(source)] == expected
+
+
+@pytest.mark.parametrize("packing", PACKERS)
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, packing: str) -> None:
+    assert texts_of(written(tmp_path, f"a.txt{packing}", "\ufeffeins\nzwei\n")) == ["eins", "zwei"]
+    assert rows_of(written(tmp_path, f"a.tsv{packing}", "\ufeffeins\tzwei\n")) == [("eins", "zwei", "")]
+    for content in ("\ufeffone,two\na,b\n", '\ufeff"one","two"\na,b\n'):
+        source = written(tmp_path, f"a.csv{packing}", content)
+        source.columns = ["one", "two"]
+        assert rows_of(source) == [("a", "b", "")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_column_without_text_is_told_by_name(tmp_path: Path, name: str) -> None:
+    if name == "a.jsonl":
+        written(tmp_path, name, '{"anchor": "a", "positive": "b", "score": 0.9}\n')
+    else:
+        pq.write_table(pa.table({"anchor": ["a"], "positive": ["b"], "score": [0.9]}), tmp_path / name)
+    source = DataSource(path=str(tmp_path / name))
+    with pytest.raises(DataError, match=r"column score holds .*64, not text: name those to take under 'columns'"):
+        rows_of(source)
+    source.columns = ["anchor", "positive"]
+    assert rows_of(source) == [("a", "b", "")]
+
+
+@pytest.mark.parametrize("packing", PACKERS)
 def test_csv_quotes_hold_commas_quotes_and_line_breaks(tmp_path: Path, packing: str) -> None:
     source = written(tmp_path, f"a.csv{packing}", 'one,two\n"a, b","say ""c"""\n"d\ne",f\n')
     source.columns = ["one", "two"]

@@ -40,6 +40,24 @@ def test_each_batch_is_of_one_language_and_they_take_turns(bases: Bases, tmp_pat
     assert [batch["part"].tolist() for _, batch in seen] == [[step % 3] * 8 for step in range(9)]
 
 
+def test_a_language_with_less_than_a_batch_leaves_the_batches_of_all_as_large_as_asked_for(
+    bases: Bases, tmp_path: Path
+) -> None:
+    trainer = fine_tuning_trainer(bases("bert"), tmp_path, kinds=["paraphrase"] * 2, rows=[20, 3], max_steps=6)
+    seen = seen_by(trainer)
+    assert trainer.run()["batch"] == 8
+    assert [batch["part"].tolist() for _, batch in seen] == [[step % 2] * 8 for step in range(6)]
+    for _, batch in seen[1::2]:
+        assert set(batch["row"].tolist()) == {0, 1, 2}
+
+
+def test_a_batch_is_no_larger_than_all_there_is(bases: Bases, tmp_path: Path) -> None:
+    trainer = fine_tuning_trainer(bases("bert"), tmp_path, kinds=["paraphrase"], rows=[3])
+    seen = seen_by(trainer)
+    assert trainer.run()["batch"] == 3
+    assert [len(batch["row"]) for _, batch in seen] == [3] * 3
+
+
 def seen_by(trainer: FineTuningTrainer) -> list[tuple[torch.Tensor, dict[str, Any]]]:
     """What the trainer computes losses of, from now on."""
     seen: list[tuple[torch.Tensor, dict[str, Any]]] = []

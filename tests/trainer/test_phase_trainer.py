@@ -15,6 +15,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from adapters_hub import BaseEncoder
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
 from trainer.phase_trainer import PhaseTrainer, TrainingError, last_complete_checkpoint, training_arguments
+from trainer.sentence_encoding import SentenceEncodingTrainer
+from trainer.settings import SettingsError
 
 Bases = Callable[[str], BaseEncoder]
 SAVING = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "max_steps": 6}
@@ -93,6 +95,42 @@ def test_a_gradient_that_is_not_finite_stops_training_before_the_weights_are_spo
     with pytest.raises(TrainingError, match=r"gradient norm is (nan|inf) at step 1: .* the start of the phase"):
         trainer.run()
     assert all(tensor.isfinite().all() for tensor in trainer.model.trained_state().values())
+
+
+def test_a_float16_gradient_that_overflows_leaves_out_its_step_and_training_goes_on(
+    bases: Bases, tmp_path: Path
+) -> None:
+    trainer = encoding_trainer(bases("bert"), tmp_path)
+    trainer.accelerator.scaler = torch.amp.GradScaler("cpu")  # accelerate makes one for float16, on GPUs only
+    (parameter,) = (x for n, x in trainer.model.named_parameters() if "layer.0.output.dense.lora_B.sent" in n)
+    factors = iter([float("inf"), 1.0, 1.0])
+    parameter.register_hook(lambda gradient: gradient * next(factors))
+    before = parameter.detach().clone()
+    assert trainer.run()["steps"] == 3
+    assert trainer.accelerator.scaler.get_scale() == 2.0**15  # halved once
+    assert all(tensor.isfinite().all() for tensor in trainer.model.trained_state().values())
+    assert not torch.equal(parameter, before)
+
+
+def test_an_evaluation_without_rows_is_refused_in_one_line(bases: Bases, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="eval_strategy needs rows to evaluate on and there are none: set eval_share"
+    ) as caught:
+        encoding_trainer(bases("bert"), tmp_path, eval_strategy="steps", eval_steps=1)
+    assert "\n" not in str(caught.value)
+
+
+def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
+    bases: Bases, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = encoding_trainer(bases("bert"), tmp_path)
+    made.args._n_gpu = 2  # as transformers counts them; it would split each batch among them
+    arguments = (made.model, made.args, made.train_dataset, made._order, made.data_collator)
+    trainer = SentenceEncodingTrainer(*arguments, scale=20.0, gradient_cache=False)
+    assert trainer.run()["steps"] == 3
+    assert not isinstance(trainer.model_wrapped, torch.nn.DataParallel)
+    assert trainer.args.train_batch_size == 8
+    assert "accelerate launch --multi_gpu --num_processes 2" in caplog.text
 
 
 @pytest.fixture(scope="module")

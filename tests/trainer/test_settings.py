@@ -213,3 +213,17 @@ def test_a_prompt_that_runs_into_the_sentence_cannot_be_left_out_of_pooling(reci
     assert parse_recipe("stage", "", [*arguments, "query: "]).prompt == "query: "
     with pytest.raises(SettingsError, match="ends with a space, not 'query:'"):
         parse_recipe("stage", "", [*arguments, "query:"])
+
+
+@pytest.mark.parametrize("phase", ["la", "se", "cla"])
+def test_an_evaluation_without_rows_is_refused(phase: str) -> None:
+    for share in (-0.1, 1.0, 1.5):
+        with pytest.raises(SettingsError, match=rf"{phase}.eval_share must be 0 or more and below 1, not {share}"):
+            parse(f"--{phase}.eval_share", str(share))
+    evaluated = (f"--{phase}.training.eval_strategy", "steps")
+    with pytest.raises(
+        SettingsError, match=rf"{phase}.training.eval_strategy .*: set {phase}.eval_share, such as 0.01"
+    ):
+        parse(*evaluated)
+    assert parse(*evaluated, f"--{phase}.eval_share", "0.01")
+    assert parse(f"--{phase}.training.eval_strategy", "no")

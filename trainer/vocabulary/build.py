@@ -113,4 +113,5 @@ def _tokens_per_word(
 def has_base_embeddings(manifest: LanguageModuleManifest) -> bool:
     """Whether the tokens of a language module are tokens of the base, with the base's vectors."""
     adapted = manifest.training.get("settings", {}).get("la", {}).get("train_embeddings", False)
-    return manifest.vocabulary.get("strategy", "keep") != "focus" and not adapted
+    taken_over = manifest.training.get("phases", {}).get("start_from", {}).get("base_embeddings", True)
+    return manifest.vocabulary.get("strategy", "keep") != "focus" and not adapted and taken_over

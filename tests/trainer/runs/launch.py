@@ -95,10 +95,15 @@ def environment() -> dict[str, str]:
     return os.environ | threads | {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
 
 
-def execute(*command: str | Path) -> Completed:
+def execute(*command: str | Path, variables: dict[str, str] | None = None) -> Completed:
     """Run `python COMMAND` from nothing, as a person does."""
     done = subprocess.run(
-        [sys.executable, *map(str, command)], env=environment(), cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, *map(str, command)],
+        env=environment() | (variables or {}),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return Completed(done.returncode, done.stdout, done.stderr)
 
@@ -110,10 +115,20 @@ def accelerate(*arguments: str | Path) -> Completed:
 
 def accelerate_on_two(script: Path, *arguments: str | Path) -> Completed:
     """`accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that talk by gloo."""
+    return accelerate("--cpu", "--num_processes", "2", "--main_process_port", free_port(), script, *arguments)
+
+
+def torchrun_two(script: Path, *arguments: str | Path) -> Completed:
+    """`torchrun --nproc_per_node 2 SCRIPT ARGUMENTS` where nobody asks for the CPU."""
+    launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", free_port())
+    return execute(*launcher, script, *arguments, variables={"ACCELERATE_USE_CPU": "false"})
+
+
+def free_port() -> str:
+    """A port that nobody listens to."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    return accelerate("--cpu", "--num_processes", "2", "--main_process_port", port, script, *arguments)
+        return str(free.getsockname()[1])
 
 
 class Stages:

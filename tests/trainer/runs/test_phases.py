@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,18 @@ import numpy as np
 import pytest
 
 from adapters_hub import LanguageModule, ModularEncoder, load_base
-from tests.trainer.runs.launch import STAGE1, Stages, contents, manifest, weights, write_recipe
+from tests.conftest import sample_sentences
+from tests.trainer.runs.launch import (
+    MONOLITHIC,
+    STAGE1,
+    STAGE2,
+    Stages,
+    contents,
+    manifest,
+    training,
+    weights,
+    write_recipe,
+)
 
 
 def vector(folder: Path) -> np.ndarray:
@@ -53,7 +66,8 @@ def test_start_from_takes_the_other_parts_over_byte_for_byte(
     changed = {name for name in old if old[name] != new[name]}
     assert changed == {"module.json", "sentence_adapter/adapter_model.safetensors"}
     source = manifest(tmp_path / "deu")["training"]["phases"]["start_from"]
-    assert source == {"path": str(modules / "deu"), "fingerprint": manifest(modules / "deu")["fingerprint"]}
+    fingerprint = manifest(modules / "deu")["fingerprint"]
+    assert source == {"path": str(modules / "deu"), "fingerprint": fingerprint, "base_embeddings": False}
 
 
 def test_starting_from_a_module_and_training_se_alike_gives_the_same_module(
@@ -116,3 +130,33 @@ def test_the_other_strategies_run_end_to_end(strategy: str, base: Path, stages: 
     assert module.embeddings is not None
     assert len(module.embeddings) == len(module.tokenizer) == module.manifest.vocabulary["size"]
     vector(tmp_path / "deu")
+
+
+def test_the_dropout_of_the_lora_is_not_that_of_the_encoder(base: Path, stages: Stages, tmp_path: Path) -> None:
+    trained = []
+    for dropout in (0.0, 0.5):
+        se = {"dropout": 0.0, "lora": {"rank": 2, "dropout": dropout}, "training": training(steps=2)}
+        changes = {"phases": ["se"], "se": se}
+        recipe = write_recipe(tmp_path / f"{dropout}.yaml", base, tmp_path / str(dropout), **changes)
+        stages.run(STAGE1, "--recipe", recipe).ok()
+        trained.append(weights(tmp_path / str(dropout) / "deu"))
+    assert trained[0] != trained[1]
+
+
+@pytest.mark.parametrize("script", [STAGE1, STAGE2, MONOLITHIC], ids=lambda script: script.stem)
+def test_text_is_cut_to_the_positions_that_the_base_has(
+    script: Path, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    texts = [" ".join(sample_sentences("deu")[row : row + 40]) for row in range(9)]
+    lines = ["a\tb\n", *(f"{a}\t{b}\n" for a, b in pairwise(texts))]
+    (tmp_path / "long.tsv").write_text("".join(lines), encoding="utf-8")
+    data = {"path": str(tmp_path / "long.tsv"), "columns": ["a", "b"]}
+    changes: dict[str, Any] = {name: {"max_length": 600, "training": training(steps=1)} for name in ("la", "se", "cla")}
+    changes["la"] |= {"data": data | {"columns": ["b"]}}
+    changes["se"] |= {"objective": "both", "data": data, "relations": data}
+    changes["cla"] |= {"paraphrase": data, "parallel": data}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, modules_dir=str(modules), **changes)
+    cut = re.findall(
+        r"(\d+) texts of more than 128 tokens were cut", stages.run(script, "--recipe", recipe).ok().stderr
+    )
+    assert cut == {STAGE1: ["8", "16", "8"], STAGE2: ["8", "8"], MONOLITHIC: ["16", "16", "16"]}[script]

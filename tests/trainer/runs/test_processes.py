@@ -18,7 +18,9 @@ from tests.trainer.runs.launch import (
     Completed,
     Stages,
     accelerate_on_two,
+    free_port,
     manifest,
+    torchrun_two,
     training,
     write_recipe,
 )
@@ -94,6 +96,55 @@ def test_two_processes_train_the_language_module_of_one(
     for processes in (1, 2):
         phases = manifest(tmp_path / str(processes) / "deu")["training"]["phases"]
         assert phases["la"]["processes"] == phases["se"]["processes"] == processes
+
+
+def test_torchrun_on_a_machine_without_gpu_trains_as_one(base: Path, tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path / "recipe.yaml", base, tmp_path, phases="vocabulary,se", se={"training": training(steps=1)}
+    )
+    done = torchrun_two(STAGE1, "--recipe", recipe).ok()
+    assert done.stderr.count("deu: module written") == 1
+    facts = manifest(tmp_path / "deu")["training"]
+    assert facts["phases"]["se"]["processes"] == 2
+    assert facts["phases"]["se"]["batch"] == 16
+    assert "2 processes" in facts["hardware"]
+
+
+# Stage 1 with a second process that looks at what is finished a while after the first.
+LATE = """
+import os, time
+from pathlib import Path
+from trainer import stage1
+from trainer.console import run_command
+from trainer.workspace import PhaseFolder
+
+def late(self: PhaseFolder) -> Path:
+    time.sleep(0.2 * int(os.environ["RANK"]))
+    return self.path / "result"
+
+PhaseFolder.result = property(late)
+run_command(stage1.main)
+"""
+
+
+def test_processes_agree_on_what_is_finished_however_late_one_of_them_looks(
+    base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    script = tmp_path / "late.py"
+    script.write_text(LATE, encoding="utf-8")
+    changes = {"phases": "vocabulary,se", "vocabulary": {"strategy": "keep"}, "se": {"training": training(steps=1)}}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path / "out", **changes)
+    port, processes = free_port(), []
+    for rank in ("0", "1"):
+        variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+        variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        processes.append(stages.start(script, "--recipe", recipe, variables=variables))
+    for process in processes:
+        process.join(60)
+        process.kill()  # if it waits for the other for ever
+    for process in processes:
+        stages.result(process).ok()
+    assert manifest(tmp_path / "out" / "deu")["training"]["phases"]["se"]["processes"] == 2
 
 
 def test_two_processes_train_the_alignment_adapter_of_one(

@@ -10,10 +10,21 @@ import pytest
 
 from adapters_hub import ModularEncoder
 from tests.conftest import SAMPLE, sample_sentences
-from tests.trainer.runs.launch import STAGE1, Stages, accelerate_on_two, manifest, training, weights, write_recipe
+from tests.trainer.runs.launch import (
+    STAGE1,
+    STAGE2,
+    Stages,
+    accelerate_on_two,
+    manifest,
+    training,
+    weights,
+    write_recipe,
+)
 from tests.trainer.runs.test_processes import assert_close
+from trainer import stage1, stage2
 from trainer.sentence_parts import shares_of, sources_of
-from trainer.settings import SentenceEncodingSettings
+from trainer.settings import AlignmentSettings, DataSource, Recipe, SentenceEncodingSettings, SettingsError
+from trainer.workspace import check_same_settings
 
 RELATIONS = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
 
@@ -98,7 +109,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(base: Path, stages: Stages, t
 def test_relations_without_data_are_told(base: Path, stages: Stages, tmp_path: Path) -> None:
     changes = {"se": {"objective": "relational"}}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
-    assert "set the path of its data (teacher, anchor" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    assert "set the path of its data (pivot, target" in stages.run(STAGE1, "--recipe", recipe).error_line()
 
 
 def test_relations_of_related_languages_are_learnt_along(base: Path, stages: Stages, tmp_path: Path) -> None:
@@ -113,6 +124,50 @@ def test_a_related_language_needs_the_tokens_of_the_base(base: Path, stages: Sta
     changes = {"se": section(related="kaz")}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
     assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    assert not (tmp_path / "unfinished").exists()  # told before anything is trained
+
+
+def test_embeddings_that_are_taken_over_are_those_of_the_base_only_if_nobody_has_trained_them(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    related = {"related": "kaz", "training": training(steps=1)}
+    changes = {"phases": ["se"], "start_from": str(modules / "deu"), "se": section(**related)}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
+    stages.run(STAGE1, "--recipe", recipe, "--se.related", "[]").ok()
+    (tmp_path / "eng").symlink_to(modules / "eng")
+    line = stages.run(STAGE2, "--recipe", recipe, "--cla.related", "kaz").error_line()
+    assert "cla.related needs modules with the base's own embeddings" in line
+
+    plain = {"phases": ["vocabulary"], "output_dir": str(tmp_path / "plain")}
+    stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "plain.yaml", base, tmp_path, **plain)).ok()
+    command = (STAGE1, "--recipe", recipe, "--start_from", tmp_path / "plain" / "deu", "--output_dir", tmp_path / "se")
+    stages.run(*command).ok()
+
+
+@pytest.mark.parametrize("stage", ["se", "cla"])
+def test_changed_data_of_a_related_language_is_another_module(stage: str, modules: Path, tmp_path: Path) -> None:
+    source = DataSource(path=str(tmp_path / "{language}.tsv"))
+    recipe = Recipe(languages="deu", modules_dir=str(modules))
+    recipe.se = SentenceEncodingSettings(objective="relational", relations=source, related="kaz,deu")
+    recipe.cla = AlignmentSettings(parallel=source, related="kaz,deu")
+
+    def write(language: str, text: str) -> None:
+        (tmp_path / f"{language}.tsv").write_text(text, encoding="utf-8")
+
+    def wanted() -> dict[str, Any]:
+        return stage1.settings_of(recipe, "deu") if stage == "se" else stage2.settings_of(recipe, "deu", "balanced")
+
+    for language in ("deu", "kaz", "rus"):
+        write(language, "Hello.\tSalem.\n")
+    finished = wanted()
+    write("rus", "Hello.\tPrivet.\n")
+    check_same_settings(tmp_path, finished, wanted())
+    write("kaz", "Hello!\tSalem!!\n")
+    with pytest.raises(SettingsError, match=rf"{stage}\.related_data\.kaz\.bytes: 14, now 15"):
+        check_same_settings(tmp_path, finished, wanted())
+    finished[stage].pop("related_data")  # a module of before relatives' data were described
+    check_same_settings(tmp_path, finished, wanted())
 
 
 def test_shares_of_the_kinds_and_of_relatives_add_up() -> None:
