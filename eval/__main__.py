@@ -124,7 +124,7 @@ def report_command(
 ) -> None:
     """Put the results of several runs side by side: the paper's table, plots, and the records that cards take.
 
-    python -m eval report out/quickstart/evaluation always --output comparison
+    python -m eval report out/quickstart/evaluation out/always --output out/comparison
     """
     from eval.report import write_report
     from eval.results import read_results

@@ -65,6 +65,6 @@ def test_what_make_quickstart_scored_is_put_beside_another_evaluation(
         arguments = shlex.split(command, comments=True)[2:]
         quick = ["--resamples", "10", "--no-cache", "--benchmarks", "sample-bitext"] if arguments[0] == "run" else []
         app([*arguments, *quick], standalone_mode=False)
-    rows = (tmp_path / "comparison" / "table.csv").read_text(encoding="utf-8").splitlines()
+    rows = (tmp_path / "out" / "comparison" / "table.csv").read_text(encoding="utf-8").splitlines()
     assert [row.partition(",")[0] for row in rows[1:3]] == ["base", "modules"]
     assert rows[-1].startswith("always,")
