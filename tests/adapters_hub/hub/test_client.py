@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters_hub.modules import LanguageModule
 from tests.adapters_hub.conftest import Shelf
 from tests.hub_server import HubServer
 
@@ -96,6 +97,13 @@ def damaged(shelf: Shelf, **changes: bytes) -> dict[str, bytes]:
         if path.is_file()
     }
     return files | changes
+
+
+def claiming(shelf: Shelf, module: LanguageModule) -> dict[str, bytes]:
+    """A repo of another module whose card says that it is this one: anyone can write a tag."""
+    tag = f"fingerprint:{module.manifest.fingerprint[:16]}"
+    card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
+    return damaged(shelf, **{"README.md": card})
 
 
 def test_push_repush_list_fetch_and_compose_equals_the_local_vectors(
@@ -185,9 +193,7 @@ def test_an_upload_that_fails_is_told_with_what_the_hub_answers(
 def test_an_adapters_card_links_a_module_and_not_what_claims_to_be_it(
     server: HubServer, client: Client, shelf: Shelf
 ) -> None:
-    tag = f"fingerprint:{shelf.kaz.manifest.fingerprint[:16]}"
-    card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
-    put(server, "kazakh/claims", damaged(shelf, **{"README.md": card}))
+    put(server, "kazakh/claims", claiming(shelf, shelf.kaz))
     client.ok("push", shelf.kaz_parallel.folder, "--repo", "kazakh/aligned")
     assert b"kazakh/claims" not in server.repos["kazakh/aligned"].at().files["README.md"]
     client.ok("push", shelf.kaz.folder, "--repo", "kazakh/module")
@@ -198,9 +204,7 @@ def test_an_adapters_card_links_a_module_and_not_what_claims_to_be_it(
 def test_a_gated_repo_that_claims_to_be_a_module_does_not_stop_a_push(
     server: HubServer, client: Client, shelf: Shelf
 ) -> None:
-    tag = f"fingerprint:{shelf.eng.manifest.fingerprint[:16]}"
-    card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
-    put(server, "a/gated", damaged(shelf, **{"README.md": card}))
+    put(server, "a/gated", claiming(shelf, shelf.eng))
     server.faults.status("GET|HEAD", "/a/gated/resolve/", 403, times=1000, **{"X-Error-Code": "GatedRepo"})
     done = client.command("push", shelf.kaz_parallel.folder, "--repo", "gates/aligned", "--dry-run")
     assert done.returncode == 0, done.stderr
