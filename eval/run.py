@@ -134,6 +134,11 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
     path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
     if path.is_file() and not settings.again:
         earlier = Result.read(path)
+        if earlier.encoder != encoder.name:  # names that differ in signs alone have one folder
+            raise EvaluationError(
+                f"{path} holds the results of {earlier.encoder!r}, not of {encoder.name!r}: "
+                "name the encoder otherwise, --encoder NAME=…"
+            )
         if earlier.identity == identity:
             logger.info("%s: %s is there already: skipped", encoder.name, benchmark.name)
             return earlier

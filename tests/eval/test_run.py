@@ -245,6 +245,15 @@ def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_results_of_a_name_that_has_the_same_folder_are_not_overwritten(tmp_path: Path) -> None:
+    first = scored(Letters("letters, cut"), "sample-bitext", tmp_path, languages=["eng", "deu"])
+    other = Letters("letters: cut")
+    with pytest.raises(EvaluationError, match="holds the results of 'letters, cut', not of 'letters: cut': name the"):
+        scored(other, "sample-bitext", tmp_path, languages=["eng", "deu"])
+    assert other.calls == []
+    assert [(result.encoder, result.facts) for result in read_results([tmp_path])] == [("letters, cut", first.facts)]
+
+
 def test_an_encoder_with_modules_is_scored_in_the_languages_it_has(clones: Path, tmp_path: Path) -> None:
     result = scored(Letters(languages=["kaz_Cyrl", "eng", "amh"]), "sib200", tmp_path, clones)
     assert result.languages == ["kaz_Cyrl", "eng_Latn"]
