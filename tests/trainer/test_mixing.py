@@ -94,7 +94,7 @@ def test_no_sentence_with_enough_known_words_leaves_the_pairs(settings: MixingSe
 
 def test_the_lexicons_of_the_recipes_have_the_same_words_and_each_its_translation() -> None:
     lexicons = sorted((RECIPES / "lexicon").glob("*.tsv"))
-    assert {path.stem for path in lexicons} >= {"azj", "kaz", "kir", "uig", "uzn"}
+    assert len(lexicons) >= 9
     words = []
     for path in lexicons:
         rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
