@@ -76,6 +76,37 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, 
     return _clean(data, names, f"{language} pairs", source, _labels(source, language, pivot, len(data)))
 
 
+def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
+    """Sentences of one language: text, or the first sentence of each of some pairs.
+
+    Returns:
+        As `load_text`.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty.
+    """
+    data = _load(source, language, pivot, expected=("text", "pair", "negative"), at_least=1)
+    data = data.select_columns(data.column_names[:1]).rename_columns({data.column_names[0]: "text"})
+    return _clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
+
+
+def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str, str]]:
+    """Words of the pivot and their translations, as they are in the data.
+
+    Raises:
+        DataError: the data is missing or unreadable, or has other columns, or a row has no translation.
+    """
+    data = _load(source, language, pivot, expected=("word", "translation"), at_least=2)
+    rows = list(zip(*(data[name] for name in data.column_names), strict=True))
+    for number, (word, translation) in enumerate(rows, start=1):
+        if not word or not translation:
+            where = fill(source.path, language, pivot)
+            raise DataError(
+                f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
+            )
+    return rows
+
+
 def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
     """What each row was taken from, if the recipe says where that is written and wants it limited."""
     if source.group_limit is None:

@@ -27,6 +27,7 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.embedding_trainer import SentenceModel
 from trainer.fine_tuning import FineTuningTrainer
+from trainer.mixing import with_mixed
 from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
@@ -154,12 +155,14 @@ class Monolithic:
         described = {language: describe(self.section, recipe, language) for language in self.languages}
         common = dict(described[self.languages[0]])
         common["training"] |= describe(recipe.full, recipe, recipe.pivot)["training"]
-        for name in (*_NOT_FOR_US, "paraphrase", "parallel"):
+        for name in (*_NOT_FOR_US, "paraphrase", "parallel", "mixed"):
             common.pop(name, None)
         values |= common
         values["data"] = {
             language: {kind: described[language][name] for kind, name in self.sources.items()} for language in described
         }
+        if "parallel" in self.sources and recipe.cla.mixed.lexicon.path:
+            values["mixed"] = {language: described[language]["mixed"] for language in described}
         if self.start:
             values["objective"] = self.objective
             values["full_mono"] = recorded(self.start)["sha256"]
@@ -228,6 +231,8 @@ class Monolithic:
         columns = sentence_encoding.COLUMNS
         with PartialState().main_process_first():
             pairs = load_pairs(source, language, self.recipe.pivot, given)
+            if name == "parallel":
+                pairs = with_mixed(pairs, self.recipe.cla.mixed, language, self.recipe.pivot, self.recipe.seed)
             if self.start:
                 pairs = pairs.rename_columns(dict(zip(given[:2], columns[:2], strict=True)))
             what = f"{language} {kind} pairs"

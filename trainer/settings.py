@@ -199,6 +199,22 @@ class SentenceEncodingSettings:
 
 
 @dataclass
+class MixingSettings:
+    """Mixed sentences: those of the pivot in which the words of a lexicon are put into the language.
+
+    Args:
+        lexicon: Pairs (pivot word, its translation in the language, or - to leave it out). A path with {language} may
+            lack a file for a language: nothing is mixed then.
+        sentences: Of the pivot: text, or pairs, of which the first is taken.
+        coverage: Sentences of which a smaller share of words is in the lexicon are not used.
+    """
+
+    lexicon: DataSource = field(default_factory=DataSource)
+    sentences: DataSource = field(default_factory=DataSource)
+    coverage: float = 0.4
+
+
+@dataclass
 class AlignmentSettings:
     """CLA: a parallel bottleneck on the target side brings a language to the pivot; all of stage 1 is frozen.
 
@@ -210,6 +226,7 @@ class AlignmentSettings:
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
             language in a third column.
         parallel: Pairs (pivot sentence, translation); for graded and balanced too.
+        mixed: Sentences of the pivot with words of the language, beside those of parallel.
         related: Languages, related to this one, whose pairs are learnt along, so that one kind of text does not decide
             where the language comes to lie. Needs modules with the base's own embeddings (vocabulary trim or keep, no
             la).
@@ -233,6 +250,7 @@ class AlignmentSettings:
     objectives: list[Objective] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
     paraphrase: DataSource = field(default_factory=DataSource)
     parallel: DataSource = field(default_factory=DataSource)
+    mixed: MixingSettings = field(default_factory=MixingSettings)
     related: list[str] | str = field(default_factory=list)
     related_share: float = 0.5
     start: str = ""
@@ -387,6 +405,8 @@ class Recipe:
                 f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, not {self.prompt!r}: "
                 "without one the prompt's last word and the sentence's first may share a token"
             )
+        if not 0 <= self.cla.mixed.coverage <= 1:
+            raise SettingsError(f"cla.mixed.coverage must be from 0 to 1, not {self.cla.mixed.coverage}")
         if self.push_to_hub:
             _ = self.repo_of(self.pivot)
         for phase in TRAINING_DEFAULTS:

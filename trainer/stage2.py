@@ -27,6 +27,7 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
+from trainer.mixing import has_lexicon, with_mixed
 from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.pivot import KeptVectors, Vectors, frozen_encoder
@@ -103,9 +104,13 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
     for source in ("paraphrase", "parallel"):
         if source not in {SOURCES[kind] for kind in KINDS[objective]}:
             values.pop(source)
+    if "parallel" not in values or not recipe.cla.mixed.lexicon.path:
+        values.pop("mixed")
     if relatives := [code for code in recipe.cla.related_list if code != language]:
         source = getattr(recipe.cla, SOURCES[KINDS[objective][-1]])
         values["related_data"] = {code: describe_data(source, recipe, code) for code in relatives}
+        if "mixed" in values:
+            values["related_mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in relatives}
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
             0
@@ -264,6 +269,8 @@ class Stage2:
             for kind, language in self.sources:
                 source = getattr(settings, SOURCES[kind])
                 data = load_pairs(source, language, self.recipe.pivot, alignment.COLUMNS)
+                if SOURCES[kind] == "parallel":
+                    data = with_mixed(data, settings.mixed, language, self.recipe.pivot, self.recipe.seed)
                 encoded = tokenize(
                     data,
                     alignment.COLUMNS[1:],
@@ -315,14 +322,27 @@ class Stage2:
             training={
                 "settings": self.settings,
                 "phases": {"cla": facts},
-                "data": [
-                    data_facts(getattr(self.recipe.cla, SOURCES[kind]), f"cla, {kind}", language, self.recipe.pivot)
-                    for kind, language in self.sources
-                ],
+                "data": self._data_facts(),
                 "hardware": hardware(),
                 "versions": versions(),
             },
         )
+
+    def _data_facts(self) -> list[dict[str, Any]]:
+        settings, pivot = self.recipe.cla, self.recipe.pivot
+        facts = [
+            data_facts(getattr(settings, SOURCES[kind]), f"cla, {kind}", language, pivot)
+            for kind, language in self.sources
+        ]
+        mixed = [
+            language
+            for language in dict.fromkeys(language for kind, language in self.sources if SOURCES[kind] == "parallel")
+            if has_lexicon(settings.mixed.lexicon, language, pivot)
+        ]
+        facts += [data_facts(settings.mixed.lexicon, "cla, words of mixed sentences", code, pivot) for code in mixed]
+        if mixed:
+            facts.append(data_facts(settings.mixed.sentences, "cla, mixed sentences", pivot, pivot))
+        return facts
 
 
 if __name__ == "__main__":

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from adapters_hub import AlignmentAdapter, ModularEncoder
-from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, contents, manifest, weights, write_recipe
+from tests.trainer.runs.launch import (
+    MONOLITHIC,
+    SAMPLE,
+    STAGE1,
+    STAGE2,
+    Stages,
+    contents,
+    manifest,
+    weights,
+    write_recipe,
+)
+from trainer.monolithic import recorded
 
 OBJECTIVES = ("both", "paraphrase", "parallel")
 
@@ -86,3 +97,31 @@ def test_the_pivot_alone_is_nothing_to_align(aligned: Path, stages: Stages) -> N
     line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--languages", "eng").error_line()
     assert "no language to align" in line
     assert "'eng'" in line
+
+
+def test_mixed_sentences_join_translations_and_are_named(
+    modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    (tmp_path / "deu.tsv").write_text("the\t-\nis\tist\nand\tund\n")
+    mixed = {
+        "lexicon": {"path": str(tmp_path / "{language}.tsv"), "name": "words", "license": "cc0-1.0"},
+        "sentences": {"path": str(SAMPLE), "columns": ["{pivot}"], "limit": 30},
+        "coverage": 0.1,
+    }
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, modules_dir=str(modules), cla={"mixed": mixed})
+    stages.run(STAGE2, "--recipe", recipe).ok()
+    values = AlignmentAdapter.load(tmp_path / "deu-eng-both").manifest.training
+    rows = values["phases"]["cla"]["rows"]
+    assert rows["paraphrase"] == 40 < rows["parallel"] <= 70
+    named = {facts["use"]: facts for facts in values["data"]}
+    assert named["cla, words of mixed sentences"]["name"] == "words"
+    assert named["cla, words of mixed sentences"]["license"] == "cc0-1.0"
+    assert "cla, mixed sentences" in named
+    stages.run(MONOLITHIC, "--recipe", recipe).ok()
+    full = recorded(tmp_path / "monolithic" / "full_mono_cross")["training"]["rows"]
+    assert full == {f"deu {kind}": count for kind, count in rows.items()}
+    (tmp_path / "deu.tsv").write_text("the\t-\nis\tist\n")
+    for stage, where in ((STAGE2, "cla.mixed.lexicon.bytes"), (MONOLITHIC, "mixed.deu.lexicon.bytes")):
+        assert where in stages.run(stage, "--recipe", recipe).error_line()
+    line = stages.run(STAGE2, "--recipe", recipe, "--cla.mixed.coverage=2").error_line()
+    assert "cla.mixed.coverage must be from 0 to 1, not 2.0" in line
