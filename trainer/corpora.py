@@ -104,7 +104,8 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
             raise DataError(
                 f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
             )
-    return rows
+    kept = _within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    return [rows[row] for row in kept]
 
 
 def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
@@ -257,9 +258,7 @@ def _clean(data: Dataset, names: tuple[str, ...], what: str, source: DataSource,
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
     over = len(kept)
-    if labels is not None:
-        kept = _first_of_each(kept, np.array(labels)[kept], source.group_limit or 0)
-    kept = kept[: source.limit]
+    kept = _within_limits(kept, source, labels)
     over -= len(kept)
     notes = [
         f"{count} {name}"
@@ -275,6 +274,12 @@ def _clean(data: Dataset, names: tuple[str, ...], what: str, source: DataSource,
     if not len(kept):
         raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
     return data.select(kept)
+
+
+def _within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
+    if labels is not None:
+        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
+    return rows[: source.limit]
 
 
 def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:

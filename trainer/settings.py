@@ -405,8 +405,7 @@ class Recipe:
                 f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, not {self.prompt!r}: "
                 "without one the prompt's last word and the sentence's first may share a token"
             )
-        if not 0 <= self.cla.mixed.coverage <= 1:
-            raise SettingsError(f"cla.mixed.coverage must be from 0 to 1, not {self.cla.mixed.coverage}")
+        self._check_mixed()
         if self.push_to_hub:
             _ = self.repo_of(self.pivot)
         for phase in TRAINING_DEFAULTS:
@@ -420,6 +419,23 @@ class Recipe:
                 raise SettingsError(
                     f"{phase}.training.eval_strategy needs rows to evaluate on: set {phase}.eval_share, such as 0.01"
                 )
+
+    def _check_mixed(self) -> None:
+        mixed = self.cla.mixed
+        if not 0 <= mixed.coverage <= 1:
+            raise SettingsError(f"cla.mixed.coverage must be from 0 to 1, not {mixed.coverage}")
+        lexicon = mixed.lexicon
+        if not lexicon.path:
+            return
+        if not mixed.sentences.path:
+            raise SettingsError("cla.mixed.lexicon needs sentences to put its words into: set cla.mixed.sentences.path")
+        learnt = sorted({*self.language_list, *self.cla.related_list} - {self.pivot})
+        named = " ".join([lexicon.path, lexicon.subset or "", *(lexicon.columns or [])])
+        if len(learnt) > 1 and "{language}" not in named:
+            raise SettingsError(
+                f"cla.mixed.lexicon.path {lexicon.path!r} would be the words of {', '.join(learnt)} alike: "
+                "put {language} into it"
+            )
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import random
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from datasets import Dataset
 
 from trainer.corpora import DataError
 from trainer.mixing import Lexicon, with_mixed
-from trainer.settings import RECIPES, DataSource, MixingSettings
+from trainer.settings import RECIPES, AlignmentSettings, DataSource, MixingSettings, Recipe, SettingsError
 
 WORDS = [("dog", "ит"), ("run", "жүгіріп"), ("the", "-"), ("child", "бала"), ("water", "су"), ("men", "ерлер")]
 
@@ -85,6 +86,26 @@ def test_a_lexicon_that_is_no_table_of_words_is_refused(settings: MixingSettings
         (tmp_path / "kaz.tsv").write_text(text)
         with pytest.raises(DataError, match=told):
             with_mixed(PAIRS, settings, "kaz", "eng", seed=0)
+
+
+def test_a_lexicon_keeps_to_its_limit(settings: MixingSettings) -> None:
+    settings.lexicon.limit = 1
+    settings.coverage = 0.3
+    assert with_mixed(PAIRS, settings, "kaz", "eng", seed=0)["target"][:] == ["The ит runs.", "Қайырлы таң"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sentences": DataSource()}, "set cla.mixed.sentences.path"),
+        ({"lexicon": DataSource(path="kaz.tsv")}, "would be the words of kaz, tur alike: put {language} into it"),
+        ({"coverage": -0.1}, "from 0 to 1"),
+    ],
+)
+def test_settings_that_do_not_fit_are_told(settings: MixingSettings, changes: dict[str, object], told: str) -> None:
+    mixed = dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=told):
+        Recipe(languages=["kaz"], cla=AlignmentSettings(mixed=mixed, related=["tur"])).check()
 
 
 def test_no_sentence_with_enough_known_words_leaves_the_pairs(settings: MixingSettings, tmp_path: Path) -> None:
