@@ -27,7 +27,7 @@ from trainer.console import run_command
 from trainer.corpora import load_pairs
 from trainer.embedding_trainer import SentenceModel
 from trainer.fine_tuning import FineTuningTrainer
-from trainer.mixing import with_mixed
+from trainer.mixing import has_lexicon, with_mixed
 from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
@@ -161,8 +161,10 @@ class Monolithic:
         values["data"] = {
             language: {kind: described[language][name] for kind, name in self.sources.items()} for language in described
         }
-        if "parallel" in self.sources and recipe.cla.mixed.lexicon.path:
-            values["mixed"] = {language: described[language]["mixed"] for language in described}
+        lexicon = recipe.cla.mixed.lexicon
+        listed = [language for language in described if has_lexicon(lexicon, language, recipe.pivot)]
+        if "parallel" in self.sources and listed:
+            values["mixed"] = {language: described[language]["mixed"] for language in listed}
         if self.start:
             values["objective"] = self.objective
             values["full_mono"] = recorded(self.start)["sha256"]

@@ -104,13 +104,15 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
     for source in ("paraphrase", "parallel"):
         if source not in {SOURCES[kind] for kind in KINDS[objective]}:
             values.pop(source)
-    if "parallel" not in values or not recipe.cla.mixed.lexicon.path:
-        values.pop("mixed")
+    values.pop("mixed")
+    if "parallel" in values and has_lexicon(recipe.cla.mixed.lexicon, language, recipe.pivot):
+        values["mixed"] = describe(recipe.cla.mixed, recipe, language)
     if relatives := [code for code in recipe.cla.related_list if code != language]:
         source = getattr(recipe.cla, SOURCES[KINDS[objective][-1]])
         values["related_data"] = {code: describe_data(source, recipe, code) for code in relatives}
-        if "mixed" in values:
-            values["related_mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in relatives}
+        listed = [code for code in relatives if has_lexicon(recipe.cla.mixed.lexicon, code, recipe.pivot)]
+        if "parallel" in values and listed:
+            values["related_mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in listed}
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
             0

@@ -99,6 +99,17 @@ def test_the_pivot_alone_is_nothing_to_align(aligned: Path, stages: Stages) -> N
     assert "'eng'" in line
 
 
+def test_a_recipe_that_mixes_does_not_make_anew_what_has_no_list(
+    aligned: Path, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    mixed = {"lexicon": {"path": str(tmp_path / "{language}.tsv")}, "sentences": {"path": str(SAMPLE)}}
+    changes = {"modules_dir": str(modules), "cla": {"mixed": mixed}}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, aligned, **changes)
+    assert "deu-eng-both is finished: skipped" in stages.run(STAGE2, "--recipe", recipe).ok().stderr
+    (tmp_path / "deu.tsv").write_text("and\tund\n")
+    assert "cla.mixed" in stages.run(STAGE2, "--recipe", recipe).error_line()
+
+
 def test_mixed_sentences_join_translations_and_are_named(
     modules: Path, base: Path, stages: Stages, tmp_path: Path
 ) -> None:
