@@ -57,7 +57,7 @@ _WEIGHTS = "model.safetensors"
 # What `se` and `cla` say about adapters, of which there are none here.
 _NOT_FOR_US = (
     *("data", "objective", "relations", "relational_share", "related", "related_share", "teacher"),
-    *("lora", "dropout", "objectives", "start", "reduction_factor", "adapter_scaling", "non_linearity"),
+    *("lora", "dropout", "objectives", "start", "reduction_factor", "adapter_scaling", "strength", "non_linearity"),
 )
 
 

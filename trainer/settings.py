@@ -237,6 +237,8 @@ class AlignmentSettings:
         parallel_share: Share of the batches that are parallel in both and balanced.
         reduction_factor: The bottleneck is the encoder's width divided by this.
         adapter_scaling: Factor of the bottleneck's output.
+        strength: Share of what was learnt that the finished adapter does. Below 1 the language goes only a part of the
+            way to the pivot, and small languages stay nearer to each other.
         non_linearity: Activation inside the bottleneck.
         max_length: Tokens; longer texts are cut.
         scale: Factor of the cosine similarities in the softmax.
@@ -258,6 +260,7 @@ class AlignmentSettings:
     parallel_share: float = 0.5
     reduction_factor: float = 2.0
     adapter_scaling: float = 4.0
+    strength: float = 1.0
     non_linearity: str = "relu"
     max_length: int = 128
     scale: float = 20.0
@@ -400,6 +403,8 @@ class Recipe:
                 f"cla.parallel_share must lie between 0 and 1, not be {self.cla.parallel_share}: "
                 "for one kind of pairs choose the objective paraphrase or parallel"
             )
+        if not 0 < self.cla.strength <= 1:
+            raise SettingsError(f"cla.strength must be above 0 and at most 1, not {self.cla.strength}")
         if self.pooling == WITHOUT_PROMPT and self.prompt and not self.prompt[-1].isspace():
             raise SettingsError(
                 f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, not {self.prompt!r}: "

@@ -105,6 +105,8 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
         if source not in {SOURCES[kind] for kind in KINDS[objective]}:
             values.pop(source)
     values.pop("mixed")
+    if values["strength"] == 1:
+        values.pop("strength")  # adapters of before it was a setting
     if "parallel" in values and has_lexicon(recipe.cla.mixed.lexicon, language, recipe.pivot):
         values["mixed"] = describe(recipe.cla.mixed, recipe, language)
     if relatives := [code for code in recipe.cla.related_list if code != language]:
@@ -236,6 +238,7 @@ class Stage2:
             for (kind, code), part in zip(self.sources, encoded, strict=True)
         }
         facts = trainer.run(folder.logs) | {"rows": counts}
+        bottlenecks.scale(settings.strength)  # between untrained and trained: Wortsman et al. 2022, WiSE-FT
         return bottlenecks.cpu().requires_grad_(False).eval(), facts
 
     def _compose(self, base: BaseEncoder, module: LanguageModule) -> PreTrainedTokenizerFast:

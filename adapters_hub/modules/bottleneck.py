@@ -106,6 +106,13 @@ class Bottlenecks(nn.Module):
             raise
         return handles
 
+    def scale(self, factor: float) -> None:
+        """Multiply the deltas, once and for all."""
+        with torch.no_grad():
+            for layer in cast(Sequence[ParallelBottleneck], self.layers):
+                layer.up.weight.mul_(factor)
+                layer.up.bias.mul_(factor)
+
 
 def blend(adapters: Sequence[tuple[Bottlenecks, float]]) -> Bottlenecks:
     """One `Bottlenecks` that gives the weighted sum of the deltas of several, exactly.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from adapters_hub import AlignmentAdapter, ModularEncoder
 from tests.trainer.runs.launch import (
@@ -97,6 +98,26 @@ def test_the_pivot_alone_is_nothing_to_align(aligned: Path, stages: Stages) -> N
     line = stages.run(STAGE2, "--recipe", aligned / "recipe.yaml", "--languages", "eng").error_line()
     assert "no language to align" in line
     assert "'eng'" in line
+
+
+def test_strength_is_a_share_of_what_was_learnt(
+    aligned: Path, modules: Path, base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, modules_dir=str(modules), cla={"strength": 0.5})
+    stages.run(STAGE2, "--recipe", recipe).ok()
+    whole, half = (AlignmentAdapter.load(folder / "deu-eng-both") for folder in (aligned, tmp_path))
+    for one, other in zip(whole.bottlenecks.layers, half.bottlenecks.layers, strict=True):
+        assert one.up.weight.abs().max() > 0
+        torch.testing.assert_close(other.up.weight, one.up.weight / 2)
+        torch.testing.assert_close(other.up.bias, one.up.bias / 2)
+        torch.testing.assert_close(other.down.weight, one.down.weight)
+    assert half.manifest.training["settings"]["cla"]["strength"] == 0.5
+    encoder = ModularEncoder(modules=[modules / "eng", modules / "deu", aligned / "deu-eng-both"])
+    expected = encoder.encode("Guten Morgen!", "deu", align={"deu": {"both": 0.5}})
+    encoder = ModularEncoder(modules=[modules / "eng", modules / "deu", tmp_path / "deu-eng-both"])
+    np.testing.assert_allclose(encoder.encode("Guten Morgen!", "deu", align=True), expected, atol=1e-5)
+    line = stages.run(STAGE2, "--recipe", recipe, "--cla.strength=0").error_line()
+    assert "cla.strength must be above 0 and at most 1, not 0.0" in line
 
 
 def test_a_recipe_that_mixes_does_not_make_anew_what_has_no_list(
