@@ -211,7 +211,7 @@ class MixingSettings:
 
     lexicon: DataSource = field(default_factory=DataSource)
     sentences: DataSource = field(default_factory=DataSource)
-    coverage: float = 0.4
+    coverage: float = 0.6
 
 
 @dataclass
