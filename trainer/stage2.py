@@ -106,7 +106,7 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
             values.pop(source)
     values.pop("mixed")
     if values["strength"] == 1:
-        values.pop("strength")  # adapters of before it was a setting
+        values.pop("strength")  # as in what finished adapters recorded before it was a setting
     if "parallel" in values and has_lexicon(recipe.cla.mixed.lexicon, language, recipe.pivot):
         values["mixed"] = describe(recipe.cla.mixed, recipe, language)
     if relatives := [code for code in recipe.cla.related_list if code != language]:
