@@ -1,0 +1,33 @@
+"""Recipes: every setting of the stages, a file a stage."""
+
+from trainer.settings.errors import SettingsError
+from trainer.settings.recipe import RECIPES, FullSettings, Recipe
+from trainer.settings.sources import DataSource, fill
+from trainer.settings.stage1 import (
+    PHASES,
+    LanguageAdaptationSettings,
+    LoRASettings,
+    SentenceEncodingSettings,
+    VocabularySettings,
+)
+from trainer.settings.stage2 import AlignmentSettings, MixingSettings
+from trainer.settings.training import TRAINING_DEFAULTS, TRAINING_FIXED, training_values
+
+__all__ = [
+    "PHASES",
+    "RECIPES",
+    "TRAINING_DEFAULTS",
+    "TRAINING_FIXED",
+    "AlignmentSettings",
+    "DataSource",
+    "FullSettings",
+    "LanguageAdaptationSettings",
+    "LoRASettings",
+    "MixingSettings",
+    "Recipe",
+    "SentenceEncodingSettings",
+    "SettingsError",
+    "VocabularySettings",
+    "fill",
+    "training_values",
+]

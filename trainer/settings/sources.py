@@ -1,0 +1,56 @@
+"""Where text comes from, and how values of a recipe are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.settings.errors import SettingsError
+
+
+@dataclass
+class DataSource:
+    """Where text comes from. `{language}` and `{pivot}` are filled in everywhere.
+
+    Args:
+        path: A file (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these) or the name of a Hub dataset.
+        columns: Names of the columns to take; for TSV and CSV the file then has a header line. Without names the
+            columns are taken in order and TSV and CSV have no header line. For plain text given several columns,
+            all of them are read as text.
+        subset: Configuration of a Hub dataset.
+        split: Split of a Hub dataset.
+        limit: Use at most that many rows.
+        groups: File with a label for each row (a line each): what the row was taken from, or its style.
+        group_limit: Use at most that many rows with the same label, so that no style drowns the others.
+        name: What the module's card calls the data; by default the dataset or the file's name.
+        license: Of the data, for the card.
+    """
+
+    path: str = ""
+    columns: list[str] | None = None
+    subset: str | None = None
+    split: str = "train"
+    limit: int | None = None
+    groups: str = ""
+    group_limit: int | None = None
+    name: str = ""
+    license: str = ""
+
+
+def fill(template: str, language: str, pivot: str) -> str:
+    """Put the language codes into `{language}` and `{pivot}`."""
+    return template.replace("{language}", language).replace("{pivot}", pivot)
+
+
+def as_list(value: list[str] | str) -> list[str]:
+    """A list as it is written in YAML, or separated by commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+
+
+def check_share(name: str, share: float, hint: str = "") -> None:
+    """Refuse a share of the batches that leaves either kind none.
+
+    Raises:
+        SettingsError: it is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise SettingsError(f"{name} must lie between 0 and 1, not be {share}" + (f": {hint}" if hint else ""))

@@ -1,0 +1,144 @@
+"""Stage 1: the language module of one language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from adapters_hub.languages import check_language
+from trainer.settings.sources import DataSource, as_list, check_share
+
+PHASES = ("vocabulary", "la", "se")
+
+
+@dataclass
+class VocabularySettings:
+    """The tokenizer and the token embeddings of a language.
+
+    Args:
+        strategy: focus trains a tokenizer on the text and initialises its embeddings by FOCUS; trim keeps the part
+            of the base's vocabulary that the language uses; keep takes the base's whole.
+        data: Text of the language; the language adaptation's text if no path is given.
+        size: Number of tokens for focus; at most that many for trim.
+        rewrite: File of rules for a language that is written in several scripts or spellings: a regular expression and
+            what takes its place, tab-separated, a rule a line, in the order in which they apply. They become part of
+            the tokenizer. A path with {language} may lack a file for a language: nothing is rewritten then.
+        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with.
+        auxiliary_epochs: Passes of fastText over the text.
+        auxiliary_min_count: A token seen less often has no fastText vector and starts at random.
+        auxiliary_buckets: Rows of fastText's table of character n-grams; memory is this times auxiliary_dim times 4
+            bytes.
+    """
+
+    strategy: Literal["focus", "trim", "keep"] = "focus"
+    data: DataSource = field(default_factory=DataSource)
+    size: int = 50_048
+    rewrite: str = ""
+    auxiliary_dim: int = 300
+    auxiliary_epochs: int = 3
+    auxiliary_min_count: int = 1
+    auxiliary_buckets: int = 500_000
+
+
+@dataclass
+class LoRASettings:
+    """A low-rank adapter on every dense layer.
+
+    Args:
+        rank: Rank of the change.
+        alpha: The change is scaled by alpha / rank.
+        dropout: Dropout before the first factor, in training.
+        start: A language module (folder, or org/name[@revision]) whose LoRA of the same phase this one starts from, for
+            example a related language's; of the same rank and alpha.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    dropout: float = 0.0
+    start: str = ""
+
+
+@dataclass
+class LanguageAdaptationSettings:
+    """LA: masked language modelling on text of the language trains the language LoRA and the embeddings.
+
+    Args:
+        data: Text of the language.
+        lora: The language LoRA.
+        max_length: Tokens; longer texts are cut.
+        mask_probability: Share of the tokens that are predicted.
+        train_embeddings: Train the token embeddings too.
+        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
+            default 2,048 on a CPU and 16,384 on a GPU.
+        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        training: Any field of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
+    """
+
+    data: DataSource = field(default_factory=DataSource)
+    lora: LoRASettings = field(default_factory=LoRASettings)
+    max_length: int = 256
+    mask_probability: float = 0.15
+    train_embeddings: bool = True
+    tokens_per_pass: int | None = None
+    eval_share: float = 0.0
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class SentenceEncodingSettings:
+    """SE trains the sentence LoRA, on paraphrases or on the relations among sentences; all else is frozen.
+
+    Args:
+        objective: contrastive (paraphrases find each other), relational (the similarities among the sentences of a
+            batch become those among their translations, as a teacher sees them) or both (alternating batches).
+        data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
+        relations: Pairs (pivot sentence, its translation); for the pivot itself, pairs of its paraphrases.
+        relational_share: Share of the batches that are relational in both.
+        related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
+            pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
+        related_share: Share of the batches that are theirs.
+        teacher: The pivot's language module (folder, which may name {pivot}, or org/name[@revision]), which relations
+            are learnt from; the untouched base if not given.
+        lora: The sentence LoRA.
+        dropout: Of the encoder's own layers in training; by default what the base was trained with.
+        max_length: Tokens; longer texts are cut.
+        scale: Factor of the cosine similarities in the softmax.
+        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
+            default 2,048 on a CPU and 16,384 on a GPU.
+        gradient_cache: Hold the activations of one pass at a time (GradCache): batches of any size in the memory of
+            one pass, for one more forward pass of time.
+        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        training: Any field of transformers.TrainingArguments, for example --se.training.max_steps 100.
+    """
+
+    objective: Literal["contrastive", "relational", "both"] = "contrastive"
+    data: DataSource = field(default_factory=DataSource)
+    relations: DataSource = field(default_factory=DataSource)
+    relational_share: float = 0.5
+    related: list[str] | str = field(default_factory=list)
+    related_share: float = 0.5
+    teacher: str = ""
+    lora: LoRASettings = field(default_factory=LoRASettings)
+    dropout: float | None = None
+    max_length: int = 64
+    scale: float = 20.0
+    tokens_per_pass: int | None = None
+    gradient_cache: bool = False
+    eval_share: float = 0.0
+    training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def related_list(self) -> list[str]:
+        """The related languages, checked."""
+        return [check_language(code) for code in as_list(self.related)]
+
+    def check(self) -> None:
+        """Refuse values that cannot be.
+
+        Raises:
+            SettingsError: a share is none.
+            AdaptersHubError: a related language's code is none.
+        """
+        check_share("se.relational_share", self.relational_share)
+        check_share("se.related_share", self.related_share)
+        _ = self.related_list
