@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from adapters_hub.folders import write_folder
+from eval.report.growth import STAGES, draw_growth
 from eval.results import Result
 from eval.tasks import Figure
 
@@ -50,8 +51,10 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
             mine = [result for result in results if result.benchmark == benchmark]
             if any(result.of("mono") for result in mine) and any(result.of("cross") for result in mine):
                 save(f"{benchmark}-within-and-across", _within_and_across(mine))
-            if growing := _growing(mine):
-                save(f"{benchmark}-steps", _growth(mine, growing))
+            for stage in STAGES:
+                if growing := stage.growing(mine):
+                    metric = _METRICS[mine[0].figures[0].metric]
+                    save(f"{benchmark}-{stage.suffix}", draw_growth(mine, stage, growing, metric))
             for kind, title in (
                 ("cross", f"Across languages ({_METRICS.get(mine[0].figures[0].metric)})"),
                 ("xsim", "xsim error, %"),
@@ -106,47 +109,6 @@ def _short(codes: Sequence[str]) -> dict[str, str]:
     """Languages without their script, where that leaves them apart."""
     languages = [code.partition("_")[0] for code in codes]
     return {c: name if languages.count(name) == 1 else c for c, name in zip(codes, languages, strict=True)}
-
-
-def _growing(results: Sequence[Result]) -> list[str]:
-    """The languages whose modules were trained for different numbers of steps."""
-    steps: dict[str, set[int]] = {}
-    for result in results:
-        if result.kind == "modules" and result.of("mono"):
-            for code in result.languages:
-                steps.setdefault(code, set()).add(_steps(result, code))
-    return [code for code, counts in steps.items() if len(counts) > 1]
-
-
-def _steps(result: Result, code: str) -> int:
-    """Of stage 1."""
-    phases = result.facts.get("encoder", {}).get("steps", {}).get(code, {})
-    return sum(count for phase, count in phases.items() if phase in ("la", "se"))
-
-
-def _growth(results: Sequence[Result], codes: Sequence[str]) -> Canvas:
-    """How the modules of languages get better with the steps of stage 1; dotted: the base."""
-    canvas, axes = pyplot.subplots(figsize=(_WIDE, 4), layout="constrained")
-    metric = _METRICS[results[0].figures[0].metric]
-    for place, code in enumerate(codes):
-        for kind, label, marker in (("mono", "within", "o"), ("cross", "with others", "s")):
-            color = pyplot.get_cmap("tab20")(2 * place + (kind == "cross"))
-            points, base = [], []
-            for result in results:
-                values = [figure.value for figure in result.of(kind) if code in figure.languages]
-                if values and result.kind == "modules":
-                    points.append((_steps(result, code), float(np.mean(values))))
-                elif values and result.kind == "base":
-                    base.append(float(np.mean(values)))
-            if points:
-                axes.plot(*zip(*sorted(points), strict=True), marker=marker, color=color, label=f"{code}, {label}")
-            for value in base[:1]:
-                axes.axhline(value, color=color, linestyle=":", linewidth=1)
-    axes.set_xlabel("steps of stage 1")
-    axes.set_ylabel(metric)
-    axes.set_title(f"{results[0].title}\n(dotted: the base)", fontsize=10)
-    axes.legend(fontsize=8)
-    return canvas
 
 
 def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:

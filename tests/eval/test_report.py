@@ -236,11 +236,27 @@ def test_modules_of_different_steps_are_drawn_as_growth(tmp_path: Path) -> None:
         one.figures.append(Figure("mono", "spearman", value, np.array([value]), 100, ("deu",)))
         return one
 
-    write_report([result("base", 70), trained(20, 72), trained(80, 75)], tmp_path)
+    write_report([result("base", 70), trained(20, 72), trained(40, 74), trained(80, 75)], tmp_path)
     assert (tmp_path / "plots" / "stsb-steps.png").is_file()
     drawn = (tmp_path / "plots" / "stsb-steps.svg").read_text(encoding="utf-8")
     assert "deu, within" in drawn
     assert "eng, within" not in drawn
     assert "<!-- 500 -->" not in drawn  # steps of stage 2 are not counted
-    write_report([result("base", 70), trained(20, 72)], tmp_path)
+    write_report([result("base", 70), trained(20, 72), trained(80, 75)], tmp_path)
+    assert not (tmp_path / "plots" / "stsb-steps.png").exists()  # two points are no growth
+
+
+def test_adapters_of_different_steps_are_drawn_as_growth_from_the_modules(tmp_path: Path) -> None:
+    def aligned(steps: int, value: float) -> Result:
+        facts = {"encoder": {"steps": {"eng": {}, "deu": {"se": 40, "cla": steps}}}}
+        return result(f"{steps} steps", value, "aligned", facts=facts)
+
+    write_report(
+        [result("modules", 70, "modules"), *(aligned(steps, 70 + steps / 100) for steps in (50, 150, 250))], tmp_path
+    )
+    drawn = (tmp_path / "plots" / "stsb-alignment-steps.svg").read_text(encoding="utf-8")
+    for word in ("deu, with others", "steps of alignment", "(dotted: before alignment)"):
+        assert word in drawn
+    assert "within" not in drawn.replace("within-and-across", "")  # alignment is off there
+    assert "<!-- 290 -->" not in drawn  # steps of stage 1 are not counted
     assert not (tmp_path / "plots" / "stsb-steps.png").exists()
