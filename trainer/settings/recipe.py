@@ -10,7 +10,7 @@ from adapters_hub.address import Address
 from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.languages import check_language
 from trainer.settings.errors import SettingsError
-from trainer.settings.sources import as_list
+from trainer.settings.sources import as_list, language_codes
 from trainer.settings.stage1 import PHASES, LanguageAdaptationSettings, SentenceEncodingSettings, VocabularySettings
 from trainer.settings.stage2 import AlignmentSettings
 from trainer.settings.training import TRAINING_DEFAULTS, check_training
@@ -99,7 +99,7 @@ class Recipe:
     @property
     def language_list(self) -> list[str]:
         """The languages, checked."""
-        return [check_language(code) for code in as_list(self.languages)]
+        return language_codes(self.languages)
 
     @property
     def phase_list(self) -> list[str]:

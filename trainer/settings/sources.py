@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapters_hub.languages import check_language
 from trainer.settings.errors import SettingsError
 
 
@@ -44,6 +45,15 @@ def fill(template: str, language: str, pivot: str) -> str:
 def as_list(value: list[str] | str) -> list[str]:
     """A list as it is written in YAML, or separated by commas."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+
+
+def language_codes(value: list[str] | str) -> list[str]:
+    """The languages of a list.
+
+    Raises:
+        AdaptersHubError: a code is none.
+    """
+    return [check_language(code) for code in as_list(value)]
 
 
 def check_share(name: str, share: float, hint: str = "") -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from adapters_hub.languages import check_language
-from trainer.settings.sources import DataSource, as_list, check_share
+from trainer.settings.sources import DataSource, check_share, language_codes
 
 PHASES = ("vocabulary", "la", "se")
 
@@ -130,7 +129,7 @@ class SentenceEncodingSettings:
     @property
     def related_list(self) -> list[str]:
         """The related languages, checked."""
-        return [check_language(code) for code in as_list(self.related)]
+        return language_codes(self.related)
 
     def check(self) -> None:
         """Refuse values that cannot be.

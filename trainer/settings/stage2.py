@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from adapters_hub.languages import check_language
 from trainer.settings.errors import SettingsError
-from trainer.settings.sources import DataSource, as_list, check_share
+from trainer.settings.sources import DataSource, check_share, language_codes
 
 Objective = Literal["both", "paraphrase", "parallel", "graded", "balanced"]
 
@@ -110,7 +109,7 @@ class AlignmentSettings:
     @property
     def related_list(self) -> list[str]:
         """The related languages, checked."""
-        return [check_language(code) for code in as_list(self.related)]
+        return language_codes(self.related)
 
     def check(self, languages: Sequence[str], pivot: str) -> None:
         """Refuse values that cannot go together.
