@@ -108,6 +108,7 @@ class PhaseFolder:
     def finish(self, write: Callable[[Path], None]) -> None:
         """Write the result, whole or not at all, and drop the checkpoints; on the main process."""
         state = PartialState()
+        state.wait_for_everyone()  # a trainer looks at its checkpoints until the very end
         if state.is_main_process:
             with write_folder(self.result, replace=True) as folder:
                 write(folder)

@@ -110,25 +110,37 @@ def test_torchrun_on_a_machine_without_gpu_trains_as_one(base: Path, tmp_path: P
     assert "2 processes" in facts["hardware"]
 
 
-# Stage 1 with a second process that looks at what is finished a while after the first.
+# Stage 1 with a second process that is late: in looking at what is finished, or in ending a phase.
 LATE = """
-import os, time
+import os, sys, time
 from pathlib import Path
 from trainer import stage1
 from trainer.console import run_command
+from trainer.phase_trainer import PhaseTrainer
 from trainer.workspace import PhaseFolder
 
-def late(self: PhaseFolder) -> Path:
-    time.sleep(0.2 * int(os.environ["RANK"]))
-    return self.path / "result"
+look, log = PhaseFolder.result.fget, PhaseTrainer.log
 
-PhaseFolder.result = property(late)
+def late_look(self):
+    time.sleep(0.2 * int(os.environ["RANK"]))
+    return look(self)
+
+def late_log(self, *args, **kwargs):
+    time.sleep(0.5 * int(os.environ["RANK"]))
+    assert Path(self.args.output_dir).is_dir(), "the checkpoints of a trainer at work were deleted"
+    log(self, *args, **kwargs)
+
+if sys.argv.pop() == "looking":
+    PhaseFolder.result = property(late_look)
+else:
+    PhaseTrainer.log = late_log
 run_command(stage1.main)
 """
 
 
-def test_processes_agree_on_what_is_finished_however_late_one_of_them_looks(
-    base: Path, stages: Stages, tmp_path: Path
+@pytest.mark.parametrize("where", ["looking", "ending"])
+def test_processes_finish_together_however_late_one_of_them_is(
+    where: str, base: Path, stages: Stages, tmp_path: Path
 ) -> None:
     script = tmp_path / "late.py"
     script.write_text(LATE, encoding="utf-8")
@@ -138,7 +150,7 @@ def test_processes_agree_on_what_is_finished_however_late_one_of_them_looks(
     for rank in ("0", "1"):
         variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
         variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        processes.append(stages.start(script, "--recipe", recipe, variables=variables))
+        processes.append(stages.start(script, "--recipe", recipe, where, variables=variables))
     for process in processes:
         process.join(60)
         process.kill()  # if it waits for the other for ever
