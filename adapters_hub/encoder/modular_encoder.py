@@ -199,6 +199,7 @@ class ModularEncoder:
         batch_size: int | None = ...,
         normalize: bool = ...,
         truncate_dim: int | None = ...,
+        max_length: int | None = ...,
         convert_to: Literal["numpy"] = ...,
         show_progress: bool = ...,
     ) -> np.ndarray: ...
@@ -213,6 +214,7 @@ class ModularEncoder:
         batch_size: int | None = ...,
         normalize: bool = ...,
         truncate_dim: int | None = ...,
+        max_length: int | None = ...,
         convert_to: Literal["tensor"],
         show_progress: bool = ...,
     ) -> torch.Tensor: ...
@@ -226,6 +228,7 @@ class ModularEncoder:
         batch_size: int | None = None,
         normalize: bool = True,
         truncate_dim: int | None = None,
+        max_length: int | None = None,
         convert_to: Literal["numpy", "tensor"] = "numpy",
         show_progress: bool = False,
     ) -> np.ndarray | torch.Tensor:
@@ -242,6 +245,8 @@ class ModularEncoder:
                 length first.
             normalize: scale the vectors to unit length.
             truncate_dim: keep only that many dimensions (before scaling to unit length).
+            max_length: tokens of a sentence that count, up to the base's positions; by default the module's
+                `max_length`.
             convert_to: `numpy` or `tensor`.
             show_progress: show a progress bar.
 
@@ -258,6 +263,8 @@ class ModularEncoder:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
         if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
             raise AdaptersHubError(f"expected truncate_dim between 1 and {self.dimension}, found {truncate_dim}")
+        if max_length is not None and not 1 <= max_length <= self.base.max_positions:
+            raise AdaptersHubError(f"expected max_length between 1 and {self.base.max_positions}, found {max_length}")
         if convert_to not in ("numpy", "tensor"):
             raise AdaptersHubError(f"convert_to must be 'numpy' or 'tensor', not {convert_to!r}")
         with self._lock, tqdm(total=len(texts), unit="sentence", disable=not show_progress) as progress:
@@ -266,7 +273,7 @@ class ModularEncoder:
             # Refused before anything is computed.
             weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
             vectors = torch.empty(len(texts), self.dimension, device=self.device)
-            for code, indices, ids in self._tokenized(texts, groups):
+            for code, indices, ids in self._tokenized(texts, groups, max_length):
                 bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
                 vectors[indices] = self._encode_language(code, ids, bottlenecks, batch_size, progress)
         if truncate_dim is not None:
@@ -332,13 +339,13 @@ class ModularEncoder:
             return self._facts(language).max_length
 
     def _tokenized(
-        self, texts: Sequence[str], groups: dict[str | None, list[int]]
+        self, texts: Sequence[str], groups: dict[str | None, list[int]], max_length: int | None
     ) -> Iterator[tuple[str | None, list[int], list[TokenIds]]]:
         """Each language with its sentences' token ids; the next language's are made while one is computed."""
 
         def tokenize(code: str | None, facts: _Facts) -> list[TokenIds]:
             prompted = [facts.prompt + texts[index] for index in groups[code]]
-            return token_ids(prompted, facts.tokenizer, facts.max_length, code or "base")
+            return token_ids(prompted, facts.tokenizer, max_length or facts.max_length, code or "base")
 
         if len(groups) < 2 or not self._languages.holds_two:
             for code, indices in groups.items():
