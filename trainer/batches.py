@@ -31,10 +31,19 @@ def tokenize(
     what: str,
     only_keys: Sequence[str] = (),
 ) -> Dataset:
-    """Replace each text column by `<column>_ids` and `<column>_key`, a hash of the text (`only_keys`: by the key).
+    """Replace each text column by `<column>_ids`, `<column>_key` and `<column>_there`.
 
-    Texts that are longer than `max_length` tokens are cut, and counted in the log. An empty text has no ids. The
-    result is an Arrow file on disk, memory-mapped.
+    The key is a hash of the text; `there` says whether the text is not empty; an empty text has no ids. Texts that are
+    longer than `max_length` tokens are cut, and counted in the log. The result is an Arrow file on disk, memory-mapped.
+
+    Args:
+        data: the text.
+        columns: that are tokenized.
+        tokenizer: for them.
+        prompt: text put before every text.
+        max_length: tokens, those of the prompt and special ones included.
+        what: the data's name in the log.
+        only_keys: columns that get no ids: their vectors are looked up.
     """
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
@@ -47,10 +56,10 @@ def tokenize(
             result[f"{column}_ids"] = [
                 ids if text else [] for ids, text in zip(encoded["input_ids"], texts, strict=True)
             ]
-            result[f"{column}_key"] = [text_key(text) for text in texts]
             result[f"{column}_cut"] = [bool(encoding.overflowing) for encoding in encoded.encodings or ()]
-        for column in only_keys:
-            result[f"{column}_key"] = [text_key(text) for text in batch[column]]
+        for column in (*columns, *only_keys):
+            result[f"{column}_key"] = [text_key(text or "") for text in batch[column]]
+            result[f"{column}_there"] = [bool(text and text.strip()) for text in batch[column]]
         return result
 
     settings = (
@@ -200,39 +209,6 @@ def passes(token_ids: Sequence[Sequence[int]], tokens_per_pass: int, pad_id: int
         ids, mask = pad([token_ids[index] for index in order[part]], pad_id)
         made.append({"input_ids": ids, "attention_mask": mask, "rows": torch.tensor(order[part])})
     return made
-
-
-class PairCollator:
-    """Batches of pairs or triplets, for contrastive and cosine losses.
-
-    Args:
-        encoded: columns that go through the trained encoder, in order, where a row has them; others are only looked up
-            by key.
-        pad_id: padding id of the tokenizer.
-        tokens_per_pass: see `passes`; None: as many as suit the device.
-
-    Returns (from a call):
-        `passes` over all texts of the encoded columns one after the other (a missing hard negative is left out),
-        `<column>_key` `[n]`, `has_negative` `[n]`, `part` and `row`.
-    """
-
-    def __init__(self, encoded: Sequence[str], pad_id: int, tokens_per_pass: int | None = None) -> None:
-        self.encoded = list(encoded)
-        self.pad_id = pad_id
-        self.tokens_per_pass = tokens_per_pass or usual_tokens_per_pass()
-
-    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Collate rows of `Rows`."""
-        texts: list[list[int]] = []
-        for column in self.encoded:
-            texts += [row[f"{column}_ids"] for row in rows if row.get(f"{column}_ids")]
-        batch: dict[str, Any] = {"passes": passes(texts, self.tokens_per_pass, self.pad_id)}
-        for name in rows[0]:
-            if name.endswith("_key") or name in ("part", "row"):
-                batch[name] = torch.tensor([row[name] for row in rows], dtype=torch.long)
-        negative = self.encoded[-1]
-        batch["has_negative"] = torch.tensor([bool(row.get(f"{negative}_ids")) for row in rows])
-        return batch
 
 
 class MaskingCollator:

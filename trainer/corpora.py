@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import logging
 import lzma
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal, cast
 
@@ -26,6 +26,12 @@ _FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".js
 _SEPARATORS = {".tsv": "\t", ".csv": ","}
 _MARK = "\ufeff"
 """The byte order mark, which some editors put before UTF-8."""
+_CROSS_LINGUAL = (
+    ("pivot", "target", "negative"),
+    ("pivot anchor", "pivot positive", "anchor", "positive"),
+    ("pivot anchor", "pivot positive", "pivot negative", "anchor", "positive", "negative"),
+)
+"""The forms of paraphrases across two languages."""
 
 
 class DataError(AdaptersHubError):
@@ -50,14 +56,14 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
     return _clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
 
 
-def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, str, str]) -> Dataset:
+def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
     """Pairs of sentences, some or all with a hard negative.
 
     Args:
         source: where they are.
         language: fills `{language}`.
         pivot: fills `{pivot}`.
-        names: what to call the three columns; the third is optional in the data.
+        names: what to call the two or three columns that are taken; the third is optional in the data.
 
     Returns:
         A dataset with the columns `names` (the third is empty where there is none): no row with an empty or twice the
@@ -66,14 +72,63 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: tuple[str, 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
     """
-    data = _load(source, language, pivot, expected=names, at_least=2)
+    data = _load(source, language, pivot, expected=(*names, "negative")[:3], at_least=2)
+    if len(names) == 2:
+        data = data.select_columns(data.column_names[:2])
+    data = _named(data, names)
+    return _clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
+
+
+def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
+    """Paraphrases across the pivot and a language, some or all with hard negatives.
+
+    The data has either two or three columns: a sentence of the pivot, a paraphrase of it in the language, and perhaps a
+    hard negative in the language. Either may then be the anchor. Or it has whole paraphrases in both languages, in four
+    or six columns: anchor, positive and perhaps a hard negative in the pivot, then the same in the language.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        names: what to call anchor, positive and negative of the pivot, and then of the language.
+
+    Returns:
+        As `load_pairs`, with these six columns; a negative that is not there is empty.
+
+    Raises:
+        DataError: likewise.
+    """
+    pair, *wider = _CROSS_LINGUAL
+    data = _load(source, language, pivot, expected=pair, at_least=2, wider=wider)
+    form = next(form for form in _CROSS_LINGUAL if len(data.column_names) <= len(form))
+    data = _named(data, form)
+    required = [name for name in form if "negative" not in name]
+    optional = [name for name in form if "negative" in name]
+    labels = _labels(source, language, pivot, len(data))
+    data = _clean(data, required, f"{language} paraphrases", source, labels, optional)
+    if form is pair:
+        taken = ("pivot", "pivot", "", "target", "target", "negative")
+    else:
+        half = len(form) // 2
+        missing = ("",) * (3 - half)
+        taken = (*form[:half], *missing, *form[half:], *missing)  # type: ignore[assignment]
+    nothing = Dataset.from_dict({"": [""] * len(data)}, features=Features({"": Value("string")}))
+    parts = [
+        (data.select_columns([column]) if column else nothing).rename_column(column, name)
+        for column, name in zip(taken, names, strict=True)
+    ]
+    return concatenate_datasets(parts, axis=1)
+
+
+def _named(data: Dataset, names: Sequence[str]) -> Dataset:
+    """The columns under other names, in their order; those that are missing are empty."""
     for old, new in zip(data.column_names, names, strict=False):
         data = data.rename_column(old, f"_{new}")
     for name in data.column_names:
         data = data.rename_column(name, name.removeprefix("_"))
-    if names[2] not in data.column_names:
-        data = data.add_column(names[2], [""] * len(data))  # type: ignore[call-arg]
-    return _clean(data, names, f"{language} pairs", source, _labels(source, language, pivot, len(data)))
+    for name in names[len(data.column_names) :]:
+        data = data.add_column(name, [""] * len(data))  # type: ignore[call-arg]
+    return data
 
 
 def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
@@ -124,9 +179,25 @@ def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[st
 
 
 def _load(
-    source: DataSource, language: str, pivot: str, expected: tuple[str, ...], at_least: int, any_number: bool = False
+    source: DataSource,
+    language: str,
+    pivot: str,
+    expected: Sequence[str],
+    at_least: int,
+    any_number: bool = False,
+    wider: Sequence[Sequence[str]] = (),
 ) -> Dataset:
-    """The chosen columns, in the order asked for, as strings."""
+    """The chosen columns, in the order asked for, as strings.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        expected: what the columns hold; the last one may be missing.
+        at_least: how many there must be.
+        any_number: take all columns that are named.
+        wider: what they may hold instead, where there are exactly as many.
+    """
     where = fill(source.path, language, pivot)
     if not where:
         raise DataError(f"no data for {language!r}: set the path of its data ({', '.join(expected)}) in the recipe")
@@ -134,12 +205,17 @@ def _load(
     path = Path(where)
     looks_local = path.suffix in (*_FORMATS, *_OPENERS) or where.startswith((".", "/", "~"))
     if path.is_file():
-        data = _load_file(path, columns, expected)
+        data = _load_file(path, columns, expected, wider)
     elif looks_local:
         raise DataError(f"data file {where!r} does not exist (for language {language!r}): check the path in the recipe")
     else:
         data = _load_from_hub(where, source)
-    names = columns or data.column_names[: None if any_number and columns else len(expected)]
+    expected = _form(len(columns or data.column_names), expected, wider)
+    names = columns or data.column_names[: len(expected)]
+    if len(names) > len(expected) and not any_number:
+        raise DataError(
+            f"{where}: expected the columns {', '.join(expected)}; 'columns' names {len(names)}: name fewer"
+        )
     missing = [name for name in names if name not in data.column_names]
     if missing or len(names) < at_least:
         wanted = ", ".join(columns or expected[:at_least])
@@ -154,6 +230,11 @@ def _load(
     return data.select_columns(names)
 
 
+def _form(width: int, expected: Sequence[str], wider: Sequence[Sequence[str]]) -> Sequence[str]:
+    """What a table of so many columns holds."""
+    return next((form for form in wider if len(form) == width), expected)
+
+
 def _load_from_hub(name: str, source: DataSource) -> Dataset:
     try:
         return cast(Dataset, load_dataset(name, source.subset, split=source.split))
@@ -163,7 +244,9 @@ def _load_from_hub(name: str, source: DataSource) -> Dataset:
         ) from error
 
 
-def _load_file(path: Path, columns: list[str] | None, expected: tuple[str, ...]) -> Dataset:
+def _load_file(
+    path: Path, columns: list[str] | None, expected: Sequence[str], wider: Sequence[Sequence[str]] = ()
+) -> Dataset:
     suffix = path.with_suffix("").suffix if path.suffix in _OPENERS else path.suffix
     if suffix not in _FORMATS:
         raise DataError(f"{path}: unknown format; expected one of {' '.join(_FORMATS)}, also as .xz or .gz")
@@ -173,7 +256,7 @@ def _load_file(path: Path, columns: list[str] | None, expected: tuple[str, ...])
             if not file.read(1):  # some readers of datasets fail on it without a word
                 raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
         if suffix in _SEPARATORS:
-            options = _table_options(path, _SEPARATORS[suffix], columns, expected)
+            options = _table_options(path, _SEPARATORS[suffix], columns, expected, wider)
         loaded = cast(Dataset, load_dataset(_FORMATS[suffix], data_files=str(path), split="train", **options))
         first = _first_line(path) if suffix in (".txt", ".tsv") else ""
         if first.startswith(_MARK) or first.endswith("\r\n"):  # as editors on Windows write
@@ -197,7 +280,9 @@ def _first_line(path: Path) -> str:
         return str(file.readline())
 
 
-def _table_options(path: Path, separator: str, columns: list[str] | None, expected: tuple[str, ...]) -> dict[str, Any]:
+def _table_options(
+    path: Path, separator: str, columns: list[str] | None, expected: Sequence[str], wider: Sequence[Sequence[str]]
+) -> dict[str, Any]:
     """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL  # type: ignore[assignment]
     if separator == "\t":
@@ -216,10 +301,12 @@ def _table_options(path: Path, separator: str, columns: list[str] | None, expect
             )
         names, header = first, 0
     else:
-        if len(first) > len(expected) or len(first) < len(expected) - 1:
+        widths = {max(len(expected) - 1, 1), len(expected), *map(len, wider)}
+        expected = _form(len(first), expected, wider)
+        if len(first) not in widths:
             raise DataError(
-                f"{path}: expected {' and '.join(map(str, sorted({max(len(expected) - 1, 1), len(expected)})))} "
-                f"columns ({', '.join(expected)}), found {len(first)}: name those to take under 'columns'"
+                f"{path}: expected {' or '.join(map(str, sorted(widths)))} columns ({', '.join(expected)}), "
+                f"found {len(first)}: name those to take under 'columns'"
             )
         names, header = list(expected), None
     return {
@@ -236,20 +323,35 @@ def _table_options(path: Path, separator: str, columns: list[str] | None, expect
     }
 
 
-def _clean(data: Dataset, names: tuple[str, ...], what: str, source: DataSource, labels: list[str] | None) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence, exact duplicates and what is over the limits; say how many."""
-    optional = names[2:]
+def _clean(
+    data: Dataset,
+    required: Sequence[str],
+    what: str,
+    source: DataSource,
+    labels: list[str] | None,
+    optional: Sequence[str] = (),
+) -> Dataset:
+    """Drop empty rows, pairs of twice the same sentence, exact duplicates and what is over the limits; say how many.
+
+    Args:
+        data: the rows.
+        required: columns that must not be empty; the first and the second are a pair, the third and the fourth, …
+        what: the data's name in the log.
+        source: has the limits.
+        labels: from `_labels`.
+        optional: columns that may be empty.
+    """
     digests = np.zeros(len(data), dtype=np.uint64)
     usable = np.zeros(len(data), dtype=bool)
     identical = 0
     position = 0
     for batch in data.iter(batch_size=4096):
-        for row in zip(*(batch[name] for name in names), strict=True):
+        for row in zip(*(batch[name] for name in (*required, *optional)), strict=True):
             parts = [part.strip() if isinstance(part, str) else "" for part in row]
-            required = parts[: len(names) - len(optional)]
-            same = len(required) > 1 and len(set(required)) == 1 and required[0] != ""
+            needed = parts[: len(required)]
+            same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
             identical += same
-            usable[position] = all(required) and not same
+            usable[position] = all(needed) and not same
             digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
             digests[position] = int.from_bytes(digest, "little")
             position += 1

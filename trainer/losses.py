@@ -20,10 +20,10 @@ def contrastive_loss(
     has_negative: torch.Tensor,
     scale: float = 20.0,
 ) -> torch.Tensor:
-    """Multiple-negatives ranking loss, both ways, with optional hard negatives.
+    """Multiple-negatives ranking loss with optional hard negatives.
 
-    Each anchor is to find its positive among all positives and hard negatives of the batch (and each positive its
-    anchor among all anchors). Candidates with the text of the anchor or of its positive are never its negatives.
+    Each anchor is to find its positive among all positives and hard negatives of the batch. Candidates with the text of
+    the anchor or of its positive are never its negatives.
 
     Args:
         anchors: `[n, dim]`.
@@ -49,9 +49,7 @@ def contrastive_loss(
     to_positives = (anchors @ positives.T * scale).masked_fill(same_text, float("-inf"))
     to_negatives = (anchors @ negatives.T * scale).masked_fill(not_a_negative, float("-inf"))
     target = torch.arange(len(anchors), device=anchors.device)
-    forward = cross_entropy(torch.cat([to_positives, to_negatives], dim=1), target)
-    backward = cross_entropy(to_positives.T, target)
-    return (forward + backward) / 2
+    return cross_entropy(torch.cat([to_positives, to_negatives], dim=1), target)
 
 
 def cosine_loss(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -81,7 +79,9 @@ def relational_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float =
     return (difference * others).square().sum() / max(len(vectors) * (len(vectors) - 1), 1)
 
 
-def graded_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0) -> torch.Tensor:
+def graded_loss(
+    vectors: torch.Tensor, pivots: torch.Tensor, relations: torch.Tensor, scale: float = 20.0
+) -> torch.Tensor:
     """Mean squared difference between the similarities across languages and those within the pivot.
 
     A sentence is to be as close to every sentence of the pivot as its translation is: to the translation itself as
@@ -89,14 +89,16 @@ def graded_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.
 
     Args:
         vectors: `[n, dim]`.
-        targets: `[n, dim]`, the pivot's vectors of the translations, constants.
+        pivots: `[n, dim]`, the pivot's vectors of the translations, constants.
+        relations: `[n, d]`, vectors of the translations by whoever says how close they are to each other, constants:
+            `pivots` themselves, or those of another encoder.
         scale: factor of the cosine similarities.
 
     Returns:
         A scalar in float32, the mean over the `n * n` pairs.
     """
-    vectors, targets = normalize(vectors.float(), dim=-1), normalize(targets.float(), dim=-1)
-    return ((vectors @ targets.T - targets @ targets.T) * scale).square().mean()
+    vectors, pivots, relations = (normalize(x.float(), dim=-1) for x in (vectors, pivots, relations))
+    return ((vectors @ pivots.T - relations @ relations.T) * scale).square().mean()
 
 
 def gather(values: torch.Tensor) -> torch.Tensor:

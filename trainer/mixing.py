@@ -87,7 +87,7 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
     """Mixed sentences beside what they were made of, and after them the pairs.
 
     Args:
-        pairs: from `load_pairs`, with a column for the pivot, one for the language and one for hard negatives.
+        pairs: from `load_pairs`, with a column for the pivot and one for the language.
         settings: of the mixing. Without a lexicon for the language the pairs come back as they are.
         language: ISO 639-3.
         pivot: ISO 639-3.
@@ -105,7 +105,7 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
     for sentence in sentences:
         mixed, share = lexicon.mix(sentence, chance)
         if share >= settings.coverage and mixed not in ("", sentence):
-            rows.append((sentence, mixed, ""))
+            rows.append((sentence, mixed))
     logger.info(
         "%s: %d of %d sentences are mixed with %d words of the lexicon",
         language,

@@ -53,7 +53,6 @@ def rows_in_order(
     parts: Sequence[Dataset],
     arguments: TrainingArguments,
     seed: int,
-    second_share: float = 0.5,
     shares: Sequence[float] | None = None,
 ) -> tuple[Rows, Order]:
     """Training rows and their order (see `Order`).
@@ -72,19 +71,13 @@ def rows_in_order(
             processes,
         )
         arguments.per_device_train_batch_size = block // processes
-    return Rows(*parts), Order(lengths, block, seed, second_share, shares)
+    return Rows(*parts), Order(lengths, block, seed, shares=shares)
 
 
 def rows_of_a_step(lengths: Sequence[int], arguments: TrainingArguments) -> int:
     """Rows of a batch over all processes: as many as asked for, or all there are of a single part."""
     processes, wanted = int(PartialState().num_processes), arguments.per_device_train_batch_size
     return processes * (wanted if len(lengths) > 1 else max(min(wanted, lengths[0] // processes), 1))
-
-
-def with_relatives(own: list[float], related_share: float, others: int) -> list[float]:
-    """Shares of the batches of a language's own kinds and of so many relatives, who have `related_share` together."""
-    related = related_share if others else 0.0
-    return [share * (1 - related) for share in own] + [related / max(others, 1)] * others
 
 
 def steps_of(order: Order, arguments: TrainingArguments) -> int:

@@ -23,8 +23,7 @@ from adapters_hub.encoder import Composition, prompt_length
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
-from trainer import sentence_encoding
-from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
+from trainer.batches import MaskingCollator, Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_text
 from trainer.dropout import set_dropout
@@ -36,7 +35,10 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import copy_lora, lora_config
+from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
+from trainer.part_sources import encoding_sources
+from trainer.parts import Reading, frozen_texts, load_part, row_counts, shares_by_rows
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
@@ -50,9 +52,8 @@ from trainer.runs import (
     split,
     versions,
 )
-from trainer.sentence_encoding import SentenceEncodingTrainer
-from trainer.sentence_parts import load_parts, shares_of, sources_of, teacher_source, teachers_of
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
+from trainer.teachers import Teachers, identity
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, write_facts
 
@@ -96,11 +97,11 @@ def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
     values: dict[str, Any] = {name: describe(section, recipe, language) for name, section in sections.items()}
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
-    if "se" in values and (teacher := teacher_source(recipe)):
-        values["teacher_module"] = fetch_manifest(teacher, recipe.hub)[0].fingerprint
-    relatives = [(code, source) for _, code, source in sources_of(recipe.se, language) if code != language]
-    if "se" in values and relatives:
-        values["se"]["related_data"] = {code: describe_data(source, recipe, code) for code, source in relatives}
+    if "se" in values:
+        parts = encoding_sources(recipe.se, language)
+        relatives = {part.language: part.source for part in parts if part.language != language}
+        values["se"]["related_data"] = {code: describe_data(data, recipe, code) for code, data in relatives.items()}
+        values["se"]["teacher"] = [identity(source, recipe.hub) for source in recipe.se.teachers(recipe.pivot)]
     for phase in ("la", "se"):
         if phase in values and (start := getattr(recipe, phase).lora.start):
             source = fill(start, language, recipe.pivot)
@@ -249,26 +250,41 @@ class Stage1:
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self._composed(whole_vocabulary=bool(settings.related_list))
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
-        parts = load_parts(recipe, self.language, base, tokenizer)
-        train = [part.train for part in parts]
-        rows, order = rows_in_order(train, arguments, recipe.seed, shares=shares_of(settings, parts))
-        teachers = teachers_of(recipe, self.base, parts, numbers_used(order, arguments))
+        length = min(settings.max_length, base.max_positions)
+        reading = Reading(
+            tokenizer, base.prompt, length, settings.eval_share, recipe.pivot, frozen=recipe.pivot, seed=recipe.seed
+        )
+        parts = [load_part(source, reading) for source in encoding_sources(settings, self.language)]
+        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares_by_rows(parts))
+        teachers = None
+        if any(part.kind == "relational" for part in parts):
+            teachers = Teachers(settings.teachers(recipe.pivot), self.base, length, recipe.hub)
+            seen = teachers.of(frozen_texts(parts, recipe.pivot, numbers_used(order, arguments)))
 
         set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
-        trainer = SentenceEncodingTrainer(
+        trainer = ObjectiveTrainer(
             SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
             arguments,
             rows,
             order,
-            PairCollator(sentence_encoding.COLUMNS, int(tokenizer.pad_token_id), settings.tokens_per_pass),
+            ObjectiveCollator(
+                [part.kind for part in parts],
+                [part.languages for part in parts],
+                int(tokenizer.pad_token_id),
+                recipe.seed,
+                recipe.pivot,
+                settings.tokens_per_pass,
+            ),
             eval_rows=Rows(parts[0].evaluation) if parts[0].evaluation else None,
             kinds=[part.kind for part in parts],
-            teachers=teachers,
+            teachers=seen if teachers else None,
             scale=settings.scale,
             gradient_cache=settings.gradient_cache,
         )
-        facts = trainer.run(folder.logs) | {"rows": sum(len(part) for part in train)}
+        facts = trainer.run(folder.logs) | {"rows": row_counts(parts)}
+        if teachers:
+            facts["teachers"] = teachers.facts
 
         def write(result: Path) -> None:
             write_adapter(result / ADAPTERS[1])
@@ -352,7 +368,7 @@ class Stage1:
         if recipe.vocabulary.strategy != "keep":
             vocabulary = recipe.vocabulary.data if recipe.vocabulary.data.path else recipe.la.data
             sources.insert(0, ("vocabulary", self.language, vocabulary))
-        sources += [("se", code, source) for _, code, source in sources_of(recipe.se, self.language)]
+        sources += [("se", part.language, part.source) for part in encoding_sources(recipe.se, self.language)]
         return [
             data_facts(source, phase, code, recipe.pivot) for phase, code, source in sources if phase in self.phases
         ]

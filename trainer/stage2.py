@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
@@ -20,17 +20,17 @@ from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Fetched, fetch_manifest, fetch_module
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
-from trainer import alignment
-from trainer.alignment import KINDS, SOURCES, AlignmentTrainer
-from trainer.batches import PairCollator, Rows, tokenize
+from trainer.batches import Rows
 from trainer.console import run_command
-from trainer.corpora import load_pairs
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
-from trainer.mixing import has_lexicon, with_mixed
+from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
+from trainer.mixing import has_lexicon
+from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
+from trainer.part_sources import PartSource, alignment_sources
+from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts, shares_by_rows
 from trainer.phase_trainer import training_arguments
-from trainer.pivot import KeptVectors, Vectors, frozen_encoder
 from trainer.runs import (
     base_reference,
     data_facts,
@@ -40,11 +40,10 @@ from trainer.runs import (
     publish,
     refuse_unpublished,
     rows_in_order,
-    split,
     versions,
-    with_relatives,
 )
 from trainer.settings import Recipe, SettingsError, fill
+from trainer.teachers import Teachers, identity
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data
 
@@ -100,21 +99,16 @@ def language_module(recipe: Recipe, language: str) -> Fetched:
 def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]:
     """Everything that the weights of an alignment adapter depend on."""
     values = describe(recipe.cla, recipe, language)
-    values.pop("objectives")
-    for source in ("paraphrase", "parallel"):
-        if source not in {SOURCES[kind] for kind in KINDS[objective]}:
-            values.pop(source)
-    values.pop("mixed")
-    if values["strength"] == 1:
-        values.pop("strength")  # as in what finished adapters recorded before it was a setting
-    if "parallel" in values and has_lexicon(recipe.cla.mixed.lexicon, language, recipe.pivot):
-        values["mixed"] = describe(recipe.cla.mixed, recipe, language)
-    if relatives := [code for code in recipe.cla.related_list if code != language]:
-        source = getattr(recipe.cla, SOURCES[KINDS[objective][-1]])
-        values["related_data"] = {code: describe_data(source, recipe, code) for code in relatives}
-        listed = [code for code in relatives if has_lexicon(recipe.cla.mixed.lexicon, code, recipe.pivot)]
-        if "parallel" in values and listed:
-            values["related_mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in listed}
+    parts = alignment_sources(recipe.cla, objective, language)
+    for name in ("objectives", "mixed"):
+        values.pop(name)
+    for name, uses in (("paraphrase", "paraphrase"), ("parallel", "parallel or graded")):
+        if not any(part.kind in uses.split() for part in parts):
+            values.pop(name)
+    relatives = [part for part in parts if part.language != language]
+    values["related_data"] = {part.language: describe_data(part.source, recipe, part.language) for part in relatives}
+    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in _mixed_languages(recipe, parts)}
+    values["teacher"] = [identity(source, recipe.hub) for source in recipe.cla.teachers(recipe.pivot)]
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
             0
@@ -127,6 +121,12 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
         "target_module": LanguageModuleManifest.read(language_module(recipe, language).folder).fingerprint,
         "cla": values,
     }
+
+
+def _mixed_languages(recipe: Recipe, parts: Sequence[PartSource]) -> list[str]:
+    """The languages that learn from mixed sentences, each once."""
+    codes = dict.fromkeys(part.language for part in parts if part.mixed is not None)
+    return [code for code in codes if has_lexicon(recipe.cla.mixed.lexicon, code, recipe.pivot)]
 
 
 def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
@@ -156,7 +156,7 @@ class Stage2:
     Args:
         recipe: all settings.
         language: ISO 639-3.
-        objective: one of `trainer.alignment.KINDS`.
+        objective: one of `trainer.objectives.ALIGNMENT`.
         base: the base encoder; it is copied, never changed.
     """
 
@@ -166,10 +166,7 @@ class Stage2:
         self.objective = objective
         self.base = base
         self.settings = settings_of(recipe, language, objective)
-        self.kinds = KINDS[objective]
-        self.sources = [(kind, language) for kind in self.kinds]
-        """Kind and language of each part of the data: the language's own, then translations of its relatives."""
-        self.sources += [(self.kinds[-1], other) for other in recipe.cla.related_list if other != language]
+        self.sources = alignment_sources(recipe.cla, objective, language)
         self.workspace = Workspace(recipe.output_dir, f"{language}-{recipe.pivot}-{objective}")
 
     def run(self, target: Path) -> None:
@@ -197,11 +194,23 @@ class Stage2:
         settings, recipe = self.recipe.cla, self.recipe
         base = own_copy(self.base)
         tokenizer = self._compose(base, module)
-        texts, encoded, evaluation = self._data(module, tokenizer)
+        length = min(settings.max_length, base.max_positions)
+        reading = Reading(
+            tokenizer,
+            module.manifest.prompt,
+            length,
+            settings.eval_share,
+            recipe.pivot,
+            frozen=recipe.pivot,
+            seed=recipe.seed,
+        )
+        parts = [load_part(source, reading) for source in self.sources]
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
-        rows, order = rows_in_order(encoded, arguments, recipe.seed, shares=self._shares())
+        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares_by_rows(parts))
         used = numbers_used(order, arguments)
-        pivots = self._pivots(pivot, texts, encoded, evaluation, used)
+        pivots = self._pivots(pivot, length)
+        pivots.add(frozen_texts(parts, recipe.pivot, used))
+        teachers, facts = self._teachers(parts, used, length)
 
         bottlenecks = Bottlenecks(
             BottleneckConfig(
@@ -216,7 +225,7 @@ class Stage2:
             start_from(bottlenecks, fill(settings.start, self.language, recipe.pivot), recipe.hub)
         bottlenecks.attach(base.backbone, base.architecture)
         set_dropout(base.backbone, settings.dropout)
-        trainer = AlignmentTrainer(
+        trainer = ObjectiveTrainer(
             SentenceModel(
                 base.backbone,
                 module.manifest.pooling,
@@ -226,18 +235,22 @@ class Stage2:
             arguments,
             rows,
             order,
-            PairCollator(alignment.COLUMNS[1:], int(tokenizer.pad_token_id), settings.tokens_per_pass),
-            eval_rows=Rows(evaluation[0]) if evaluation[0] else None,
-            kinds=[kind for kind, _ in self.sources],
-            pivots=pivots,
+            ObjectiveCollator(
+                [part.kind for part in parts],
+                [part.languages for part in parts],
+                int(tokenizer.pad_token_id),
+                recipe.seed,
+                recipe.pivot,
+                settings.tokens_per_pass,
+            ),
+            eval_rows=Rows(parts[0].evaluation) if parts[0].evaluation else None,
+            kinds=[part.kind for part in parts],
+            pivots=pivots.read(),
+            teachers=teachers,
             scale=settings.scale,
             gradient_cache=settings.gradient_cache,
         )
-        counts = {
-            kind if code == self.language else f"{kind} {code}": len(part)
-            for (kind, code), part in zip(self.sources, encoded, strict=True)
-        }
-        facts = trainer.run(folder.logs) | {"rows": counts}
+        facts = trainer.run(folder.logs) | {"rows": row_counts(parts)} | facts
         bottlenecks.scale(settings.strength)  # between untrained and trained: Wortsman et al. 2022, WiSE-FT
         return bottlenecks.cpu().requires_grad_(False).eval(), facts
 
@@ -259,59 +272,23 @@ class Stage2:
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
         return rewriting(base.tokenizer, read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot))
 
-    def _shares(self) -> list[float]:
-        second = self.recipe.cla.parallel_share
-        own = [1.0] if len(self.kinds) == 1 else [1 - second, second]
-        return with_relatives(own, self.recipe.cla.related_share, len(self.sources) - len(own))
-
-    def _data(
-        self, module: LanguageModule, tokenizer: PreTrainedTokenizerFast
-    ) -> tuple[list[Dataset], list[Dataset], list[Dataset | None]]:
-        """For each of the sources: the text, the tokenized training rows, the tokenized evaluation rows."""
-        settings = self.recipe.cla
-        texts, train, evaluation = [], [], []
-        with PartialState().main_process_first():
-            for kind, language in self.sources:
-                source = getattr(settings, SOURCES[kind])
-                data = load_pairs(source, language, self.recipe.pivot, alignment.COLUMNS)
-                if SOURCES[kind] == "parallel":
-                    data = with_mixed(data, settings.mixed, language, self.recipe.pivot, self.recipe.seed)
-                encoded = tokenize(
-                    data,
-                    alignment.COLUMNS[1:],
-                    tokenizer,
-                    module.manifest.prompt,
-                    min(settings.max_length, self.base.max_positions),
-                    f"{language} {kind} pairs",
-                    only_keys=alignment.COLUMNS[:1],
-                )
-                encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
-                rows, held_out = split(encoded, settings.eval_share)
-                texts.append(data)
-                train.append(rows)
-                evaluation.append(held_out)
-        return texts, train, evaluation
-
-    def _pivots(
-        self,
-        pivot: LanguageModule,
-        texts: list[Dataset],
-        train: list[Dataset],
-        evaluation: list[Dataset | None],
-        used: set[int],
-    ) -> list[Vectors]:
-        """The pivot's vectors for every row that training or evaluation looks at."""
-        encoder = frozen_encoder(self.base)
+    def _pivots(self, pivot: LanguageModule, max_length: int) -> KeptVectors:
+        """The pivot's vectors, of sentences cut where the language's are."""
+        encoder = modular_copy(self.base)
         encoder.add_module(pivot)
-        kept = KeptVectors(encoder, self.recipe.pivot)
-        vectors = []
-        start = 0
-        for data, rows, held_out in zip(texts, train, evaluation, strict=True):
-            needed = [row - start for row in used if start <= row < start + len(rows)]
-            needed += range(len(rows), len(data))  # for evaluation
-            vectors.append(kept.of_rows(data, "pivot", (rows, held_out), needed))
-            start += len(rows)
-        return vectors
+        return KeptVectors(frozen_language(encoder, self.recipe.pivot, max_length))
+
+    def _teachers(
+        self, parts: Sequence[Part], used: Collection[int], max_length: int
+    ) -> tuple[FrozenVectors | None, dict[str, Any]]:
+        """What the teachers see, if the recipe names any, and what they are."""
+        recipe = self.recipe
+        sources = recipe.cla.teachers(recipe.pivot)
+        if not sources or not any(part.kind == "graded" for part in parts):
+            return None, {}
+        teachers = Teachers(sources, self.base, max_length, recipe.hub)
+        texts = frozen_texts(parts, recipe.pivot, used, kinds=("graded",))
+        return teachers.of(texts), {"teachers": teachers.facts}
 
     def _manifest(self, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]) -> AlignmentManifest:
         return AlignmentManifest(
@@ -335,15 +312,8 @@ class Stage2:
 
     def _data_facts(self) -> list[dict[str, Any]]:
         settings, pivot = self.recipe.cla, self.recipe.pivot
-        facts = [
-            data_facts(getattr(settings, SOURCES[kind]), f"cla, {kind}", language, pivot)
-            for kind, language in self.sources
-        ]
-        mixed = [
-            language
-            for language in dict.fromkeys(language for kind, language in self.sources if SOURCES[kind] == "parallel")
-            if has_lexicon(settings.mixed.lexicon, language, pivot)
-        ]
+        facts = [data_facts(part.source, f"cla, {part.kind}", part.language, pivot) for part in self.sources]
+        mixed = _mixed_languages(self.recipe, self.sources)
         facts += [data_facts(settings.mixed.lexicon, "cla, words of mixed sentences", code, pivot) for code in mixed]
         if mixed:
             facts.append(data_facts(settings.mixed.sentences, "cla, mixed sentences", pivot, pivot))

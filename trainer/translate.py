@@ -24,8 +24,8 @@ from tqdm.auto import tqdm
 
 from trainer.console import run_command
 from trainer.corpora import load_pairs, load_text
+from trainer.objectives import ROLES
 from trainer.parsing import parse_line
-from trainer.sentence_encoding import COLUMNS
 from trainer.settings import DataSource
 from trainer.translation import Checks, Journal, Translation, TranslationError, Translator, batches_of, script_of
 
@@ -174,7 +174,7 @@ def _rows(settings: TranslationSettings) -> list[tuple[str, ...]]:
     if settings.is_text:
         data = load_text(source, settings.source, settings.source)
     else:
-        data = load_pairs(source, settings.source, settings.source, COLUMNS)
+        data = load_pairs(source, settings.source, settings.source, ROLES)
     texts = [data[name] for name in data.column_names]
     return [tuple(" ".join((text or "").split()) for text in row) for row in zip(*texts, strict=True)]
 

@@ -19,8 +19,6 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS = "settings.json"
 _UNFINISHED = "unfinished"
-# What finished modules may not have recorded: an older version did not describe it.
-_NOT_ALWAYS_RECORDED = ("related_data",)
 # Fields of TrainingArguments that do not change the weights a run ends with.
 _COSMETIC = (
     "logging",
@@ -136,6 +134,8 @@ def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  #
         value = getattr(settings, item.name)
         if isinstance(value, DataSource):
             values[item.name] = describe_data(value, recipe, language)
+        elif isinstance(value, list) and value and all(isinstance(one, DataSource) for one in value):
+            values[item.name] = [describe_data(one, recipe, language) for one in value]
         elif dataclasses.is_dataclass(value):
             values[item.name] = describe(value, recipe, language)
         elif item.name == "training":
@@ -179,7 +179,7 @@ def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str
 
 def _first_difference(a: Any, b: Any, where: str) -> str | None:  # noqa: ANN401
     if isinstance(a, dict) and isinstance(b, dict):
-        for key in sorted(a.keys() | b.keys() - (set(_NOT_ALWAYS_RECORDED) - a.keys())):
+        for key in sorted(a.keys() | b.keys()):
             if found := _first_difference(a.get(key), b.get(key), f"{where}.{key}".lstrip(".")):
                 return found
         return None

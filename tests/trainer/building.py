@@ -19,11 +19,8 @@ from adapters_hub.encoder import Composition
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import sample_sentences
-from trainer import alignment, sentence_encoding
-from trainer.alignment import KINDS, AlignmentTrainer
-from trainer.batches import MaskingCollator, PairCollator, tokenize
+from trainer.batches import MaskingCollator, tokenize
 from trainer.embedding_trainer import SentenceModel
-from trainer.fine_tuning import FineTuningTrainer
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
@@ -31,9 +28,10 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import lora_config
+from trainer.objectives import ALIGNMENT, ROLES, ObjectiveCollator, ObjectiveTrainer, columns_of
+from trainer.parts import frozen_columns
 from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, own_copy, rows_in_order
-from trainer.sentence_encoding import SentenceEncodingTrainer
 
 SEED = 42
 
@@ -124,56 +122,78 @@ def encoding_trainer(
     gradient_cache: bool = False,
     tokens: int = 256,
     **training: Any,
-) -> SentenceEncodingTrainer:
+) -> ObjectiveTrainer:
     """SE of German, on top of a language LoRA."""
     working = own_copy(base)
     Composition(working).activate(language_module(base, folder, loras=["language_adapter"]))
-    columns = sentence_encoding.COLUMNS
-    encoded = tokenize(pairs("deu", columns, hard_negatives=True), columns, base.tokenizer, "", 32, "deu pairs")
+    encoded = tokenize(pairs("deu", ROLES, hard_negatives=True), ROLES, base.tokenizer, "", 32, "deu pairs")
     made = arguments(folder, "se", training)
     rows, order = rows_in_order([encoded], made, SEED)
     inject_adapter_in_model(lora_config(base, 4, 8, 0.1), working.backbone, adapter_name="sent_deu")
     model = SentenceModel(working.backbone, base.pooling)
     if not dropout:
         without_dropout(model)
-    collator = PairCollator(columns, base.tokenizer.pad_token_id, tokens)
-    return SentenceEncodingTrainer(model, made, rows, order, collator, scale=20.0, gradient_cache=gradient_cache)
+    kinds = ["contrastive"]
+    collator = ObjectiveCollator(kinds, [("deu",)], base.tokenizer.pad_token_id, SEED, "eng", tokens)
+    return ObjectiveTrainer(model, made, rows, order, collator, kinds=kinds, scale=20.0, gradient_cache=gradient_cache)
+
+
+def cross_lingual(kind: str, languages: Sequence[str], rows: int = 64) -> Dataset:
+    """Rows of a kind, the pivot first; every third one has a hard negative in each language where the kind has them."""
+    if kind != "paraphrase":
+        return Dataset.from_dict(
+            {"pivot": pairs(languages[0], ROLES)["anchor"], "target": pairs(languages[1], ROLES)["anchor"]}
+        )
+    columns = {
+        f"{language}_{role}": texts
+        for language in languages
+        for role, texts in pairs(language, ROLES, hard_negatives=True).to_dict().items()
+    }
+    return Dataset.from_dict(columns).select(range(rows))
 
 
 def fine_tuning_trainer(
     base: BaseEncoder,
     folder: Path,
     *,
-    kinds: Sequence[str] = ("paraphrase", "parallel"),
+    kinds: Sequence[str] = ("contrastive", "parallel"),
     rows: Sequence[int] = (64, 64, 64),
     dropout: bool = True,
     gradient_cache: bool = False,
     **training: Any,
-) -> FineTuningTrainer:
-    """Full fine-tuning; the first part is German, the others are Kazakh, Turkish, …"""
+) -> ObjectiveTrainer:
+    """Full fine-tuning, both sides trained; the first part is German, the others are Kazakh, Turkish, …"""
     working = own_copy(base)
-    columns = sentence_encoding.COLUMNS
-    parts = [
-        tokenize(
-            pairs(language, columns, kind == "paraphrase").select(range(count)),
-            columns,
-            base.tokenizer,
-            "",
-            32,
-            f"{language} pairs",
-        )
-        for kind, language, count in zip(kinds, ("deu", "kaz", "tur"), rows, strict=False)
+    languages = [
+        (code,) if kind == "contrastive" else ("eng", code)
+        for kind, code in zip(kinds, ("deu", "kaz", "tur"), strict=False)
     ]
+    parts = []
+    for kind, codes, count in zip(kinds, languages, rows, strict=False):
+        data = pairs(codes[0], ROLES, True) if kind == "contrastive" else cross_lingual(kind, codes)
+        columns = columns_of(kind, codes)
+        parts.append(tokenize(data.select(range(count)), columns, base.tokenizer, "", 32, f"{codes} pairs"))
     made = arguments(folder, "se", training)
     numbered, order = rows_in_order(parts, made, SEED)
     working.backbone.requires_grad_(True)
     model = SentenceModel(working.backbone, base.pooling)
     if not dropout:
         without_dropout(model)
-    collator = PairCollator(columns, base.tokenizer.pad_token_id, 256)
-    return FineTuningTrainer(
+    collator = ObjectiveCollator(kinds, languages, base.tokenizer.pad_token_id, SEED, None, 256)
+    return ObjectiveTrainer(
         model, made, numbered, order, collator, kinds=kinds, scale=20.0, gradient_cache=gradient_cache
     )
+
+
+class RandomVectors:
+    """A frozen encoder that gives every text a unit vector of its own, drawn from its key."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def __getitem__(self, keys: np.ndarray) -> np.ndarray:
+        drawn = np.stack([np.random.default_rng(abs(int(key))).normal(size=self.dim) for key in keys])
+        return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
 def alignment_trainer(
@@ -183,39 +203,36 @@ def alignment_trainer(
     objective: str = "both",
     dropout: bool = True,
     gradient_cache: bool = False,
-    pivots: Sequence[np.ndarray] | None = None,
+    pivots: Any = None,
     **training: Any,
-) -> AlignmentTrainer:
-    """CLA of German to a pivot of random unit vectors, or of `pivots`."""
+) -> ObjectiveTrainer:
+    """CLA of German to English, whose vectors are random ones or `pivots`."""
     working = own_copy(base)
     module = language_module(base, folder, loras=["language_adapter", "sentence_adapter"])
     Composition(working).activate(module)
+    kinds, languages = ALIGNMENT[objective], ("eng", "deu")
     parts = []
-    for _ in KINDS[objective]:
-        columns = alignment.COLUMNS
-        data = pairs("deu", columns, hard_negatives=True)
-        encoded = tokenize(data, columns[1:], base.tokenizer, "", 32, "deu", only_keys=columns[:1])
-        parts.append(encoded.add_column("row", list(range(len(encoded)))))
+    for kind in kinds:
+        frozen = frozen_columns(kind, languages, "eng")
+        columns = [column for column in columns_of(kind, languages) if column not in frozen]
+        parts.append(tokenize(cross_lingual(kind, languages), columns, base.tokenizer, "", 32, kind, only_keys=frozen))
     made = arguments(folder, "cla", training)
-    rows, order = rows_in_order(parts, made, SEED, 0.5)
-    if pivots is None:
-        random = np.random.default_rng(0).normal(size=(len(parts), len(parts[0]), base.dimension)).astype(np.float32)
-        pivots = list(random / np.linalg.norm(random, axis=-1, keepdims=True))
+    rows, order = rows_in_order(parts, made, SEED)
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
     bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
     bottlenecks.attach(working.backbone, base.architecture)
     model = SentenceModel(working.backbone, base.pooling, extra=bottlenecks)
     if not dropout:
         without_dropout(model)
-    collator = PairCollator(alignment.COLUMNS[1:], base.tokenizer.pad_token_id, 256)
-    return AlignmentTrainer(
+    collator = ObjectiveCollator(kinds, [languages] * len(kinds), base.tokenizer.pad_token_id, SEED, "eng", 256)
+    return ObjectiveTrainer(
         model,
         made,
         rows,
         order,
         collator,
-        kinds=KINDS[objective],
-        pivots=pivots,
+        kinds=kinds,
+        pivots=pivots or RandomVectors(base.dimension),
         scale=20.0,
         gradient_cache=gradient_cache,
     )

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from trainer.alignment import COLUMNS
+from trainer.pivot import KeptVectors
 
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.trainer.building import alignment_trainer, language_module, pairs
-from trainer.alignment import COLUMNS
 from trainer.batches import Order, text_key
 from trainer.losses import contrastive_loss, cosine_loss
 from trainer.phase_trainer import training_arguments
-from trainer.pivot import KeptVectors
 from trainer.runs import numbers_used, own_copy
 
 Bases = Callable[[str], BaseEncoder]

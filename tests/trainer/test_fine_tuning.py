@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from trainer.fine_tuning import FineTuningTrainer
 
 from adapters_hub import BaseEncoder
 from tests.conftest import ARCHITECTURES
 from tests.trainer.building import fine_tuning_trainer
-from trainer.fine_tuning import FineTuningTrainer
 
 Bases = Callable[[str], BaseEncoder]
 

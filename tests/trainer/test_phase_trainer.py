@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from trainer.sentence_encoding import SentenceEncodingTrainer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapters_hub import BaseEncoder
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
 from trainer.phase_trainer import PhaseTrainer, TrainingError, last_complete_checkpoint, training_arguments
-from trainer.sentence_encoding import SentenceEncodingTrainer
 from trainer.settings import SettingsError
 
 Bases = Callable[[str], BaseEncoder]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from trainer.sentence_encoding import COLUMNS
 from transformers import NllbTokenizer
 
 from adapters_hub import AdaptersHubError
@@ -20,7 +21,6 @@ from tests.conftest import ROOT, build_tokenizer, sample_sentences
 from tests.trainer.building import tiny_translator
 from tests.trainer.runs.launch import execute
 from trainer.corpora import load_pairs, load_text
-from trainer.sentence_encoding import COLUMNS
 from trainer.settings import DataSource
 from trainer.translate import parse_settings, translate
 from trainer.translation import Journal, Translation, TranslationError, Translator

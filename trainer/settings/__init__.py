@@ -2,7 +2,7 @@
 
 from trainer.settings.errors import SettingsError
 from trainer.settings.recipe import RECIPES, FullSettings, Recipe
-from trainer.settings.sources import DataSource, fill
+from trainer.settings.sources import DataSource, fill, source_list
 from trainer.settings.stage1 import (
     PHASES,
     LanguageAdaptationSettings,
@@ -29,5 +29,6 @@ __all__ = [
     "SettingsError",
     "VocabularySettings",
     "fill",
+    "source_list",
     "training_values",
 ]

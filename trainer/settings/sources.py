@@ -37,6 +37,11 @@ class DataSource:
     license: str = ""
 
 
+def source_list(sources: DataSource | list[DataSource]) -> list[DataSource]:
+    """One source or several, as several."""
+    return list(sources) if isinstance(sources, list) else [sources]
+
+
 def fill(template: str, language: str, pivot: str) -> str:
     """Put the language codes into `{language}` and `{pivot}`."""
     return template.replace("{language}", language).replace("{pivot}", pivot)

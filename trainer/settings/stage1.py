@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trainer.settings.sources import DataSource, check_share, language_codes
+from trainer.settings.sources import DataSource, as_list, check_share, fill, language_codes
 
 PHASES = ("vocabulary", "la", "se")
 
@@ -90,14 +90,17 @@ class SentenceEncodingSettings:
     Args:
         objective: contrastive (paraphrases find each other), relational (the similarities among the sentences of a
             batch become those among their translations, as a teacher sees them) or both (alternating batches).
-        data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column.
+        data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column. One source or
+            a list of them; each batch is then of one source. The fields of a source are those of relations.
         relations: Pairs (pivot sentence, its translation); for the pivot itself, pairs of its paraphrases.
         relational_share: Share of the batches that are relational in both.
         related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
             pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
         related_share: Share of the batches that are theirs.
-        teacher: The pivot's language module (folder, which may name {pivot}, or org/name[@revision]), which relations
-            are learnt from; the untouched base if not given.
+        teacher: Who says how similar the pivot's sentences are: base (the untouched base, if nothing is given), the
+            pivot's language module (folder, which may name {pivot}, or org/name[@revision]), another base
+            (package:NAME), or any SentenceTransformer (st:ID_OR_FOLDER). A list of several sees the mean of their
+            similarities.
         lora: The sentence LoRA.
         dropout: Of the encoder's own layers in training; by default what the base was trained with.
         max_length: Tokens; longer texts are cut.
@@ -111,12 +114,12 @@ class SentenceEncodingSettings:
     """
 
     objective: Literal["contrastive", "relational", "both"] = "contrastive"
-    data: DataSource = field(default_factory=DataSource)
+    data: DataSource | list[DataSource] = field(default_factory=DataSource)
     relations: DataSource = field(default_factory=DataSource)
     relational_share: float = 0.5
     related: list[str] | str = field(default_factory=list)
     related_share: float = 0.5
-    teacher: str = ""
+    teacher: list[str] | str = field(default_factory=list)
     lora: LoRASettings = field(default_factory=LoRASettings)
     dropout: float | None = None
     max_length: int = 64
@@ -130,6 +133,10 @@ class SentenceEncodingSettings:
     def related_list(self) -> list[str]:
         """The related languages, checked."""
         return language_codes(self.related)
+
+    def teachers(self, pivot: str) -> list[str]:
+        """The teachers, with the pivot's code filled in."""
+        return [fill(source, pivot, pivot) for source in as_list(self.teacher)]
 
     def check(self) -> None:
         """Refuse values that cannot be.

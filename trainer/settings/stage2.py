@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainer.settings.errors import SettingsError
-from trainer.settings.sources import DataSource, check_share, language_codes
+from trainer.settings.sources import DataSource, as_list, check_share, fill, language_codes
 
 Objective = Literal["both", "paraphrase", "parallel", "graded", "balanced"]
 
@@ -61,7 +61,9 @@ class AlignmentSettings:
             language's and the pivot's, as its translation is to theirs), balanced (alternating batches, graded and
             parallel). On the command line: "[parallel,graded]".
         paraphrase: Pairs (pivot sentence, paraphrase of it in the language), optionally with a hard negative in the
-            language in a third column.
+            language in a third column; or whole paraphrases in both languages: anchor, positive and optionally a hard
+            negative of the pivot, then the same of the language. Each row draws which language its anchor is in. One
+            source or a list of them; each batch is then of one source. The fields of a source are those of parallel.
         parallel: Pairs (pivot sentence, translation); for graded and balanced too.
         mixed: Sentences of the pivot with words of the language, beside those of parallel.
         related: Languages, related to this one, whose pairs are learnt along, so that one kind of text does not decide
@@ -71,13 +73,15 @@ class AlignmentSettings:
         start: An alignment adapter (folder, or org/name[@revision]) that these start from, for example a related
             language's; of the same size.
         dropout: Of the encoder's own layers in training; by default what the base was trained with.
+        teacher: Who says how similar the pivot's sentences are, for graded and balanced; as se.teacher, but the pivot's
+            own module if nothing is given.
         parallel_share: Share of the batches that are parallel in both and balanced.
         reduction_factor: The bottleneck is the encoder's width divided by this.
         adapter_scaling: Factor of the bottleneck's output.
         strength: Share of what was learnt that the finished adapter does. Below 1 the language goes only a part of the
             way to the pivot, and small languages stay nearer to each other.
         non_linearity: Activation inside the bottleneck.
-        max_length: Tokens; longer texts are cut.
+        max_length: Tokens; longer texts are cut, the pivot's as well as the language's.
         scale: Factor of the cosine similarities in the softmax.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
             default 2,048 on a CPU and 16,384 on a GPU.
@@ -87,13 +91,14 @@ class AlignmentSettings:
     """
 
     objectives: list[Objective] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]
-    paraphrase: DataSource = field(default_factory=DataSource)
+    paraphrase: DataSource | list[DataSource] = field(default_factory=DataSource)
     parallel: DataSource = field(default_factory=DataSource)
     mixed: MixingSettings = field(default_factory=MixingSettings)
     related: list[str] | str = field(default_factory=list)
     related_share: float = 0.5
     start: str = ""
     dropout: float | None = None
+    teacher: list[str] | str = field(default_factory=list)
     parallel_share: float = 0.5
     reduction_factor: float = 2.0
     adapter_scaling: float = 4.0
@@ -110,6 +115,10 @@ class AlignmentSettings:
     def related_list(self) -> list[str]:
         """The related languages, checked."""
         return language_codes(self.related)
+
+    def teachers(self, pivot: str) -> list[str]:
+        """The teachers, with the pivot's code filled in."""
+        return [fill(source, pivot, pivot) for source in as_list(self.teacher)]
 
     def check(self, languages: Sequence[str], pivot: str) -> None:
         """Refuse values that cannot go together.

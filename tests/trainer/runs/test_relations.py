@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trainer.sentence_parts import shares_of, sources_of
 
 from adapters_hub import ModularEncoder
 from tests.conftest import SAMPLE, sample_sentences
@@ -22,7 +23,6 @@ from tests.trainer.runs.launch import (
 )
 from tests.trainer.runs.test_processes import assert_close
 from trainer import stage1, stage2
-from trainer.sentence_parts import shares_of, sources_of
 from trainer.settings import AlignmentSettings, DataSource, Recipe, SentenceEncodingSettings, SettingsError
 from trainer.workspace import check_same_settings
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 import trainer.pivot
+from trainer.pivot import KeptVectors, frozen_encoder
+
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.conftest import sample_sentences
 from tests.trainer.building import language_module
 from trainer.batches import text_key
-from trainer.pivot import KeptVectors, frozen_encoder
 from trainer.runs import own_copy
 
 Bases = Callable[[str], BaseEncoder]

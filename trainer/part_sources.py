@@ -1,0 +1,58 @@
+"""Where the rows of a language come from, part by part, and how the training steps are shared out among them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from trainer.objectives import ALIGNMENT, ENCODING
+from trainer.settings import AlignmentSettings, DataSource, MixingSettings, SentenceEncodingSettings, source_list
+
+
+@dataclass(frozen=True)
+class PartSource:
+    """Where the rows of a part come from.
+
+    Attributes:
+        kind: see `trainer.objectives.kinds`.
+        language: ISO 639-3; a relative's for the part of a relative.
+        source: of the text.
+        share: of the training steps. Several sources of one kind and language have one share together, which is
+            divided by their numbers of rows.
+        mixed: adds mixed sentences to translations; None: none.
+    """
+
+    kind: str
+    language: str
+    source: DataSource
+    share: float
+    mixed: MixingSettings | None = None
+
+
+def encoding_sources(settings: SentenceEncodingSettings, language: str) -> list[PartSource]:
+    """The parts of SE: the language's own kinds, then the relations of its relatives."""
+    kinds = ENCODING[settings.objective]
+    others = [code for code in settings.related_list if code != language] if "relational" in kinds else []
+    left = 1 - settings.related_share if others else 1.0
+    second = settings.relational_share
+    parts: list[PartSource] = []
+    for kind, share in zip(kinds, [left] if len(kinds) == 1 else [left * (1 - second), left * second], strict=True):
+        sources = [settings.relations] if kind == "relational" else source_list(settings.data)
+        parts += [PartSource(kind, language, source, share) for source in sources]
+    return parts + [PartSource("relational", other, settings.relations, (1 - left) / len(others)) for other in others]
+
+
+def alignment_sources(settings: AlignmentSettings, objective: str, language: str) -> list[PartSource]:
+    """The parts of CLA: the language's own kinds, then translations (or else paraphrases) of its relatives."""
+    kinds = ALIGNMENT[objective]
+    others = [code for code in settings.related_list if code != language]
+    left = 1 - settings.related_share if others else 1.0
+    second = settings.parallel_share
+
+    def parts(kind: str, code: str, share: float) -> list[PartSource]:
+        if kind == "paraphrase":
+            return [PartSource(kind, code, source, share) for source in source_list(settings.paraphrase)]
+        return [PartSource(kind, code, settings.parallel, share, settings.mixed)]
+
+    shares = [left] if len(kinds) == 1 else [left * (1 - second), left * second]
+    own = [part for kind, share in zip(kinds, shares, strict=True) for part in parts(kind, language, share)]
+    return own + [part for other in others for part in parts(kinds[-1], other, (1 - left) / len(others))]
