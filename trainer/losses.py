@@ -80,7 +80,7 @@ def relational_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float =
 
 
 def graded_loss(
-    vectors: torch.Tensor, pivots: torch.Tensor, relations: torch.Tensor, scale: float = 20.0
+    vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0, relations: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Mean squared difference between the similarities across languages and those within the pivot.
 
@@ -89,16 +89,17 @@ def graded_loss(
 
     Args:
         vectors: `[n, dim]`.
-        pivots: `[n, dim]`, the pivot's vectors of the translations, constants.
-        relations: `[n, d]`, vectors of the translations by whoever says how close they are to each other, constants:
-            `pivots` themselves, or those of another encoder.
+        targets: `[n, dim]`, the pivot's vectors of the translations, constants.
         scale: factor of the cosine similarities.
+        relations: `[n, d]`, vectors of another encoder, constants, which say how close the translations are to each
+            other; by default `targets` say it.
 
     Returns:
         A scalar in float32, the mean over the `n * n` pairs.
     """
-    vectors, pivots, relations = (normalize(x.float(), dim=-1) for x in (vectors, pivots, relations))
-    return ((vectors @ pivots.T - relations @ relations.T) * scale).square().mean()
+    vectors, targets = normalize(vectors.float(), dim=-1), normalize(targets.float(), dim=-1)
+    relations = targets if relations is None else normalize(relations.float(), dim=-1)
+    return ((vectors @ targets.T - relations @ relations.T) * scale).square().mean()
 
 
 def gather(values: torch.Tensor) -> torch.Tensor:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from trainer.alignment import COLUMNS
-from trainer.pivot import KeptVectors
 
 from adapters_hub import BaseEncoder, ModularEncoder
-from tests.trainer.building import alignment_trainer, language_module, pairs
-from trainer.batches import Order, text_key
+from tests.trainer.building import RandomVectors, alignment_trainer, cross_lingual, language_module
+from trainer.batches import Order
+from trainer.frozen_vectors import KeptVectors, frozen_language
 from trainer.losses import contrastive_loss, cosine_loss
+from trainer.objectives import ROLES
 from trainer.phase_trainer import training_arguments
 from trainer.runs import numbers_used, own_copy
 
@@ -34,45 +34,64 @@ def bits(encoder: ModularEncoder) -> dict[str, bytes]:
 def test_training_leaves_the_pivot_encoder_as_it_is(
     encoder: ModularEncoder, bases: Bases, tmp_path: Path, objective: str
 ) -> None:
-    texts = pairs("eng", COLUMNS)
-    sentences = [text.strip() for text in texts["pivot"]]
+    texts = cross_lingual("paraphrase", ("eng", "deu"))
+    sentences = list(dict.fromkeys(text for role in ROLES for text in texts[f"eng_{role}"] if text))
     before_vectors = encoder.encode(sentences, "eng")
     before = bits(encoder)
-    parts = 2 if objective == "both" else 1
-    kept = KeptVectors(encoder, "eng", tmp_path)
+    kept = KeptVectors(frozen_language(encoder, "eng", 128), tmp_path)
     kept.add(sentences)
-    pivots = [kept.of(np.array([text_key(text) for text in sentences])) for _ in range(parts)]
+    pivots = kept.read()
     alignment_trainer(bases("bert"), tmp_path / "run", objective=objective, pivots=pivots, learning_rate=1e-2).run()
     assert bits(encoder) == before
     assert not encoder.base.backbone.training
     # Two passes agree to the last bit: no dropout has come back.
     assert np.array_equal(encoder.encode(sentences, "eng"), before_vectors)
     assert np.array_equal(encoder.encode(sentences, "eng"), encoder.encode(sentences, "eng"))
-    assert all(np.array_equal(vectors[np.arange(len(sentences))], before_vectors) for vectors in pivots)
 
 
-def test_each_kind_of_batch_has_its_loss(bases: Bases, tmp_path: Path) -> None:
-    trainer = alignment_trainer(bases("bert"), tmp_path)
+@pytest.mark.parametrize("objective", ["both", "balanced"])
+def test_each_kind_of_batch_has_its_loss(bases: Bases, tmp_path: Path, objective: str) -> None:
+    trainer = alignment_trainer(bases("bert"), tmp_path, objective=objective)
     trainer.model.eval()
+    pivots = RandomVectors(32)
     seen = []
     for batch in list(trainer.get_train_dataloader())[:4]:
         (part,) = set(batch["part"].tolist())
-        seen.append(part)
+        seen.append(trainer.kinds[part])
         with torch.no_grad():
             vectors = trainer.model(batch["passes"])
         count = len(batch["row"])
-        pivots = torch.from_numpy(trainer.pivots[part][batch["row"].numpy()])
-        negatives = torch.zeros(count, vectors.shape[1])
-        negatives[batch["has_negative"]] = vectors[count:]
-        keys = {"anchor_keys": batch["pivot_key"], "positive_keys": batch["target_key"]}
-        keys |= {"negative_keys": batch["negative_key"], "has_negative": batch["has_negative"]}
-        expected = (
-            cosine_loss(vectors[:count], pivots)
-            if part == 1
-            else contrastive_loss(pivots, vectors[:count], negatives, **keys, scale=20.0)
-        )
+        if trainer.kinds[part] == "paraphrase":
+            expected = contrastive(batch, vectors, pivots)
+        else:
+            targets = torch.from_numpy(pivots[batch["pivot_key"].numpy()])
+            expected = cosine_loss(vectors, targets) if part == 1 else graded(vectors, targets)
+        assert count == 8
         torch.testing.assert_close(trainer.vector_loss(vectors, batch), expected)
-    assert seen == [0, 1, 0, 1]
+    assert seen == list(trainer.kinds) * 2
+
+
+def graded(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Differences of similarities, across and within, from the definition."""
+    own, pivot = (torch.nn.functional.normalize(x, dim=1) for x in (vectors, targets))
+    across = (20 * (own @ pivot.T - pivot @ pivot.T)) ** 2
+    within = (20 * (own @ own.T - pivot @ pivot.T)) ** 2
+    return across.mean() + (within.sum() - within.diagonal().sum()) / (len(own) * (len(own) - 1))
+
+
+def contrastive(batch: dict[str, torch.Tensor], vectors: torch.Tensor, pivots: RandomVectors) -> torch.Tensor:
+    """The loss of a batch whose rows are put together one by one."""
+    encoded = iter(vectors)
+    sides: dict[str, torch.Tensor] = {}
+    for role in ROLES:
+        rows = []
+        for row in range(len(batch["row"])):
+            there, frozen = bool(batch[f"{role}_there"][row]), bool(batch[f"{role}_frozen"][row])
+            key = batch[f"{role}_key"][row : row + 1].numpy()
+            rows.append(torch.from_numpy(pivots[key])[0] if frozen else next(encoded) if there else torch.ones(32))
+        sides[role] = torch.stack(rows)
+    keys = {f"{role}_keys": batch[f"{role}_key"] for role in ROLES}
+    return contrastive_loss(*sides.values(), **keys, has_negative=batch["negative_there"], scale=20.0)
 
 
 def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tmp_path: Path) -> None:
@@ -101,11 +120,8 @@ def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tm
 def test_the_loss_decreases(bases: Bases, tmp_path: Path, objective: str) -> None:
     torch.manual_seed(0)  # the bottleneck's start, whatever tests ran before
     kinds = range(2 if objective == "both" else 1)
-    places = np.random.default_rng(1).normal(size=(64, 32)).astype(np.float32)
     training = {"max_steps": 40 * len(kinds), "learning_rate": 1e-2, "per_device_train_batch_size": 16}
-    trainer = alignment_trainer(
-        bases("bert"), tmp_path, objective=objective, pivots=[places for _ in kinds], **training
-    )
+    trainer = alignment_trainer(bases("bert"), tmp_path, objective=objective, **training)
     trainer.run()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     for kind in kinds:

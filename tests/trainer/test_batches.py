@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import sample_sentences
-from trainer.batches import MaskingCollator, Order, PairCollator, Rows, passes, tokenize
+from trainer.batches import MaskingCollator, Order, Rows, passes, tokenize
 
 
 def test_tokenizing_adds_the_prompt_cuts_and_counts(
@@ -21,7 +20,8 @@ def test_tokenizing_adds_the_prompt_cuts_and_counts(
     with caplog.at_level(logging.INFO, logger="trainer.batches"):
         data = tokenize(Dataset.from_dict({"text": texts}), ["text"], tokenizer, "zu: ", 8, "deu text")
     assert "deu text: 1 texts of more than 8 tokens were cut" in caplog.text
-    assert data.column_names == ["text_ids", "text_key"]
+    assert data.column_names == ["text_ids", "text_key", "text_there"]
+    assert list(data["text_there"]) == [True, True, True, False]
     assert data[0]["text_ids"] == tokenizer("zu: Hund")["input_ids"]
     assert data[2]["text_ids"] == [*tokenizer("zu: " + texts[2])["input_ids"][:7], tokenizer.eos_token_id]
     assert data[3]["text_ids"] == []
@@ -31,7 +31,7 @@ def test_keys_are_equal_for_equal_texts_and_for_no_others(tokenizer: PreTrainedT
     texts = sample_sentences("deu")[:50]
     data = Dataset.from_dict({"a": texts, "b": [f" {text} " for text in texts], "c": texts[::-1]})
     encoded = tokenize(data, ["a", "b"], tokenizer, "", 64, "pairs", only_keys=["c"])
-    assert encoded.column_names == ["a_ids", "a_key", "b_ids", "b_key", "c_key"]
+    assert encoded.column_names == ["a_ids", "b_ids", "a_key", "a_there", "b_key", "b_there", "c_key", "c_there"]
     assert list(encoded["a_key"]) == list(encoded["b_key"]) == list(encoded["c_key"])[::-1]
     assert len(set(encoded["a_key"])) == len(set(texts))
 
@@ -232,25 +232,3 @@ def test_at_least_one_token_of_a_text_is_chosen_and_none_of_an_empty_one(tokeniz
     (_, one), (_, none) = masked(tokenizer, rows)
     assert sorted(one) == [-100, -100, 50]
     assert none == [-100, -100]
-
-
-def test_pairs_are_laid_out_column_by_column_and_missing_negatives_left_out() -> None:
-    rows = [
-        {"anchor_ids": [5, 6], "positive_ids": [7], "negative_ids": [], "row": 4},
-        {"anchor_ids": [8], "positive_ids": [9, 9, 9], "negative_ids": [10, 11], "row": 2},
-        {"anchor_ids": [12], "positive_ids": [13], "negative_ids": [14], "row": 9},
-    ]
-    keys = [{"anchor_key": row, "positive_key": -row, "negative_key": 2**62 + row} for row in range(3)]
-    batch = PairCollator(("anchor", "positive", "negative"), pad_id=1, tokens_per_pass=4)(
-        [row | key | {"part": 1, "draw": 0} for row, key in zip(rows, keys, strict=True)]
-    )
-    found: dict[int, list[int]] = {}
-    for part in batch["passes"]:
-        for place, ids, mask in zip(part["rows"].tolist(), part["input_ids"], part["attention_mask"], strict=True):
-            found[place] = ids[mask.bool()].tolist()
-    assert [found[place] for place in range(8)] == [[5, 6], [8], [12], [7], [9, 9, 9], [13], [10, 11], [14]]
-    assert batch["has_negative"].tolist() == [False, True, True]
-    assert batch["row"].tolist() == [4, 2, 9]
-    assert batch["part"].tolist() == [1, 1, 1]
-    assert batch["negative_key"].tolist() == [2**62, 2**62 + 1, 2**62 + 2]
-    assert batch["negative_key"].dtype == torch.int64

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import trainer.pivot
-from trainer.pivot import KeptVectors, frozen_encoder
 
+import trainer.frozen_vectors
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.conftest import sample_sentences
 from tests.trainer.building import language_module
 from trainer.batches import text_key
+from trainer.frozen_vectors import KeptVectors, Together, frozen_language, modular_copy
 from trainer.runs import own_copy
 
 Bases = Callable[[str], BaseEncoder]
@@ -31,45 +31,62 @@ def keys(texts: list[str]) -> np.ndarray:
     return np.array([text_key(text) for text in texts])
 
 
-def every(count: int) -> np.ndarray:
-    return np.arange(count)
+def kept_by(encoder: ModularEncoder, language: str | None, folder: Path, max_length: int = 128) -> KeptVectors:
+    return KeptVectors(frozen_language(encoder, language, max_length), folder)
 
 
 @pytest.mark.parametrize("language", ["eng", None])
 def test_kept_vectors_are_fresh_ones(encoder: ModularEncoder, tmp_path: Path, language: str | None) -> None:
-    kept = KeptVectors(encoder, language, tmp_path / "new")
+    kept = kept_by(encoder, language, tmp_path / "new")
     assert kept.add(TEXTS) == 20
-    vectors = kept.of(keys(TEXTS))
-    assert len(vectors) == 20
-    assert vectors[every(20)].dtype == np.float32
-    assert np.array_equal(vectors[every(20)], encoder.encode(TEXTS, language))
-    assert vectors[np.array([7, 7, 0])] == pytest.approx(
-        encoder.encode([TEXTS[i] for i in (7, 7, 0)], language), abs=1e-5
-    )
+    vectors = kept.read()
+    assert vectors[keys(TEXTS)].dtype == np.float32
+    assert np.array_equal(vectors[keys(TEXTS)], encoder.encode(TEXTS, language))
+    some = [TEXTS[i] for i in (7, 7, 0)]
+    assert vectors[keys(some)] == pytest.approx(encoder.encode(some, language), abs=1e-5)
+
+
+def test_sentences_are_cut_where_the_learners_are(encoder: ModularEncoder, tmp_path: Path) -> None:
+    short, long = kept_by(encoder, "eng", tmp_path, 5), kept_by(encoder, "eng", tmp_path, 64)
+    for kept in (short, long):
+        kept.add(TEXTS)
+    assert np.array_equal(short.read()[keys(TEXTS)], encoder.encode(TEXTS, "eng", max_length=5))
+    assert np.abs(short.read()[keys(TEXTS)] - long.read()[keys(TEXTS)]).max() > 1e-2
+
+
+def test_two_encoders_together_see_the_mean_of_their_similarities(encoder: ModularEncoder, tmp_path: Path) -> None:
+    seen = []
+    for language in ("eng", None):
+        kept = kept_by(encoder, language, tmp_path)
+        kept.add(TEXTS)
+        seen.append(kept.read())
+    together = Together(seen)[keys(TEXTS)]
+    alone = [vectors[keys(TEXTS)] for vectors in seen]
+    np.testing.assert_allclose(together @ together.T, sum(x @ x.T for x in alone) / 2, atol=1e-6)
 
 
 def test_a_text_is_encoded_once(encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = KeptVectors(encoder, "eng", tmp_path)
+    first = kept_by(encoder, "eng", tmp_path)
     assert first.add(TEXTS[:12]) == 12
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
-    again = KeptVectors(encoder, "eng", tmp_path)
+    again = kept_by(encoder, "eng", tmp_path)
     assert again.add([f" {text}\n" for text in TEXTS[8:]] + TEXTS) == 8  # white space around it does not count
     assert {path: path.stat().st_mtime_ns for path in written} == written
-    assert again.of(keys(TEXTS))[every(20)] == pytest.approx(encoder.encode(TEXTS, "eng"), abs=1e-5)
+    assert again.read()[keys(TEXTS)] == pytest.approx(encoder.encode(TEXTS, "eng"), abs=1e-5)
 
     def fail(*args: object, **kwargs: object) -> None:
         raise AssertionError("encoded again")
 
     monkeypatch.setattr(encoder, "encode", fail)
-    assert KeptVectors(encoder, "eng", tmp_path).add(reversed(TEXTS)) == 0
+    assert kept_by(encoder, "eng", tmp_path).add(reversed(TEXTS)) == 0
 
 
 def test_encoders_do_not_share_vectors(encoder: ModularEncoder, bases: Bases, tmp_path: Path) -> None:
-    KeptVectors(encoder, "eng", tmp_path).add(TEXTS)
-    assert KeptVectors(encoder, None, tmp_path).add(TEXTS) == 20
+    kept_by(encoder, "eng", tmp_path).add(TEXTS)
+    assert kept_by(encoder, None, tmp_path).add(TEXTS) == 20
     half = ModularEncoder(own_copy(bases("bert")), device="cpu", dtype="float16")
     half.add_module(language_module(bases("bert"), tmp_path, "eng", LORAS))
-    assert KeptVectors(half, "eng", tmp_path).add(TEXTS) == 20
+    assert kept_by(half, "eng", tmp_path).add(TEXTS) == 20
     assert len(list(tmp_path.iterdir())) == 3
 
 
@@ -83,7 +100,7 @@ def test_a_teacher_computes_as_training_does(
     if launched is not None:
         monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launched)
     base = bases("bert")
-    teacher = frozen_encoder(base)
+    teacher = modular_copy(base)
     assert teacher.dtype == computed
     assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}  # it is a copy
     exact = ModularEncoder(own_copy(base)).encode(TEXTS, None)
@@ -92,31 +109,35 @@ def test_a_teacher_computes_as_training_does(
 
 
 def test_what_a_killed_run_leaves_is_not_taken_for_vectors(encoder: ModularEncoder, tmp_path: Path) -> None:
-    kept = KeptVectors(encoder, "eng", tmp_path)
+    kept = kept_by(encoder, "eng", tmp_path)
     unfinished = kept.folder / ".0123456789abcdef.x.unfinished"
     unfinished.mkdir(parents=True)
     (unfinished / "vectors.npy").write_bytes(b"half")
     assert kept.add(TEXTS) == 20
-    assert np.linalg.norm(kept.of(keys(TEXTS))[every(20)], axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+    assert np.linalg.norm(kept.read()[keys(TEXTS)], axis=1) == pytest.approx(np.ones(20), abs=1e-5)
 
 
 def test_a_large_corpus_is_written_in_parts(
     encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer.pivot, "_CHUNK", 6)
-    kept = KeptVectors(encoder, "eng", tmp_path)
+    monkeypatch.setattr(trainer.frozen_vectors, "_CHUNK", 6)
+    kept = kept_by(encoder, "eng", tmp_path)
     kept.add(TEXTS)
     assert len(list(kept.folder.iterdir())) == 4
     shuffled = np.random.default_rng(0).permutation(20)
-    assert kept.of(keys(TEXTS))[shuffled] == pytest.approx(encoder.encode(TEXTS, "eng")[shuffled], abs=1e-5)
+    assert kept.read()[keys(TEXTS)[shuffled]] == pytest.approx(encoder.encode(TEXTS, "eng")[shuffled], abs=1e-5)
 
 
-def test_a_row_that_was_never_encoded_is_an_error(encoder: ModularEncoder, tmp_path: Path) -> None:
-    kept = KeptVectors(encoder, "eng", tmp_path)
+def test_a_text_that_was_never_encoded_is_an_error(encoder: ModularEncoder, tmp_path: Path) -> None:
+    kept = kept_by(encoder, "eng", tmp_path)
     kept.add(TEXTS[:3])
-    vectors = kept.of(keys(TEXTS))
-    assert vectors[np.array([2, 0])].shape == (2, encoder.dimension)
-    with pytest.raises(KeyError, match="row 5"):
-        vectors[np.array([2, 5])]
-    with pytest.raises(KeyError, match="row 0"):
-        KeptVectors(encoder, None, tmp_path).of(keys(TEXTS))[np.array([0])]
+    vectors = kept.read()
+    assert vectors[keys([TEXTS[2], TEXTS[0]])].shape == (2, encoder.dimension)
+    with pytest.raises(KeyError, match=str(keys(TEXTS)[5])):
+        vectors[keys([TEXTS[2], TEXTS[5]])]
+    with pytest.raises(KeyError, match="no vector"):
+        kept_by(encoder, None, tmp_path).read()[keys(TEXTS[:1])]
+
+
+def test_an_empty_text_is_not_encoded(encoder: ModularEncoder, tmp_path: Path) -> None:
+    assert kept_by(encoder, "eng", tmp_path).add(["", " ", TEXTS[0]]) == 1

@@ -55,11 +55,10 @@ def slow(
         others = [j for j in range(len(anchors)) if j != i and not own & {a_keys[j], p_keys[j]}]
         hard = [j for j in range(len(anchors)) if keys["has_negative"][j] and n_keys[j] not in own]
         right = cosine(anchors[i], positives[i])
-        there = [cosine(anchors[i], positives[j]) for j in others] + [cosine(anchors[i], negatives[j]) for j in hard]
-        back = [cosine(anchors[j], positives[i]) for j in others]
-        for candidates in (there, back):
-            total += math.log(sum(math.exp(value) for value in [right, *candidates])) - right
-    return total / (2 * len(anchors))
+        candidates = [cosine(anchors[i], positives[j]) for j in others]
+        candidates += [cosine(anchors[i], negatives[j]) for j in hard]
+        total += math.log(sum(math.exp(value) for value in [right, *candidates])) - right
+    return total / len(anchors)
 
 
 @pytest.mark.parametrize("keys", [batch(), UNIQUE, DUPLICATES], ids=["pairs", "triplets", "duplicates"])
@@ -69,13 +68,11 @@ def test_contrastive_loss_equals_a_slow_loop(keys: dict[str, torch.Tensor], scal
     assert float(contrastive_loss(a, p, n, **keys, scale=scale)) == pytest.approx(slow(a, p, n, keys, scale), rel=1e-5)
 
 
-def test_contrastive_loss_is_the_mean_of_ranking_losses_both_ways() -> None:
-    """Sentence-transformers' MultipleNegativesRankingLoss one way, and the other way without hard negatives."""
+def test_contrastive_loss_is_the_ranking_loss_of_sentence_transformers() -> None:
+    """MultipleNegativesRankingLoss: a cross-entropy over all positives and hard negatives."""
     a, p, n = vectors(0), vectors(1), vectors(2)
-    right = torch.arange(N)
-    one_way = cross_entropy(normalize(a, dim=1) @ normalize(torch.cat([p, n]), dim=1).T * 20, right)
-    other_way = cross_entropy(normalize(p, dim=1) @ normalize(a, dim=1).T * 20, right)
-    torch.testing.assert_close(contrastive_loss(a, p, n, **UNIQUE, scale=20.0), (one_way + other_way) / 2)
+    expected = cross_entropy(normalize(a, dim=1) @ normalize(torch.cat([p, n]), dim=1).T * 20, torch.arange(N))
+    torch.testing.assert_close(contrastive_loss(a, p, n, **UNIQUE, scale=20.0), expected)
 
 
 def test_rows_without_a_hard_negative_may_hold_anything() -> None:
@@ -183,6 +180,12 @@ def test_graded_loss_is_the_mean_square_over_all_pairs_across_languages() -> Non
     a, b = vectors(0), vectors(1)
     assert float(graded_loss(a, b, 20.0)) == pytest.approx(slow_squares(a, b, b, diagonal=True), rel=1e-5)
     assert float(graded_loss(2 * b, b)) == pytest.approx(0, abs=1e-8)
+
+
+def test_graded_loss_takes_similarities_of_another_encoder() -> None:
+    a, b, c = vectors(0), vectors(1), torch.randn(N, 3, generator=torch.Generator().manual_seed(2))
+    expected = slow_squares(a, b, c, diagonal=True)
+    assert float(graded_loss(a, b, 20.0, c)) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("loss", [relational_loss, graded_loss])

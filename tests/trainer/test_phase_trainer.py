@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from trainer.sentence_encoding import SentenceEncodingTrainer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapters_hub import BaseEncoder
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
+from trainer.objectives import ObjectiveTrainer
 from trainer.phase_trainer import PhaseTrainer, TrainingError, last_complete_checkpoint, training_arguments
 from trainer.settings import SettingsError
 
@@ -126,7 +126,7 @@ def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
     made = encoding_trainer(bases("bert"), tmp_path)
     made.args._n_gpu = 2  # as transformers counts them; it would split each batch among them
     arguments = (made.model, made.args, made.train_dataset, made._order, made.data_collator)
-    trainer = SentenceEncodingTrainer(*arguments, scale=20.0, gradient_cache=False)
+    trainer = ObjectiveTrainer(*arguments, scale=20.0, gradient_cache=False)
     assert trainer.run()["steps"] == 3
     assert not isinstance(trainer.model_wrapped, torch.nn.DataParallel)
     assert trainer.args.train_batch_size == 8

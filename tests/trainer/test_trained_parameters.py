@@ -64,11 +64,9 @@ def test_alignment_trains_the_bottlenecks_alone(
     bases: Bases, tmp_path: Path, architecture: str, objective: str
 ) -> None:
     trainer = alignment_trainer(bases(architecture), tmp_path, objective=objective, learning_rate=1e-2)
-    pivots = [vectors.copy() for vectors in trainer.pivots]
     expected = {name for name in tensors(trainer.model) if name.startswith("extra.layers.")}
     assert len(expected) == 4 * 2
     assert changed_by(trainer) == expected == set(trainer.model.trained_state())
-    assert all((a == b).all() for a, b in zip(pivots, trainer.pivots, strict=True))
 
 
 @pytest.mark.parametrize("builder", [adaptation_trainer, encoding_trainer, alignment_trainer])

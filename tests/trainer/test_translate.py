@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-from trainer.sentence_encoding import COLUMNS
 from transformers import NllbTokenizer
 
 from adapters_hub import AdaptersHubError
@@ -21,6 +20,7 @@ from tests.conftest import ROOT, build_tokenizer, sample_sentences
 from tests.trainer.building import tiny_translator
 from tests.trainer.runs.launch import execute
 from trainer.corpora import load_pairs, load_text
+from trainer.objectives import ROLES
 from trainer.settings import DataSource
 from trainer.translate import parse_settings, translate
 from trainer.translation import Journal, Translation, TranslationError, Translator
@@ -110,7 +110,7 @@ def expected(pairs: Path) -> list[list[str]]:
 def test_rows_are_translated_in_their_order_and_stage_1_reads_them(run: Run, pairs: Path) -> None:
     output = run()
     assert read(output) == expected(pairs)
-    loaded = load_pairs(DataSource(path=str(output)), "kaz", "eng", COLUMNS)
+    loaded = load_pairs(DataSource(path=str(output)), "kaz", "eng", ROLES)
     assert [list(row.values()) for row in loaded] == expected(pairs)
 
 

@@ -62,7 +62,7 @@ class ObjectiveTrainer(EmbeddingTrainer):
             own, pivots = gather(by_role["target"]), gather(by_role["pivot"])
             relations = gather(self._lookup(self.teachers, batch["pivot_key"]))
             # Across languages alone, sentences lose their places among those of their own language.
-            return graded_loss(own, pivots, relations, self.scale) + relational_loss(own, relations, self.scale)
+            return graded_loss(own, pivots, self.scale, relations) + relational_loss(own, relations, self.scale)
         return contrastive_loss(
             *(gather(by_role[role]) for role in ROLES),
             anchor_keys=gather(batch["anchor_key"]),

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer.sentence_parts import shares_of, sources_of
+import yaml
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
 
 from adapters_hub import ModularEncoder
 from tests.conftest import SAMPLE, sample_sentences
@@ -23,6 +25,7 @@ from tests.trainer.runs.launch import (
 )
 from tests.trainer.runs.test_processes import assert_close
 from trainer import stage1, stage2
+from trainer.part_sources import alignment_sources, encoding_sources
 from trainer.settings import AlignmentSettings, DataSource, Recipe, SentenceEncodingSettings, SettingsError
 from trainer.workspace import check_same_settings
 
@@ -53,16 +56,75 @@ def test_similarities_become_those_of_the_teacher(
     teacher = encoder.encode(sample_sentences("eng")[:80:2], "eng" if taught == "module" else None)
     assert error(encoder, "deu", teacher) < 0.7 * error(encoder, None, teacher)
     facts = manifest(tmp_path / "deu")["training"]
-    assert facts["phases"]["se"]["rows"] == 40
-    assert ("teacher_module" in facts["settings"]) == (taught == "module")
+    assert facts["phases"]["se"]["rows"] == {"deu relational": 40}
+    (described,) = facts["phases"]["se"]["teachers"]
+    assert described["source"] == ("eng" if taught == "module" else str(base))
+    fingerprints = [manifest(modules / "eng")["fingerprint"]] if taught == "module" else []
+    assert facts["settings"]["se"]["teacher"] == fingerprints
+
+
+def test_any_sentence_transformer_may_teach_and_several_teach_together(
+    base: Path, stages: Stages, tmp_path: Path
+) -> None:
+    """A teacher of another width and pooling: the relations are its own, or the mean of its and the base's."""
+    encoder = SentenceTransformer(modules=[Transformer(str(base)), Pooling(32, "cls"), Dense(32, 8)], device="cpu")
+    encoder.save_pretrained(str(tmp_path / "teacher"))
+    taught = {"alone": [f"st:{tmp_path / 'teacher'}"], "together": ["base", f"st:{tmp_path / 'teacher'}"]}
+    english = sample_sentences("eng")[:80:2]
+    seen = {
+        "alone": encoder.encode(english, normalize_embeddings=True),
+        "base": ModularEncoder(str(base)).encode(english, None),
+    }
+    similarities = {name: vectors @ vectors.T for name, vectors in seen.items()}
+    similarities["together"] = (similarities["alone"] + similarities["base"]) / 2
+    for name, teachers in taught.items():
+        changes = {"se": section(teacher=teachers), "phases": ["vocabulary", "se"], "vocabulary": {"strategy": "keep"}}
+        recipe = write_recipe(tmp_path / f"{name}.yaml", base, tmp_path / name, **changes)
+        stages.run(STAGE1, "--recipe", recipe).ok()
+        facts = manifest(tmp_path / name / "deu")["training"]["phases"]["se"]["teachers"]
+        assert [fact["source"] for fact in facts] == [str(base) if one == "base" else one for one in teachers]
+        own = ModularEncoder(modules=[tmp_path / name / "deu"])
+        errors = []
+        for language in ("deu", None):
+            vectors = own.encode(sample_sentences("deu")[:80:2], language)
+            errors.append(float(np.square(vectors @ vectors.T - similarities[name]).mean()))
+        assert errors[0] < 0.8 * errors[1]
+
+
+def test_a_teacher_that_is_not_there_is_told_in_a_line(base: Path, stages: Stages, tmp_path: Path) -> None:
+    changes = {"se": section(teacher=f"st:{tmp_path / 'nowhere'}"), "phases": ["vocabulary", "se"]}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    assert "no SentenceTransformer at" in stages.run(STAGE1, "--recipe", recipe).error_line()
 
 
 def test_batches_of_both_kinds_alternate(base: Path, stages: Stages, tmp_path: Path) -> None:
     changes = {"se": section("both", training=training(steps=4))}
     stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
     facts = manifest(tmp_path / "deu")["training"]["phases"]["se"]
-    assert facts["rows"] == 80
+    assert facts["rows"] == {"deu contrastive": 40, "deu relational": 40}
     assert facts["steps"] == 4
+
+
+def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages: Stages, tmp_path: Path) -> None:
+    """A list of sources, each with as many steps as its rows fill."""
+    sets = []
+    for name, count in (("small", 16), ("large", 48)):
+        lines = sample_sentences("deu")[: 2 * count] if name == "small" else sample_sentences("deu")[-2 * count :]
+        pairs = zip(lines[::2], lines[1::2], strict=True)
+        (tmp_path / f"{name}.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs), encoding="utf-8")
+        sets.append({"path": str(tmp_path / f"{name}.tsv"), "name": name})
+    parts = encoding_sources(SentenceEncodingSettings(data=[DataSource(**one) for one in sets]), "deu")
+    assert [part.source.name for part in parts] == ["small", "large"]
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, phases=["vocabulary", "se"])
+    values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    values["se"]["data"] = sets
+    values["se"]["training"] = training(steps=-1, batch=8, num_train_epochs=1)
+    recipe.write_text(yaml.safe_dump(values), encoding="utf-8")
+    stages.run(STAGE1, "--recipe", recipe).ok()
+    facts = manifest(tmp_path / "deu")["training"]
+    assert facts["phases"]["se"]["rows"] == {"deu contrastive": 64}
+    assert facts["phases"]["se"]["steps"] == 8  # two of the small set, six of the large one
+    assert [entry["name"] for entry in facts["data"] if entry["use"] == "se"] == ["small", "large"]
 
 
 @pytest.mark.parametrize("objective", ["relational", "both"])
@@ -116,7 +178,9 @@ def test_relations_of_related_languages_are_learnt_along(base: Path, stages: Sta
     changes = {"se": section(related=["kaz", "deu", "tur"], training=training(steps=6)), "phases": ["vocabulary", "se"]}
     stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)).ok()
     values = manifest(tmp_path / "deu")["training"]
-    assert values["phases"]["se"]["rows"] == 3 * 40  # its own are not taken twice
+    assert values["phases"]["se"]["rows"] == {
+        f"{code} relational": 40 for code in ("deu", "kaz", "tur")
+    }  # its own are not taken twice
     assert [entry["columns"][1] for entry in values["data"] if entry["use"] == "se"] == ["deu", "kaz", "tur"]
 
 
@@ -166,19 +230,22 @@ def test_changed_data_of_a_related_language_is_another_module(stage: str, module
     write("kaz", "Hello!\tSalem!!\n")
     with pytest.raises(SettingsError, match=rf"{stage}\.related_data\.kaz\.bytes: 14, now 15"):
         check_same_settings(tmp_path, finished, wanted())
-    finished[stage].pop("related_data")  # a module of before relatives' data were described
-    check_same_settings(tmp_path, finished, wanted())
 
 
 def test_shares_of_the_kinds_and_of_relatives_add_up() -> None:
     settings = SentenceEncodingSettings(objective="both", related=["kaz", "tur"], relational_share=0.25)
-    sources = sources_of(settings, "deu")
-    assert [(kind, code) for kind, code, _ in sources] == [
-        ("contrastive", "deu"),
-        ("relational", "deu"),
-        ("relational", "kaz"),
-        ("relational", "tur"),
+    parts = encoding_sources(settings, "deu")
+    assert [(part.kind, part.language, part.share) for part in parts] == [
+        ("contrastive", "deu", 0.375),
+        ("relational", "deu", 0.125),
+        ("relational", "kaz", 0.25),
+        ("relational", "tur", 0.25),
     ]
-    parts: list[Any] = list(sources)
-    assert shares_of(settings, parts) == [0.375, 0.125, 0.25, 0.25]
-    assert shares_of(SentenceEncodingSettings(objective="relational"), parts[:1]) == [1.0]
+    (alone,) = encoding_sources(SentenceEncodingSettings(objective="relational"), "deu")
+    assert alone.share == 1
+    aligned = alignment_sources(AlignmentSettings(parallel_share=0.75, related="kaz"), "balanced", "deu")
+    assert [(part.kind, part.language, part.share) for part in aligned] == [
+        ("graded", "deu", 0.125),
+        ("parallel", "deu", 0.375),
+        ("parallel", "kaz", 0.5),
+    ]
