@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from adapters_hub.bridges.fingerprint import transformer_fingerprint
     from adapters_hub.bridges.mteb import MTEBEncoder
     from adapters_hub.bridges.onnx import export_onnx
     from adapters_hub.bridges.onnx_encoder import OnnxEncoder
     from adapters_hub.bridges.sentence_transformer import export_composed, export_merged
 
-__all__ = ["MTEBEncoder", "OnnxEncoder", "export_composed", "export_merged", "export_onnx"]
+__all__ = ["MTEBEncoder", "OnnxEncoder", "export_composed", "export_merged", "export_onnx", "transformer_fingerprint"]
 
 # One by one, when first asked for: `OnnxEncoder` runs where neither torch nor mteb is installed.
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "export_composed": "adapters_hub.bridges.sentence_transformer",
     "export_merged": "adapters_hub.bridges.sentence_transformer",
     "export_onnx": "adapters_hub.bridges.onnx",
+    "transformer_fingerprint": "adapters_hub.bridges.fingerprint",
 }
 
 

@@ -133,6 +133,11 @@ class ModularInput(InputModule):
         )
         return features
 
+    def get_config_dict(self) -> dict[str, Any]:
+        """What the vectors of a call without language and alignment depend on."""
+        vectors = self.encoder.fingerprints(self.default_language, align=self.default_align)
+        return {"vectors": vectors, "precision": str(self.encoder.dtype)}
+
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
         """Copy the modules and what is recorded of them; a base that lies in the folder goes along."""
         _copy(self.folder, Path(output_path), self.facts)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-_STATE = ("padding", "truncation")
+from adapters_hub.bridges import transformer_fingerprint
 
 
 class SentenceTransformerEncoder:
@@ -25,14 +24,14 @@ class SentenceTransformerEncoder:
 
     def __init__(self, model: Any, name: str, batch_size: int = 32) -> None:  # noqa: ANN401
         self.model, self.name, self.batch_size = model, name, batch_size
-        self._fingerprint = _state_fingerprint(model)
+        self._fingerprint = transformer_fingerprint(model)
 
     def languages(self) -> list[str] | None:
         """Any: a SentenceTransformer does not say."""
         return None
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of the weights, the tokenizer and the prompts."""
+        """Of all that its vectors depend on."""
         return self._fingerprint
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
@@ -120,24 +119,3 @@ def _task(language: str, across: bool) -> Any:  # noqa: ANN401
         eval_langs={language: [langscript]},
         main_score="cosine_spearman",
     )
-
-
-def _state_fingerprint(model: Any) -> str:  # noqa: ANN401
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        values = tensor.detach().to("cpu", torch.float32).contiguous()
-        digest.update(f"{name}{tuple(values.shape)}{tensor.dtype}".encode())
-        digest.update(memoryview(values.numpy()).cast("B"))
-    backend = getattr(getattr(model, "tokenizer", None), "backend_tokenizer", None)
-    if backend is not None:  # but for the state that the last call left it in
-        settings = {key: value for key, value in json.loads(backend.to_str()).items() if key not in _STATE}
-        digest.update(json.dumps(settings, sort_keys=True).encode())
-    prompt = model.prompts.get(model.default_prompt_name) if model.default_prompt_name else None
-    kinds = [
-        (type(module).__name__, getattr(module, "pooling_mode", None), getattr(module, "include_prompt", True))
-        for module in model
-    ]
-    digest.update(repr((prompt, model.max_seq_length, kinds)).encode())
-    return digest.hexdigest()
