@@ -34,7 +34,7 @@ class FrozenEncoder:
 
     Attributes:
         name: for the log.
-        identity: of everything that its vectors depend on.
+        identity: of everything that its vectors depend on; first the fingerprint of the encoder.
         encode: texts to unit vectors `[n, dim]`.
         facts: what it is, for manifest and card.
     """
@@ -63,7 +63,6 @@ def frozen_language(encoder: ModularEncoder, language: str | None, max_length: i
         name=language or f"the base {encoder.base.source}",
         identity=(*fingerprints, str(encoder.dtype), str(max_length)),
         encode=encode,
-        facts={"source": language or encoder.base.source, "fingerprint": fingerprints[0]},
     )
 
 

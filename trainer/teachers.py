@@ -15,6 +15,8 @@ Several teachers together see the mean of their similarities.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from accelerate import PartialState
@@ -69,19 +71,25 @@ def _open(source: str, base: BaseEncoder, max_length: int, hub: str | None) -> F
     if source.startswith(SENTENCE_TRANSFORMER):
         return _sentence_transformer(source.removeprefix(SENTENCE_TRANSFORMER), max_length)
     if source.startswith(_PACKAGE):
-        return frozen_language(modular_copy(load_base(source)), None, max_length)
+        return _described(frozen_language(modular_copy(load_base(source)), None, max_length), "encoder", source)
     encoder = modular_copy(base)
     if source == BASE:
-        return frozen_language(encoder, None, max_length)
+        return _described(frozen_language(encoder, None, max_length), "base", base.source)
     encoder.add_module(fetch_module(source, hub).folder)
-    return frozen_language(encoder, encoder.languages[0], max_length)
+    return _described(frozen_language(encoder, encoder.languages[0], max_length), "module", source)
+
+
+def _described(encoder: FrozenEncoder, kind: str, source: str) -> FrozenEncoder:
+    """With what manifest and card say of it: of a folder, its name alone."""
+    name = Path(source).name if Path(source).is_dir() else source
+    return replace(encoder, facts={"kind": kind, "source": name, "fingerprint": encoder.identity[0]})
 
 
 def _sentence_transformer(source: str, max_length: int) -> FrozenEncoder:
     try:
         from sentence_transformers import SentenceTransformer
 
-        from adapters_hub.bridges import sentence_transformer_fingerprint
+        from adapters_hub.bridges import transformer_fingerprint
     except ImportError as error:
         raise SettingsError(
             f"the teacher {SENTENCE_TRANSFORMER}{source} needs a package that is not installed: "
@@ -101,6 +109,5 @@ def _sentence_transformer(source: str, max_length: int) -> FrozenEncoder:
         )
         return vectors.astype(np.float32, copy=False)
 
-    fingerprint = sentence_transformer_fingerprint(model)
-    facts = {"source": f"{SENTENCE_TRANSFORMER}{source}", "fingerprint": fingerprint}
-    return FrozenEncoder(source, (fingerprint, str(model.max_seq_length)), encode, facts)
+    fingerprint = transformer_fingerprint(model)
+    return _described(FrozenEncoder(source, (fingerprint, str(model.max_seq_length)), encode), "encoder", source)

@@ -31,6 +31,7 @@ _OBJECTIVES = {
     "graded": "as close to every sentence of the pivot as the translation is, by degrees",
     "balanced": "graded and parallel in turn: degrees of similarity, and translations close by",
 }
+_TEACHERS = {"base": "the untouched base encoder", "module": "the pivot's module"}
 _PHASES = {
     "vocabulary": "vocabulary",
     "la": "language adaptation",
@@ -88,7 +89,7 @@ def render_card(
         base_text=_base_text(manifest),
         **_vocabulary(manifest),
         rules=len(settings.get("vocabulary", {}).get("rules", [])),
-        learning=_learning(settings.get("cla" if adapter else "se", {}), "teacher_module" in settings),
+        learning=_learning(settings, training.get("phases", {}), "cla" if adapter else "se"),
         start_adapter=settings.get("cla", {}).get("start_adapter", "")[:16],
         results=_results(scores),
         metrics={score.metric for score in scores},
@@ -126,16 +127,23 @@ def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[st
     return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
 
 
-def _learning(section: Mapping[str, Any], from_module: bool) -> dict[str, Any]:
+def _learning(settings: Mapping[str, Any], phases: Mapping[str, Any], phase: str) -> dict[str, Any]:
     """What sentence encoding or alignment learnt from besides text of the language."""
+    section = settings.get(phase, {})
     related = section.get("related") or []
     codes = related.split(",") if isinstance(related, str) else related
+    teachers = phases.get(phase, {}).get("teachers", [])
     return {
         "objective": section.get("objective", "contrastive"),
-        "teacher": "the pivot's module" if from_module else "the untouched base encoder",
+        "teacher": " and ".join(_teacher(teacher) for teacher in teachers) or _TEACHERS["base"],
+        "own_teacher": any(teacher.get("kind") == "encoder" for teacher in teachers),
         "related": " and ".join(language_name(code.strip()) for code in codes),
         "start": section.get("start_module", "")[:16],
     }
+
+
+def _teacher(facts: Mapping[str, Any]) -> str:
+    return _TEACHERS.get(facts.get("kind", ""), f"`{facts.get('source', '')}`")
 
 
 def _results(scores: Sequence[Score]) -> dict[str, Any]:

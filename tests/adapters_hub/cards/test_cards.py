@@ -258,3 +258,16 @@ def test_the_snippets_of_the_cards_run(shelf: Shelf, tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert float(done.stdout.strip(" []\n").split()[0].rstrip("]")) <= 1.001
+
+
+@pytest.mark.parametrize("kind", ["language_module", "alignment_adapter"])
+def test_a_card_names_the_teachers_from_outside(kind: str) -> None:
+    teachers = [{"kind": "encoder", "source": "org/good-at-english"}, {"kind": "base", "source": "org/base"}]
+    manifest: LanguageModuleManifest | AlignmentManifest
+    manifest, phase = (KAZ, "se") if kind == "language_module" else (KAZ_ENG, "cla")
+    settings = {phase: {"objective": "relational"}}
+    taught = dataclasses.replace(
+        manifest, training={"settings": settings, "phases": {phase: {"steps": 3, "teachers": teachers}}}
+    )
+    text = " ".join(render_card(taught, "org/name", LINKS).split())
+    assert "`org/good-at-english` and the untouched base encoder" in text

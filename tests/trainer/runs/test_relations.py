@@ -58,7 +58,7 @@ def test_similarities_become_those_of_the_teacher(
     facts = manifest(tmp_path / "deu")["training"]
     assert facts["phases"]["se"]["rows"] == {"deu relational": 40}
     (described,) = facts["phases"]["se"]["teachers"]
-    assert described["source"] == ("eng" if taught == "module" else str(base))
+    assert (described["kind"], described["source"]) == (taught, "eng" if taught == "module" else base.name)
     fingerprints = [manifest(modules / "eng")["fingerprint"]] if taught == "module" else []
     assert facts["settings"]["se"]["teacher"] == fingerprints
 
@@ -82,7 +82,7 @@ def test_any_sentence_transformer_may_teach_and_several_teach_together(
         recipe = write_recipe(tmp_path / f"{name}.yaml", base, tmp_path / name, **changes)
         stages.run(STAGE1, "--recipe", recipe).ok()
         facts = manifest(tmp_path / name / "deu")["training"]["phases"]["se"]["teachers"]
-        assert [fact["source"] for fact in facts] == [str(base) if one == "base" else one for one in teachers]
+        assert [fact["source"] for fact in facts] == [base.name if one == "base" else "teacher" for one in teachers]
         own = ModularEncoder(modules=[tmp_path / name / "deu"])
         errors = []
         for language in ("deu", None):

