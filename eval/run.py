@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import logging
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,13 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from adapters_hub.folders import cache_folder
-from eval.benchmarks import Benchmark, Source
+from eval.benchmarks import Benchmark
 from eval.benchmarks.data import Bitext, Data
 from eval.bootstrap import RESAMPLES
 from eval.encoders import CachedEncoder, Encoder
 from eval.errors import EvaluationError
 from eval.languages import PAPER, same_language
+from eval.preparing import Prepared, named_after, prepare
 from eval.results import Result, check_names, result_path
 from eval.tasks import score
 
@@ -44,7 +44,7 @@ class Run:
         split: `dev` or `test`.
         output: where results go: a folder for each encoder.
         languages: to score in; None: those that all encoders have modules for, or the paper's 23 for encoders of any.
-        source: where benchmark data comes from.
+        data: folder with clones of the benchmarks' repositories; what it lacks comes from the Hub. None: the Hub alone.
         cache: where vectors are kept; None: nowhere.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -55,7 +55,7 @@ class Run:
     split: str
     output: Path
     languages: Sequence[str] | None = None
-    source: Source = field(default_factory=Source)
+    data: Path | None = None
     cache: Path | None = None
     resamples: int = RESAMPLES
     seed: int = 0
@@ -67,8 +67,21 @@ def default_cache() -> Path:
     return cache_folder() / "vectors"
 
 
-def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
-    """Score each encoder on each benchmark.
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        results: encoder by encoder, benchmark by benchmark.
+        left_out: benchmarks that could not be scored, with the reason.
+    """
+
+    results: list[Result]
+    left_out: dict[str, str]
+
+
+def run(encoders: Iterable[Encoder], settings: Run) -> Outcome:
+    """Score each encoder on each benchmark whose data is there.
 
     A result is written when it is there, so that a run that was stopped goes on where it was; one that was written
     for the same encoder, data and settings is taken as it is.
@@ -78,39 +91,26 @@ def run(encoders: Iterable[Encoder], settings: Run) -> list[Result]:
         settings: see there.
 
     Raises:
-        EvaluationError: two encoders have one name, data is missing, no benchmark has a language that is named,
-            encoders have no language in common, or something cannot be scored.
+        EvaluationError: two encoders have one name, nothing can be scored, no benchmark has a language that is named,
+            encoders have no language in common, or data does not fit.
     """
-    _check_benchmarks(settings)
-    shared = None
-    if settings.languages is None or list(settings.languages) == ["all"]:
+    named = settings.languages is not None and list(settings.languages) != ["all"]
+    wanted = settings.languages if named else None
+    if not named:
         encoders = list(encoders)  # means over other languages could not be compared
-        shared = _shared_languages(encoders)
+        wanted = _shared_languages(encoders) or (PAPER if settings.languages is None else None)
     if isinstance(encoders, Sequence):
         check_names(encoder.name for encoder in encoders)
+    prepared, left_out = prepare(settings.benchmarks, settings.split, settings.data, wanted, named)
     results = []
     for encoder in encoders:
         cached = CachedEncoder(encoder, settings.cache, show_progress=True)
-        progress = tqdm(settings.benchmarks, unit="benchmark", desc=encoder.name)
-        for benchmark in progress:
-            progress.set_postfix_str(benchmark.name)
-            results.append(_score(cached, benchmark, settings, shared))
+        progress = tqdm(prepared, unit="benchmark", desc=encoder.name)
+        for one in progress:
+            progress.set_postfix_str(one.benchmark.name)
+            results.append(_score(cached, one, settings))
             cached.forget()
-    return results
-
-
-def _check_benchmarks(settings: Run) -> None:
-    """Check before anything is computed that each benchmark has the split, and each language named some benchmark."""
-    lacking = list(settings.languages or ())
-    for benchmark in settings.benchmarks:
-        source = Source(settings.source.folder)
-        benchmark.check_split(settings.split, source)
-        _, lacking = benchmark.select(lacking, settings.split, source)
-    if lacking not in ([], ["all"]):
-        raise EvaluationError(
-            f"none of {', '.join(benchmark.name for benchmark in settings.benchmarks)} has {', '.join(lacking)}: "
-            "python -m eval benchmarks lists the languages of each"
-        )
+    return Outcome(results, left_out)
 
 
 def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
@@ -125,12 +125,10 @@ def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
     return shared
 
 
-def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: list[str] | None) -> Result:
-    encoder, source = cached.encoder, Source(settings.source.folder)
-    languages = _languages(encoder, benchmark, settings, source, shared)
-    with _named(benchmark):
-        data = benchmark.load(languages, settings.split, source)
-    identity = _identity(encoder, languages, source, settings)
+def _score(cached: CachedEncoder, prepared: Prepared, settings: Run) -> Result:
+    encoder, benchmark, languages = cached.encoder, prepared.benchmark, prepared.languages
+    _check_modules(encoder, languages)
+    identity = _identity(encoder, prepared, settings)
     path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
     if path.is_file() and not settings.again:
         earlier = Result.read(path)
@@ -143,8 +141,8 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
             logger.info("%s: %s is there already: skipped", encoder.name, benchmark.name)
             return earlier
     begin, encoded, seconds = time.perf_counter(), cached.encoded, cached.seconds
-    with _named(benchmark):
-        figures = score(data, cached, settings.resamples, settings.seed)
+    with named_after(benchmark):
+        figures = score(prepared.data, cached, settings.resamples, settings.seed)
     encoded, seconds = cached.encoded - encoded, cached.seconds - seconds
     result = Result(
         encoder=encoder.name,
@@ -154,7 +152,7 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
         task=benchmark.task,
         dataset=benchmark.hub_id or benchmark.url,
         split=settings.split,
-        languages=languages,
+        languages=list(languages),
         figures=figures,
         identity=identity,
         facts={
@@ -166,56 +164,29 @@ def _score(cached: CachedEncoder, benchmark: Benchmark, settings: Run, shared: l
             "commit": _commit(),
             "versions": _versions(),
         },
-        histograms=_histograms(data, cached),
+        histograms=_histograms(prepared.data, cached),
     )
     result.write(settings.output)
     return result
 
 
-@contextlib.contextmanager
-def _named(benchmark: Benchmark) -> Iterator[None]:
-    """Say of which benchmark something is wrong: a run has several."""
-    try:
-        yield
-    except EvaluationError as error:
-        raise EvaluationError(f"{benchmark.name}: {error}") from error
-
-
-def _languages(
-    encoder: Encoder, benchmark: Benchmark, settings: Run, source: Source, shared: list[str] | None
-) -> list[str]:
-    """The languages to score: those wanted that benchmark and encoder have; the others are named in the log."""
+def _check_modules(encoder: Encoder, languages: Sequence[str]) -> None:
     own = encoder.languages()
-    if settings.languages is None:
-        wanted = list(shared or PAPER)
-    elif list(settings.languages) == ["all"]:
-        wanted = list(shared or benchmark.languages(source, settings.split))
-    else:
-        wanted = list(settings.languages)
-    found, lacking = benchmark.select(wanted, settings.split, source)
-    if settings.languages and lacking:
-        logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))
-    if own is not None:
-        without = [code for code in found if not any(same_language(code, name) for name in own)]
-        if without and settings.languages:
-            raise EvaluationError(
-                f"{encoder.name} has no module of {', '.join(without)} (it has {', '.join(own)}): add it, or leave "
-                "the language out"
-            )
-        found = [code for code in found if code not in without]
-    if not found:
-        has = ", ".join(benchmark.languages(source, settings.split))
-        raise EvaluationError(f"{benchmark.name} has none of {', '.join(wanted)}; it has {has}")
-    return found
+    without = [code for code in languages if own is not None and not any(same_language(code, name) for name in own)]
+    if without:
+        raise EvaluationError(
+            f"{encoder.name} has no module of {', '.join(without)} (it has {', '.join(own or ())}): add it, or leave "
+            "the language out"
+        )
 
 
-def _identity(encoder: Encoder, languages: Sequence[str], source: Source, settings: Run) -> dict[str, Any]:
+def _identity(encoder: Encoder, prepared: Prepared, settings: Run) -> dict[str, Any]:
     """Everything that the figures depend on."""
-    vectors = {code: [encoder.fingerprint(code, across) for across in (False, True)] for code in languages}
+    vectors = {code: [encoder.fingerprint(code, across) for across in (False, True)] for code in prepared.languages}
     return {
         "vectors": vectors if len({tuple(pair) for pair in vectors.values()}) > 1 else next(iter(vectors.values())),
-        "data": source.read,
-        "languages": list(languages),
+        "data": prepared.source.read,
+        "languages": list(prepared.languages),
         "split": settings.split,
         "resamples": settings.resamples,
         "seed": settings.seed,

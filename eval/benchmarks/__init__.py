@@ -11,10 +11,10 @@ from eval.benchmarks.mining import FLORES, Tatoeba
 from eval.benchmarks.relatedness import SICK, SemRel
 from eval.benchmarks.sample import SampleBitext, SamplePairs
 from eval.benchmarks.similarity import STS17, STS22, STSB, KardesSTS, KardesSTSArabic, KorSTS
-from eval.benchmarks.source import Source
+from eval.benchmarks.source import Source, data_folder, origin
 from eval.errors import EvaluationError
 
-__all__ = ["BENCHMARKS", "GROUPS", "Benchmark", "Source", "find_benchmarks"]
+__all__ = ["BENCHMARKS", "GROUPS", "Benchmark", "Source", "data_folder", "find_benchmarks", "origin"]
 
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark

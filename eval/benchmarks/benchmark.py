@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from eval.benchmarks.data import Data
+from eval.benchmarks.hub import Hub
 from eval.benchmarks.source import Source
-from eval.errors import EvaluationError
+from eval.errors import EvaluationError, NothingToScoreError
 from eval.languages import same_language
 
 Task = Literal["similarity", "relatedness", "classification", "mining", "choice"]
@@ -43,8 +45,25 @@ class Benchmark(ABC):
     undivided: ClassVar[bool] = False
 
     @abstractmethod
+    def listed(self, source: Source, split: str) -> Sequence[str]:
+        """The languages that it may have there, ISO 639-3 with a script where it needs one."""
+
+    @abstractmethod
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """What a language is read from in a clone: files, or folders, below the data folder.
+
+        Args:
+            language: in the benchmark's own code; where the clone decides which there are, also `*` for all.
+            split: `dev` or `test`.
+        """
+
     def languages(self, source: Source, split: str) -> Sequence[str]:
-        """The languages it has, ISO 639-3 with a script where it needs one."""
+        """The languages that it has there."""
+        return [code for code in self.listed(source, split) if source.has(self.files(code, split))]
+
+    def sources(self, folder: Path | None, hub: Hub) -> list[Source]:
+        """Where its data may be, what is preferred first."""
+        return [*([Source(folder, hub)] if folder else []), *([Source(None, hub)] if self.hub_id else [])]
 
     @abstractmethod
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
@@ -64,6 +83,10 @@ class Benchmark(ABC):
         """How to get a clone."""
         return f"git clone {self.url} into the data folder"
 
+    def obtain_for(self, languages: Sequence[str]) -> str:
+        """How to get a clone of some languages, where they are in several places."""
+        return self.obtain
+
     def select(self, wanted: Sequence[str], split: str, source: Source) -> tuple[list[str], list[str]]:
         """Of the languages wanted: those it has, in its own codes, and those it lacks."""
         own = self.languages(source, split)
@@ -78,13 +101,14 @@ class Benchmark(ABC):
         return list(dict.fromkeys(found)), lacking
 
     def check_split(self, split: str, source: Source) -> None:
-        """Refuse a split that it does not have.
+        """Refuse a split that it does not have there.
 
         Raises:
-            EvaluationError: says which it has.
+            NothingToScoreError: says which it has.
         """
         if split not in self.splits and not (self.undivided and source.folder is not None):
-            raise EvaluationError(f"{self.name} has no {split} split, only {', '.join(self.splits)}")
+            where = " on the Hub" if self.undivided else ""
+            raise NothingToScoreError(f"it has no {split} split{where}, only {', '.join(self.splits)}")
 
 
 class Coded(Benchmark):
@@ -92,13 +116,15 @@ class Coded(Benchmark):
 
     Attributes:
         codes: ISO 639-3 to the benchmark's code.
+        not_on_hub: those that its dataset on the Hub lacks.
     """
 
     codes: ClassVar[Mapping[str, str]]
+    not_on_hub: ClassVar[frozenset[str]] = frozenset()
 
-    def languages(self, source: Source, split: str) -> Sequence[str]:
-        """All that it lists."""
-        return list(self.codes)
+    def listed(self, source: Source, split: str) -> Sequence[str]:
+        """All, but for what the Hub lacks."""
+        return [code for code in self.codes if source.folder is not None or code not in self.not_on_hub]
 
     def require(self, languages: Sequence[str]) -> None:
         """Refuse a language that it does not list.

@@ -37,13 +37,14 @@ class Belebele(Benchmark):
         """The archive is linked from the repository."""
         return f"unpack Belebele.zip, linked from {self.url}, into the data folder"
 
-    def languages(self, source: Source, split: str) -> Sequence[str]:
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One."""
+        return [f"Belebele/{language}.jsonl"]
+
+    def listed(self, source: Source, split: str) -> Sequence[str]:
         """All in the archive; of those on the Hub, the paper's but Uyghur."""
-        return [
-            code
-            for code in languages_of_flores(source, "Belebele/*.jsonl", self.obtain)
-            if source.folder or "uig" not in code
-        ]
+        found = languages_of_flores(source, *self.files("*", split))
+        return [code for code in found if source.folder or "uig" not in code]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """The questions that all languages have, in the order of the first."""
@@ -66,8 +67,8 @@ class Belebele(Benchmark):
 
     def _rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
         if source.folder is None:
-            return source.hub(str(self.hub_id), self.revision, language, "test", _COLUMNS)
-        name = f"Belebele/{language}.jsonl"
+            return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
+        (name,) = self.files(language, "test")
         rows = []
         for number, line in enumerate(source.lines(name, self.obtain)):
             try:

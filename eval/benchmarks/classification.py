@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.data import Classification, Data, Labelled
 from eval.benchmarks.source import Source
-from eval.errors import EvaluationError
 from eval.languages import PAPER, USUAL_SCRIPT, with_script
 
 
@@ -25,9 +24,13 @@ class SIB200(Benchmark):
     hub_id = "mteb/sib200"
     revision = "a74d7350ea12af010cfb1c21e34f1f81fd2e615b"
 
-    def languages(self, source: Source, split: str) -> Sequence[str]:
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One to train on and one to test on."""
+        return [f"sib-200/data/annotated/{language}/{part}.tsv" for part in (split, "train")]
+
+    def listed(self, source: Source, split: str) -> Sequence[str]:
         """All in the clone; of those on the Hub, the paper's."""
-        return languages_of_flores(source, "sib-200/data/annotated/*", self.obtain)
+        return languages_of_flores(source, self.files("*", split)[0])
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Train and test texts by language."""
@@ -40,7 +43,7 @@ class SIB200(Benchmark):
     def _part(self, language: str, split: str, source: Source) -> tuple[list[str], list[str]]:
         columns = ["category", "text"]
         if source.folder is None:
-            rows = source.hub(
+            rows = source.rows(
                 str(self.hub_id), self.revision, language, {"dev": "validation"}.get(split, split), columns
             )
         else:
@@ -49,16 +52,13 @@ class SIB200(Benchmark):
         return [row["text"] for row in rows], [row["category"] for row in rows]
 
 
-def languages_of_flores(source: Source, pattern: str, obtain: str) -> list[str]:
-    """Languages named `lan_Scri` in a clone, by the stems of files or folders; the paper's where there is no clone."""
+def languages_of_flores(source: Source, pattern: str) -> list[str]:
+    """Languages named `lan_Scri` in a clone, by the star of a pattern; the paper's on the Hub."""
     if source.folder is None:
         latin = {"eng", "ces", "fra", "deu", "tur", "hau", "spa", "ita", "nld", "kin", "pol"}
         scripts = {"tel": "Telu", "amh": "Ethi", "mar": "Deva", "kor": "Hang", "rus": "Cyrl"} | USUAL_SCRIPT
         return [f"{code}_{'Latn' if code in latin else scripts[code]}" for code in PAPER]
-    available = sorted({path.name.partition(".")[0] for path in source.folder.glob(pattern)})
-    available = [name for name in available if "_" in name]
-    if not available:
-        raise EvaluationError(f"benchmark data {source.folder / pattern} is missing: {obtain}")
+    available = [name for name in source.matches(pattern) if "_" in name]
     # Where a language comes in several scripts, the usual one comes first and answers to the bare code.
     usual = {with_script(code.partition("_")[0], available) for code in available}
     return sorted(available, key=lambda code: code not in usual)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.errors import EvaluationError
+from eval.errors import EvaluationError, NothingToScoreError
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class Bitext:
     multiway: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
+        if not self.pairs:
+            raise NothingToScoreError("translations take two languages of those that it has")
         for (a, b), (one, other) in self.pairs.items():
             if len(one) != len(other):
                 raise EvaluationError(

@@ -29,18 +29,22 @@ class FLORES(Benchmark):
         """The archive is linked from the repository."""
         return f"unpack flores200_dataset, linked from {self.url}, into the data folder"
 
-    def languages(self, source: Source, split: str) -> Sequence[str]:
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One."""
+        part = self._parts[split]
+        return [f"flores200_dataset/{part}/{language}.{part}"]
+
+    def listed(self, source: Source, split: str) -> Sequence[str]:
         """All in the archive; of those on the Hub, the paper's."""
-        return languages_of_flores(source, f"flores200_dataset/{self._parts[split]}/*", self.obtain)
+        return languages_of_flores(source, *self.files("*", split))
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages."""
-        part = self._parts[split]
         if source.folder is not None:
-            found = {code: source.lines(f"flores200_dataset/{part}/{code}.{part}", self.obtain) for code in languages}
+            found = {code: source.lines(self.files(code, split)[0], self.obtain) for code in languages}
         else:
             columns = [f"sentence_{code}" for code in languages]
-            rows = source.hub(str(self.hub_id), self.revision, None, part, columns)
+            rows = source.rows(str(self.hub_id), self.revision, None, self._parts[split], columns)
             found = {code: list(rows[column]) for code, column in zip(languages, columns, strict=True)}
         return Bitext.of_all(found)
 
@@ -63,26 +67,32 @@ class Tatoeba(Benchmark):
     _own = {"arb": "ara", "azj": "aze", "uzn": "uzb", "zho": "cmn"}  # noqa: RUF012
     _folder = "LASER/data/tatoeba/v1"
 
-    def languages(self, source: Source, split: str) -> Sequence[str]:
-        """Those in the clone; on the Hub, all that LASER lists are asked for by their code."""
-        names = [f"{code}-eng" for code in _ON_THE_HUB]
-        if source.folder is not None:
-            names = sorted({path.name.split(".")[1] for path in (source.folder / self._folder).glob("tatoeba.*-eng.*")})
-            if not names:
-                raise EvaluationError(f"benchmark data {source.folder / self._folder} is missing: {self.obtain}")
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """Those of the language and of its English; of English, those of any language."""
+        pair = f"{self._own.get(language, language)}-eng" if language != "eng" else "*-eng"
+        return [f"{self._folder}/tatoeba.{pair}.{side}" for side in pair.split("-")]
+
+    def listed(self, source: Source, split: str) -> Sequence[str]:
+        """Those in the clone; on the Hub, those of LASER."""
+        names = source.matches(self.files("*", split)[1]) if source.folder else _ON_THE_HUB
         ours = {own: code for code, own in self._own.items()}
-        return ["eng", *(ours.get(name.removesuffix("-eng"), name.removesuffix("-eng")) for name in names)]
+        return [ours.get(name, name) for name in names]
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """English too, where there is anything."""
+        found = super().languages(source, split)
+        return ["eng", *found] if found else []
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Each language with English."""
-        return Bitext({(code, "eng"): self._one(code, source) for code in languages if code != "eng"})
+        return Bitext({(code, "eng"): self._one(code, split, source) for code in languages if code != "eng"})
 
-    def _one(self, language: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:
+    def _one(self, language: str, split: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:
         pair = f"{self._own.get(language, language)}-eng"
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, pair, "test", ["sentence1", "sentence2"])
+            rows = source.rows(str(self.hub_id), self.revision, pair, "test", ["sentence1", "sentence2"])
             return list(rows["sentence1"]), list(rows["sentence2"])
-        sides = [f"{self._folder}/tatoeba.{pair}.{side}" for side in pair.split("-")]
+        sides = self.files(language, split)
         one, other = (source.lines(name, self.obtain) for name in sides)
         if len(one) != len(other):
             raise EvaluationError(f"{sides[0]} has {len(one)} lines and {sides[1]} has {len(other)}: fetch them again")

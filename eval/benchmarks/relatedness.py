@@ -27,6 +27,10 @@ class SemRel(Coded):
     hub_id = "SemRel/SemRel2024"
     codes: ClassVar = {code: code for code in ("eng", "amh", "hau", "kin", "mar", "tel")}
 
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One."""
+        return [f"Semantic_Relatedness_SemEval2024/Track A/{language}/{language}_{split}_with_labels.csv"]
+
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Each language on its own."""
         self.require(languages)
@@ -34,10 +38,10 @@ class SemRel(Coded):
 
     def _one(self, code: str, split: str, source: Source) -> GradedPairs:
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, code, split, ["sentence1", "sentence2", "label"])
+            rows = source.rows(str(self.hub_id), self.revision, code, split, ["sentence1", "sentence2", "label"])
             gold = np.array(list(grades(rows, "label", f"{self.hub_id} {code}")))
             return GradedPairs(list(rows["sentence1"]), list(rows["sentence2"]), gold)
-        name = f"Semantic_Relatedness_SemEval2024/Track A/{code}/{code}_{split}_with_labels.csv"
+        (name,) = self.files(code, split)
         rows = source.table(name, self.obtain, ["Text", "Score"])
         pairs = [_split(row["Text"], name, number) for number, row in enumerate(rows)]
         gold = np.array(list(grades(rows, "Score", name)))
@@ -85,12 +89,21 @@ class SICK(Coded):
     url = "https://marcobaroni.org/composes/sick.html"
     hub_id = "maximedb/sick_nl"
     codes: ClassVar = {code: code for code in _SICK_FILES}
+    not_on_hub = frozenset({"spa"})  # it is there without pair numbers
     _sets: ClassVar = {"dev": "TRIAL", "test": "TEST"}
 
     @property
     def obtain(self) -> str:
         """From four places."""
-        return "; ".join(f"{code}: {obtain}" for code, (_, obtain) in _SICK_FILES.items())
+        return self.obtain_for(list(self.codes))
+
+    def obtain_for(self, languages: Sequence[str]) -> str:
+        """From as many places as there are languages."""
+        return "; ".join(f"{code}: {_SICK_FILES[code][1]}" for code in languages)
+
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One; Polish has a file for each set."""
+        return [_SICK_FILES[language][0].format({"dev": "trial", "test": "test_annotated"}[split])]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages, over the pair numbers that all have."""
@@ -109,24 +122,18 @@ class SICK(Coded):
         return Similarity.crossed(pairs)
 
     def _clone(self, language: str, split: str, source: Source) -> list[dict[str, str]]:
-        """Dutch and Polish as their repositories have them; Polish has a file for each set."""
-        name, obtain = _SICK_FILES[language]
+        """Dutch and Polish as their repositories have them."""
+        (name,), obtain = self.files(language, split), _SICK_FILES[language][1]
         columns = ["pair_ID", "sentence_A", "sentence_B", "relatedness_score"]
         if language == "pol":
-            name = name.format({"dev": "trial", "test": "test_annotated"}[split])
             return source.table(name, obtain, columns, delimiter="\t", quoted=False)
         rows = source.table(name, obtain, [*columns, "SemEval_set"], delimiter="\t", quoted=False)
         return [row for row in rows if row["SemEval_set"].strip() == self._sets[split]]
 
     def _hub(self, language: str, split: str, source: Source) -> list[dict[str, Any]]:
         """Dutch beside the English that it was translated from, and Polish."""
-        if language == "spa":
-            raise EvaluationError(
-                "sick in Spanish is not on the Hub with pair numbers: give a folder with SICK/SICK_es.txt in it by "
-                "--data FOLDER, or leave spa out"
-            )
         dataset = "sdadas/sick_pl" if language == "pol" else str(self.hub_id)
         sides = [f"sentence_{side}{'_original' if language == 'eng' else ''}" for side in "AB"]
         part = {"dev": "validation"}.get(split, split)
-        rows = source.hub(dataset, None, None, part, ["pair_ID", *sides, "relatedness_score"])
+        rows = source.rows(dataset, None, None, part, ["pair_ID", *sides, "relatedness_score"])
         return [{**row, "sentence_A": row[sides[0]], "sentence_B": row[sides[1]]} for row in rows]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Bitext, Data, GradedPairs, Similarity
-from eval.benchmarks.source import Source, grades
+from eval.benchmarks.hub import Hub
+from eval.benchmarks.source import SAMPLE, Source, grades
 
-_FOLDER = Path(__file__).parent.parent.parent / "sample_data"
+_PROJECT = Path(__file__).parent.parent.parent
 _LANGUAGES = ("eng", "deu", "tur", "rus", "kaz")
 
 
@@ -20,23 +22,31 @@ class _Sample(Coded):
     citation = "the sample data of Modular Sentence Encoders"
     url = "sample_data"
     codes = {code: code for code in _LANGUAGES}  # noqa: RUF012
+    _part: ClassVar[str]
 
     @property
     def obtain(self) -> str:
         """It comes along."""
         return "not needed, it is part of the project"
 
-    def _table(self, part: str, split: str, columns: Sequence[str], source: Source) -> list[dict[str, str]]:
-        own = Source(_FOLDER)
-        rows = own.table(f"{part}/{split}.tsv", "fetch the project again", columns, delimiter="\t", quoted=False)
-        source.read |= {f"sample_data/{name}": digest for name, digest in own.read.items()}
-        return rows
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One for all languages."""
+        return [f"{SAMPLE}/{self._part}/{split}.tsv"]
+
+    def sources(self, folder: Path | None, hub: Hub) -> list[Source]:
+        """The project itself."""
+        return [Source(_PROJECT, hub)]
+
+    def _table(self, split: str, columns: Sequence[str], source: Source) -> list[dict[str, str]]:
+        (name,) = self.files("*", split)
+        return source.table(name, self.obtain, columns, delimiter="\t", quoted=False)
 
 
 class SamplePairs(_Sample):
     """Sentence pairs with grades from 0 to 5, the same in every language."""
 
     name = "sample-pairs"
+    _part = "graded"
     title = "sample data, graded pairs"
     task = "similarity"
 
@@ -44,7 +54,7 @@ class SamplePairs(_Sample):
         """All pairs of languages."""
         self.require(languages)
         columns = [f"{code}_{side}" for code in languages for side in "12"]
-        rows = self._table("graded", split, [*columns, "score"], source)
+        rows = self._table(split, [*columns, "score"], source)
         gold = np.array(list(grades(rows, "score", self.title)))
         return Similarity.crossed(
             {
@@ -58,11 +68,12 @@ class SampleBitext(_Sample):
     """Sentences of the same meaning in every language."""
 
     name = "sample-bitext"
+    _part = "meanings"
     title = "sample data, translations"
     task = "mining"
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages."""
         self.require(languages)
-        rows = self._table("meanings", split, list(languages), source)
+        rows = self._table(split, list(languages), source)
         return Bitext.of_all({code: [row[code] for row in rows] for code in languages})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -12,9 +13,12 @@ import numpy as np
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Data, GradedPairs, Similarity
 from eval.benchmarks.source import Source, grades
-from eval.errors import EvaluationError
+from eval.errors import EvaluationError, NothingToScoreError
+
+logger = logging.getLogger(__name__)
 
 _COLUMNS = ("sentence1", "sentence2", "score")
+_EXTENSION = "cross-lingual-sts/dataset.zip"
 
 
 def _pairs(rows: Any, columns: Sequence[str], where: str) -> GradedPairs:  # noqa: ANN401
@@ -42,17 +46,21 @@ class STSB(Coded):
         "rus": "ru", "zho": "zh",
     }  # fmt: skip
 
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One."""
+        return [f"stsb-multi-mt/data/stsb-{self.codes[language]}-{split}.csv"]
+
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages."""
         self.require(languages)
-        return Similarity.crossed({code: self._one(self.codes[code], split, source) for code in languages})
+        return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
-    def _one(self, code: str, split: str, source: Source) -> GradedPairs:
+    def _one(self, language: str, split: str, source: Source) -> GradedPairs:
         if source.folder is None:
-            columns = ("sentence1", "sentence2", "similarity_score")
-            rows = source.hub(str(self.hub_id), self.revision, code, split, columns)
+            columns, code = ("sentence1", "sentence2", "similarity_score"), self.codes[language]
+            rows = source.rows(str(self.hub_id), self.revision, code, split, columns)
             return _pairs(rows, columns, f"{self.hub_id} {code}")
-        name = f"stsb-multi-mt/data/stsb-{code}-{split}.csv"
+        (name,) = self.files(language, split)
         rows = source.table(name, self.obtain, _COLUMNS, header=False)
         return _pairs(rows, _COLUMNS, name)
 
@@ -72,17 +80,19 @@ class KardesSTS(Coded):
     convert: Callable[[str], str] | None = None
     """Applied to Uyghur text."""
 
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One; English stands beside Azerbaijani."""
+        folder, code = (self.codes[language] or self.codes["azj"]).split()
+        return [f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"]
+
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """All pairs of languages; the English sentences are those beside the Azerbaijani ones."""
         self.require(languages)
-        if source.folder is None:
-            raise EvaluationError(f"{self.name} is not on the Hub: {self.obtain} and give it with --data FOLDER")
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
     def _one(self, language: str, split: str, source: Source) -> GradedPairs:
-        folder, code = (self.codes[language] or self.codes["azj"]).split()
         names = _COLUMNS if language == "eng" else ("s1_translation", "s2_translation", "score")
-        path = f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"
+        (path,) = self.files(language, split)
         pairs = _pairs(source.table(path, self.obtain, names), names, path)
         if self.convert is None or language != "uig":
             return pairs
@@ -118,51 +128,62 @@ class KorSTS(Coded):
     revision = "016f35f9b961daaaa7a352e927084e3da662ac1f"
     codes: ClassVar = {"kor": "ko"}
 
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """One."""
+        return [f"KorNLUDatasets/KorSTS/sts-{split}.tsv"]
+
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Korean alone."""
         self.require(languages)
         if source.folder is None:
-            rows = source.hub(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), _COLUMNS)
+            rows = source.rows(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), _COLUMNS)
             where = str(self.hub_id)
         else:
-            where = f"KorNLUDatasets/KorSTS/sts-{split}.tsv"
+            (where,) = self.files("kor", split)
             rows = source.table(where, self.obtain, _COLUMNS, delimiter="\t", quoted=False)
         return Similarity({("kor", "kor"): _pairs(rows, _COLUMNS, where)}, parallel=False)
 
 
 class _ByTrack(Coded):
-    """A benchmark with its own list of language pairs."""
+    """A benchmark with its own list of language pairs, in a dataset of the Hub or a clone of it."""
 
     tracks: ClassVar[Sequence[str]]
+
+    def files(self, language: str, split: str) -> Sequence[str]:
+        """The clone as a whole: it reads as the Hub does."""
+        return [str(self.hub_id).rpartition("/")[2]]
+
+    def tracks_at(self, source: Source, split: str) -> Sequence[str]:
+        """The tracks that are there."""
+        return self.tracks if source.has(self.files("*", split)) else []
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """Those of the tracks that are there."""
+        there = {code for track in self.tracks_at(source, split) for code in self._ends(track)}
+        return [code for code in self.codes if code in there]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """The tracks both of whose languages are wanted."""
         self.require(languages)
-        iso = {code: language for language, code in self.codes.items()}
-        pairs = {}
-        for track in self.tracks:
-            one, _, other = track.partition("-")
-            ends = iso[one], iso[other or one]
-            if set(ends) <= set(languages):
-                pairs[ends] = self._track(track, split, source)
-        if not pairs:
-            raise EvaluationError(
-                f"{self.name} has no pairs within {', '.join(languages)}: its tracks are {self.tracks}"
+        wanted = [track for track in self.tracks if set(self._ends(track)) <= set(languages)]
+        there = [track for track in wanted if track in self.tracks_at(source, split)]
+        if not there:
+            raise NothingToScoreError(
+                f"no pairs within {', '.join(languages)}; its tracks are {', '.join(self.tracks_at(source, split))}"
             )
+        if without := [track for track in wanted if track not in there]:
+            logger.warning("%s is scored without %s, which are not there: %s", self.name, without, self.obtain)
+        pairs = {self._ends(track): self._track(track, split, source) for track in there}
         return Similarity(pairs, parallel=False)
 
-    def _track(self, track: str, split: str, source: Source) -> GradedPairs:
-        # A clone of the dataset's own repo on the Hub reads as the Hub does.
-        dataset = str(self.hub_id) if source.folder is None else str(self._clone(source))
-        rows = source.hub(dataset, self.revision if source.folder is None else None, track, split, _COLUMNS)
-        return _pairs(rows, _COLUMNS, f"{self.name} {track}")
+    def _ends(self, track: str) -> tuple[str, str]:
+        iso = {code: language for language, code in self.codes.items()}
+        one, _, other = track.partition("-")
+        return iso[one], iso[other or one]
 
-    def _clone(self, source: Source) -> Any:  # noqa: ANN401
-        assert source.folder is not None
-        folder = source.folder / str(self.hub_id).rpartition("/")[2]
-        if not folder.is_dir():
-            raise EvaluationError(f"benchmark data {folder} is missing: {self.obtain}")
-        return folder
+    def _track(self, track: str, split: str, source: Source) -> GradedPairs:
+        rows = source.rows(str(self.hub_id), self.revision, track, split, _COLUMNS)
+        return _pairs(rows, _COLUMNS, f"{self.name} {track}")
 
     @property
     def obtain(self) -> str:
@@ -203,15 +224,16 @@ class STS17(_ByTrack):
         """From two places."""
         return f"{super().obtain}, and for tracks with ces, and of deu and fra, git clone {self.url} beside it"
 
+    def tracks_at(self, source: Source, split: str) -> Sequence[str]:
+        """The extension is in an archive of its own, which the Hub does not have."""
+        extended = source.folder is not None and source.has([_EXTENSION])
+        main = super().tracks_at(source, split)
+        return [track for track in self.tracks if (extended if track in self.extension else track in main)]
+
     def _track(self, track: str, split: str, source: Source) -> GradedPairs:
         if track not in self.extension:
             return super()._track(track, split, source)
-        if source.folder is None:
-            raise EvaluationError(
-                f"the track {track} of sts17 is not on the Hub: git clone {self.url} into a data folder and give "
-                "it with --data FOLDER, or leave out ces, or deu and fra"
-            )
-        path = source.file("cross-lingual-sts/dataset.zip", f"git clone {self.url} into the data folder")
+        path = source.file(_EXTENSION, self.obtain)
         one, _, other = track.upper().partition("-")
         with zipfile.ZipFile(path) as archive:
             first = _zipped_lines(archive, f"dataset/STS.2017.input.track5.{one}.first.txt")

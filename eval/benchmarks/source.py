@@ -1,43 +1,67 @@
-"""Where benchmark data comes from: clones of public repositories in one folder, or the Hugging Face Hub."""
+"""Where benchmark data comes from: a clone of a public repository in the data folder, or the Hugging Face Hub."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from adapters_hub.folders import sha256
-from eval.errors import EvaluationError
+from eval.benchmarks.hub import Hub, commit_of, load_part
+from eval.errors import EvaluationError, MissingDataError
 
 VARIABLE = "MSE_EVAL_DATA"
+SAMPLE = "sample_data"
+_ON_THE_HUB = "hf://datasets/"
+
+
+def data_folder(given: str | os.PathLike[str] | None) -> Path | None:
+    """The folder with clones that is given, else `$MSE_EVAL_DATA`, else none.
+
+    Raises:
+        EvaluationError: there is no such folder.
+    """
+    folder = given or os.environ.get(VARIABLE) or None
+    if folder is not None and not Path(folder).is_dir():
+        asked = "" if given else f" (from ${VARIABLE})"
+        raise EvaluationError(
+            f"no folder with benchmark data at {folder}{asked}: expected clones of their repositories; "
+            "python -m eval benchmarks says which, and without a folder the Hub is asked"
+        )
+    return Path(folder) if folder else None
 
 
 @dataclass
 class Source:
-    """Reads files and Hub datasets, and remembers what it read.
+    """Reads what one benchmark needs, from one place, and remembers what it read.
 
     Args:
         folder: holds clones of the benchmarks' repositories; None: the Hub.
+        hub: datasets of the Hub.
     """
 
     folder: Path | None = None
+    hub: Hub = field(default_factory=Hub)
     read: dict[str, str] = field(default_factory=dict)
-    """What was read: path below the folder to SHA-256, or Hub dataset to fingerprint."""
+    """What was read: path below the folder to SHA-256 of the file; or `hf://datasets/ID@REVISION/SUBSET/SPLIT` to
+    SHA-256 of the rows."""
 
-    @classmethod
-    def open(cls, folder: str | os.PathLike[str] | None) -> Source:
-        """The folder given, else `$MSE_EVAL_DATA`, else the Hub.
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether all these files, or folders, are there; the Hub is not asked."""
+        return self.folder is None or all((self.folder / name).exists() for name in names)
 
-        Raises:
-            EvaluationError: there is no such folder.
-        """
-        folder = folder or os.environ.get(VARIABLE) or None
-        if folder is not None and not Path(folder).is_dir():
-            raise EvaluationError(f"no folder with benchmark data at {folder}: expected clones of their repositories")
-        return cls(Path(folder) if folder else None)
+    def matches(self, pattern: str) -> list[str]:
+        """What the star of a pattern stands for, in the files that fit; sorted."""
+        assert self.folder is not None
+        shape = re.compile(re.escape(pattern).replace(r"\*", "([^/]*)"))
+        found = (path.relative_to(self.folder).as_posix() for path in self.folder.glob(pattern))
+        return sorted(match[1] for name in found if (match := shape.fullmatch(name)))
 
     def file(self, name: str, obtain: str) -> Path:
         """A file of a clone.
@@ -47,12 +71,12 @@ class Source:
             obtain: how to get it, for the message.
 
         Raises:
-            EvaluationError: it is not there; says which, and where to get it.
+            MissingDataError: it is not there; says which, and where to get it.
         """
         assert self.folder is not None
         path = self.folder / name
         if not path.is_file():
-            raise EvaluationError(f"benchmark data {path} is missing: {obtain}")
+            raise MissingDataError(f"benchmark data {path} is missing: {obtain}")
         if name not in self.read:
             self.read[name] = sha256(path)
         return path
@@ -97,28 +121,49 @@ class Source:
                 )
         return rows
 
-    def hub(self, dataset: str, revision: str | None, subset: str | None, split: str, columns: Sequence[str]) -> Any:  # noqa: ANN401
-        """Rows of a dataset on the Hub, as a `datasets.Dataset`.
+    def rows(self, dataset: str, revision: str | None, subset: str | None, split: str, columns: Sequence[str]) -> Any:  # noqa: ANN401
+        """Rows of a dataset on the Hub, or of a clone of it, as a `datasets.Dataset`.
 
         Raises:
-            EvaluationError: it cannot be had, or has other columns.
+            MissingDataError: it cannot be had, or has other columns.
         """
-        from datasets import load_dataset
-        from datasets.exceptions import DatasetNotFoundError
-
-        try:
-            rows = load_dataset(dataset, subset, split=split, revision=revision)
-        except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
-            raise EvaluationError(
-                f"the dataset {dataset} ({subset or 'default'}, {split}) cannot be fetched from the Hub "
-                f"({str(error).splitlines()[0]}): give a folder with a clone, --data FOLDER or ${VARIABLE}"
-            ) from error
+        if self.folder is None:
+            rows = self.hub.fetch(dataset, revision, subset, split)
+            name = f"{_ON_THE_HUB}{dataset}@{commit_of(rows) or revision or 'unknown'}"
+        else:
+            name = dataset.rpartition("/")[2]
+            rows = load_part(str(self.folder / name), subset, split)
         if missing := [column for column in columns if column not in rows.column_names]:
-            raise EvaluationError(
+            raise MissingDataError(
                 f"the dataset {dataset} has no column {missing[0]!r}; it has {', '.join(rows.column_names)}"
             )
-        self.read[f"{dataset}/{subset or 'default'}/{split}"] = str(rows._fingerprint)
+        self.read[f"{name}/{subset or 'default'}/{split}"] = _digest(rows)
         return rows
+
+
+def origin(read: Iterable[str]) -> str:
+    """Where data came from, for people: `clone stsb-multi-mt`, or `Hub mteb/sib200@a74d7350ea12`.
+
+    Args:
+        read: what a source remembers having read.
+    """
+    places: dict[str, None] = {}
+    for name in read:
+        if name.startswith(_ON_THE_HUB):
+            owner, dataset = name.removeprefix(_ON_THE_HUB).split("/")[:2]
+            dataset, _, revision = dataset.partition("@")
+            places[f"Hub {owner}/{dataset}@{revision[:12]}"] = None
+        else:
+            folder = name.partition("/")[0]
+            places[folder if folder == SAMPLE else f"clone {folder}"] = None
+    return ", ".join(places) or "unknown"
+
+
+def _digest(rows: Any) -> str:  # noqa: ANN401
+    digest = hashlib.sha256()
+    for column in sorted(rows.column_names):
+        digest.update(json.dumps([column, list(rows[column])], default=str).encode())
+    return digest.hexdigest()
 
 
 def grades(rows: Sequence[Mapping[str, Any]], column: str, where: str) -> Iterator[float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adapters_hub.folders import write_text
@@ -15,7 +16,13 @@ from eval.results import Result
 __all__ = ["Table", "scores", "text_table", "write_report"]
 
 
-def write_report(results: Sequence[Result], output: Path, against: str | None = None, split: str | None = None) -> str:
+def write_report(
+    results: Sequence[Result],
+    output: Path,
+    against: str | None = None,
+    split: str | None = None,
+    left_out: Mapping[str, str] | None = None,
+) -> str:
     """Write `report.json`, `table.md`, `table.csv`, `table.tex`, `figures.csv` and `plots/` into a folder.
 
     Args:
@@ -23,31 +30,45 @@ def write_report(results: Sequence[Result], output: Path, against: str | None = 
         output: the folder; files in it are replaced.
         against: name of the encoder that the others are compared with; by default the first base encoder.
         split: take the results of this split only.
+        left_out: benchmarks that could not be scored, with the reason.
 
     Returns:
         The table as text and the list of files, for people.
 
     Raises:
-        EvaluationError: there are results of both splits, no encoder of that name, or two of one name.
+        EvaluationError: there are results of both splits, no encoder of that name, two of one name, or results on
+            other data for one encoder than for another.
     """
     from eval.report.plots import draw_plots
 
     results = _of_one_split(results, split)
     table = Table.of(results, against)
     results = list({(result.encoder, result.benchmark): result for result in results}.values())  # in two folders
-    write_text(output / "table.md", markdown_text(table))
+    write_text(output / "table.md", markdown_text(table, left_out or {}))
     write_text(output / "table.csv", csv_text(table))
     write_text(output / "table.tex", latex_text(table))
     write_text(output / "figures.csv", long_csv_text(results))
     records = [score.to_record() for score in scores(results)]
-    write_text(output / "report.json", json.dumps({"scores": records}, indent=1, ensure_ascii=False) + "\n")
+    data = {result.benchmark: {"from": result.origin, "read": result.identity.get("data", {})} for result in results}
+    report = {"scores": records, "data": data, "left_out": dict(left_out or {})}
+    write_text(output / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     plots = draw_plots(results, output / "plots")
     shown = ", ".join(path.stem for path in plots) or "none"
     return (
         f"{text_table(results, against)}\n\n"
+        f"{_data(table, left_out or {})}\n\n"
         f"In {output}: table.md, table.csv, table.tex; figures.csv, every figure; report.json, what cards take;\n"
         f"plots/ (PNG and SVG): {shown}\n"
     )
+
+
+def _data(table: Table, left_out: Mapping[str, str]) -> str:
+    """What the figures are of, and what has none."""
+    origins = "; ".join(f"{benchmark} from {place}" for benchmark, place in table.origins.items())
+    lines = [f"{table.split} split: {origins}"]
+    if left_out:
+        lines.append(f"Left out: {', '.join(left_out)}; table.md says why")
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ") for line in lines)
 
 
 def _of_one_split(results: Sequence[Result], split: str | None) -> list[Result]:

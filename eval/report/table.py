@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +26,8 @@ KINDS: dict[str, tuple[str, int, bool]] = {
 _ENCODERS = ("base", "modules", "aligned")
 _TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
 SIGNIFICANT = 0.05
-# In the identity of a result, all that resamples are drawn from and by: where it is the same, they are paired.
-_DRAWN = ("data", "seed", "resamples")
+# In the identity of a result, what resamples of the same data are drawn by: where it is the same, they are paired.
+_DRAWN = ("seed", "resamples")
 _NOTE = (
     "Means over languages or pairs of languages, [95% bootstrap interval]; less is better for xsim error and language "
     "bias. * differs from {against} with p < 0.05 (paired bootstrap)."
@@ -58,6 +60,8 @@ class Table:
         cells: where an encoder was scored.
         against: the encoder that the others are compared with; None if there is only one.
         languages: of each benchmark, those that were scored.
+        split: that was scored.
+        origins: of each benchmark, where its data came from.
     """
 
     encoders: list[str]
@@ -66,6 +70,8 @@ class Table:
     cells: dict[tuple[str, tuple[str, str]], Cell]
     against: str | None
     languages: dict[str, list[str]]
+    split: str
+    origins: dict[str, str]
 
     @classmethod
     def of(cls, results: Sequence[Result], against: str | None = None) -> Table:
@@ -73,7 +79,8 @@ class Table:
 
         Raises:
             EvaluationError: there is no encoder of the name `against`, two encoders have one name, or a benchmark was
-                scored in other languages for one encoder than for another, so that means cannot be compared.
+                scored in other languages or on other data for one encoder than for another, so that means cannot be
+                compared.
         """
         ranked = sorted(results, key=lambda result: _ENCODERS.index(result.kind))
         encoders = list(dict.fromkeys(result.encoder for result in ranked))
@@ -86,6 +93,12 @@ class Table:
                 raise EvaluationError(
                     f"{result.benchmark} was scored in {', '.join(known)} for one encoder and in "
                     f"{', '.join(result.languages)} for {result.encoder}: run both with the same --languages"
+                )
+            first = next(one for one in results if one.benchmark == result.benchmark)
+            if first.identity.get("data") != result.identity.get("data"):
+                raise EvaluationError(
+                    f"{result.benchmark} was scored on other data for {first.encoder} ({_data(first)}) than for "
+                    f"{result.encoder} ({_data(result)}): run both with the same --data"
                 )
             identity = result.identity | {"languages": sorted(result.languages)}
             if identities.setdefault((result.encoder, result.benchmark), identity) != identity:
@@ -106,11 +119,19 @@ class Table:
         )
         drawn = {key: [identity.get(name) for name in _DRAWN] for key, identity in identities.items()}
         cells = {key: _cell(key, means, against, drawn) for key in means}
-        return cls(encoders, columns, {r.benchmark: r.title for r in results}, cells, against, languages)
+        titles = {result.benchmark: result.title for result in results}
+        origins = {result.benchmark: result.origin for result in results}
+        return cls(encoders, columns, titles, cells, against, languages, results[0].split, origins)
 
     def row(self, encoder: str) -> Iterator[Cell | None]:
         """The cells of an encoder, None where it was not scored."""
         return (self.cells.get((encoder, column)) for column in self.columns)
+
+
+def _data(result: Result) -> str:
+    """Where its data came from, with a digest that tells two versions of one place apart."""
+    digest = hashlib.sha256(json.dumps(result.identity.get("data"), sort_keys=True).encode()).hexdigest()
+    return f"{result.split}, {result.origin}, digest {digest[:8]}"
 
 
 def _reference(results: Sequence[Result], encoders: Sequence[str], against: str | None) -> str | None:
@@ -158,7 +179,7 @@ def text_table(results: Sequence[Result], against: str | None = None) -> str:
     }
     ranges = len(table.encoders) == 1
     width = max(8, *(len(name) + 3 for name in table.encoders))
-    labels = {name: f"  {title} ({len(table.languages[name])} languages)" for name, title in table.titles.items()}
+    labels = {name: f"  {title} ({_count(table.languages[name])})" for name, title in table.titles.items()}
     wide = max(map(len, labels.values()))
     lines = [" " * wide + "".join(f"{name:>{width}}" for name in table.encoders)]
     kind = None
@@ -176,8 +197,17 @@ def text_table(results: Sequence[Result], against: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def markdown_text(table: Table) -> str:
-    """The table in Markdown, best figures in bold."""
+def _count(languages: Sequence[str]) -> str:
+    return f"{len(languages)} language{'' if len(languages) == 1 else 's'}"
+
+
+def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
+    """The table in Markdown, best figures in bold.
+
+    Args:
+        table: the figures.
+        left_out: benchmarks that are not in it, with the reason.
+    """
     head = ["encoder", *(f"{benchmark} {KINDS[kind][0]}" for benchmark, kind in table.columns)]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * len(table.columns)]
     for encoder in table.encoders:
@@ -192,8 +222,10 @@ def markdown_text(table: Table) -> str:
         lines.append("| " + " | ".join([encoder, *cells]) + " |")
     lines += ["", _NOTE.format(against=table.against or "another encoder").replace("* differs", "\\* differs"), ""]
     lines += [
-        f"- {benchmark}: {title}; {', '.join(table.languages[benchmark])}" for benchmark, title in table.titles.items()
+        f"- {benchmark}: {title}; {', '.join(table.languages[benchmark])}; {table.split}, from {table.origins[benchmark]}"
+        for benchmark, title in table.titles.items()
     ]
+    lines += [f"- {benchmark}: left out; {reason}" for benchmark, reason in left_out.items()]
     return "\n".join(lines) + "\n"
 
 

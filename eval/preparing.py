@@ -1,0 +1,170 @@
+"""What a run can score: each benchmark with the data that is there for it, and what is left out and why."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eval.benchmarks import Benchmark, Source, origin
+from eval.benchmarks.data import Data
+from eval.benchmarks.hub import Hub
+from eval.errors import EvaluationError, MissingDataError, NothingToScoreError
+from eval.languages import same_language
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A benchmark that can be scored.
+
+    Attributes:
+        benchmark: what it is.
+        languages: that are scored, in the benchmark's codes.
+        data: in these languages.
+        source: where the data came from.
+    """
+
+    benchmark: Benchmark
+    languages: list[str]
+    data: Data
+    source: Source
+
+
+def prepare(
+    benchmarks: Sequence[Benchmark], split: str, folder: Path | None, wanted: Sequence[str] | None, named: bool
+) -> tuple[list[Prepared], dict[str, str]]:
+    """Read the data of benchmarks, each from where it is: a clone in the data folder, else the Hub.
+
+    What is taken from where, and what is left out, is said in the log before anything is computed.
+
+    Args:
+        benchmarks: to score on.
+        split: `dev` or `test`.
+        folder: with clones; None: the Hub alone.
+        wanted: languages; None: all that each benchmark has.
+        named: somebody has named these languages, and is told of those that a benchmark lacks.
+
+    Returns:
+        What can be scored; and the names of the benchmarks that are left out, with the reason.
+
+    Raises:
+        EvaluationError: nothing can be scored, a language that was named is in no benchmark, or data does not fit.
+    """
+    hub = Hub()
+    if named:
+        _check_languages(benchmarks, split, folder, wanted or (), hub)
+    logger.info("data: %s", f"{folder}, and the Hub for what it lacks" if folder else "from the Hub")
+    prepared: list[Prepared] = []
+    left_out: dict[str, str] = {}
+    for benchmark in benchmarks:
+        try:
+            found = _prepare(benchmark, split, folder, wanted, hub)
+        except MissingDataError as error:
+            left_out[benchmark.name] = str(error)
+            continue
+        prepared.append(found)
+        logger.info("%s: %s; from %s", benchmark.name, ", ".join(found.languages), origin(found.source.read))
+        _say_what_lacks(found, split, wanted, named)
+    if not prepared:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise EvaluationError(f"nothing can be scored: {reasons}")
+    for name, reason in left_out.items():
+        logger.warning("%s is left out: %s", name, reason)
+    return prepared, left_out
+
+
+@contextlib.contextmanager
+def named_after(benchmark: Benchmark) -> Iterator[None]:
+    """Say of which benchmark something is wrong: a run has several."""
+    try:
+        yield
+    except MissingDataError:
+        raise
+    except EvaluationError as error:
+        raise EvaluationError(f"{benchmark.name}: {error}") from error
+
+
+def _check_languages(
+    benchmarks: Sequence[Benchmark], split: str, folder: Path | None, wanted: Sequence[str], hub: Hub
+) -> None:
+    """Refuse a language that no benchmark would have if all its data were there."""
+    known = {
+        code
+        for benchmark in benchmarks
+        for source in (*benchmark.sources(folder, hub), Source(None, hub))
+        for code in (*benchmark.listed(source, split), *benchmark.languages(source, split))
+    }
+    if lacking := [code for code in wanted if not any(same_language(code, name) for name in known)]:
+        raise EvaluationError(
+            f"none of {', '.join(benchmark.name for benchmark in benchmarks)} has {', '.join(lacking)}: "
+            "python -m eval benchmarks lists the languages of each"
+        )
+
+
+def _prepare(benchmark: Benchmark, split: str, folder: Path | None, wanted: Sequence[str] | None, hub: Hub) -> Prepared:
+    """The benchmark with the data of the first source that has it.
+
+    Raises:
+        MissingDataError: none has; says of each why, and how to get the data where that helps.
+    """
+    reasons, helps = [], benchmark.hub_id is None
+    for source in benchmark.sources(folder, hub):
+        try:
+            with named_after(benchmark):
+                languages = _languages(benchmark, split, source, wanted)
+                return Prepared(benchmark, languages, benchmark.load(languages, split, source), source)
+        except MissingDataError as error:
+            reasons.append(str(error))
+            helps = helps if isinstance(error, NothingToScoreError) else True
+    if benchmark.hub_id is None:
+        reasons.append("it is not on the Hub")
+    if helps:
+        listed = [code for code in benchmark.listed(Source(None, hub), split) if _among(code, wanted)]
+        reasons.append(benchmark.obtain_for(listed) + ("" if folder else ", and name that with --data FOLDER"))
+    raise MissingDataError("; ".join(reasons))
+
+
+def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequence[str] | None) -> list[str]:
+    benchmark.check_split(split, source)
+    own = benchmark.languages(source, split)
+    if not own:
+        file = _file(benchmark, split, source, benchmark.listed(source, split))
+        raise MissingDataError(f"the data folder has no {file}")
+    if wanted is None:
+        return list(own)
+    found, _ = benchmark.select(wanted, split, source)
+    if not found:
+        raise NothingToScoreError(f"it has none of {', '.join(wanted)}; it has {', '.join(own)}")
+    return found
+
+
+def _say_what_lacks(found: Prepared, split: str, wanted: Sequence[str] | None, named: bool) -> None:
+    """Languages that a clone should have and has not; those that were named; a split that is taken on trust."""
+    benchmark, source = found.benchmark, found.source
+    there = benchmark.languages(source, split)
+    absent = [code for code in benchmark.listed(source, split) if code not in there and _among(code, wanted)]
+    if absent:
+        file = _file(benchmark, split, source, absent)
+        logger.warning(
+            "%s: %s left out, the data folder has no %s: %s",
+            benchmark.name, ", ".join(absent), file, benchmark.obtain_for(absent),
+        )  # fmt: skip
+    lacking = [code for code in wanted or () if not _among(code, [*there, *absent])]
+    if named and lacking:
+        logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))
+    if benchmark.undivided and source.folder is not None:
+        logger.warning("%s: its files do not say of which split they are; taken for %s", benchmark.name, split)
+
+
+def _file(benchmark: Benchmark, split: str, source: Source, languages: Sequence[str]) -> str:
+    """The first that one of the languages would need."""
+    files = (name for code in (*languages, "*") for name in benchmark.files(code, split))
+    return next(name for name in files if not source.has([name]))
+
+
+def _among(code: str, languages: Sequence[str] | None) -> bool:
+    return languages is None or any(same_language(code, name) for name in languages)
