@@ -33,6 +33,7 @@ from trainer.settings import (
     Recipe,
     SentenceEncodingSettings,
     SettingsError,
+    fill,
     has_data,
 )
 
@@ -126,8 +127,11 @@ class Control:
 
 def _pivot_is_trained(recipe: Recipe) -> bool:
     """Whether stage 1 has what it takes to train a module of the pivot."""
-    pivot = recipe.pivot
-    return "relational" not in ENCODING[recipe.se.objective] or has_data(recipe.se.relations, pivot, pivot)
+    if "relational" not in ENCODING[recipe.se.objective]:
+        return True
+    pivot, relations = recipe.pivot, recipe.se.relations
+    columns = [fill(name, pivot, pivot) for name in relations.columns or []]
+    return has_data(relations, pivot, pivot) and len(set(columns)) == len(columns)
 
 
 _ALL = (
