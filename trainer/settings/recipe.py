@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from adapters_hub.address import Address
 from adapters_hub.format import WITHOUT_PROMPT
@@ -139,6 +139,8 @@ class Recipe:
         check_language(self.pivot)
         _ = self.phase_list
         self.se.check()
+        if not self.full.controls:
+            raise SettingsError("full.controls names none: choose from " + ", ".join(get_args(ControlName)))
         self.cla.check(self.language_list, self.pivot)
         if self.pooling == WITHOUT_PROMPT and self.prompt and not self.prompt[-1].isspace():
             raise SettingsError(
