@@ -93,7 +93,8 @@ def test_a_batch_of_joined_rows_is_of_any_two_languages_that_have_the_row() -> N
             assert language == PIVOT or number in ROWS[language]
         pairs[first, second] += 1
     assert set(pairs) == set(itertools.permutations(languages, 2))
-    assert bool(batch["anchor_there"].all()) and bool(batch["positive_there"].all())
+    assert bool(batch["anchor_there"].all())
+    assert bool(batch["positive_there"].all())
     assert not batch["anchor_frozen"].any()
 
 

@@ -21,7 +21,7 @@ from tests.trainer.runs.launch import (
     weights,
     write_recipe,
 )
-from trainer.monolithic import recorded
+from trainer.control_settings import recorded
 
 OBJECTIVES = ("both", "paraphrase", "parallel")
 
@@ -144,16 +144,18 @@ def test_mixed_sentences_join_translations_and_are_named(
     stages.run(STAGE2, "--recipe", recipe).ok()
     values = AlignmentAdapter.load(tmp_path / "deu-eng-both").manifest.training
     rows = values["phases"]["cla"]["rows"]
-    assert rows["paraphrase"] == 40 < rows["parallel"] <= 70
+    assert rows["deu paraphrase"] == 40 < rows["deu parallel"] <= 70
     named = {facts["use"]: facts for facts in values["data"]}
     assert named["cla, words of mixed sentences"]["name"] == "words"
     assert named["cla, words of mixed sentences"]["license"] == "cc0-1.0"
     assert "cla, mixed sentences" in named
     stages.run(MONOLITHIC, "--recipe", recipe).ok()
-    full = recorded(tmp_path / "monolithic" / "full_mono_cross")["training"]["rows"]
-    assert full == {f"deu {kind}": count for kind, count in rows.items()}
+    full = recorded(tmp_path / "monolithic" / "full_mono_cross")
+    assert full["training"]["rows"] == {"mul paraphrase": 40, "deu parallel": rows["deu parallel"]}
+    named = {facts["use"]: facts for facts in full["data"]}
+    assert named["full mono+cross, words of mixed sentences"]["name"] == "words"
     (tmp_path / "deu.tsv").write_text("the\t-\nis\tist\n")
-    for stage, where in ((STAGE2, "cla.mixed.lexicon.bytes"), (MONOLITHIC, "mixed.deu.lexicon.bytes")):
+    for stage, where in ((STAGE2, "cla.mixed.deu.lexicon.bytes"), (MONOLITHIC, "mixed.deu.lexicon.bytes")):
         assert where in stages.run(stage, "--recipe", recipe).error_line()
     line = stages.run(STAGE2, "--recipe", recipe, "--cla.mixed.coverage=2").error_line()
     assert "cla.mixed.coverage must be from 0 to 1, not 2.0" in line
