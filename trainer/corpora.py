@@ -216,6 +216,8 @@ def _load(
         raise DataError(
             f"{where}: expected the columns {', '.join(expected)}; 'columns' names {len(names)}: name fewer"
         )
+    if len(set(names)) < len(names):
+        raise DataError(f"{where}: expected different columns, found {', '.join(names)}: name each one once")
     missing = [name for name in names if name not in data.column_names]
     if missing or len(names) < at_least:
         wanted = ", ".join(columns or expected[:at_least])

@@ -13,14 +13,13 @@ import logging
 import random
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import simplemma
 from datasets import Dataset, Features, Value, concatenate_datasets
 from langcodes import Language
 
 from trainer.corpora import load_first, load_words
-from trainer.settings import DataSource, MixingSettings, fill
+from trainer.settings import MixingSettings, has_data
 
 logger = logging.getLogger(__name__)
 
@@ -96,7 +95,7 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
     Raises:
         DataError: lexicon or sentences are missing, unreadable or empty.
     """
-    if not has_lexicon(settings.lexicon, language, pivot):
+    if not has_data(settings.lexicon, language, pivot):
         return pairs
     lexicon = Lexicon(load_words(settings.lexicon, language, pivot), pivot)
     sentences = load_first(settings.sentences, pivot, pivot)["text"]
@@ -118,14 +117,6 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
     features = Features({name: Value("string") for name in pairs.column_names})
     columns = dict(zip(pairs.column_names, map(list, zip(*rows, strict=True)), strict=True))
     return concatenate_datasets([Dataset.from_dict(columns, features=features), pairs.cast(features)])
-
-
-def has_lexicon(source: DataSource, language: str, pivot: str) -> bool:
-    """Whether there is one: with {language} in its path some languages may lack the file."""
-    if not source.path:
-        return False
-    path = Path(fill(source.path, language, pivot))
-    return "{language}" not in source.path or not path.suffix or path.is_file()
 
 
 def _inflected(language: str) -> str | None:

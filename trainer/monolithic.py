@@ -1,6 +1,6 @@
-"""The monolithic baselines: one encoder for all languages, every parameter trained, on the modules' own data.
+"""The monolithic controls: one encoder for all languages, every parameter trained; see `trainer.controls`.
 
-accelerate launch trainer/monolithic.py [--recipe RECIPE.yaml] [--languages eng,deu,kaz] [...]
+accelerate launch trainer/monolithic.py [--recipe RECIPE.yaml] [--full.controls "[mono,cross]"] [...]
 """
 
 from __future__ import annotations
@@ -8,283 +8,234 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 from accelerate import PartialState
-from datasets import Dataset, concatenate_datasets
+from datasets import concatenate_datasets
 from transformers import set_seed
 
 from adapters_hub import BaseEncoder, load_base
 from adapters_hub.base.loading import TRAINING_FILE
 from adapters_hub.encoder import prompt_length
 from adapters_hub.folders import sha256, write_folder
-from trainer import alignment, sentence_encoding
-from trainer.alignment import KINDS
-from trainer.batches import Order, PairCollator, Rows, tokenize
+from trainer.batches import Rows
 from trainer.console import run_command
-from trainer.corpora import load_pairs
+from trainer.control_settings import recorded, settings_of
+from trainer.control_targets import find_targets
+from trainer.controls import CONTROLS, Control, with_starts
+from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
-from trainer.fine_tuning import FineTuningTrainer
-from trainer.mixing import has_lexicon, with_mixed
+from trainer.joining import beside_itself, joined_languages
+from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
+from trainer.part_sources import PartSource, source_facts
+from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts, shares_by_rows
 from trainer.phase_trainer import training_arguments
-from trainer.runs import (
-    base_reference,
-    data_facts,
-    hardware,
-    rows_in_order,
-    rows_of_a_step,
-    split,
-    steps_of,
-    versions,
-)
-from trainer.settings import (
-    TRAINING_DEFAULTS,
-    AlignmentSettings,
-    DataSource,
-    Recipe,
-    SentenceEncodingSettings,
-    SettingsError,
-)
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe
+from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
+from trainer.settings import TRAINING_DEFAULTS, Recipe
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["full mono", "full mono+cross"]
 _WEIGHTS = "model.safetensors"
-# What `se` and `cla` say about adapters, of which there are none here.
-_NOT_FOR_US = (
-    *("data", "objective", "relations", "relational_share", "related", "related_share", "teacher"),
-    *("lora", "dropout", "objectives", "start", "reduction_factor", "adapter_scaling", "strength", "non_linearity"),
-)
+_ALL = "mul"
+"""ISO 639-3 for several languages."""
 
 
 def main() -> None:
-    """Train the baselines of a recipe, one after the other."""
-    recipe = parse_recipe("monolithic.py", "Train the monolithic baselines: full mono, and full mono+cross from it.")
-    if recipe.full.cross and not _languages(recipe, "full mono+cross"):
-        raise SettingsError(
-            f"full mono+cross needs a language beside the pivot {recipe.pivot!r}: "
-            "name more under --languages, or leave it out with --full.cross false"
-        )
-    mono = Monolithic(recipe, "full mono")
-    mono.make()
-    if recipe.full.cross:
-        Monolithic(recipe, "full mono+cross", mono.target).make()
-
-
-def _languages(recipe: Recipe, kind: Kind) -> list[str]:
-    languages = list(dict.fromkeys(recipe.language_list))
-    return [language for language in languages if kind == "full mono" or language != recipe.pivot]
-
-
-@dataclass(frozen=True)
-class Part:
-    """Tokenized pairs of one language and kind, and how many training steps they are to get.
-
-    Attributes:
-        language: ISO 639-3.
-        kind: `paraphrase` or `parallel`.
-        train: rows for training.
-        evaluation: rows for the evaluation loss, if any are kept.
-        steps: of the modular run; not whole where a language has two kinds.
-    """
-
-    language: str
-    kind: str
-    train: Dataset
-    evaluation: Dataset | None
-    steps: float
+    """Train the controls of a recipe, one after the other."""
+    recipe = parse_recipe("monolithic.py", "Train the monolithic controls that modules are compared with.")
+    controls = with_starts(recipe.full.controls)
+    for control in controls:
+        control.languages(recipe)  # refuses what has none before anything is trained
+    for control in controls:
+        Monolithic(recipe, control).make()
 
 
 class Monolithic:
-    """One of the two baselines.
+    """One of the controls.
 
     Args:
         recipe: all settings.
-        kind: which one.
-        start: the folder of full mono, for full mono+cross.
+        control: which one; what it starts from is there.
     """
 
-    def __init__(self, recipe: Recipe, kind: Kind, start: Path | None = None) -> None:
+    def __init__(self, recipe: Recipe, control: Control) -> None:
         self.recipe = recipe
-        self.kind = kind
-        self.start = start
-        self.languages = _languages(recipe, kind)
-        self.objective = recipe.full.objective or recipe.cla.objectives[0]
-        if self.objective in ("graded", "balanced"):
-            raise SettingsError(
-                "a graded objective needs a pivot that stands still, which full mono+cross has not: set full.objective "
-                "to paraphrase, parallel or both"
-            )
-        self.phase = "cla" if start else "se"
-        """The phase of the modules whose data, batches and lengths this takes."""
-        self.section: SentenceEncodingSettings | AlignmentSettings = getattr(recipe, self.phase)
-        self.sources = {kind: kind for kind in KINDS[self.objective]} if start else {"paraphrase": "data"}
-        """Kind of pairs to the setting that says where they are."""
-        self.target = Path(recipe.output_dir) / "monolithic" / kind.replace(" ", "_").replace("+", "_")
+        self.control = control
+        self.start = CONTROLS[control.start].folder(recipe) if control.start else None
+        self.section = control.section(recipe)
+        self.sources = {language: control.sources(recipe, language) for language in control.languages(recipe)}
+        self.settings = settings_of(recipe, control)
+        self.target = control.folder(recipe)
         self.workspace = Workspace(recipe.output_dir, self.target.name)
 
     def make(self) -> None:
-        """Train the model and write it to `target`, unless it is there."""
-        settings = self.settings()
+        """Train the encoder and write it to its folder, unless it is there."""
         if (self.target / TRAINING_FILE).is_file() and not self.recipe.overwrite:
             found = recorded(self.target).get("settings", {})
             for name in ("languages", "objective"):  # these first: they decide which data there is to compare
-                check_same_settings(self.target, {name: found.get(name)}, {name: settings.get(name)})
-            check_same_settings(self.target, found, settings)
+                check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
+            check_same_settings(self.target, found, self.settings)
             self.workspace.remove()  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", self.target)
             return
         with PartialState().main_process_first():
-            base = self._base()
-        logger.info("%s: training all parameters of %s", self.kind, base.source)
-        folder = self.workspace.phase("full", settings)
+            untouched = self._untouched()
+            base = load_base(self.start) if self.start else untouched
+        logger.info("%s: training all parameters of %s", self.control.kind, base.source)
+        folder = self.workspace.phase("full", self.settings)
         set_seed(self.recipe.seed)
-        facts = self._train(base, folder)
-        self._write(base, settings, facts)
+        facts = self._train(base, untouched, folder)
+        self._write(base, facts)
         self.workspace.remove()
 
-    def settings(self) -> dict[str, Any]:
-        """Everything that the weights depend on."""
+    def _untouched(self) -> BaseEncoder:
         recipe = self.recipe
-        values: dict[str, Any] = {name: getattr(recipe, name) for name in ("base", "revision", "prompt", "pooling")}
-        values |= {"seed": recipe.seed, "pivot": recipe.pivot, "languages": self.languages}
-        described = {language: describe(self.section, recipe, language) for language in self.languages}
-        common = dict(described[self.languages[0]])
-        common["training"] |= describe(recipe.full, recipe, recipe.pivot)["training"]
-        for name in (*_NOT_FOR_US, "paraphrase", "parallel", "mixed"):
-            common.pop(name, None)
-        values |= common
-        values["data"] = {
-            language: {kind: described[language][name] for kind, name in self.sources.items()} for language in described
-        }
-        lexicon = recipe.cla.mixed.lexicon
-        listed = [language for language in described if has_lexicon(lexicon, language, recipe.pivot)]
-        if "parallel" in self.sources and listed:
-            values["mixed"] = {language: described[language]["mixed"] for language in listed}
-        if self.start:
-            values["objective"] = self.objective
-            values["full_mono"] = recorded(self.start)["sha256"]
-        else:
-            values.pop("pivot")
-        return values
-
-    def _base(self) -> BaseEncoder:
-        recipe = self.recipe
-        if self.start:
-            return load_base(self.start)
         return load_base(recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling)
 
-    def _train(self, base: BaseEncoder, folder: PhaseFolder) -> dict[str, Any]:
+    def _train(self, base: BaseEncoder, untouched: BaseEncoder, folder: PhaseFolder) -> dict[str, Any]:
         section, recipe, own = self.section, self.recipe, self.recipe.full.training
-        parts = self._parts(base)
+        length = min(section.max_length, base.max_positions)
+        frozen = recipe.pivot if self.control.matched else None
+        reading = Reading(
+            base.tokenizer, base.prompt, length, section.eval_share, recipe.pivot, frozen=frozen, seed=recipe.seed
+        )
+        steps = {language: self.control.steps(recipe, language) for language in self.sources}
+        parts = self._parts(reading, steps)
         training = section.training | TRAINING_DEFAULTS["full"] | own
         if not {"max_steps", "num_train_epochs"} & own.keys():
-            training["max_steps"] = round(sum(part.steps for part in parts))
-        arguments = training_arguments(self.phase, training, folder.checkpoints, recipe.seed)
-        shares = [part.steps for part in parts]
-        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares=shares)
+            training["max_steps"] = sum(steps.values())
+        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed)
+        shares = shares_by_rows(parts)
+        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
+        targets = find_targets(recipe, self.control, untouched, parts, numbers_used(order, arguments), length)
         # A batch of evaluation rows may be of several languages, but its loss is of one kind.
         kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
         base.backbone.requires_grad_(True)
-        trainer = FineTuningTrainer(
+        if self.control.matched:
+            set_dropout(base.backbone, section.dropout)
+        trainer = ObjectiveTrainer(
             SentenceModel(base.backbone, base.pooling, prompt_length(base.tokenizer, base.prompt)),
             arguments,
             rows,
             order,
-            PairCollator(sentence_encoding.COLUMNS, int(base.tokenizer.pad_token_id), section.tokens_per_pass),
+            ObjectiveCollator(
+                [part.kind for part in parts],
+                [part.languages for part in parts],
+                int(base.tokenizer.pad_token_id),
+                recipe.seed,
+                frozen,
+                section.tokens_per_pass,
+            ),
             eval_rows=Rows(concatenate_datasets(kept)) if kept else None,
             kinds=[part.kind for part in parts],
+            pivots=targets.pivots,
+            teachers=targets.teachers,
             scale=section.scale,
             gradient_cache=section.gradient_cache,
         )
-        facts: dict[str, Any] = trainer.run(folder.logs)
+        facts: dict[str, Any] = trainer.run(folder.logs) | targets.facts
         facts["parameters"] = sum(parameter.numel() for parameter in base.backbone.parameters())
-        facts["rows"] = {f"{part.language} {part.kind}": len(part.train) for part in parts}
-        facts["shares"] = {f"{part.language} {part.kind}": part.steps for part in parts}
+        facts["rows"] = row_counts(parts)
+        facts["shares"] = _steps_by_name(parts, shares, sum(steps.values()))
         base.backbone.cpu().requires_grad_(False).eval()
         return facts
 
-    def _parts(self, base: BaseEncoder) -> list[Part]:
-        """The data of all languages, with the steps that the modular run takes for each."""
-        recipe, parts = self.recipe, []
-        second = recipe.cla.parallel_share
-        for language in self.languages:
-            pairs = [self._pairs(base, language, kind, name) for kind, name in self.sources.items()]
-            # Batches and steps as `se` or `cla` would have them for this language alone.
-            arguments = training_arguments(self.phase, self.section.training, self.workspace.folder, recipe.seed)
-            lengths = [len(train) for train, _ in pairs]
-            order = Order(lengths, rows_of_a_step(lengths, arguments), recipe.seed, second)
-            steps = steps_of(order, arguments)
-            shares = [1.0] if len(pairs) == 1 else [1 - second, second]
-            parts += [
-                Part(language, kind, train, evaluation, steps * share)
-                for kind, (train, evaluation), share in zip(self.sources, pairs, shares, strict=True)
-            ]
+    def _parts(self, reading: Reading, steps: dict[str, int]) -> list[Part]:
+        """The rows of all languages; the share of a part is the steps that it is to get, relative to the others'."""
+        sources = [
+            dataclasses.replace(source, share=source.share * steps[language])
+            for language, listed in self.sources.items()
+            for source in listed
+        ]
+        if self.control.matched:
+            parts = [load_part(source, reading) for source in sources]
+            return parts + self._pivot_parts(parts, reading)
+        across = [source for source in sources if source.kind == CROSS_LINGUAL]
+        others = [load_part(source, reading) for source in sources if source.kind != CROSS_LINGUAL]
+        return self._joined(across, reading) + others
+
+    def _joined(self, sources: Sequence[PartSource], reading: Reading) -> list[Part]:
+        """The paraphrases across the pivot and each language as paraphrases across all; a part for each source."""
+        pivot, share = reading.pivot, sum({source.language: source.share for source in sources}.values())
+        by_source: list[list[PartSource]] = []
+        for source in sources:
+            group = next((group for group in by_source if group[0].source == source.source), None)
+            if group is None:
+                by_source.append([source])
+            else:
+                group.append(source)
+        parts = []
+        for group in by_source:
+            texts = {source.language: read_rows(source, pivot, reading.seed) for source in group}
+            joined = dataclasses.replace(group[0], language=_ALL, share=share)
+            parts.append(make_part(joined, (pivot, *texts), joined_languages(texts, pivot), reading))
         return parts
 
-    def _pairs(self, base: BaseEncoder, language: str, kind: str, name: str) -> tuple[Dataset, Dataset | None]:
-        """Tokenized pairs, for training and for evaluation; the pivot's side is the anchor."""
-        source: DataSource = getattr(self.section, name)
-        given = alignment.COLUMNS if self.start else sentence_encoding.COLUMNS
-        columns = sentence_encoding.COLUMNS
-        with PartialState().main_process_first():
-            pairs = load_pairs(source, language, self.recipe.pivot, given)
-            if name == "parallel":
-                pairs = with_mixed(pairs, self.recipe.cla.mixed, language, self.recipe.pivot, self.recipe.seed)
-            if self.start:
-                pairs = pairs.rename_columns(dict(zip(given[:2], columns[:2], strict=True)))
-            what = f"{language} {kind} pairs"
-            length = min(self.section.max_length, base.max_positions)
-            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, length, what)
-        return split(encoded, self.section.eval_share)
+    def _pivot_parts(self, parts: Sequence[Part], reading: Reading) -> list[Part]:
+        """The pivot as one more language, whose translations are the sentences themselves.
 
-    def _write(self, base: BaseEncoder, settings: dict[str, Any], facts: dict[str, Any]) -> None:
+        The encoder that is trained is the pivot's too, and its pivot must not leave the place to which the other
+        languages are brought. So its sentences take part, in every kind whose pivot is frozen, with the mean share of a
+        language; paraphrases across languages, which have no translation, as `parallel`.
+
+        References:
+            Reimers & Gurevych 2020, Making Monolingual Sentence Embeddings Multilingual using Knowledge Distillation,
+            section 3: both sides are trained.
+        """
+        pivot = reading.pivot
+        shares: dict[str, float] = {}
+        for part, share in zip(parts, shares_by_rows(parts), strict=True):
+            if frozen_columns(part.kind, part.languages, pivot):
+                if part.source.language == pivot:  # it has relations of its own
+                    return []
+                kind = "parallel" if part.kind == CROSS_LINGUAL else part.kind
+                shares[kind] = shares.get(kind, 0.0) + share / len(self.sources)
+        if not shares:
+            return []
+        text = beside_itself(parts, pivot)
+        return [
+            make_part(PartSource(kind, pivot, parts[0].source.source, share), (pivot, pivot), text, reading)
+            for kind, share in shares.items()
+        ]
+
+    def _write(self, base: BaseEncoder, facts: dict[str, Any]) -> None:
         """The finished encoder, as a folder that transformers and `load_base` read; on the main process."""
         recipe, state = self.recipe, PartialState()
         if state.is_main_process:
+            sources = [source for listed in self.sources.values() for source in listed]
             with write_folder(self.target, replace=True) as folder:
                 base.backbone.save_pretrained(folder)
                 base.tokenizer.backend_tokenizer.no_truncation()  # to the length of training
                 base.tokenizer.save_pretrained(folder)
                 values = {
-                    "kind": self.kind,
+                    "kind": self.control.kind,
                     "prompt": base.prompt,
                     "pooling": base.pooling,
                     "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),
-                    "languages": self.languages,
+                    "languages": list(self.sources),
                     "license": recipe.license,
                     "sha256": sha256(folder / _WEIGHTS),
-                    "settings": settings,
+                    "settings": self.settings,
                     "training": facts,
-                    "data": [
-                        data_facts(getattr(self.section, name), f"{self.kind}, {kind}", language, recipe.pivot)
-                        for language in self.languages
-                        for kind, name in self.sources.items()
-                    ],
+                    "data": source_facts(sources, self.control.kind, recipe.pivot),
                     "hardware": hardware(),
                     "versions": versions(),
                 }
                 text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
                 (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
-            logger.info("%s: encoder written to %s", self.kind, self.target)
+            logger.info("%s: encoder written to %s", self.control.kind, self.target)
         state.wait_for_everyone()
 
 
-def recorded(folder: Path) -> dict[str, Any]:
-    """What a finished encoder says about itself.
-
-    Raises:
-        SettingsError: the file is damaged.
-    """
-    try:
-        values: dict[str, Any] = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
-        return values
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{folder / TRAINING_FILE} cannot be read: --overwrite true trains it again") from error
+def _steps_by_name(parts: Sequence[Part], shares: Sequence[float], steps: int) -> dict[str, float]:
+    """How many of the steps the parts of each language and kind get."""
+    found: dict[str, float] = {}
+    for part, share in zip(parts, shares, strict=True):
+        found[part.name] = found.get(part.name, 0.0) + share * steps / sum(shares)
+    return found
 
 
 if __name__ == "__main__":

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trainer.objectives import ALIGNMENT, ENCODING
-from trainer.settings import AlignmentSettings, DataSource, MixingSettings, SentenceEncodingSettings, source_list
+from trainer.runs import data_facts
+from trainer.settings import (
+    AlignmentSettings,
+    DataSource,
+    MixingSettings,
+    SentenceEncodingSettings,
+    has_data,
+    source_list,
+)
 
 
 @dataclass(frozen=True)
@@ -56,3 +66,41 @@ def alignment_sources(settings: AlignmentSettings, objective: str, language: str
     shares = [left] if len(kinds) == 1 else [left * (1 - second), left * second]
     own = [part for kind, share in zip(kinds, shares, strict=True) for part in parts(kind, language, share)]
     return own + [part for other in others for part in parts(kinds[-1], other, (1 - left) / len(others))]
+
+
+def mixed_languages(sources: Sequence[PartSource], pivot: str) -> list[str]:
+    """The languages that learn from mixed sentences, each once."""
+    codes = {source.language: source.mixed for source in sources if source.mixed is not None}
+    return [code for code, mixed in codes.items() if has_data(mixed.lexicon, code, pivot)]
+
+
+def source_facts(sources: Sequence[PartSource], use: str, pivot: str) -> list[dict[str, Any]]:
+    """What a card says about the text of some parts, mixed sentences included.
+
+    Args:
+        sources: of the parts.
+        use: what they were for, before the kind of each part.
+        pivot: ISO 639-3.
+    """
+    facts = [data_facts(source.source, f"{use}, {source.kind}", source.language, pivot) for source in sources]
+    settings = {source.language: source.mixed for source in sources if source.mixed is not None}
+    mixed = mixed_languages(sources, pivot)
+    facts += [data_facts(settings[code].lexicon, f"{use}, words of mixed sentences", code, pivot) for code in mixed]
+    if mixed:
+        facts.append(data_facts(settings[mixed[0]].sentences, f"{use}, mixed sentences", pivot, pivot))
+    return facts
+
+
+def divided_shares(sources: Sequence[PartSource], rows: Sequence[int]) -> list[float]:
+    """The parts' shares of the steps; those of one kind and language are divided by their numbers of rows.
+
+    Args:
+        sources: of the parts.
+        rows: training rows of each part.
+    """
+    groups: dict[tuple[str, str], int] = {}
+    for source, count in zip(sources, rows, strict=True):
+        groups[source.kind, source.language] = groups.get((source.kind, source.language), 0) + count
+    return [
+        source.share * count / groups[source.kind, source.language] for source, count in zip(sources, rows, strict=True)
+    ]

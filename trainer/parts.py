@@ -13,7 +13,7 @@ from trainer.batches import tokenize
 from trainer.corpora import load_cross_lingual, load_pairs
 from trainer.mixing import with_mixed
 from trainer.objectives import CROSS_LINGUAL, columns_of
-from trainer.part_sources import PartSource
+from trainer.part_sources import PartSource, divided_shares
 from trainer.runs import split
 
 
@@ -75,9 +75,26 @@ def load_part(source: PartSource, reading: Reading) -> Part:
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
     """
-    language, pivot = source.language, reading.pivot
-    within = source.kind == "contrastive"
-    languages = (language,) if within else (pivot, language)
+    text = read_rows(source, reading.pivot, reading.seed)
+    return make_part(source, _languages(source, reading.pivot), text, reading)
+
+
+def _languages(source: PartSource, pivot: str) -> tuple[str, ...]:
+    return (source.language,) if source.kind == "contrastive" else (pivot, source.language)
+
+
+def read_rows(source: PartSource, pivot: str, seed: int) -> Dataset:
+    """The rows of a part as text, with the columns of their kind.
+
+    Args:
+        source: where they come from.
+        pivot: ISO 639-3.
+        seed: of the recipe, for mixed sentences.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty, or has other columns.
+    """
+    language, languages = source.language, _languages(source, pivot)
     columns = columns_of(source.kind, languages)
     with PartialState().main_process_first():
         if source.kind == CROSS_LINGUAL:
@@ -85,7 +102,21 @@ def load_part(source: PartSource, reading: Reading) -> Part:
         else:
             text = load_pairs(source.source, language, pivot, columns)
         if source.mixed is not None:
-            text = with_mixed(text, source.mixed, language, pivot, reading.seed)
+            text = with_mixed(text, source.mixed, language, pivot, seed)
+    return text
+
+
+def make_part(source: PartSource, languages: Sequence[str], text: Dataset, reading: Reading) -> Part:
+    """Tokenize the rows of a part.
+
+    Args:
+        source: where they come from.
+        languages: of a row; the pivot first where there are several.
+        text: the rows, with the columns of their kind.
+        reading: how.
+    """
+    columns = columns_of(source.kind, languages)
+    with PartialState().main_process_first():
         looked_up = frozen_columns(source.kind, languages, reading.frozen)
         encoded = tokenize(
             text,
@@ -93,10 +124,10 @@ def load_part(source: PartSource, reading: Reading) -> Part:
             reading.tokenizer,
             reading.prompt,
             reading.max_length,
-            f"{language} {source.kind} pairs",
+            f"{source.language} {source.kind} pairs",
             only_keys=looked_up,
         )
-    return Part(source, languages, text, *split(encoded, reading.eval_share))
+    return Part(source, tuple(languages), text, *split(encoded, reading.eval_share))
 
 
 def frozen_columns(kind: str, languages: Sequence[str], frozen: str | None) -> list[str]:
@@ -132,15 +163,7 @@ def frozen_texts(parts: Sequence[Part], frozen: str, used: Collection[int], kind
 
 def shares_by_rows(parts: Sequence[Part]) -> list[float]:
     """The parts' shares of the steps; those of one kind and language are divided by their numbers of rows."""
-    groups: dict[tuple[str, str], list[Part]] = {}
-    for part in parts:
-        groups.setdefault((part.kind, part.source.language), []).append(part)
-    shares = []
-    for part in parts:
-        group = groups[part.kind, part.source.language]
-        rows = sum(len(other.train) for other in group)
-        shares.append(part.source.share * len(part.train) / rows)
-    return shares
+    return divided_shares([part.source for part in parts], [len(part.train) for part in parts])
 
 
 def row_counts(parts: Sequence[Part]) -> dict[str, int]:

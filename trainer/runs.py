@@ -19,9 +19,9 @@ from datasets import Dataset
 from transformers import TrainingArguments
 
 from adapters_hub.base import BaseEncoder
-from adapters_hub.errors import AdaptersHubError
+from adapters_hub.errors import AdaptersHubError, CompositionError
 from adapters_hub.format import BaseReference
-from adapters_hub.hub import HubError, push
+from adapters_hub.hub import Fetched, HubError, fetch_module, push
 from trainer.batches import Order, Rows
 from trainer.settings import DataSource, Recipe, fill
 
@@ -39,6 +39,35 @@ def base_reference(base: BaseEncoder, components: Collection[str] | None = None)
     """How a manifest names the base; that of a language module with its components."""
     vocabulary = base.vocabulary_fingerprint(components) if components is not None else None
     return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id, vocabulary)
+
+
+def language_module(recipe: Recipe, language: str) -> Fetched:
+    """Where the language module of stage 1 lies; fetched if it is on a hub.
+
+    Raises:
+        CompositionError: it is not there.
+    """
+    source = _module_source(recipe, language)
+    if not has_language_module(recipe, language):
+        # The recipe of another language need not fit the pivot.
+        own = " (a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)"
+        raise CompositionError(
+            f"{source} has no language module: run trainer/stage1.py --languages {language} first"
+            + (own if language == recipe.pivot else "")
+        )
+    with PartialState().main_process_first():
+        return fetch_module(source, recipe.hub)
+
+
+def has_language_module(recipe: Recipe, language: str) -> bool:
+    """Whether stage 1 left one; of those that the recipe names one by one it is taken for granted."""
+    one_by_one = "{language}" in (recipe.modules_dir or recipe.output_dir)
+    return one_by_one or (Path(_module_source(recipe, language)) / "module.json").is_file()
+
+
+def _module_source(recipe: Recipe, language: str) -> str:
+    place = recipe.modules_dir or recipe.output_dir
+    return fill(place, language, recipe.pivot) if "{language}" in place else str(Path(place) / language)
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:

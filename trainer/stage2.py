@@ -16,25 +16,23 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.encoder import Composition, module_tokenizer, prompt_length
-from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
-from adapters_hub.hub import Fetched, fetch_manifest, fetch_module
+from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
 from trainer.batches import Rows
 from trainer.console import run_command
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
-from trainer.mixing import has_lexicon
 from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
-from trainer.part_sources import PartSource, alignment_sources
+from trainer.part_sources import alignment_sources, mixed_languages, source_facts
 from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts, shares_by_rows
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
-    data_facts,
     hardware,
+    language_module,
     numbers_used,
     own_copy,
     publish,
@@ -77,25 +75,6 @@ def main() -> None:
     refuse_unpublished(failures)
 
 
-def language_module(recipe: Recipe, language: str) -> Fetched:
-    """Where the language module of stage 1 lies; fetched if it is on a hub.
-
-    Raises:
-        CompositionError: it is not there.
-    """
-    place = recipe.modules_dir or recipe.output_dir
-    source = fill(place, language, recipe.pivot) if "{language}" in place else str(Path(place) / language)
-    if "{language}" not in place and not (Path(source) / "module.json").is_file():
-        # The recipe of another language need not fit the pivot.
-        own = " (a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)"
-        raise CompositionError(
-            f"{source} has no language module: run trainer/stage1.py --languages {language} first"
-            + (own if language == recipe.pivot else "")
-        )
-    with PartialState().main_process_first():
-        return fetch_module(source, recipe.hub)
-
-
 def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]:
     """Everything that the weights of an alignment adapter depend on."""
     values = describe(recipe.cla, recipe, language)
@@ -107,7 +86,7 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
             values.pop(name)
     relatives = [part for part in parts if part.language != language]
     values["related_data"] = {part.language: describe_data(part.source, recipe, part.language) for part in relatives}
-    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in _mixed_languages(recipe, parts)}
+    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed_languages(parts, recipe.pivot)}
     values["teacher"] = [identity(source, recipe.hub) for source in recipe.cla.teachers(recipe.pivot)]
     if recipe.cla.start:
         values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
@@ -121,12 +100,6 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
         "target_module": LanguageModuleManifest.read(language_module(recipe, language).folder).fingerprint,
         "cla": values,
     }
-
-
-def _mixed_languages(recipe: Recipe, parts: Sequence[PartSource]) -> list[str]:
-    """The languages that learn from mixed sentences, each once."""
-    codes = dict.fromkeys(part.language for part in parts if part.mixed is not None)
-    return [code for code in codes if has_lexicon(recipe.cla.mixed.lexicon, code, recipe.pivot)]
 
 
 def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
@@ -304,20 +277,11 @@ class Stage2:
             training={
                 "settings": self.settings,
                 "phases": {"cla": facts},
-                "data": self._data_facts(),
+                "data": source_facts(self.sources, "cla", self.recipe.pivot),
                 "hardware": hardware(),
                 "versions": versions(),
             },
         )
-
-    def _data_facts(self) -> list[dict[str, Any]]:
-        settings, pivot = self.recipe.cla, self.recipe.pivot
-        facts = [data_facts(part.source, f"cla, {part.kind}", part.language, pivot) for part in self.sources]
-        mixed = _mixed_languages(self.recipe, self.sources)
-        facts += [data_facts(settings.mixed.lexicon, "cla, words of mixed sentences", code, pivot) for code in mixed]
-        if mixed:
-            facts.append(data_facts(settings.mixed.sentences, "cla, mixed sentences", pivot, pivot))
-        return facts
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from adapters_hub.format import POOLINGS
 
 TRAINING_FILE = "training.json"
 """In the folder of an encoder that was fine-tuned whole: how, and with which prompt and pooling."""
-FINE_TUNED = ("full mono", "full mono+cross")
-"""What `kind` says in this file."""
+FINE_TUNED = "full "
+"""How `kind` in this file begins."""
 
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
@@ -240,7 +240,7 @@ def _recorded(checkpoint: str) -> dict[str, str]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BaseEncoderError(f"{path} cannot be read ({_first_line(error)}): make the encoder anew") from error
-    if not isinstance(values, dict) or values.get("kind") not in FINE_TUNED:
+    if not isinstance(values, dict) or not str(values.get("kind")).startswith(FINE_TUNED):
         return {}
     recorded = {name: values.get(name) for name in ("prompt", "pooling")}
     if not isinstance(recorded["prompt"], str) or recorded["pooling"] not in POOLINGS:

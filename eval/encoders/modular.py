@@ -17,7 +17,7 @@ Alignment = Literal["across", "never", "always"]
 
 
 class BaseOnly:
-    """The untouched base of a `ModularEncoder`: a multilingual encoder as it comes, or a monolithic baseline.
+    """The untouched base of a `ModularEncoder`: a multilingual encoder as it comes, or a monolithic control.
 
     Args:
         encoder: only its base is used.

@@ -217,6 +217,13 @@ def test_wrong_columns_are_told_with_those_found(tmp_path: Path, name: str) -> N
     assert "\n" not in str(caught.value)
 
 
+def test_one_column_cannot_be_both_sides(tmp_path: Path) -> None:
+    source = written(tmp_path, "a.jsonl", '{"eng": "x", "deu": "y"}\n')
+    source.columns = ["eng", "{language}"]
+    with pytest.raises(DataError, match=r"expected different columns, found eng, eng"):
+        load_pairs(source, "eng", "eng", ("pivot", "target"))
+
+
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_wrong_number_of_columns_is_told(tmp_path: Path, count: int) -> None:
     source = written(tmp_path, "a.tsv", "\t".join("abcd"[:count]) + "\n")

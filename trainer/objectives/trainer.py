@@ -1,4 +1,4 @@
-"""The trainer of stage 1's sentence encoding, of stage 2 and of the monolithic baselines."""
+"""The trainer of stage 1's sentence encoding, of stage 2 and of the monolithic controls."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Recipes: every setting of the stages, a file a stage."""
 
 from trainer.settings.errors import SettingsError
-from trainer.settings.recipe import RECIPES, FullSettings, Recipe
-from trainer.settings.sources import DataSource, fill, source_list
+from trainer.settings.recipe import RECIPES, ControlName, FullSettings, Recipe
+from trainer.settings.sources import DataSource, fill, has_data, source_list
 from trainer.settings.stage1 import (
     PHASES,
     LanguageAdaptationSettings,
@@ -19,6 +19,7 @@ __all__ = [
     "TRAINING_DEFAULTS",
     "TRAINING_FIXED",
     "AlignmentSettings",
+    "ControlName",
     "DataSource",
     "FullSettings",
     "LanguageAdaptationSettings",
@@ -29,6 +30,7 @@ __all__ = [
     "SettingsError",
     "VocabularySettings",
     "fill",
+    "has_data",
     "source_list",
     "training_values",
 ]

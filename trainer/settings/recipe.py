@@ -1,10 +1,10 @@
-"""Recipes: every setting of both stages and of the monolithic baselines."""
+"""Recipes: every setting of both stages and of the monolithic controls."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from adapters_hub.address import Address
 from adapters_hub.format import WITHOUT_PROMPT
@@ -17,27 +17,30 @@ from trainer.settings.training import TRAINING_DEFAULTS, check_training
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 
+ControlName = Literal["mono", "mono+cross", "cross", "matched mono", "matched mono+cross"]
+
 
 @dataclass
 class FullSettings:
-    """The monolithic baselines: one model for all languages, every parameter trained, data and batches as the modules'.
+    """The monolithic controls: one encoder for all languages, every parameter trained.
 
     Args:
-        cross: After full mono go on to full mono+cross.
-        objective: Of full mono+cross: paraphrase (contrastive), parallel (cosine) or both (alternating batches); by
-            default the first of cla.objectives.
-        training: Any field of transformers.TrainingArguments, over those of se (full mono) and cla (full mono+cross).
-            max_steps is by default the sum of the modules' steps.
+        controls: Which of them: mono (paraphrases within each language, contrastive) and mono+cross (from mono on;
+            paraphrases between any two languages and translations, in turn) are the paper's; cross is mono+cross
+            without mono before it; matched mono takes the objective, rows and teachers of the modules' se, and matched
+            mono+cross (from matched mono on) those of the first of cla.objectives. What one of them starts from is made
+            first. On the command line: "[mono,cross]".
+        training: Any field of transformers.TrainingArguments, over those of se (mono, matched mono) and cla (the
+            others). max_steps is by default the sum of the modules' steps.
     """
 
-    cross: bool = True
-    objective: Literal["both", "paraphrase", "parallel"] | None = None
+    controls: list[ControlName] = field(default_factory=lambda: ["mono", "mono+cross"])  # type: ignore[arg-type]
     training: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Recipe:
-    """All settings of stage 1, of stage 2 and of the monolithic baselines.
+    """All settings of stage 1, of stage 2 and of the monolithic controls.
 
     Args:
         languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
@@ -50,7 +53,7 @@ class Recipe:
         modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
             or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
         output_dir: Modules are written to OUTPUT_DIR/LANGUAGE, alignment adapters to
-            OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic baselines to OUTPUT_DIR/monolithic.
+            OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic controls to OUTPUT_DIR/monolithic.
         seed: Seed of everything random.
         phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
         stop_after: End stage 1 after this phase; the same command without it goes on from there.
@@ -68,7 +71,7 @@ class Recipe:
         la: Language adaptation.
         se: Sentence encoding.
         cla: Cross-lingual alignment (stage 2).
-        full: The monolithic baselines.
+        full: The monolithic controls.
     """
 
     languages: list[str] | str = field(default_factory=list)
@@ -136,6 +139,8 @@ class Recipe:
         check_language(self.pivot)
         _ = self.phase_list
         self.se.check()
+        if not self.full.controls:
+            raise SettingsError("full.controls names none: choose from " + ", ".join(get_args(ControlName)))
         self.cla.check(self.language_list, self.pivot)
         if self.pooling == WITHOUT_PROMPT and self.prompt and not self.prompt[-1].isspace():
             raise SettingsError(

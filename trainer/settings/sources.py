@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from adapters_hub.languages import check_language
 from trainer.settings.errors import SettingsError
@@ -45,6 +46,14 @@ def source_list(sources: DataSource | list[DataSource]) -> list[DataSource]:
 def fill(template: str, language: str, pivot: str) -> str:
     """Put the language codes into `{language}` and `{pivot}`."""
     return template.replace("{language}", language).replace("{pivot}", pivot)
+
+
+def has_data(source: DataSource, language: str, pivot: str) -> bool:
+    """Whether there is text of a language: with {language} in its path some languages may lack the file."""
+    if not source.path:
+        return False
+    path = Path(fill(source.path, language, pivot))
+    return "{language}" not in source.path or not path.suffix or path.is_file()
 
 
 def as_list(value: list[str] | str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The monolithic baselines from the command line: what they leave behind, and what happens when they are run again."""
+"""The monolithic controls of the paper from the command line: what they leave behind, and what happens when they are run again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def largest_change(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) ->
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both baselines for English, German and Kazakh, made as the recipes' README says; beside their recipe."""
+    """*Full mono* and *full mono+cross* for English, German and Kazakh, made as the recipes' README says; beside their recipe."""
     output = tmp_path_factory.mktemp("monolithic")
     changes: dict[str, Any] = {"languages": ["eng", "deu", "kaz"], "prompt": "zu: ", "pooling": "cls"}
     changes["full"] = {"training": {"learning_rate": 1e-3, "warmup_steps": 0}}
@@ -123,7 +123,7 @@ def test_a_training_file_that_is_not_ours_is_not_read_and_a_damaged_one_is_refus
 
 def test_the_facts_are_written_down(trained: Path, base: Path) -> None:
     mono, cross = (facts(trained / "monolithic" / name) for name in (MONO, CROSS))
-    assert (mono["kind"], cross["kind"]) == FINE_TUNED
+    assert (mono["kind"], cross["kind"]) == (f"{FINE_TUNED}mono", f"{FINE_TUNED}mono+cross")
     for values in (mono, cross):
         assert values["base"]["source"] == str(base)
         assert values["base"]["fingerprint"] == load_base(base).fingerprint
@@ -136,18 +136,17 @@ def test_the_facts_are_written_down(trained: Path, base: Path) -> None:
         assert values["hardware"]
     assert mono["languages"] == ["eng", "deu", "kaz"]
     assert (mono["training"]["steps"], cross["training"]["steps"]) == (3 * 4, 2 * 4)
-    assert list(mono["training"]["rows"]) == ["eng paraphrase", "deu paraphrase", "kaz paraphrase"]
-    kinds = [f"{language} {kind}" for language in ("deu", "kaz") for kind in ("paraphrase", "parallel")]
-    assert list(cross["training"]["rows"]) == kinds
+    assert list(mono["training"]["rows"]) == ["eng contrastive", "deu contrastive", "kaz contrastive"]
+    assert list(cross["training"]["rows"]) == ["mul paraphrase", "deu parallel", "kaz parallel"]
     assert [item["columns"] for item in mono["data"]][1] == ["deu", "deu_paraphrase"]
-    assert cross["settings"]["full_mono"] == mono["sha256"]
+    assert cross["settings"]["start"] == mono["sha256"]
 
 
 def test_every_language_is_seen_and_nothing_else(
     base: Path, tokenizer: PreTrainedTokenizerFast, stages: Stages, tmp_path: Path
 ) -> None:
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, languages=["deu", "kaz"])
-    stages.run(MONOLITHIC, "--recipe", recipe, "--full.cross", "false").ok()
+    stages.run(MONOLITHIC, "--recipe", recipe, "--full.controls", "[mono]").ok()
     assert not (tmp_path / "monolithic" / CROSS).exists()
     name = "embeddings.word_embeddings.weight"
     start = load_base(base).token_embeddings.weight.detach().numpy()
@@ -202,10 +201,9 @@ def test_steps_are_the_sum_of_the_modules_steps(base: Path, stages: Stages, tmp_
     assert len(set(se.values())) == 3
     assert mono["steps"] == sum(se.values())
     assert cross["steps"] == sum(cla.values())
-    assert mono["shares"] == {f"{language} paraphrase": steps for language, steps in se.items()}
-    shares = [(f"{language} paraphrase", 0.3 * steps) for language, steps in cla.items()]
-    shares += [(f"{language} parallel", 0.7 * steps) for language, steps in cla.items()]
-    assert cross["shares"] == pytest.approx(dict(shares))
+    assert mono["shares"] == pytest.approx({f"{language} contrastive": steps for language, steps in se.items()})
+    shares = {f"{language} parallel": 0.7 * steps for language, steps in cla.items()}
+    assert cross["shares"] == pytest.approx({"mul paraphrase": 0.3 * sum(cla.values())} | shares)
 
 
 def test_mono_cross_starts_from_mono(base: Path, stages: Stages, tmp_path: Path) -> None:
@@ -217,6 +215,21 @@ def test_mono_cross_starts_from_mono(base: Path, stages: Stages, tmp_path: Path)
     mono, cross = (tensors(tmp_path / "monolithic" / name) for name in (MONO, CROSS))
     assert largest_change(before_training(base), mono) > 5e-3
     assert 1e-4 < largest_change(mono, cross) < 1.01e-3
+
+
+def test_cross_starts_from_the_base_and_leaves_mono_out(base: Path, stages: Stages, tmp_path: Path) -> None:
+    own = {"learning_rate": 1e-3, "warmup_steps": 0}
+    changes: dict[str, Any] = {"languages": ["deu", "kaz"], "cla": {"training": training(steps=1)}}
+    changes["full"] = {"training": own, "controls": ["cross"]}
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
+    stages.run(MONOLITHIC, "--recipe", recipe).ok()
+    assert [path.name for path in (tmp_path / "monolithic").iterdir()] == ["full_cross"]
+    cross = tmp_path / "monolithic" / "full_cross"
+    assert 1e-3 < largest_change(before_training(base), tensors(cross)) < 2.02e-3
+    values = facts(cross)
+    assert values["kind"] == "full cross"
+    assert values["training"]["steps"] == 2
+    assert "start" not in values["settings"]
 
 
 @pytest.mark.parametrize("architecture", ["xlm-roberta", "modernbert", "m2m_100"])
@@ -246,10 +259,9 @@ def test_a_second_run_skips_what_is_finished_and_leaves_every_byte(trained: Path
         ("--se.scale=5", "scale: 20.0, now 5.0"),
         ("--seed=7", "seed: 42, now 7"),
         ("--cla.parallel_share=0.25", "parallel_share: 0.5, now 0.25"),
-        ("--full.objective=parallel", "objective: 'both', now 'parallel'"),
         ("--full.training.learning_rate=0.5", "training.learning_rate: 0.001, now 0.5"),
         ("--languages=eng,deu", "languages: ['eng', 'deu', 'kaz'], now ['eng', 'deu']"),
-        ("--se.data.limit=20", "data.deu.paraphrase.limit: 40, now 20"),
+        ("--se.data.limit=20", "data.deu.contrastive.limit: 40, now 20"),
     ],
 )
 def test_another_setting_for_a_finished_encoder_is_refused_by_name(
@@ -273,14 +285,12 @@ def test_settings_of_adapters_do_not_matter(trained: Path, stages: Stages) -> No
     assert done.stderr.count("is finished: skipped") == 2
 
 
-@pytest.mark.parametrize("objective", ["paraphrase", "parallel"])
-def test_overwrite_trains_again_also_with_one_kind_of_pairs(
-    objective: str, base: Path, stages: Stages, tmp_path: Path
-) -> None:
-    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, cla={"objectives": [objective]})
+def test_overwrite_trains_again(base: Path, stages: Stages, tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, cla={"objectives": ["parallel"]})
     stages.run(MONOLITHIC, "--recipe", recipe).ok()
     before = weights(tmp_path / "monolithic")
-    assert list(facts(tmp_path / "monolithic" / CROSS)["training"]["rows"]) == [f"deu {objective}"]
+    rows = facts(tmp_path / "monolithic" / CROSS)["training"]["rows"]
+    assert list(rows) == ["mul paraphrase", "deu parallel"]  # the paper's, whatever the adapters' objective
     stages.run(MONOLITHIC, "--recipe", recipe, "--overwrite", "true", "--cla.training.max_steps", "2").ok()
     after = weights(tmp_path / "monolithic")
     assert {name for name in before if before[name] != after[name]} == {f"{CROSS}/model.safetensors"}
@@ -353,5 +363,5 @@ def test_what_cannot_be_trained_is_refused_at_once(
 
 def test_help_lists_the_settings(stages: Stages) -> None:
     done = stages.run(MONOLITHIC, "--help").ok()
-    for setting in ("--languages", "--full.cross", "--full.objective", "--full.training"):
+    for setting in ("--languages", "--full.controls", "--full.training"):
         assert setting in done.stdout

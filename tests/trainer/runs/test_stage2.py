@@ -21,7 +21,7 @@ from tests.trainer.runs.launch import (
     weights,
     write_recipe,
 )
-from trainer.monolithic import recorded
+from trainer.control_settings import recorded
 
 OBJECTIVES = ("both", "paraphrase", "parallel")
 
@@ -150,8 +150,10 @@ def test_mixed_sentences_join_translations_and_are_named(
     assert named["cla, words of mixed sentences"]["license"] == "cc0-1.0"
     assert "cla, mixed sentences" in named
     stages.run(MONOLITHIC, "--recipe", recipe).ok()
-    full = recorded(tmp_path / "monolithic" / "full_mono_cross")["training"]["rows"]
-    assert full == {f"deu {kind}": count for kind, count in rows.items()}
+    full = recorded(tmp_path / "monolithic" / "full_mono_cross")
+    assert full["training"]["rows"] == {"mul paraphrase": 40, "deu parallel": rows["deu parallel"]}
+    named = {facts["use"]: facts for facts in full["data"]}
+    assert named["full mono+cross, words of mixed sentences"]["name"] == "words"
     (tmp_path / "deu.tsv").write_text("the\t-\nis\tist\n")
     for stage, where in ((STAGE2, "cla.mixed.deu.lexicon.bytes"), (MONOLITHIC, "mixed.deu.lexicon.bytes")):
         assert where in stages.run(stage, "--recipe", recipe).error_line()
