@@ -66,12 +66,12 @@ def tier(situation: Situation) -> str:
 def fitted(situation: Situation) -> dict[str, Any]:
     """The settings of the fitting recipe, with what is there in the place of what it would read."""
     values: dict[str, Any] = yaml.safe_load((RECIPES / f"{tier(situation)}.yaml").read_text(encoding="utf-8"))
-    own = {"base": situation.base, "output_dir": situation.modules}
+    own: dict[str, Any] = {"base": situation.base, "output_dir": situation.modules}
     if situation.language == situation.pivot:
         return {"languages": [situation.pivot], "pivot": situation.pivot} | values | own
     # The pivot stays the base as it is: see trainer/recipes/pivot.yaml.
     own |= {"languages": [situation.pivot, situation.language]}
-    head = {"languages": [], "pivot": situation.pivot, "pivot_phases": ["vocabulary"]}
+    head: dict[str, Any] = {"languages": [], "pivot": situation.pivot, "pivot_phases": ["vocabulary"]}
     values = head | values | own
     _start(values, situation)
     _choose_stage1(values, situation)
