@@ -146,6 +146,7 @@ def prepare(settings: PreparationSettings) -> Path:
     datasets.disable_progress_bars()  # this program has its own
     sources = settings.chosen()
     output, pivot, language = Path(settings.output), settings.pivot, settings.language
+    _check_related(settings)
     builder = Builder(output, pivot, Excluded([Path(name) for name in as_list(settings.exclude)]), settings.limit)
     wanted: list[tuple[Kind, str]] = [("text", language), ("parallel", language), ("paraphrase", language)]
     if language == pivot:
@@ -171,6 +172,15 @@ def prepare(settings: PreparationSettings) -> Path:
         files.append(assemble(output, "cross-paraphrase", f"{pivot}-{language}", made))
     record(output, files, builder.excluded.digests)
     return _write_recipe(settings, files)
+
+
+def _check_related(settings: PreparationSettings) -> None:
+    translations = Path(settings.output) / "parallel" / f"{settings.pivot}-{settings.related}.tsv.xz"
+    if settings.related and not translations.is_file():
+        raise SettingsError(
+            f"--related {settings.related}: {translations} is not there: prepare it first (--language "
+            f"{settings.related}), and train it"
+        )
 
 
 def _contributions(builder: Builder, sources: Sequence[Source], kind: Kind, language: str) -> list[Contribution]:
