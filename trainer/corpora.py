@@ -172,7 +172,7 @@ def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[st
     path = Path(fill(source.groups, language, pivot))
     if not path.is_file():
         raise DataError(f"file of groups {str(path)!r} does not exist (for language {language!r}): check the recipe")
-    labels: list[str] = _load_file(path, None, ("label",))["text"]
+    labels: list[str] = load_file(path, None, ("label",))["text"]
     if len(labels) != rows:
         raise DataError(f"{path}: expected a label for each of the {rows} rows of the data, found {len(labels)}")
     return labels
@@ -205,7 +205,7 @@ def _load(
     path = Path(where)
     looks_local = path.suffix in (*_FORMATS, *_OPENERS) or where.startswith((".", "/", "~"))
     if path.is_file():
-        data = _load_file(path, columns, expected, wider)
+        data = load_file(path, columns, expected, wider)
     elif looks_local:
         raise DataError(f"data file {where!r} does not exist (for language {language!r}): check the path in the recipe")
     else:
@@ -246,9 +246,20 @@ def _load_from_hub(name: str, source: DataSource) -> Dataset:
         ) from error
 
 
-def _load_file(
+def load_file(
     path: Path, columns: list[str] | None, expected: Sequence[str], wider: Sequence[Sequence[str]] = ()
 ) -> Dataset:
+    """All rows of a file, as they are.
+
+    Args:
+        path: .txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these.
+        columns: that a TSV or CSV file must have; it then has a header line. None: it has none.
+        expected: what to call the columns of a table without a header line; the last may be missing.
+        wider: what to call them instead in a table that has exactly as many.
+
+    Raises:
+        DataError: the file is empty, unreadable or has other columns.
+    """
     suffix = path.with_suffix("").suffix if path.suffix in _OPENERS else path.suffix
     if suffix not in _FORMATS:
         raise DataError(f"{path}: unknown format; expected one of {' '.join(_FORMATS)}, also as .xz or .gz")

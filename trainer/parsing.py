@@ -64,6 +64,24 @@ def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Names
         raise SettingsError(f"{_in_one_line(str(error))} (--help explains every setting)") from error
 
 
+def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> Namespace:
+    """Check values as they are read from a file; a mistake in them is one line.
+
+    Args:
+        parser: made with `exit_on_error=False`.
+        values: by name.
+        where: they come from, for the message.
+
+    Raises:
+        SettingsError: one of them is of another type.
+    """
+    try:
+        parsed: Namespace = parser.parse_object(values)
+        return parsed
+    except argparse.ArgumentError as error:
+        raise SettingsError(f"{where}: {_in_one_line(str(error))}") from error
+
+
 def _in_one_line(message: str) -> str:
     """What the parser says over several lines, in words of its user, not of Python's types."""
     message = message.removeprefix("error: ")

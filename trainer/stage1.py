@@ -93,7 +93,7 @@ def _is_finished(recipe: Recipe, language: str, target: Path) -> bool:
 
 def settings_of(recipe: Recipe, language: str) -> dict[str, Any]:
     """Everything that the weights of a language module depend on."""
-    sections = {phase: getattr(recipe, phase) for phase in PHASES if phase in recipe.phase_list}
+    sections = {phase: getattr(recipe, phase) for phase in recipe.phases_of(language)}
     values: dict[str, Any] = {name: describe(section, recipe, language) for name, section in sections.items()}
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
@@ -130,7 +130,7 @@ class Stage1:
         self.base = base
         self.settings = settings_of(recipe, language)
         self.workspace = Workspace(recipe.output_dir, language)
-        self.phases = recipe.phase_list
+        self.phases = recipe.phases_of(language)
         self.parts: dict[str, Path] = {}
         """Where the parts of the module lie: `vocabulary` or `tokenizer`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}

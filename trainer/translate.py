@@ -6,15 +6,12 @@ python trainer/translate.py --model facebook/nllb-200-distilled-600M --input eng
 
 from __future__ import annotations
 
-import gzip
 import logging
-import lzma
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from accelerate import PartialState
@@ -22,16 +19,17 @@ from datasets import Dataset
 from jsonargparse import ArgumentParser
 from tqdm.auto import tqdm
 
+from adapters_hub.errors import AdaptersHubError
 from trainer.console import run_command
 from trainer.corpora import load_pairs, load_text
 from trainer.objectives import ROLES
 from trainer.parsing import parse_line
 from trainer.settings import DataSource
+from trainer.text_files import file_format, write_lines
 from trainer.translation import Checks, Journal, Translation, TranslationError, Translator, batches_of, script_of
 
 logger = logging.getLogger(__name__)
 
-_COMPRESSORS: dict[str, Any] = {".xz": lzma.open, ".gz": gzip.open}
 # What translations depend on.
 _DECISIVE = ("model", "revision", "source", "target", "num_beams", "max_length", "dtype")
 
@@ -49,6 +47,8 @@ class TranslationSettings:
         target: Language to translate to, likewise.
         output: File to write, .tsv, also as .xz or .gz (.txt for text). What is translated is kept in
             OUTPUT.translations.jsonl; the same command goes on from there.
+        originals: File to write too, for cla.paraphrase: the sentences before their translations in each row, .tsv,
+            also as .xz or .gz.
         columns: Names of the columns to take, separated by commas; TSV and CSV files then have a header line. Without
             names they have none, and the columns are taken in order.
         limit: Use at most that many rows.
@@ -70,6 +70,7 @@ class TranslationSettings:
     source: str
     target: str
     output: str
+    originals: str | None = None
     columns: list[str] | str | None = None
     limit: int | None = None
     revision: str | None = None
@@ -91,7 +92,7 @@ class TranslationSettings:
     @property
     def is_text(self) -> bool:
         """Whether rows are single sentences, not pairs."""
-        return len(self.column_list) == 1 if self.column_list else _format(self.input) == ".txt"
+        return len(self.column_list) == 1 if self.column_list else file_format(self.input) == ".txt"
 
 
 def main() -> None:
@@ -120,18 +121,15 @@ def parse_settings(arguments: Sequence[str] | None = None) -> TranslationSetting
     if settings.length_factor <= 1 or not 0 <= settings.script_share <= 1:
         raise TranslationError("--length_factor must be over 1, and --script_share between 0 and 1")
     form = ".txt" if settings.is_text else ".tsv"
-    if _format(settings.output) != form:
+    if file_format(settings.output) != form:
         what = "text" if settings.is_text else "pairs"
         raise TranslationError(
             f"--output for {what} must be a {form} file, also as .xz or .gz, not {settings.output!r}"
         )
+    if settings.originals and (settings.is_text or file_format(settings.originals) != ".tsv"):
+        found = "those of text" if settings.is_text else repr(settings.originals)
+        raise TranslationError(f"--originals must be a .tsv file of pairs, also as .xz or .gz, not {found}")
     return settings
-
-
-def _format(name: str) -> str:
-    """The suffix of a file's name, that of compression left out."""
-    path = Path(name)
-    return (path.with_suffix("") if path.suffix in (*_COMPRESSORS, ".bz2") else path).suffix
 
 
 def translate(settings: TranslationSettings) -> None:
@@ -145,8 +143,9 @@ def translate(settings: TranslationSettings) -> None:
     output = Path(settings.output)
     kept = output.with_name(f"{output.name}.translations.jsonl")
     journal = Journal(kept, {name: getattr(settings, name) for name in _DECISIVE})
-    if output.exists() and not journal.translations:
-        raise TranslationError(f"{output} exists already: delete it, or choose another --output")
+    for path, option in ((output, "output"), (Path(settings.originals or ""), "originals")):
+        if path.is_file() and not journal.translations:
+            raise TranslationError(f"{path} exists already: delete it, or choose another --{option}")
     rows = _rows(settings)
     sentences = list(dict.fromkeys(sentence for row in rows for sentence in row if sentence))
     missing = [sentence for sentence in sentences if sentence not in journal.translations]
@@ -207,13 +206,13 @@ def _write_checked(
     )
     nothing = Translation("")
     faults: Counter[str] = Counter()
-    passed = []
+    passed: list[tuple[Sequence[str], Sequence[str]]] = []
     for row in rows:
         translations = [found[sentence] if sentence else nothing for sentence in row]
         if fault := checks.fault_of_row(row, translations):
             faults[fault] += 1
         else:
-            passed.append([translation.text for translation in translations])
+            passed.append((row, [translation.text for translation in translations]))
     dropped = ", ".join(f"{count} {fault}" for fault, count in faults.most_common()) or "none"
     logger.info("%d distinct sentences of %d rows; dropped: %s", len(sentences), len(rows), dropped)
     if not passed:
@@ -221,23 +220,19 @@ def _write_checked(
             f"no row is left of {len(rows)} (dropped: {dropped}): check --source and --target, "
             "or the limits --max_length, --length_factor and --script_share"
         )
-    if not any(row[-1] for row in passed):
-        passed = [row[:-1] for row in passed]  # no hard negatives
-    _write_lines(Path(settings.output), ("\t".join(row) for row in passed))
+    if not any(made[-1] for _, made in passed):
+        passed = [(row[:-1], made[:-1]) for row, made in passed]  # no hard negatives
+    if settings.originals:
+        _write(Path(settings.originals), ([*row, *made] for row, made in passed))
+    _write(Path(settings.output), (made for _, made in passed))
     logger.info("%d rows written to %s", len(passed), settings.output)
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a text file beside its place, compressed if its name says so, and rename it."""
+def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            unfinished = Path(folder) / path.name
-            with _COMPRESSORS.get(path.suffix, open)(unfinished, "wt", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            unfinished.replace(path)
-    except OSError as error:
-        raise TranslationError(f"{path} was not written ({error.strerror or error}); translations are kept") from error
+        write_lines(path, ("\t".join(row) for row in rows))
+    except AdaptersHubError as error:
+        raise TranslationError(f"{error}; translations are kept") from error
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ class Answer:
 Endpoint = Callable[["HubServer", Call], Answer]
 ROUTES: list[tuple[str, re.Pattern[str], bool, Endpoint]] = []
 _REPO = "(?P<repo>[^/]+/[^/]+)"
-_MODEL = f"/api/models/{_REPO}"
+_MODEL = f"/api/(?:models|datasets)/{_REPO}"  # of a data set only what reading it asks for
 _REVISION = "(?P<revision>[^/]+)"
 HARNESSES = "/api/agent-harnesses"  # the client asks once a day and HF_HOME: no part of what a test is about
 
@@ -300,7 +300,7 @@ def _commit(hub: HubServer, call: Call) -> Answer:
     return as_json({"success": True, "commitOid": commit.id, "commitUrl": f"{hub.url}/{repo.id}/commit/{commit.id}"})
 
 
-@_route("GET", f"/{_REPO}/resolve/{_REVISION}/(?P<path>.+)")
+@_route("GET", f"(?:/datasets)?/{_REPO}/resolve/{_REVISION}/(?P<path>.+)")
 def _resolve(hub: HubServer, call: Call) -> Answer:
     commit, path = hub.repo(call).at(call.args["revision"]), call.args["path"]
     headers = {"X-Repo-Commit": commit.id, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +13,13 @@ import torch
 from datasets import Dataset
 from peft import inject_adapter_in_model
 from torch import nn
-from transformers import M2M100Config, M2M100ForConditionalGeneration, TrainingArguments, set_seed
+from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer, TrainingArguments, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
-from tests.conftest import sample_sentences
+from tests.conftest import build_tokenizer, sample_sentences
 from trainer.batches import MaskingCollator, tokenize
 from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
@@ -34,6 +35,9 @@ from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, own_copy, rows_in_order
 
 SEED = 42
+GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
+DICTIONARY = dict(zip(GERMAN, KAZAKH, strict=True))
+"""What `write_translator` translates."""
 
 
 def arguments(folder: Path, phase: str, training: dict[str, Any]) -> TrainingArguments:
@@ -262,3 +266,27 @@ def tiny_translator(vocabulary: int, seed: int = 0) -> M2M100ForConditionalGener
         tie_word_embeddings=True,
     )
     return M2M100ForConditionalGeneration(config)
+
+
+def write_translator(folder: Path) -> Path:
+    """A model in the form of NLLB that has learnt to translate `DICTIONARY`."""
+    pieces = json.loads(build_tokenizer("bpe", 600).backend_tokenizer.to_str())["model"]
+    tokenizer = NllbTokenizer(
+        vocab=pieces["vocab"],
+        merges=[tuple(pair) for pair in pieces["merges"]],
+        extra_special_tokens=["deu_Latn", "kaz_Cyrl"],
+        src_lang="deu_Latn",
+        tgt_lang="kaz_Cyrl",
+    )
+    tokenizer.save_pretrained(folder)
+    network = tiny_translator(len(tokenizer))
+    batch = tokenizer(GERMAN, padding=True, return_tensors="pt")
+    labels = tokenizer(text_target=KAZAKH, padding=True, return_tensors="pt")["input_ids"]
+    labels[labels == tokenizer.pad_token_id] = -100
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for _ in range(100):
+        network(**batch, labels=labels).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    network.save_pretrained(folder)
+    return folder

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters_hub import BaseEncoder, load_base
+from tests.trainer.building import write_translator
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +31,9 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSE_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def translation_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a translation model that knows forty German sentences in Kazakh."""
+    return write_translator(tmp_path_factory.mktemp("translator"))

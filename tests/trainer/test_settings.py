@@ -105,7 +105,7 @@ def test_help_names_every_setting_and_where_training_fields_come_from(capsys: py
 
 
 def test_phases_are_in_their_order_however_they_are_given() -> None:
-    assert parse("--phases", "se,vocabulary").phase_list == ["vocabulary", "se"]
+    assert parse("--phases", "se,vocabulary").phases_of("deu") == ["vocabulary", "se"]
 
 
 @pytest.mark.parametrize(

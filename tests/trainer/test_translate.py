@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from transformers import NllbTokenizer
 
 from adapters_hub import AdaptersHubError
-from tests.conftest import ROOT, build_tokenizer, sample_sentences
-from tests.trainer.building import tiny_translator
+from tests.conftest import ROOT
+from tests.trainer.building import DICTIONARY, GERMAN, KAZAKH
 from tests.trainer.runs.launch import execute
 from trainer.corpora import load_pairs, load_text
 from trainer.objectives import ROLES
@@ -26,34 +24,11 @@ from trainer.translate import parse_settings, translate
 from trainer.translation import Journal, Translation, TranslationError, Translator
 
 TRANSLATE = ROOT / "trainer" / "translate.py"
-GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
-DICTIONARY = dict(zip(GERMAN, KAZAKH, strict=True))
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In the form of NLLB; it has learnt to translate `DICTIONARY`."""
-    folder = tmp_path_factory.mktemp("translator")
-    pieces = json.loads(build_tokenizer("bpe", 600).backend_tokenizer.to_str())["model"]
-    tokenizer = NllbTokenizer(
-        vocab=pieces["vocab"],
-        merges=[tuple(pair) for pair in pieces["merges"]],
-        extra_special_tokens=["deu_Latn", "kaz_Cyrl"],
-        src_lang="deu_Latn",
-        tgt_lang="kaz_Cyrl",
-    )
-    tokenizer.save_pretrained(folder)
-    network = tiny_translator(len(tokenizer))
-    batch = tokenizer(GERMAN, padding=True, return_tensors="pt")
-    labels = tokenizer(text_target=KAZAKH, padding=True, return_tensors="pt")["input_ids"]
-    labels[labels == tokenizer.pad_token_id] = -100
-    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
-    for _ in range(100):
-        network(**batch, labels=labels).loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-    network.save_pretrained(folder)
-    return folder
+def model(translation_model: Path) -> Path:
+    return translation_model
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +194,29 @@ def test_columns_are_chosen_by_name_and_white_space_becomes_spaces(run: Run, tmp
     assert read(output) == [KAZAKH[:2], KAZAKH[2:4]]
 
 
+def test_the_originals_stand_beside_their_translations(run: Run, pairs: Path, tmp_path: Path) -> None:
+    output = run(originals=tmp_path / "both.tsv.xz")
+    with lzma.open(tmp_path / "both.tsv.xz", "rt", encoding="utf-8") as file:
+        both = [line.rstrip("\n").split("\t") for line in file]
+    assert [row[:3] for row in both] == [[" ".join(text.split()) for text in row] for row in read(pairs)]
+    assert [row[3:] for row in both] == read(output)
+
+
+def test_originals_without_hard_negatives_have_four_columns(run: Run, tmp_path: Path) -> None:
+    given = tmp_path / "deu.tsv"
+    given.write_text(f"{GERMAN[0]}\t{GERMAN[1]}\n", encoding="utf-8")
+    run(input=given, originals=tmp_path / "both.tsv")
+    assert read(tmp_path / "both.tsv") == [[*GERMAN[:2], *(" ".join(text.split()) for text in KAZAKH[:2])]]
+
+
+def test_originals_that_were_not_translated_here_are_not_overwritten(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "both.tsv"
+    kept.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(TranslationError, match=r"both\.tsv exists already: delete it, or choose another --originals"):
+        run(originals=kept)
+    assert kept.read_text(encoding="utf-8") == "mine\n"
+
+
 def test_text_is_translated_line_by_line(run: Run, tmp_path: Path) -> None:
     given = tmp_path / "deu.txt"
     given.write_text("\n".join(GERMAN[:6]), encoding="utf-8")
@@ -279,6 +277,7 @@ def test_a_mistake_is_one_line(command: list[str]) -> None:
         ({"name": "kaz.csv"}, r"--output for pairs must be a \.tsv file"),
         ({"input": "missing.tsv"}, r"data file 'missing\.tsv' does not exist"),
         ({"columns": "a,b"}, "expected the columns a, b"),
+        ({"originals": "both.csv"}, r"--originals must be a \.tsv file of pairs"),
         ({"model": "./missing"}, r"no translation model at '\./missing': expected a Hub id or a folder"),
     ],
 )

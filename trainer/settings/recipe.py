@@ -56,6 +56,7 @@ class Recipe:
             OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic controls to OUTPUT_DIR/monolithic.
         seed: Seed of everything random.
         phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
+        pivot_phases: Those of the pivot's module, if others; vocabulary alone leaves it the base as it is.
         stop_after: End stage 1 after this phase; the same command without it goes on from there.
         start_from: A language module (folder, or org/name[@revision]) whose parts stand in for the phases that are not
             in --phases.
@@ -84,6 +85,7 @@ class Recipe:
     output_dir: str = "out"
     seed: int = 42
     phases: list[str] | str = field(default_factory=lambda: list(PHASES))
+    pivot_phases: list[str] | str = field(default_factory=list)
     stop_after: Literal["vocabulary", "la", "se"] | None = None
     start_from: str | None = None
     max_length: int = 128
@@ -104,10 +106,9 @@ class Recipe:
         """The languages, checked."""
         return language_codes(self.languages)
 
-    @property
-    def phase_list(self) -> list[str]:
-        """The phases, in their order."""
-        chosen = as_list(self.phases)
+    def phases_of(self, language: str) -> list[str]:
+        """The phases of a language, in their order."""
+        chosen = as_list(self.pivot_phases if self.pivot_phases and language == self.pivot else self.phases)
         if unknown := [phase for phase in chosen if phase not in PHASES]:
             raise SettingsError(f"phase {unknown[0]!r} is unknown: choose from {', '.join(PHASES)}")
         return [phase for phase in PHASES if phase in chosen]
@@ -137,7 +138,8 @@ class Recipe:
         if not self.language_list:
             raise SettingsError("no language: give --languages deu or --languages deu,kaz")
         check_language(self.pivot)
-        _ = self.phase_list
+        for language in (*self.language_list, self.pivot):
+            _ = self.phases_of(language)
         self.se.check()
         if not self.full.controls:
             raise SettingsError("full.controls names none: choose from " + ", ".join(get_args(ControlName)))

@@ -112,15 +112,59 @@ class Translator:
     def _token(self, code: str) -> int:
         """The id of a language's token."""
         forms = getattr(self.tokenizer, "lang_code_to_token", None)
-        known = list(forms) if forms else [token for token in self.tokenizer.get_vocab() if _CODE.fullmatch(token)]
+        known = _codes_in(self.tokenizer)
         if code not in known:
             raise TranslationError(f"{self.name} does not know the language {code!r}; it knows {_some(known, code)}")
         return int(self.tokenizer.convert_tokens_to_ids(forms[code] if forms else code))
 
 
+def code_in_model(model: str, revision: str | None, candidates: Sequence[str]) -> str:
+    """What a translation model calls a language.
+
+    Args:
+        model: a Hub id or a folder.
+        revision: commit, tag or branch of the model on the Hub.
+        candidates: codes of the language, the likeliest first; two letters stand for two letters with a region too
+            (mBART: `kk_KZ`). Of a model without language codes the first is returned.
+
+    Raises:
+        TranslationError: the model is missing, or has codes and none of these.
+    """
+    tokenizer = _load_tokenizer(model, revision)
+    vocabulary = tokenizer.get_vocab()
+    known = _codes_in(tokenizer) if hasattr(tokenizer, "src_lang") else []
+    for candidate in candidates:
+        with_region = re.compile(rf"{re.escape(candidate)}_[A-Z]{{2}}")
+        if found := [code for code in known if code == candidate or with_region.fullmatch(code)]:
+            return found[0]
+        if any(form.format(candidate) in vocabulary for form in _PREFIXES):
+            return candidate
+    if known:
+        raise TranslationError(
+            f"{model} does not know {' or '.join(candidates)}; it knows {_some(known, candidates[0])}"
+        )
+    return candidates[0]
+
+
+def _codes_in(tokenizer: Any) -> list[str]:  # noqa: ANN401
+    """The language codes of a tokenizer that is told them."""
+    forms = getattr(tokenizer, "lang_code_to_token", None)
+    return list(forms) if forms else [token for token in tokenizer.get_vocab() if _CODE.fullmatch(token)]
+
+
 def _some(known: Sequence[str], wanted: str) -> str:
     near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.3) or sorted(known)[:3]
     return f"{len(known)}, for example {', '.join(near)}" if known else "none"
+
+
+def _load_tokenizer(name: str, revision: str | None) -> Any:  # noqa: ANN401
+    try:
+        return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
+    except (OSError, ValueError, ImportError) as error:
+        raise TranslationError(
+            f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
+            f"safetensors ({str(error).strip().splitlines()[0]})"
+        ) from error
 
 
 def _load(name: str, revision: str | None, device: str, dtype: torch.dtype) -> tuple[Any, Any]:

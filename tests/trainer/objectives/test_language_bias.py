@@ -12,7 +12,6 @@ from transformers import set_seed
 from adapters_hub import BaseEncoder, ModularEncoder, load_base
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.conftest import ROOT
-from trainer.batches import Rows
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer

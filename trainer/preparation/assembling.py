@@ -1,0 +1,133 @@
+"""Puts the parts of a kind together: one file for the recipes, with the provenance of every line."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters_hub.folders import sha256
+from trainer.preparation.cleaning import digest
+from trainer.preparation.parts import Facts, Part
+from trainer.preparation.rows import Row
+from trainer.preparation.sources import Source
+from trainer.text_files import write_lines
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Contribution:
+    """What one source gives.
+
+    Attributes:
+        source: where from.
+        part: the rows.
+        facts: about them.
+        license: of the translation model, if there is one.
+        columns: from which sentence of the rows to which.
+    """
+
+    source: Source
+    part: Part
+    facts: Facts
+    license: str = ""
+    columns: tuple[int, int | None] = (0, None)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A file that was put together.
+
+    Attributes:
+        path: of the file.
+        lines: in it.
+        labels: lines by the label of provenance.
+        facts: an entry for `sources.json`.
+    """
+
+    path: Path
+    lines: int
+    labels: dict[str, int]
+    facts: dict[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """Of its sources."""
+        return [source["name"] for source in self.facts["sources"] if source["lines"]]
+
+    @property
+    def licenses(self) -> list[str]:
+        """All licences of its lines."""
+        named = [entry["license"] for source in self.facts["sources"] for entry in source["labels"].values()]
+        return list(dict.fromkeys(filter(None, named)))
+
+
+def assemble(output: Path, kind: str, languages: str, parts: Sequence[Contribution]) -> Assembled:
+    """Write `KIND/LANGUAGES` and its provenance: no row twice, in an order that depends on nothing but the rows.
+
+    Args:
+        output: folder of the data.
+        kind: folder of the file: `mono`, `parallel`, …
+        languages: `kaz` or `eng-kaz`.
+        parts: of the same kind; of equal rows that of the first part is taken.
+    """
+    rows: dict[bytes, Row] = {}
+    again: Counter[str] = Counter()
+    for contribution in parts:
+        for row in contribution.part.rows():
+            chosen = Row(row.label, row.texts[slice(*contribution.columns)])
+            if rows.setdefault(digest(chosen.texts), chosen) is not chosen:
+                again[contribution.source.name] += 1
+    ordered = _even([rows[key] for key in sorted(rows)])
+    suffix = "txt" if kind == "mono" else "tsv"
+    path = output / kind / f"{languages}.{suffix}.xz"
+    provenance = output / "provenance" / f"{kind}-{languages.rpartition('-')[2]}.txt.xz"
+    write_lines(path, ("\t".join(row.texts) for row in ordered))
+    write_lines(provenance, (row.label for row in ordered))
+    labels = dict(Counter(row.label for row in ordered).most_common())
+    facts = {
+        "lines": len(ordered),
+        "sha256": sha256(path),
+        "provenance": provenance.relative_to(output).as_posix(),
+        "sources": [_facts(contribution, labels, again) for contribution in parts],
+    }
+    logger.info("%s: %d lines of %d source(s)", path, len(ordered), len(labels))
+    return Assembled(path, len(ordered), labels, facts)
+
+
+def _even(rows: list[Row]) -> list[Row]:
+    """Rows of the same width: with a place for hard negatives in each or, where there are none at all, in none.
+
+    Rows of pairs have two or three sentences, or six: of the pivot and of the language.
+    """
+    width = max(len(row.texts) for row in rows)
+    filled = [(*row.texts, "")[:width] for row in rows]
+    if width % 3 == 0 and not any(any(texts[2::3]) for texts in filled):
+        filled = [tuple(text for place, text in enumerate(texts) if place % 3 != 2) for texts in filled]
+    return [Row(row.label, tuple(texts)) for row, texts in zip(rows, filled, strict=True)]
+
+
+def _facts(contribution: Contribution, labels: dict[str, int], duplicates: Counter[str]) -> dict[str, Any]:
+    source, facts = contribution.source, contribution.facts
+    own = [label for label in labels if label == source.name or label.startswith(f"{source.name}/")]
+    return {
+        "name": source.name,
+        "where": facts.where,
+        "revision": facts.revision,
+        "translated_by": facts.model or None,
+        "release": source.release,
+        "read": facts.read,
+        "dropped": facts.dropped
+        | ({"in an earlier source": duplicates[source.name]} if duplicates[source.name] else {}),
+        "lines": sum(labels[label] for label in own),
+        "labels": {label: {"lines": labels[label], "license": _license(contribution, label)} for label in own},
+    }
+
+
+def _license(contribution: Contribution, label: str) -> str:
+    given: Iterable[str] = (contribution.source.license_of(label), contribution.license)
+    return ", translated: ".join(filter(None, given))

@@ -1,0 +1,106 @@
+"""Makes the parts of a language: from sources as they are, and by translating paraphrases of the pivot."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from adapters_hub.folders import sha256
+from trainer.preparation.cleaning import Cleaner, Limits
+from trainer.preparation.codes import script_code
+from trainer.preparation.errors import LanguageMissing
+from trainer.preparation.exclusion import Excluded
+from trainer.preparation.parts import Facts, Part
+from trainer.preparation.reading import local_files, open_source
+from trainer.preparation.rows import Row, rows_of
+from trainer.preparation.sources import Source
+from trainer.translation import script_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Makes parts that are not there yet.
+
+    Attributes:
+        output: folder of the data.
+        pivot: ISO 639-3.
+        excluded: sentences that must not be in the data.
+        limit: take at most that many rows of a source; None: as many as the source says.
+    """
+
+    output: Path
+    pivot: str
+    excluded: Excluded
+    limit: int | None = None
+
+    def part(self, source: Source, language: str) -> tuple[Part, Facts]:
+        """What a source gives to a language.
+
+        Raises:
+            LanguageMissing: nothing.
+            DataError: it cannot be read.
+        """
+        part = Part(
+            self.output, kind_of(source.kind, language, self.pivot), source.name, self._wanted(source, language)
+        )
+        if facts := part.facts():
+            logger.info("%s, %s: %s; finished already", part.kind, source.name, facts)
+            return part, facts
+        opened = open_source(source, language, self.pivot)
+        logger.info("%s, %s: reading %s", part.kind, source.name, opened.where)
+        cleaner = Cleaner(_limits(source, language, self.pivot), self.excluded)
+        kept = self._write(part, cleaner.clean(rows_of(source, opened)), self._limit(source))
+        if not kept:
+            part.path.unlink()
+            dropped = ", ".join(f"{count} {reason}" for reason, count in cleaner.dropped.most_common())
+            raise LanguageMissing(f"{opened.where} has no usable row" + (f" (dropped: {dropped})" if dropped else ""))
+        dropped_by = dict(cleaner.dropped.most_common())
+        facts = Facts(source.name, opened.where, cleaner.read, dropped_by, kept, opened.revision)
+        part.finish(facts)
+        logger.info("%s, %s: %s", part.kind, source.name, facts)
+        return part, facts
+
+    def _limit(self, source: Source) -> int | None:
+        given = [limit for limit in (source.limit, self.limit) if limit is not None]
+        return min(given) if given else None
+
+    def _write(self, part: Part, rows: Iterable[Row], limit: int | None) -> int:
+        """Write at most `limit` rows; returns how many there are."""
+        with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
+            part.write(itertools.islice(bar, limit))
+            return int(bar.n)
+
+    def _wanted(self, source: Source, language: str) -> dict[str, object]:
+        """Everything that the rows of a part depend on; of a data set the name, not what it holds today."""
+        own = asdict(source)
+        for name in ("license", "licenses", "release", "translate"):
+            own.pop(name)
+        wanted: dict[str, object] = {
+            "source": own,
+            "language": language,
+            "pivot": self.pivot,
+            "limit": self._limit(source),
+            "excluded": self.excluded.digests,
+        }
+        if source.path and source.has(language):
+            wanted["files"] = [sha256(path) for path in local_files(source, language, self.pivot)]
+        return wanted
+
+
+def kind_of(kind: str, language: str, pivot: str) -> str:
+    """The name of a kind of rows with its languages: `text-kaz`, `parallel-eng-kaz`."""
+    return f"{kind}-{pivot}-{language}" if kind in ("parallel", "cross-paraphrase") else f"{kind}-{language}"
+
+
+def _limits(source: Source, language: str, pivot: str) -> Limits:
+    own = script_of(f"{language.partition('_')[0]}_{script_code(language)}")
+    crossing = source.kind == "parallel"
+    scripts = (script_of(pivot), own) if crossing else (own,)
+    return Limits(scripts, crossing, source.min_characters, source.max_characters)

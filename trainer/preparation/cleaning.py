@@ -1,0 +1,117 @@
+"""Cleaning of rows, and what it dropped, by reason."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from trainer.preparation.exclusion import Excluded
+from trainer.preparation.rows import Row
+from trainer.translation import Checks, Translation, share_of_script
+
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2060\ufeff\ufffe\uffff]")
+_SAMPLE = 2000
+"""Rows from the start of a source that the usual ratio of lengths of its two languages is taken from."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a row must be like.
+
+    Attributes:
+        scripts: of each sentence, ISO 15924; None leaves it unchecked.
+        crossing: the first sentence is in one language and the second its translation.
+        min_characters: of each sentence.
+        max_characters: of each sentence.
+        length_factor: of translations: how many times the usual ratio of lengths they may be longer or shorter.
+        script_share: least share of the letters that are of the script.
+    """
+
+    scripts: tuple[str | None, ...]
+    crossing: bool = False
+    min_characters: int = 2
+    max_characters: int = 1000
+    length_factor: float = 2.5
+    script_share: float = 0.5
+
+
+class Cleaner:
+    """Cleans the rows of a source.
+
+    Args:
+        limits: what they must be like.
+        excluded: sentences that must not be in them.
+
+    Attributes:
+        read: rows seen.
+        dropped: rows by the reason for which they were dropped.
+    """
+
+    def __init__(self, limits: Limits, excluded: Excluded) -> None:
+        self.limits = limits
+        self.excluded = excluded
+        self.read = 0
+        self.dropped: Counter[str] = Counter()
+
+    def clean(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows that pass, normalised (NFC, single spaces); the first of equal ones."""
+        rows = iter(rows)
+        checks = None
+        if self.limits.crossing:
+            sample = list(itertools.islice(rows, _SAMPLE))
+            rows = itertools.chain(sample, rows)
+            checks = self._checks(sample)
+        seen: set[bytes] = set()
+        for row in rows:
+            self.read += 1
+            texts = tuple(normalised(text) for text in row.texts)
+            fault = self._fault(texts, checks)
+            key = digest(texts)
+            if not fault and key in seen:
+                fault = "duplicates"
+            if fault:
+                self.dropped[fault] += 1
+                continue
+            seen.add(key)
+            yield Row(row.label, texts)
+
+    def _checks(self, sample: Iterable[Row]) -> Checks:
+        pairs = [tuple(normalised(text) for text in row.texts) for row in sample]
+        translations = ((one, Translation(other)) for one, other in pairs if one)
+        return Checks(translations, self.limits.scripts[1], self.limits.length_factor, self.limits.script_share)
+
+    def _fault(self, texts: tuple[str, ...], checks: Checks | None) -> str | None:
+        limits, given = self.limits, [text for text in texts if text]
+        if not all(texts[:2]):
+            return "empty"
+        if len(set(given)) < len(given):
+            return "twice the same sentence"
+        if any(len(text) < limits.min_characters or not any(map(str.isalpha, text)) for text in given):
+            return "too short"
+        if any(len(text) > limits.max_characters for text in given):
+            return "too long"
+        for place, text in enumerate(texts):
+            script = limits.scripts[min(place, len(limits.scripts) - 1)]
+            if script and share_of_script(text, script) < limits.script_share:
+                return f"not in {script}"
+        if checks and (fault := checks.fault(texts[0], Translation(texts[1]))):
+            return fault
+        if any(text in self.excluded for text in given):
+            return "in the excluded files"
+        return None
+
+
+def normalised(text: str) -> str:
+    """NFC, without control and direction marks, with single spaces."""
+    return " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFC", text)).split())
+
+
+def digest(texts: tuple[str, ...]) -> bytes:
+    """Of the content of a row, without an empty sentence at its end."""
+    joined = "\x1f".join(texts).rstrip("\x1f")
+    return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()

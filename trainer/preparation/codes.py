@@ -1,0 +1,42 @@
+"""By what codes data sets call a language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import langcodes
+import pycountry
+
+Style = Literal["iso3", "iso1", "script"]
+
+
+def codes_of(language: str, style: Style, exceptions: Mapping[str, str] | None = None) -> list[str]:
+    """The codes that a data set may have for a language, the likeliest first.
+
+    Data sets mix codes of individual languages and of macro-languages: `uzn`, `uzb` and `uz` are one language there.
+
+    Args:
+        language: ISO 639-3, optionally with a script (`kaz`, `kaz_Cyrl`).
+        style: `iso3` (`kaz`), `iso1` (`kk`, `kaz` where there is no such code) or `script` (`kaz_Cyrl`).
+        exceptions: ISO 639-3 to the code in this data set, for languages that it calls otherwise.
+    """
+    individual, _, _ = language.partition("_")
+    if exceptions and (own := exceptions.get(language, exceptions.get(individual))):
+        return [own]
+    macro = langcodes.standardize_tag(individual, macro=True).partition("-")[0]
+    known = pycountry.languages.get(alpha_2=macro) if len(macro) == 2 else None
+    long = [individual, *([known.alpha_3] if known else [])]
+    if style == "iso3":
+        codes = long
+    elif style == "iso1":
+        codes = [macro, *long]
+    else:
+        codes = [f"{code}_{script_code(language)}" for code in long]
+    return list(dict.fromkeys(codes))
+
+
+def script_code(language: str) -> str:
+    """The script that a language is written in, as ISO 15924: that of its code, else the usual one."""
+    _, _, script = language.partition("_")
+    return script or langcodes.get(language).maximize().script or "Latn"

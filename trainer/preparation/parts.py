@@ -1,0 +1,109 @@
+"""What one source gives to one language: a file of rows and a description of them, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapters_hub.folders import sha256, write_text
+from trainer.corpora import DataError
+from trainer.preparation.rows import Row
+from trainer.text_files import read_lines, write_lines
+
+logger = logging.getLogger(__name__)
+
+FOLDER = "parts"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a finished part.
+
+    Attributes:
+        name: of the source.
+        where: path, or data set with its subset or files.
+        read: rows looked at.
+        dropped: rows by the reason for which they were dropped.
+        lines: rows kept.
+        revision: commit of the data set.
+        model: that translated it, with the commit if one was asked for.
+    """
+
+    name: str
+    where: str
+    read: int
+    dropped: dict[str, int]
+    lines: int
+    revision: str | None = None
+    model: str = ""
+
+    def __str__(self) -> str:
+        dropped = ", ".join(f"{count} {reason}" for reason, count in self.dropped.items())
+        return f"{self.lines} of {self.read} rows" + (f" (dropped: {dropped})" if dropped else "")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of one source in one language.
+
+    Attributes:
+        output: folder of the data.
+        kind: of the rows, with the languages: `parallel-eng-kaz`.
+        name: of the source.
+        wanted: everything that the rows depend on.
+    """
+
+    output: Path
+    kind: str
+    name: str
+    wanted: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> Path:
+        """The file with the rows."""
+        return self.output / FOLDER / self.kind / f"{self.name}.jsonl.gz"
+
+    def facts(self) -> Facts | None:
+        """What is known of it; None if it is not finished, is damaged, or was made of something else."""
+        try:
+            described = json.loads(self._description.read_text(encoding="utf-8"))
+            if described["wanted"] == self._plain() and described["sha256"] == sha256(self.path):
+                return Facts(**described["facts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        return None
+
+    def write(self, rows: Iterable[Row]) -> None:
+        """Write the rows, beside the place and then renamed."""
+        self._description.unlink(missing_ok=True)
+        write_lines(self.path, (json.dumps([row.label, *row.texts], ensure_ascii=False) for row in rows))
+
+    def finish(self, facts: Facts) -> None:
+        """Say that it is finished."""
+        described = {"facts": asdict(facts), "wanted": self._plain(), "sha256": sha256(self.path)}
+        write_text(self._description, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+
+    def rows(self) -> Iterator[Row]:
+        """What was written.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        try:
+            for line in read_lines(self.path):
+                label, *texts = json.loads(line)
+                yield Row(label, tuple(texts))
+        except (OSError, EOFError, ValueError) as error:
+            raise DataError(f"{self.path} is damaged ({error}): delete it and start again") from error
+
+    @property
+    def _description(self) -> Path:
+        return self.path.with_name(f"{self.name}.json")
+
+    def _plain(self) -> dict[str, Any]:
+        values: dict[str, Any] = json.loads(json.dumps(self.wanted, sort_keys=True))
+        return values

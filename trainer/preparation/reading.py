@@ -1,0 +1,191 @@
+"""Raw rows of a source, from files or streamed from the Hub."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from datasets import get_dataset_config_names, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+from huggingface_hub import HfApi, HfFileSystem
+from huggingface_hub.errors import HfHubHTTPError
+
+from trainer.corpora import DataError, load_file
+from trainer.preparation.errors import LanguageMissing
+from trainer.preparation.sources import WIDTH, Filling, Source
+
+logger = logging.getLogger(__name__)
+
+_BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+LABEL = "\x00label"
+"""Key of a raw row's label: no column has such a name."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Where the text of a source in one language is.
+
+    Attributes:
+        where: path, or data set with its subset or files.
+        rows: iterates from the start each time; raises a DataError if the network goes away.
+        filling: how the source calls the languages.
+        revision: commit of the data set.
+        files: local ones that it is read from.
+    """
+
+    where: str
+    rows: Callable[[], Iterator[dict[str, Any]]]
+    filling: Filling
+    revision: str | None = None
+    files: tuple[Path, ...] = field(default=())
+
+
+def open_source(source: Source, language: str, pivot: str) -> Opened:
+    """Find the text of a language.
+
+    Raises:
+        LanguageMissing: the source has none.
+        DataError: the source cannot be read.
+    """
+    if not source.has(language):
+        raise LanguageMissing(f"it has {', '.join(source.languages or [])}")
+    return _open_hub(source, language, pivot) if source.dataset else _open_files(source, language, pivot)
+
+
+def local_files(source: Source, language: str, pivot: str) -> list[Path]:
+    """The files that a local source is read from.
+
+    Raises:
+        LanguageMissing: there are none.
+        DataError: one of several is missing.
+    """
+    fillings = list(source.fillings(language, pivot))
+    for filling in fillings:
+        path = Path(filling(source.path)).expanduser()
+        if path.is_file():
+            groups = [Path(filling(source.groups)).expanduser()] if source.groups else []
+            if groups and not groups[0].is_file():
+                raise DataError(f"source {source.name}: file of groups {str(groups[0])!r} does not exist")
+            return [path, *groups]
+    tried = ", ".join(dict.fromkeys(filling(source.path) for filling in fillings))
+    raise LanguageMissing(f"no file {tried}")
+
+
+def _open_files(source: Source, language: str, pivot: str) -> Opened:
+    files = local_files(source, language, pivot)
+    filling = next(
+        filling for filling in source.fillings(language, pivot) if Path(filling(source.path)).expanduser() == files[0]
+    )
+
+    def rows() -> Iterator[dict[str, Any]]:
+        top = [_top(filling(name)) for name in columns_of(source)]
+        data = load_file(files[0], list(dict.fromkeys(top)) or None, _names(source))
+        if len(files) == 1:
+            yield from data
+            return
+        labels = load_file(files[1], None, ("label",))["text"]
+        if len(labels) != len(data):
+            raise DataError(f"{files[1]}: expected a label for each of the {len(data)} rows, found {len(labels)}")
+        for row, label in zip(data, labels, strict=True):
+            yield {**row, LABEL: label}
+
+    return Opened(str(files[0]), rows, filling, files=tuple(files))
+
+
+def columns_of(source: Source) -> list[str]:
+    """The names of all columns that are looked at; none if they are taken in their order."""
+    return [*(source.columns or []), *source.where, *([source.key] if source.key else [])]
+
+
+def _names(source: Source) -> tuple[str, ...]:
+    """What the columns of a table without a header line are called."""
+    return ("text",) if source.kind == "text" else ("first", "second", "negative")[: WIDTH[source.kind][1]]
+
+
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _open_hub(source: Source, language: str, pivot: str) -> Opened:
+    with _explained(source):
+        options: dict[str, Any]
+        commit = HfApi().dataset_info(source.dataset, revision=source.revision).sha
+        if source.files:
+            filling, found = _existing_files(source, commit, language, pivot)
+            builder = _builder(source, found[0])
+            where, options = f"{source.dataset}/{filling(source.files)}", {"data_files": found, "split": "train"}
+            arguments: tuple[str | None, ...] = (builder,)
+        else:
+            filling = _existing_subset(source, commit, language, pivot)
+            subset = filling(source.subset) if source.subset else None
+            where = f"{source.dataset}{f' ({subset})' if subset else ''}"
+            arguments, options = (source.dataset, subset), {"revision": commit, "split": source.split}
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with _explained(source):
+            yield from load_dataset(*arguments, streaming=True, **options)
+
+    return Opened(where, rows, filling, commit)
+
+
+def _existing_subset(source: Source, commit: str | None, language: str, pivot: str) -> Filling:
+    fillings = list(source.fillings(language, pivot))
+    if not source.subset or "{" not in source.subset:
+        return fillings[0]
+    names = set(get_dataset_config_names(source.dataset, revision=commit))
+    for filling in fillings:
+        if filling(source.subset) in names:
+            return filling
+    tried = ", ".join(dict.fromkeys(filling(source.subset) for filling in fillings))
+    raise LanguageMissing(f"{source.dataset} has no subset {tried}")
+
+
+def _existing_files(source: Source, commit: str | None, language: str, pivot: str) -> tuple[Filling, list[str]]:
+    system, fillings = HfFileSystem(), list(source.fillings(language, pivot))
+    for filling in fillings:
+        if found := sorted(system.glob(f"datasets/{source.dataset}@{commit}/{filling(source.files)}")):
+            return filling, [f"hf://{path}" for path in found]
+    tried = ", ".join(dict.fromkeys(filling(source.files) for filling in fillings))
+    raise LanguageMissing(f"{source.dataset} has no file {tried}")
+
+
+def _builder(source: Source, name: str) -> str:
+    path = PurePosixPath(name)
+    suffix = path.with_suffix("").suffix if path.suffix in (".gz", ".xz", ".zst", ".bz2") else path.suffix
+    if suffix not in _BUILDERS:
+        raise DataError(
+            f"source {source.name}: expected files that end in {' '.join(_BUILDERS)}, also compressed, "
+            f"found {path.name}"
+        )
+    return _BUILDERS[suffix]
+
+
+class _explained:
+    """Turns what the Hub's clients raise into one line."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None or isinstance(error, DataError) or not isinstance(error, Exception):
+            return
+        told = (str(error).strip() or repr(error)).splitlines()[0]
+        name = f"source {self.source.name}: the data set {self.source.dataset}"
+        missing = isinstance(error, DatasetNotFoundError) or (
+            isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403, 404)
+        )
+        if missing:
+            raise DataError(
+                f"{name} does not exist, or needs that you accept its terms and log in (hf auth login): {told}"
+            ) from error
+        if isinstance(error, RuntimeError) and "scripts" in told:
+            raise DataError(f"{name} is a script, which is not run: name its files under 'files'") from error
+        raise DataError(
+            f"{name} cannot be read ({told}): check the network and start again; what is finished is kept"
+        ) from error

@@ -1,0 +1,167 @@
+"""The recipe for a language, fitted to the data that was found: one of the shipped ones without what is missing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from adapters_hub.languages import language_name
+from trainer.preparation.assembling import Assembled
+from trainer.settings import RECIPES, fill
+
+logger = logging.getLogger(__name__)
+
+# What separates the shipped recipes: see trainer/recipes/README.md.
+_MUCH, _SOME, _KINDS = 20_000, 8_000, 3
+_HOME = "data/"
+"""Where the shipped recipes read from."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a recipe is written for.
+
+    Attributes:
+        output: folder of the data, as the recipe shall name it.
+        language: ISO 639-3.
+        pivot: likewise.
+        files: what was put together, by its path in the folder.
+        base: base encoder.
+        modules: folder that modules are written to.
+        related: a related language whose modules lie in that folder, and whose translations in `output`.
+    """
+
+    output: Path
+    language: str
+    pivot: str
+    files: Mapping[str, Assembled]
+    base: str
+    modules: str
+    related: str | None = None
+
+    def found(self, kind: str) -> Assembled | None:
+        """The file of a kind in the language."""
+        name = f"{self.pivot}-{self.language}" if kind in ("parallel", "cross-paraphrase") else self.language
+        return next((file for path, file in self.files.items() if path.startswith(f"{kind}/{name}.")), None)
+
+
+def tier(situation: Situation) -> str:
+    """Which of the shipped recipes fits."""
+    if situation.language == situation.pivot:
+        return "pivot"
+    parallel = situation.found("parallel")
+    lines, kinds = (parallel.lines, len(parallel.labels)) if parallel else (0, 0)
+    if lines >= _MUCH and kinds >= _KINDS:
+        return "much"
+    if situation.related:
+        return "some" if lines >= _SOME else "little"
+    return "alone"
+
+
+def fitted(situation: Situation) -> dict[str, Any]:
+    """The settings of the fitting recipe, with what is there in the place of what it would read."""
+    values: dict[str, Any] = yaml.safe_load((RECIPES / f"{tier(situation)}.yaml").read_text(encoding="utf-8"))
+    own: dict[str, Any] = {"base": situation.base, "output_dir": situation.modules}
+    if situation.language == situation.pivot:
+        return {"languages": [situation.pivot], "pivot": situation.pivot} | values | own
+    # The pivot stays the base as it is: see trainer/recipes/pivot.yaml.
+    own |= {"languages": [situation.pivot, situation.language]}
+    head: dict[str, Any] = {"languages": [], "pivot": situation.pivot, "pivot_phases": ["vocabulary"]}
+    values = head | values | own
+    _start(values, situation)
+    _choose_stage1(values, situation)
+    _choose_stage2(values, situation)
+    for source in _sources(values):
+        _point(source, situation)
+    return values
+
+
+def _start(values: dict[str, Any], situation: Situation) -> None:
+    """Start from the related language's modules, or from nothing."""
+    stage1, stage2 = values["se"], values["cla"]
+    for section, part, suffix in (
+        (stage1, stage1["lora"], ""),
+        (stage2, stage2, f"-{situation.pivot}-{stage2['objectives'][0]}"),
+    ):
+        section.pop("related", None)
+        start = part.pop("start", None)
+        if situation.related and start:
+            section["related"] = [situation.related]
+            part["start"] = f"{situation.modules}/{situation.related}{suffix}"
+
+
+def _choose_stage1(values: dict[str, Any], situation: Situation) -> None:
+    section = values["se"]
+    parallel, paraphrase = situation.found("parallel"), situation.found("paraphrase")
+    batch = section["training"].get("per_device_train_batch_size", 1)
+    enough = paraphrase is not None and paraphrase.lines >= batch
+    if not parallel:
+        section.pop("relations", None)
+    if not paraphrase:
+        section.pop("data", None)
+    if parallel and not enough:
+        section["objective"] = "relational"
+    elif paraphrase and not parallel:
+        section["objective"] = "contrastive"
+    elif not parallel:
+        values["phases"] = ["vocabulary", "la"]
+        values.pop("se")
+        # The base's own embeddings stay: a related language can be learnt along later.
+        values["la"] = {"data": {"path": f"{_HOME}mono/{{language}}.txt.xz"}, "train_embeddings": False}
+
+
+def _choose_stage2(values: dict[str, Any], situation: Situation) -> None:
+    section = values["cla"]
+    parallel, cross = situation.found("parallel"), situation.found("cross-paraphrase")
+    if cross:
+        section["paraphrase"] = {"path": f"{_HOME}cross-paraphrase/{{pivot}}-{{language}}.tsv.xz"}
+    if not parallel:
+        section.pop("parallel", None)
+        section.pop("mixed", None)
+        section["objectives"] = ["paraphrase"]
+        if not cross:
+            values.pop("cla")
+            values.pop("full", None)
+        return
+    words = RECIPES / "lexicon" / f"{situation.language}.tsv"
+    sentences = f"paraphrase/{situation.pivot}.tsv.xz"
+    if not words.is_file() or sentences not in situation.files:
+        section.pop("mixed", None)
+
+
+def _sources(values: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+    """Every description of data in a recipe."""
+    if isinstance(values, dict):
+        if str(values.get("path", "")).startswith(_HOME):
+            yield values
+        values = list(values.values())
+    for inner in values if isinstance(values, list) else ():
+        yield from _sources(inner)
+
+
+def _point(source: dict[str, Any], situation: Situation) -> None:
+    """Let a description of data name what was put together, and its licences."""
+    name = source["path"].removeprefix(_HOME)
+    file = situation.files[fill(name, situation.language, situation.pivot)]
+    source["path"] = (situation.output / name).as_posix()
+    if "groups" in source:
+        source["groups"] = (situation.output / source["groups"].removeprefix(_HOME)).as_posix()
+        if len(file.labels) == 1:  # nothing that it could drown
+            del source["groups"], source["group_limit"]
+    source["name"] = ", ".join(file.names)
+    source["license"] = "; ".join(file.licenses) or "unknown"
+
+
+def text_of(situation: Situation) -> str:
+    """The recipe as a YAML file, with a word on where it comes from."""
+    found = [f"{file.lines:,} lines of {path}" for path, file in situation.files.items() if situation.language in path]
+    return (
+        f"# {language_name(situation.language)}, written by trainer/prepare.py for {', '.join(found) or 'no text'}.\n"
+        f"# The settings are those of trainer/recipes/{tier(situation)}.yaml, which says what they are for.\n"
+        "# Change what you like: a recipe that was changed is not written again.\n"
+    ) + yaml.safe_dump(fitted(situation), sort_keys=False, allow_unicode=True, width=120)

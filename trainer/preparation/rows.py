@@ -1,0 +1,155 @@
+"""Rows of a kind out of the raw rows of a source: columns picked, documents cut, pairs found by their key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from trainer.corpora import DataError
+from trainer.preparation.reading import LABEL, Opened, columns_of
+from trainer.preparation.sources import WIDTH, Filling, Source
+
+_MISSING = object()
+
+_END = re.compile(
+    # After a full stop, question or exclamation mark (and what closes a quotation) there is a space in most scripts …
+    r"(?<=[.!?…։؟۔।॥።፧])[\"'”’»)\]]*\s+(?=\S)"
+    # … and none in those that write without spaces.
+    r"|(?<=[。！？])(?![」』”）])"
+)
+_BREAK = re.compile(r"\\n|[\r\n\u2028\u2029]+")
+"""Line breaks; some data sets write them as a backslash and an n."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a kind.
+
+    Attributes:
+        label: what provenance calls its source.
+        texts: as many sentences as the kind has; the last of three may be empty.
+    """
+
+    label: str
+    texts: tuple[str, ...]
+
+
+def rows_of(source: Source, opened: Opened) -> Iterator[Row]:
+    """The rows of a source, before cleaning.
+
+    Raises:
+        DataError: it has other columns, or cannot be read.
+    """
+    if source.key:
+        yield from _pairs(source, opened)
+        return
+    for label, texts in _chosen(source, opened):
+        if not source.segment:
+            yield Row(label, texts)
+            continue
+        for sentence in sentences_of(texts[0]):
+            yield Row(label, (sentence,))
+
+
+def sentences_of(document: str) -> Iterator[str]:
+    """The sentences of a document: its lines, cut after full stops, question and exclamation marks."""
+    for line in _BREAK.split(document):
+        start = 0
+        for match in _END.finditer(line):
+            yield line[start : match.end()]
+            start = match.end()
+        yield line[start:]
+
+
+def _pairs(source: Source, opened: Opened) -> Iterator[Row]:
+    """Pairs of rows with the same key."""
+    filling = opened.filling
+    if source.kind == "parallel":
+        known: dict[str, str] = {}
+        for key, _, text in _keyed(source, opened, filling.turned()):
+            known.setdefault(key, text)
+        for key, label, text in _keyed(source, opened, filling):
+            if key in known:
+                yield Row(label, (known[key], text))
+        return
+    before: tuple[str, str] | None = None
+    for key, label, text in _keyed(source, opened, filling):
+        if before and before[0] == key:
+            yield Row(label, (before[1], text))
+        before = (key, text)
+
+
+def _keyed(source: Source, opened: Opened, filling: Filling) -> Iterator[tuple[str, str, str]]:
+    for raw in _matching(source, opened, filling):
+        key = _picked(raw, filling(source.key))
+        yield str(key), _label(source, raw), _text(source, opened, raw, filling(_first_column(source)))
+
+
+def _first_column(source: Source) -> str:
+    assert source.columns  # a source with a key names its column
+    return source.columns[0]
+
+
+def _chosen(source: Source, opened: Opened) -> Iterator[tuple[str, tuple[str, ...]]]:
+    filling, most = opened.filling, WIDTH[source.kind][1]
+    columns = [filling(name) for name in source.columns] if source.columns else None
+    for raw in _matching(source, opened, filling):
+        names = columns or [name for name in raw if name != LABEL][:most]
+        yield _label(source, raw), tuple(_text(source, opened, raw, name) for name in names)
+
+
+def _matching(source: Source, opened: Opened, filling: Filling) -> Iterator[dict[str, Any]]:
+    """The raw rows that have the values of `where`; the first of all is asked for its columns."""
+    conditions = {filling(name): filling(value) for name, value in source.where.items()}
+    for number, raw in enumerate(opened.rows()):
+        if number == 0:
+            _check_columns(source, opened, filling, raw)
+        if all(str(_picked(raw, name)) == value for name, value in conditions.items()):
+            yield raw
+
+
+def _check_columns(source: Source, opened: Opened, filling: Filling, raw: dict[str, Any]) -> None:
+    wanted = [filling(name) for name in columns_of(source)]
+    found = ", ".join(name for name in raw if name != LABEL)
+    if missing := [name for name in wanted if _picked(raw, name, _MISSING) is _MISSING]:
+        raise DataError(
+            f"source {source.name}: expected the columns {', '.join(wanted)} in {opened.where}; found {found} "
+            f"(missing: {', '.join(missing)})"
+        )
+    least = WIDTH[source.kind][0]
+    if not wanted and len(raw) - (LABEL in raw) < least:
+        raise DataError(
+            f"source {source.name}: expected {least} columns of text in {opened.where}; found {found}: "
+            "name those to take under 'columns'"
+        )
+
+
+def _label(source: Source, raw: dict[str, Any]) -> str:
+    label = "".join(str(raw.get(LABEL) or "").split())
+    return f"{source.name}/{label}" if label else source.name
+
+
+def _text(source: Source, opened: Opened, raw: dict[str, Any], name: str) -> str:
+    value = _picked(raw, name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise DataError(
+            f"source {source.name}: expected text in the column {name} of {opened.where}, found "
+            f"{type(value).__name__} {str(value)!r:.60}: name the right one under 'columns'"
+        )
+    return value
+
+
+def _picked(raw: dict[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
+    """A value by the name of its column; dots lead into columns of columns."""
+    value: Any = raw
+    if name in raw:
+        return raw[name]
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return default
+        value = value[part]
+    return value
