@@ -32,10 +32,10 @@ _MISSING = Cell(0, (), False)
 class ObjectiveCollator:
     """Collates rows of one kind, whichever kind that is.
 
-    In a cross-lingual paraphrase each row draws two different languages, one for its anchor and one for its positive,
-    and one of all its languages for its hard negative. So the anchors of a batch are of every language, and so are the
-    candidates: to move a whole language away does not lower the loss. The draw depends on the seed and on the row's
-    `draw` alone, so it is the same after a resume and on any number of processes.
+    In a cross-lingual paraphrase each row draws two different languages, one for its anchor and one for its positive.
+    Its hard negative is in either of the two, or in a third one where the row has more. So the anchors of a batch are
+    of every language, and so are the candidates: to move a whole language away does not lower the loss. The draw
+    depends on the seed and on the row's `draw` alone, so it is the same after a resume and on any number of processes.
 
     Args:
         kinds: of each part of the rows.
@@ -99,6 +99,7 @@ class ObjectiveCollator:
         there = [code for code in languages if row[f"{code}_anchor_there"]]
         first, second = (there[place] for place in chance.choice(len(there), 2, replace=False))
         negatives = [code for code in languages if row[f"{code}_negative_there"]]
+        negatives = [code for code in negatives if code not in (first, second)] or negatives
         drawn = {"anchor": self._of(row, first, "anchor"), "positive": self._of(row, second, "positive")}
         drawn["negative"] = _MISSING
         if negatives:

@@ -70,7 +70,9 @@ def test_a_cross_lingual_batch_is_what_a_slow_reference_draws(
         first, second = chance.choice(len(languages), 2, replace=False)
         chosen["anchor"].append((languages[first], row[f"{languages[first]}_anchor"]))
         chosen["positive"].append((languages[second], row[f"{languages[second]}_positive"]))
-        negatives = [code for code in languages if row[f"{code}_negative"]]
+        drawn = {languages[first], languages[second]}
+        either = [code for code in languages if row[f"{code}_negative"]]
+        negatives = [code for code in either if code not in drawn] if len(languages) > 2 else either
         code = negatives[int(chance.integers(len(negatives)))] if negatives else ""
         chosen["negative"].append((code, row[f"{code}_negative"] if code else ""))
     batch = cross_batch(tokenizer, languages, frozen, numbers)
