@@ -23,7 +23,7 @@ from typing import Literal
 from adapters_hub.base.loading import FINE_TUNED
 from trainer.batches import Order
 from trainer.objectives import ENCODING
-from trainer.part_sources import PartSource, alignment_sources, divided_shares, encoding_sources
+from trainer.part_sources import PartSource, alignment_sources, encoding_sources
 from trainer.parts import read_rows
 from trainer.phase_trainer import training_arguments
 from trainer.runs import rows_of_a_step, split, steps_of
@@ -121,7 +121,7 @@ class Control:
         sources = self.module_sources(recipe, language)
         texts = [read_rows(source, recipe.pivot, recipe.seed) for source in sources]
         rows = [len(split(text, section.eval_share)[0]) for text in texts]
-        shares = divided_shares(sources, rows)
+        shares = [source.share for source in sources]
         return steps_of(Order(rows, rows_of_a_step(rows, arguments), recipe.seed, shares=shares), arguments)
 
 

@@ -30,7 +30,7 @@ from trainer.joining import beside_itself, joined_languages
 from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import PartSource, source_facts
-from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts, shares_by_rows
+from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
 from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
 from trainer.settings import TRAINING_DEFAULTS, Recipe
@@ -108,7 +108,7 @@ class Monolithic:
         if not {"max_steps", "num_train_epochs"} & own.keys():
             training["max_steps"] = sum(steps.values())
         arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed)
-        shares = shares_by_rows(parts)
+        shares = [part.source.share for part in parts]
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         targets = find_targets(recipe, self.control, untouched, parts, numbers_used(order, arguments), length)
         # A batch of evaluation rows may be of several languages, but its loss is of one kind.
@@ -159,7 +159,7 @@ class Monolithic:
 
     def _joined(self, sources: Sequence[PartSource], reading: Reading) -> list[Part]:
         """The paraphrases across the pivot and each language as paraphrases across all; a part for each source."""
-        pivot, share = reading.pivot, sum({source.language: source.share for source in sources}.values())
+        pivot = reading.pivot
         by_source: list[list[PartSource]] = []
         for source in sources:
             group = next((group for group in by_source if group[0].source == source.source), None)
@@ -170,7 +170,7 @@ class Monolithic:
         parts = []
         for group in by_source:
             texts = {source.language: read_rows(source, pivot, reading.seed) for source in group}
-            joined = dataclasses.replace(group[0], language=_ALL, share=share)
+            joined = dataclasses.replace(group[0], language=_ALL, share=sum(source.share for source in group))
             parts.append(make_part(joined, (pivot, *texts), joined_languages(texts, pivot), reading))
         return parts
 
@@ -187,12 +187,12 @@ class Monolithic:
         """
         pivot = reading.pivot
         shares: dict[str, float] = {}
-        for part, share in zip(parts, shares_by_rows(parts), strict=True):
+        for part in parts:
             if frozen_columns(part.kind, part.languages, pivot):
                 if part.source.language == pivot:  # it has relations of its own
                     return []
                 kind = "parallel" if part.kind == CROSS_LINGUAL else part.kind
-                shares[kind] = shares.get(kind, 0.0) + share / len(self.sources)
+                shares[kind] = shares.get(kind, 0.0) + part.source.share / len(self.sources)
         if not shares:
             return []
         text = beside_itself(parts, pivot)

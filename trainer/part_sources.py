@@ -26,8 +26,8 @@ class PartSource:
         kind: see `trainer.objectives.kinds`.
         language: ISO 639-3; a relative's for the part of a relative.
         source: of the text.
-        share: of the training steps. Several sources of one kind and language have one share together, which is
-            divided by their numbers of rows.
+        share: of the training steps. Several sources of one kind and language are taken equally often, however many
+            rows each has.
         mixed: adds mixed sentences to translations; None: none.
     """
 
@@ -47,7 +47,7 @@ def encoding_sources(settings: SentenceEncodingSettings, language: str) -> list[
     parts: list[PartSource] = []
     for kind, share in zip(kinds, [left] if len(kinds) == 1 else [left * (1 - second), left * second], strict=True):
         sources = [settings.relations] if kind == "relational" else source_list(settings.data)
-        parts += [PartSource(kind, language, source, share) for source in sources]
+        parts += [PartSource(kind, language, source, share / len(sources)) for source in sources]
     return parts + [PartSource("relational", other, settings.relations, (1 - left) / len(others)) for other in others]
 
 
@@ -60,7 +60,8 @@ def alignment_sources(settings: AlignmentSettings, objective: str, language: str
 
     def parts(kind: str, code: str, share: float) -> list[PartSource]:
         if kind == "paraphrase":
-            return [PartSource(kind, code, source, share) for source in source_list(settings.paraphrase)]
+            sources = source_list(settings.paraphrase)
+            return [PartSource(kind, code, source, share / len(sources)) for source in sources]
         return [PartSource(kind, code, settings.parallel, share, settings.mixed)]
 
     shares = [left] if len(kinds) == 1 else [left * (1 - second), left * second]
@@ -89,18 +90,3 @@ def source_facts(sources: Sequence[PartSource], use: str, pivot: str) -> list[di
     if mixed:
         facts.append(data_facts(settings[mixed[0]].sentences, f"{use}, mixed sentences", pivot, pivot))
     return facts
-
-
-def divided_shares(sources: Sequence[PartSource], rows: Sequence[int]) -> list[float]:
-    """The parts' shares of the steps; those of one kind and language are divided by their numbers of rows.
-
-    Args:
-        sources: of the parts.
-        rows: training rows of each part.
-    """
-    groups: dict[tuple[str, str], int] = {}
-    for source, count in zip(sources, rows, strict=True):
-        groups[source.kind, source.language] = groups.get((source.kind, source.language), 0) + count
-    return [
-        source.share * count / groups[source.kind, source.language] for source, count in zip(sources, rows, strict=True)
-    ]

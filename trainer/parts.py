@@ -13,7 +13,7 @@ from trainer.batches import tokenize
 from trainer.corpora import load_cross_lingual, load_pairs
 from trainer.mixing import with_mixed
 from trainer.objectives import CROSS_LINGUAL, columns_of
-from trainer.part_sources import PartSource, divided_shares
+from trainer.part_sources import PartSource
 from trainer.runs import split
 
 
@@ -159,11 +159,6 @@ def frozen_texts(parts: Sequence[Part], frozen: str, used: Collection[int], kind
                 texts += rows[column]
         start = end
     return texts
-
-
-def shares_by_rows(parts: Sequence[Part]) -> list[float]:
-    """The parts' shares of the steps; those of one kind and language are divided by their numbers of rows."""
-    return divided_shares([part.source for part in parts], [len(part.train) for part in parts])
 
 
 def row_counts(parts: Sequence[Part]) -> dict[str, int]:

@@ -38,7 +38,7 @@ from trainer.low_rank import copy_lora, lora_config
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import encoding_sources
-from trainer.parts import Reading, frozen_texts, load_part, row_counts, shares_by_rows
+from trainer.parts import Reading, frozen_texts, load_part, row_counts
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
@@ -255,7 +255,8 @@ class Stage1:
             tokenizer, base.prompt, length, settings.eval_share, recipe.pivot, frozen=recipe.pivot, seed=recipe.seed
         )
         parts = [load_part(source, reading) for source in encoding_sources(settings, self.language)]
-        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares_by_rows(parts))
+        shares = [part.source.share for part in parts]
+        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         teachers = None
         if any(part.kind == "relational" for part in parts):
             teachers = Teachers(settings.teachers(recipe.pivot), self.base, length, recipe.hub)

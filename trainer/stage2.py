@@ -27,7 +27,7 @@ from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
 from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import alignment_sources, mixed_languages, source_facts
-from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts, shares_by_rows
+from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
@@ -179,7 +179,8 @@ class Stage2:
         )
         parts = [load_part(source, reading) for source in self.sources]
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
-        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares_by_rows(parts))
+        shares = [part.source.share for part in parts]
+        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         used = numbers_used(order, arguments)
         pivots = self._pivots(pivot, length)
         pivots.add(frozen_texts(parts, recipe.pivot, used))

@@ -1,4 +1,4 @@
-"""The paper's monolithic controls from the command line: what they leave behind, and what a second run does."""
+"""The paper's monolithic controls from the command line: what they leave behind, and when they are run again."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def largest_change(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) ->
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """*Full mono* and *full mono+cross* of three languages, made as the recipes' README says; beside their recipe."""
+    """The paper's two for English, German and Kazakh, made as the recipes' README says; beside their recipe."""
     output = tmp_path_factory.mktemp("monolithic")
     changes: dict[str, Any] = {"languages": ["eng", "deu", "kaz"], "prompt": "zu: ", "pooling": "cls"}
     changes["full"] = {"training": {"learning_rate": 1e-3, "warmup_steps": 0}}

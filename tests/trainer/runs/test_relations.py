@@ -106,7 +106,7 @@ def test_batches_of_both_kinds_alternate(base: Path, stages: Stages, tmp_path: P
 
 
 def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages: Stages, tmp_path: Path) -> None:
-    """A list of sources, each with as many steps as its rows fill."""
+    """A list of sources, each taken equally often."""
     sets = []
     for name, count in (("small", 16), ("large", 48)):
         lines = sample_sentences("deu")[: 2 * count] if name == "small" else sample_sentences("deu")[-2 * count :]
@@ -123,7 +123,7 @@ def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages:
     stages.run(STAGE1, "--recipe", recipe).ok()
     facts = manifest(tmp_path / "deu")["training"]
     assert facts["phases"]["se"]["rows"] == {"deu contrastive": 64}
-    assert facts["phases"]["se"]["steps"] == 8  # two of the small set, six of the large one
+    assert facts["phases"]["se"]["steps"] == 12  # six of each: the small set repeats its rows
     assert [entry["name"] for entry in facts["data"] if entry["use"] == "se"] == ["small", "large"]
 
 
