@@ -19,9 +19,10 @@ from trainer.parsing import parse_recipe
 from trainer.preparation import assembling, parts
 from trainer.preparation.cleaning import normalised
 from trainer.prepare import parse_settings
-from trainer.sentence_encoding import COLUMNS
 from trainer.settings import DataSource
 from trainer.text_files import read_lines, write_lines
+
+COLUMNS = ("anchor", "positive", "negative")
 
 
 def outside_parts(folder: Path) -> dict[str, bytes]:
