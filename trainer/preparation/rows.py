@@ -57,10 +57,10 @@ def sentences_of(document: str) -> Iterator[str]:
     """The sentences of a document: its lines, cut after full stops, question and exclamation marks."""
     for line in _BREAK.split(document):
         start = 0
-        for match in _END.finditer(line):
-            yield line[start : match.end()]
-            start = match.end()
-        yield line[start:]
+        for end in (*(match.end() for match in _END.finditer(line)), len(line)):
+            if sentence := line[start:end].strip():
+                yield sentence
+            start = end
 
 
 def _pairs(source: Source, opened: Opened) -> Iterator[Row]:

@@ -23,6 +23,8 @@ from trainer.prepare import parse_settings
 from trainer.settings import DataSource
 from trainer.text_files import read_lines, write_lines
 
+COLUMNS = ("anchor", "positive", "negative")
+
 
 def outside_parts(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in contents(folder).items() if not name.startswith(("parts/", "."))}
