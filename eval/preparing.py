@@ -69,11 +69,12 @@ def prepare(
         prepared.append(found)
         logger.info("%s: %s; from %s", benchmark.name, ", ".join(found.languages), origin(found.source.read))
         _say_what_lacks(found, split, wanted, named)
-    if not prepared:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise EvaluationError(f"nothing can be scored: {reasons}")
+    if not prepared and len(benchmarks) == 1:
+        raise EvaluationError("; ".join(f"{name}: {reason}" for name, reason in left_out.items()))
     for name, reason in left_out.items():
         logger.warning("%s is left out: %s", name, reason)
+    if not prepared:
+        raise EvaluationError("nothing can be scored: the lines above say what is missing")
     return prepared, left_out
 
 
@@ -125,7 +126,7 @@ def _prepare(benchmark: Benchmark, split: str, folder: Path | None, wanted: Sequ
     if helps:
         listed = [code for code in benchmark.listed(Source(None, hub), split) if _among(code, wanted)]
         reasons.append(benchmark.obtain_for(listed) + ("" if folder else ", and name that with --data FOLDER"))
-    raise MissingDataError("; ".join(reasons))
+    raise MissingDataError("; ".join(dict.fromkeys(reasons)))
 
 
 def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequence[str] | None) -> list[str]:

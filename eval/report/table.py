@@ -222,8 +222,8 @@ def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
         lines.append("| " + " | ".join([encoder, *cells]) + " |")
     lines += ["", _NOTE.format(against=table.against or "another encoder").replace("* differs", "\\* differs"), ""]
     lines += [
-        f"- {benchmark}: {title}; {', '.join(table.languages[benchmark])}; {table.split}, from {table.origins[benchmark]}"
-        for benchmark, title in table.titles.items()
+        f"- {name}: {title}; {', '.join(table.languages[name])}; {table.split} split, from {table.origins[name]}"
+        for name, title in table.titles.items()
     ]
     lines += [f"- {benchmark}: left out; {reason}" for benchmark, reason in left_out.items()]
     return "\n".join(lines) + "\n"
