@@ -139,7 +139,9 @@ def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequenc
         return list(own)
     found, _ = benchmark.select(wanted, split, source)
     if not found:
-        raise NothingToScoreError(f"it has none of {', '.join(wanted)}; it has {', '.join(own)}")
+        elsewhere = any(_among(code, wanted) for code in benchmark.listed(source, split))
+        kind = MissingDataError if elsewhere else NothingToScoreError
+        raise kind(f"it has none of {', '.join(wanted)}; it has {', '.join(own)}")
     return found
 
 
@@ -149,11 +151,10 @@ def _say_what_lacks(found: Prepared, split: str, wanted: Sequence[str] | None, n
     there = benchmark.languages(source, split)
     absent = [code for code in benchmark.listed(source, split) if code not in there and _among(code, wanted)]
     if absent:
-        file = _file(benchmark, split, source, absent)
-        logger.warning(
-            "%s: %s left out, the data folder has no %s: %s",
-            benchmark.name, ", ".join(absent), file, benchmark.obtain_for(absent),
-        )  # fmt: skip
+        why = "not on the Hub"
+        if source.folder is not None:
+            why = f"the data folder has no {_file(benchmark, split, source, absent)}"
+        logger.warning("%s: %s left out, %s: %s", benchmark.name, ", ".join(absent), why, benchmark.obtain_for(absent))
     lacking = [code for code in wanted or () if not _among(code, [*there, *absent])]
     if named and lacking:
         logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))

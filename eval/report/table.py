@@ -259,12 +259,13 @@ def csv_text(table: Table) -> str:
 
 def long_csv_text(results: Sequence[Result]) -> str:
     """Every figure of every language and pair of languages as a line of CSV."""
-    head = ["encoder", "benchmark", "split", "figure", "metric", "languages", "value", "low", "high", "size"]
+    head = ["encoder", "benchmark", "split", "data", "figure", "metric", "languages", "value", "low", "high", "size"]
     rows = [
         [
             result.encoder,
             result.benchmark,
             result.split,
+            result.origin,
             figure.name,
             figure.metric,
             "-".join(figure.languages),

@@ -100,6 +100,17 @@ def test_a_language_whose_file_is_missing_is_left_out_by_name(
     ) in caplog.messages
 
 
+def test_a_language_that_the_hub_lacks_is_named_with_where_it_is(
+    asked: Asked, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (result,) = score(["sick"], tmp_path, None, languages=["eng", "spa"]).results
+    assert result.languages == ["eng"]
+    how = "spa: put a Spanish translation with the columns of SICK.txt into SICK in the data folder"
+    assert f"sick: spa left out, not on the Hub: {how}" in caplog.messages
+    with pytest.raises(EvaluationError, match=f"^sick: it has none of spa; it has eng, nld, pol; {how}, and name that"):
+        score(["sick"], tmp_path, None, languages=["spa"])
+
+
 def test_a_split_that_files_do_not_name_is_taken_on_trust_and_that_is_said(
     clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -137,6 +137,7 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
     with (tmp_path / "report" / "figures.csv").open(encoding="utf-8", newline="") as file:
         long = list(csv.DictReader(file))
     assert len(long) == sum(len(one.figures) for one in results)
+    assert {(line["split"], line["data"]) for line in long} == {("dev", "sample_data")}
     latex = (tmp_path / "report" / "table.tex").read_text(encoding="utf-8")
     assert latex.startswith("\\begin{tabular}{l")
     assert len({line.count("&") for line in latex.splitlines() if "&" in line}) == 1
@@ -149,7 +150,9 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
         "similarity-and-rsim",
     }
     for name in plots:
-        assert "<svg" in (tmp_path / "report" / "plots" / f"{name}.svg").read_text(encoding="utf-8")
+        drawn = (tmp_path / "report" / "plots" / f"{name}.svg").read_text(encoding="utf-8")
+        assert "<svg" in drawn
+        assert ", dev" in drawn
         with Image.open(tmp_path / "report" / "plots" / f"{name}.png") as image:
             assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # something is drawn
 
@@ -229,7 +232,7 @@ def test_pairs_that_all_have_english_are_one_map_of_encoders_by_languages(tmp_pa
     drawn = draw_plots([mined("one", *star), mined("two", *star)], tmp_path)
     assert [path.stem for path in drawn] == ["tatoeba-map-xsim"]
     words = (tmp_path / "tatoeba-map-xsim.svg").read_text(encoding="utf-8")
-    for word in ("Tatoeba, with eng", "one", "two", "deu", "kaz"):
+    for word in ("Tatoeba, dev, with eng", "one", "two", "deu", "kaz"):
         assert f"<!-- {word} -->" in words
     assert words.count("<!-- 5.2 -->") == 4
     draw_plots([mined("one", *star, ("deu_Latn", "kaz_Cyrl"))], tmp_path)
