@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import socket
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from eval.benchmarks import BENCHMARKS, Source
 from eval.benchmarks.data import Bitext, Choice, Classification, Data, Similarity
 from eval.benchmarks.hub import Hub
 from eval.errors import MissingDataError
-from tests.eval.benchmarks.hub import COLUMNS, Asked, asked
+from tests.eval.benchmarks.hub import COLUMNS, ROWS, Asked, asked
 
 __all__ = ["asked"]  # a fixture
 
@@ -106,6 +107,29 @@ def test_tracks_that_the_hub_lacks_are_left_out_by_name(asked: Asked, caplog: py
     assert "sts17 without de-de, de-en, which are not there: " in caplog.text
     with pytest.raises(MissingDataError, match="no pairs within deu; its tracks are ar-ar, en-ar"):
         load("sts17", ["deu"], "test")
+
+
+def test_a_clone_of_a_dataset_reads_as_the_hub_does_wherever_it_lies(tmp_path: Path) -> None:
+    reads = []
+    for place in ("one", "other"):
+        clone = tmp_path / place / "sts22-crosslingual-sts"
+        (clone / "data").mkdir(parents=True)
+        (clone / "README.md").write_text(
+            "---\nconfigs:\n- config_name: en\n  data_files:\n  - split: test\n    path: data/en.jsonl\n---\n",
+            encoding="utf-8",
+        )
+        rows = [{"sentence1": f"One {row}.", "sentence2": f"Two {row}.", "score": row} for row in range(ROWS)]
+        (clone / "data/en.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        source = Source(tmp_path / place)
+        assert BENCHMARKS["sts22"].languages(source, "test")
+        data = BENCHMARKS["sts22"].load(["eng"], "test", source)
+        assert isinstance(data, Similarity)
+        assert data.pairs["eng", "eng"].second[1] == "Two 1."
+        with pytest.raises(MissingDataError, match=r"sts22-crosslingual-sts \(de, test\) cannot be fetched"):
+            BENCHMARKS["sts22"].load(["deu"], "test", source)
+        reads.append(source.read)
+    assert list(reads[0]) == ["sts22-crosslingual-sts/en/test"]
+    assert reads[0] == reads[1]
 
 
 def test_a_dataset_that_is_a_script_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
