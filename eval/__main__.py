@@ -147,12 +147,16 @@ def benchmarks_command() -> None:
     from eval.benchmarks import BENCHMARKS, GROUPS, Source
 
     for benchmark in BENCHMARKS.values():
+        split = benchmark.splits[-1]
+        listed, there = benchmark.listed(Source(), split), benchmark.languages(Source(), split)
+        lacking = [code for code in listed if code not in there]
+        without = f", without {', '.join(lacking)}" if lacking else ""
         lines = [
             f"{benchmark.title}: {benchmark.task}; {', '.join(benchmark.splits)}",
-            ", ".join(benchmark.languages(Source(), benchmark.splits[-1])),
+            ", ".join(dict.fromkeys((*there, *listed))),
             f"{benchmark.license}; {benchmark.citation}",
             f"--data FOLDER: {benchmark.obtain}",
-            *([f"or from the Hub, {benchmark.hub_id}"] if benchmark.hub_id else []),
+            *([f"else from the Hub, {benchmark.hub_id}{without}"] if benchmark.hub_id else []),
         ]
         text = "\n".join(textwrap.fill(line, 110, initial_indent="    ", subsequent_indent="      ") for line in lines)
         sys.stdout.write(f"{benchmark.name}\n{text}\n")

@@ -69,11 +69,12 @@ def prepare(
         prepared.append(found)
         logger.info("%s: %s; from %s", benchmark.name, ", ".join(found.languages), origin(found.source.read))
         _say_what_lacks(found, split, wanted, named)
-    if not prepared:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise EvaluationError(f"nothing can be scored: {reasons}")
+    if not prepared and len(benchmarks) == 1:
+        raise EvaluationError("; ".join(f"{name}: {reason}" for name, reason in left_out.items()))
     for name, reason in left_out.items():
         logger.warning("%s is left out: %s", name, reason)
+    if not prepared:
+        raise EvaluationError("nothing can be scored: the lines above say what is missing")
     return prepared, left_out
 
 
@@ -125,7 +126,7 @@ def _prepare(benchmark: Benchmark, split: str, folder: Path | None, wanted: Sequ
     if helps:
         listed = [code for code in benchmark.listed(Source(None, hub), split) if _among(code, wanted)]
         reasons.append(benchmark.obtain_for(listed) + ("" if folder else ", and name that with --data FOLDER"))
-    raise MissingDataError("; ".join(reasons))
+    raise MissingDataError("; ".join(dict.fromkeys(reasons)))
 
 
 def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequence[str] | None) -> list[str]:
@@ -138,7 +139,9 @@ def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequenc
         return list(own)
     found, _ = benchmark.select(wanted, split, source)
     if not found:
-        raise NothingToScoreError(f"it has none of {', '.join(wanted)}; it has {', '.join(own)}")
+        elsewhere = any(_among(code, wanted) for code in benchmark.listed(source, split))
+        kind = MissingDataError if elsewhere else NothingToScoreError
+        raise kind(f"it has none of {', '.join(wanted)}; it has {', '.join(own)}")
     return found
 
 
@@ -148,11 +151,10 @@ def _say_what_lacks(found: Prepared, split: str, wanted: Sequence[str] | None, n
     there = benchmark.languages(source, split)
     absent = [code for code in benchmark.listed(source, split) if code not in there and _among(code, wanted)]
     if absent:
-        file = _file(benchmark, split, source, absent)
-        logger.warning(
-            "%s: %s left out, the data folder has no %s: %s",
-            benchmark.name, ", ".join(absent), file, benchmark.obtain_for(absent),
-        )  # fmt: skip
+        why = "not on the Hub"
+        if source.folder is not None:
+            why = f"the data folder has no {_file(benchmark, split, source, absent)}"
+        logger.warning("%s: %s left out, %s: %s", benchmark.name, ", ".join(absent), why, benchmark.obtain_for(absent))
     lacking = [code for code in wanted or () if not _among(code, [*there, *absent])]
     if named and lacking:
         logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))

@@ -61,6 +61,11 @@ class Result:
         return next((figure for figure in self.figures if figure.name == name and not figure.languages), None)
 
     @property
+    def heading(self) -> str:
+        """What a plot is of."""
+        return f"{self.title}, {self.split}"
+
+    @property
     def origin(self) -> str:
         """Where the data came from: a clone, or a dataset of the Hub with its revision."""
         return origin(self.identity.get("data", {}))

@@ -123,8 +123,13 @@ class Coded(Benchmark):
     not_on_hub: ClassVar[frozenset[str]] = frozenset()
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """All, but for what the Hub lacks."""
-        return [code for code in self.codes if source.folder is not None or code not in self.not_on_hub]
+        """All."""
+        return list(self.codes)
+
+    def languages(self, source: Source, split: str) -> Sequence[str]:
+        """Those whose files are there, or that the Hub has."""
+        lacking = self.not_on_hub if source.folder is None else ()
+        return [code for code in super().languages(source, split) if code not in lacking]
 
     def require(self, languages: Sequence[str]) -> None:
         """Refuse a language that it does not list.

@@ -20,17 +20,17 @@ class Hub:
     """
 
     @cached_property
-    def answers(self) -> bool:
-        """Whether anything is there that answers requests."""
+    def silence(self) -> str | None:
+        """Why nothing can be asked for; None: it answers."""
         import huggingface_hub
 
         if huggingface_hub.constants.HF_HUB_OFFLINE:
-            return False
+            return "is switched off by HF_HUB_OFFLINE"
         try:
             huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=_SECONDS)
         except Exception:  # whatever the client of the day raises: without an answer, it does not answer
-            return False
-        return True
+            return "does not answer"
+        return None
 
     def fetch(self, dataset: str, revision: str | None, subset: str | None, split: str) -> Any:  # noqa: ANN401
         """A part of a dataset, as a `datasets.Dataset`.
@@ -39,14 +39,17 @@ class Hub:
             MissingDataError: it cannot be had.
         """
         try:
-            with contextlib.nullcontext() if self.answers else _offline():
+            with _offline() if self.silence else contextlib.nullcontext():
                 rows = load_part(dataset, subset, split, revision)
         except MissingDataError as error:
-            why = error if self.answers else "it does not answer, and nothing is in the cache"
-            raise MissingDataError(f"{dataset} cannot be fetched from the Hub: {why}") from error
+            if self.silence is None:
+                raise
+            raise MissingDataError(
+                f"{dataset} cannot be fetched from the Hub, which {self.silence}, and it is not in the cache"
+            ) from error
         if revision and commit_of(rows) not in (None, revision):  # the cache is not asked for a revision
             raise MissingDataError(
-                f"{dataset} cannot be fetched from the Hub: it does not answer, and the cache has revision "
+                f"{dataset} cannot be fetched from the Hub, which {self.silence}, and the cache has revision "
                 f"{commit_of(rows)} in place of {revision}"
             )
         return rows
@@ -65,7 +68,7 @@ def load_part(dataset: str, subset: str | None, split: str, revision: str | None
         return load_dataset(dataset, subset, split=split, revision=revision)
     except (DatasetsError, OSError, ValueError, RuntimeError) as error:  # the last: it is a script
         why = str(error).partition("\n")[0]
-        raise MissingDataError(f"{subset or 'default'}, {split}: {why}") from error
+        raise MissingDataError(f"{dataset} ({subset or 'default'}, {split}) cannot be fetched: {why}") from error
 
 
 def commit_of(rows: Any) -> str | None:  # noqa: ANN401

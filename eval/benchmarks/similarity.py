@@ -172,7 +172,7 @@ class _ByTrack(Coded):
                 f"no pairs within {', '.join(languages)}; its tracks are {', '.join(self.tracks_at(source, split))}"
             )
         if without := [track for track in wanted if track not in there]:
-            logger.warning("%s is scored without %s, which are not there: %s", self.name, without, self.obtain)
+            logger.warning("%s without %s, which are not there: %s", self.name, ", ".join(without), self.obtain)
         pairs = {self._ends(track): self._track(track, split, source) for track in there}
         return Similarity(pairs, parallel=False)
 

@@ -83,6 +83,6 @@ def draw_growth(results: Sequence[Result], stage: Stage, codes: Sequence[str], m
                 axes.axhline(value, color=color, linestyle=":", linewidth=1)
     axes.set_xlabel(f"steps of {stage.name}")
     axes.set_ylabel(metric)
-    axes.set_title(f"{results[0].title}\n(dotted: before {stage.name})", fontsize=10)
+    axes.set_title(f"{results[0].heading}\n(dotted: before {stage.name})", fontsize=10)
     axes.legend(fontsize=8)
     return canvas

@@ -64,7 +64,7 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
             if any(result.histograms for result in mine):
                 save(f"{benchmark}-similarities", _similarities(mine))
         if len(shape := _similarity_and_shape(results)) > 1:
-            save("similarity-and-rsim", _scatter(shape))
+            save("similarity-and-rsim", _scatter(shape, results[0].split))
     return [folder / f"{name}.png" for name in drawn]
 
 
@@ -90,7 +90,7 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
     grid[0].set_yticks(range(len(codes)), _short(codes).values(), fontsize=8)
     grid[0].invert_yaxis()  # the best on top
     canvas.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=8)
-    canvas.suptitle(results[0].title, fontsize=11)
+    canvas.suptitle(results[0].heading, fontsize=11)
     return canvas
 
 
@@ -146,7 +146,7 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
         if len(codes) <= 10:
             _write_values(axes, values, (low + high) / 2, kind == "xsim")
     canvas.colorbar(image, ax=grid.ravel().tolist(), label=title, shrink=0.8)
-    canvas.suptitle(results[0].title, fontsize=10)
+    canvas.suptitle(results[0].heading, fontsize=10)
     return canvas
 
 
@@ -165,7 +165,7 @@ def _pairs_with_one(results: Sequence[Result], kind: str, title: str, one: str, 
     axes.set_yticks(range(len(results)), [result.encoder for result in results], fontsize=8)
     _write_values(axes, values, (np.nanmin(values) + np.nanmax(values)) / 2, kind == "xsim", places=int(kind == "xsim"))
     canvas.colorbar(image, ax=axes)
-    axes.set_title(f"{results[0].title}, with {_short([one])[one]}\n{title}", fontsize=10)
+    axes.set_title(f"{results[0].heading}, with {_short([one])[one]}\n{title}", fontsize=10)
     return canvas
 
 
@@ -197,7 +197,7 @@ def _similarities(results: Sequence[Result]) -> Canvas:
     grid[-1, 0].set_xlim(bins[used[0]] - 0.05, min(1.02, bins[used[-1] + 1] + 0.05))
     grid[-1, 0].set_xlabel("cosine similarity")
     grid[0, 0].legend(fontsize=8)
-    canvas.suptitle(results[0].title, fontsize=10)
+    canvas.suptitle(results[0].heading, fontsize=10)
     return canvas
 
 
@@ -220,14 +220,14 @@ def _similarity_and_shape(results: Sequence[Result]) -> dict[str, Point]:
     return {name: point for name, point in points.items() if not np.isnan(point).any()}
 
 
-def _scatter(points: dict[str, Point]) -> Canvas:
+def _scatter(points: dict[str, Point], split: str) -> Canvas:
     canvas, axes = pyplot.subplots(figsize=(_WIDE, 4), layout="constrained")
     for place, (name, (shape, similarity)) in enumerate(points.items()):
         axes.scatter([shape], [similarity], s=40, label=name, **_style(place))
     axes.margins(0.1)
     axes.set_xlabel("RSIM")
     axes.set_ylabel("Similarity across languages (Spearman)")
-    axes.set_title("Graded similarity against the shape of the space", fontsize=11)
+    axes.set_title(f"Graded similarity against the shape of the space, {split}", fontsize=11)
     canvas.legend(loc="outside lower center", ncols=3, fontsize=8)
     return canvas
 

@@ -222,9 +222,8 @@ def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
         lines.append("| " + " | ".join([encoder, *cells]) + " |")
     lines += ["", _NOTE.format(against=table.against or "another encoder").replace("* differs", "\\* differs"), ""]
     lines += [
-        f"- {benchmark}: {title}; {', '.join(table.languages[benchmark])}; {table.split}, "
-        f"from {table.origins[benchmark]}"
-        for benchmark, title in table.titles.items()
+        f"- {name}: {title}; {', '.join(table.languages[name])}; {table.split} split, from {table.origins[name]}"
+        for name, title in table.titles.items()
     ]
     lines += [f"- {benchmark}: left out; {reason}" for benchmark, reason in left_out.items()]
     return "\n".join(lines) + "\n"
@@ -260,12 +259,13 @@ def csv_text(table: Table) -> str:
 
 def long_csv_text(results: Sequence[Result]) -> str:
     """Every figure of every language and pair of languages as a line of CSV."""
-    head = ["encoder", "benchmark", "split", "figure", "metric", "languages", "value", "low", "high", "size"]
+    head = ["encoder", "benchmark", "split", "data", "figure", "metric", "languages", "value", "low", "high", "size"]
     rows = [
         [
             result.encoder,
             result.benchmark,
             result.split,
+            result.origin,
             figure.name,
             figure.metric,
             "-".join(figure.languages),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.benchmarks import Source, find_benchmarks
+from eval.benchmarks import find_benchmarks
 from eval.results import Result
 from eval.run import Run, run
 
@@ -50,6 +50,6 @@ class Letters:
 
 def scored(encoder: object, benchmark: str, folder: Path, data: Path | None = None, **settings: object) -> Result:
     """The result of an encoder on one benchmark, with a small bootstrap."""
-    values = {"split": "dev", "output": folder, "resamples": 50, "source": Source(data)} | settings
-    (result,) = run([encoder], Run(benchmarks=find_benchmarks([benchmark]), **values))  # type: ignore[list-item, arg-type]
+    values = {"split": "dev", "output": folder, "resamples": 50, "data": data} | settings
+    (result,) = run([encoder], Run(benchmarks=find_benchmarks([benchmark]), **values)).results  # type: ignore[list-item, arg-type]
     return result

@@ -67,6 +67,36 @@ def test_means_over_other_languages_are_not_compared() -> None:
         Table.of([result("a", 1)], against="c")
 
 
+def test_figures_of_other_data_are_not_put_side_by_side() -> None:
+    clone, hub = "stsb-multi-mt/data/stsb-de-dev.csv", "hf://datasets/mteb/stsb_multi_mt@29afa2569dcedaaa/de/dev"
+    base = result("base", 70, identity={"data": {clone: "one"}})
+    with pytest.raises(
+        EvaluationError,
+        match=r"^stsb was scored on other data for base \(dev, clone stsb-multi-mt, digest \w+\) than for better "
+        r"\(dev, Hub mteb/stsb_multi_mt@29afa2569dce, digest \w+\): run both with the same --data",
+    ):
+        Table.of([base, result("better", 75, identity={"data": {hub: "one"}})])
+    with pytest.raises(EvaluationError, match="other data"):
+        Table.of([base, result("better", 75, identity={"data": {clone: "another"}})])
+    assert Table.of([base, result("better", 75, identity={"data": {clone: "one"}})]).origins == {
+        "stsb": "clone stsb-multi-mt"
+    }
+
+
+def test_a_report_says_where_its_data_came_from_and_what_is_left_out(tmp_path: Path) -> None:
+    one = scored(Letters(), "sample-pairs", tmp_path, languages=["eng", "deu"])
+    printed = write_report([one], tmp_path, left_out={"flores": "it is far away"})
+    assert "dev split: sample-pairs from sample_data" in printed
+    assert "Left out: flores; table.md says why" in printed
+    table = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert "- sample-pairs: sample data, graded pairs; eng, deu; dev split, from sample_data\n" in table
+    assert "- flores: left out; it is far away\n" in table
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["data"]["sample-pairs"] == {"from": "sample_data", "read": one.identity["data"]}
+    assert list(one.identity["data"]) == ["sample_data/graded/dev.tsv"]
+    assert report["left_out"] == {"flores": "it is far away"}
+
+
 def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
     one, other = (
         result("modules", value, "modules", identity={"vectors": [name], "languages": ["eng", "deu"]})
@@ -81,7 +111,7 @@ def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
     assert len((tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(one.figures)
 
 
-@pytest.mark.parametrize("changed", [{"seed": 1}, {"resamples": 99}, {"data": {"dev.tsv": "other"}}])
+@pytest.mark.parametrize("changed", [{"seed": 1}, {"resamples": 99}])
 def test_only_resamples_of_the_same_items_are_compared_in_pairs(changed: dict[str, object]) -> None:
     identity = {"data": {"dev.tsv": "same"}, "seed": 0, "resamples": 200}
     base, better = result("base", 70, identity=identity), result("better", 75, identity=identity | {"vectors": "own"})
@@ -107,6 +137,7 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
     with (tmp_path / "report" / "figures.csv").open(encoding="utf-8", newline="") as file:
         long = list(csv.DictReader(file))
     assert len(long) == sum(len(one.figures) for one in results)
+    assert {(line["split"], line["data"]) for line in long} == {("dev", "sample_data")}
     latex = (tmp_path / "report" / "table.tex").read_text(encoding="utf-8")
     assert latex.startswith("\\begin{tabular}{l")
     assert len({line.count("&") for line in latex.splitlines() if "&" in line}) == 1
@@ -119,7 +150,9 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
         "similarity-and-rsim",
     }
     for name in plots:
-        assert "<svg" in (tmp_path / "report" / "plots" / f"{name}.svg").read_text(encoding="utf-8")
+        drawn = (tmp_path / "report" / "plots" / f"{name}.svg").read_text(encoding="utf-8")
+        assert "<svg" in drawn
+        assert ", dev" in drawn
         with Image.open(tmp_path / "report" / "plots" / f"{name}.png") as image:
             assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # something is drawn
 
@@ -199,7 +232,7 @@ def test_pairs_that_all_have_english_are_one_map_of_encoders_by_languages(tmp_pa
     drawn = draw_plots([mined("one", *star), mined("two", *star)], tmp_path)
     assert [path.stem for path in drawn] == ["tatoeba-map-xsim"]
     words = (tmp_path / "tatoeba-map-xsim.svg").read_text(encoding="utf-8")
-    for word in ("Tatoeba, with eng", "one", "two", "deu", "kaz"):
+    for word in ("Tatoeba, dev, with eng", "one", "two", "deu", "kaz"):
         assert f"<!-- {word} -->" in words
     assert words.count("<!-- 5.2 -->") == 4
     draw_plots([mined("one", *star, ("deu_Latn", "kaz_Cyrl"))], tmp_path)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from eval.benchmarks import BENCHMARKS, Source, find_benchmarks
+from eval.benchmarks import BENCHMARKS, find_benchmarks
 from eval.benchmarks.data import Bitext, Choice, GradedPairs, Similarity
+from eval.benchmarks.hub import Hub
 from eval.encoders import CachedEncoder
 from eval.errors import EvaluationError
 from eval.report import write_report
@@ -37,7 +38,7 @@ def test_similarity_is_scored_for_every_language_and_every_pair_both_ways_averag
     assert {frozenset(figure.languages) for figure in result.of("cross")} == {
         frozenset(pair) for pair in itertools.combinations(languages, 2)
     }
-    data = BENCHMARKS["sample-pairs"].load(languages, "dev", Source())
+    data = BENCHMARKS["sample-pairs"].load(languages, "dev", *BENCHMARKS["sample-pairs"].sources(None, Hub()))
     assert isinstance(data, Similarity)
     encode = CachedEncoder(Letters(), None)
 
@@ -195,16 +196,16 @@ def test_what_is_wrong_is_told_with_the_benchmark_that_it_is_wrong_in(tmp_path: 
 
 def test_languages_that_are_missing_are_named(clones: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     benchmarks = find_benchmarks(["stsb", "sib200"])
-    settings = Run(benchmarks, "dev", tmp_path, ["eng", "deu", "kaz"], Source(clones), resamples=10)
+    settings = Run(benchmarks, "dev", tmp_path, ["eng", "deu", "kaz"], clones, resamples=10)
     with caplog.at_level(logging.WARNING):
-        result, _ = run([Letters()], settings)
+        result, _ = run([Letters()], settings).results
     assert result.languages == ["eng", "deu"]
     assert "stsb lacks kaz" in caplog.text
     encoder = Letters("new")
     with pytest.raises(EvaluationError, match=r"^none of stsb, sib200 has kzz, deo: python -m eval benchmarks lists"):
         run([encoder], dataclasses.replace(settings, languages=["eng", "kzz", "kaz", "deo"]))
     assert encoder.calls == []
-    with pytest.raises(EvaluationError, match=r"stsb has none of amh; it has eng, deu"):
+    with pytest.raises(EvaluationError, match=r"^stsb: it has none of amh; it has eng, deu"):
         scored(Letters(languages=["amh"]), "stsb", tmp_path, clones)
     with pytest.raises(EvaluationError, match=r"letters has no module of eng \(it has deu\)"):
         scored(Letters(languages=["deu"]), "stsb", tmp_path, clones, languages=["eng", "deu"])
@@ -218,10 +219,10 @@ def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_pat
         Letters("others", languages=["deu", "tur", "kaz"]),
     ]
     for languages in (None, ["all"]):
-        results = run(iter(some), dataclasses.replace(settings, languages=languages))
+        results = run(iter(some), dataclasses.replace(settings, languages=languages)).results
         assert [sorted(result.languages) for result in results] == [["deu", "kaz"]] * 3
         write_report(results, tmp_path)  # which refuses means over other languages
-    assert run(some[:1], settings)[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
+    assert run(some[:1], settings).results[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
     with pytest.raises(EvaluationError, match=r"no language in common \(any: any; some: .*; last: hau\)"):
         run([*some[:2], Letters("last", languages=["hau"])], settings)
 

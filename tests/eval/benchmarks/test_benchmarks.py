@@ -6,9 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from eval.__main__ import app
-from eval.benchmarks import BENCHMARKS, GROUPS, Source, find_benchmarks
+from eval.benchmarks import BENCHMARKS, GROUPS, Source, data_folder, find_benchmarks
 from eval.benchmarks.data import Bitext, Choice, Classification, Similarity
-from eval.errors import EvaluationError
+from eval.benchmarks.hub import Hub
+from eval.errors import EvaluationError, MissingDataError
 from tests.conftest import sample_sentences
 from tests.eval.benchmarks.clones import ROWS, write_clones
 
@@ -143,18 +144,49 @@ def test_what_was_read_is_remembered_with_its_digest(clones: Path) -> None:
     assert len(digest) == 64
 
 
-def test_missing_data_is_named_with_where_to_get_it(tmp_path: Path) -> None:
+def test_a_folder_without_the_clone_has_no_languages(tmp_path: Path) -> None:
+    for benchmark in BENCHMARKS.values():
+        found = benchmark.languages(Source(tmp_path), "test")
+        assert list(found) == []
+        for source in benchmark.sources(None, Hub()):
+            assert benchmark.languages(source, "test")
+
+
+def test_a_file_that_vanishes_is_named_with_where_to_get_it(tmp_path: Path) -> None:
     for name, language in (("stsb", "eng"), ("kardes", "kaz"), ("semrel", "amh"), ("korsts", "kor"), ("sick", "nld")):
         benchmark = BENCHMARKS[name]
         with pytest.raises(
-            EvaluationError, match=r"benchmark data .*\.(csv|tsv|txt) is missing: git clone https://git"
+            MissingDataError, match=r"benchmark data .*\.(csv|tsv|txt) is missing: git clone https://git"
         ):
             benchmark.load([language], "dev", Source(tmp_path))
-    for name in ("sib200", "flores", "tatoeba", "belebele"):
-        with pytest.raises(EvaluationError, match=r"benchmark data .* is missing: .*https://github.com/.* data folder"):
-            BENCHMARKS[name].languages(Source(tmp_path), "dev")
-    with pytest.raises(EvaluationError, match="no folder with benchmark data"):
-        Source.open(tmp_path / "nowhere")
+    with pytest.raises(EvaluationError, match=r"no folder with benchmark data at .*nowhere: expected clones"):
+        data_folder(tmp_path / "nowhere")
+
+
+def test_a_clone_has_the_languages_whose_files_of_the_split_are_all_there(tmp_path: Path) -> None:
+    write_clones(tmp_path)
+    for gone in (
+        "stsb-multi-mt/data/stsb-de-dev.csv",
+        "Kardes-NLU/Data/azeri/sts.dev.az.csv",  # English stands beside it
+        "sick_nl/data/tasks/sick_nl/SICK_NL.txt",
+        "sib-200/data/annotated/kaz_Cyrl/train.tsv",
+        "sib-200/data/annotated/zho_Hans/dev.tsv",
+        "flores200_dataset/dev/zho_Hans.dev",
+        "LASER/data/tatoeba/v1/tatoeba.cmn-eng.cmn",
+    ):
+        (tmp_path / gone).unlink()
+    expected = {
+        "stsb": {"eng", "rus"},
+        "kardes": {"kaz", "uig"},
+        "sick": {"eng", "pol"},
+        "sib200": {"eng_Latn", "zho_Hant"},
+        "flores": {"eng_Latn", "kaz_Cyrl", "zho_Hant"},
+        "tatoeba": {"eng", "kaz"},
+    }
+    for name, languages in expected.items():
+        assert set(BENCHMARKS[name].languages(Source(tmp_path), "dev")) == languages
+    for name in ("stsb", "kardes", "sib200", "flores"):
+        assert list(BENCHMARKS[name].languages(Source(tmp_path), "test")) == []
 
 
 def test_a_language_that_is_not_there_is_answered_with_those_that_are(clones: Path) -> None:
@@ -190,8 +222,8 @@ def test_a_grade_that_is_no_number_and_a_row_that_is_too_short_are_named(tmp_pat
 def test_a_split_that_does_not_exist_is_refused_but_a_divided_clone_of_an_undivided_benchmark_is_taken(
     clones: Path,
 ) -> None:
-    with pytest.raises(EvaluationError, match="sts22 has no dev split, only test"):
+    with pytest.raises(EvaluationError, match="it has no dev split, only test"):
         BENCHMARKS["sts22"].check_split("dev", Source(clones))
     BENCHMARKS["tatoeba"].check_split("dev", Source(clones))
-    with pytest.raises(EvaluationError, match="tatoeba has no dev split"):
+    with pytest.raises(EvaluationError, match="it has no dev split on the Hub, only test"):
         BENCHMARKS["tatoeba"].check_split("dev", Source(None))

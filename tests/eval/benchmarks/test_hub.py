@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
+import http.server
+import json
+import socket
+import threading
+from pathlib import Path
 from typing import Any
 
 import datasets
+import huggingface_hub
 import pytest
 
 from eval.benchmarks import BENCHMARKS, Source
 from eval.benchmarks.data import Bitext, Choice, Classification, Data, Similarity
-from eval.errors import EvaluationError
+from eval.benchmarks.hub import Hub
+from eval.errors import MissingDataError
+from tests.eval.benchmarks.hub import COLUMNS, ROWS, Asked, asked
 
-ROWS = 4
-Asked = list[tuple[str, str | None, str, str | None]]
-
-# Dataset on the Hub to its columns.
-COLUMNS = {
-    "mteb/stsb_multi_mt": ["sentence1", "sentence2", "similarity_score"],
-    "dkoterwa/kor-sts": ["genre", "score", "sentence1", "sentence2"],
-    "mteb/sts17-crosslingual-sts": ["sentence1", "sentence2", "score", "lang"],
-    "mteb/sts22-crosslingual-sts": ["id", "score", "sentence1", "sentence2", "lang"],
-    "maximedb/sick_nl": [
-        "pair_ID", "sentence_A", "sentence_B", "relatedness_score", "sentence_A_original", "sentence_B_original",
-    ],
-    "sdadas/sick_pl": ["pair_ID", "sentence_A", "sentence_B", "relatedness_score", "entailment_judgment"],
-    "SemRel/SemRel2024": ["sentence1", "sentence2", "label"],
-    "mteb/sib200": ["index_id", "category", "text"],
-    "mteb/FloresBitextMining": ["sentence_eng_Latn", "sentence_kaz_Cyrl"],
-    "mteb/tatoeba-bitext-mining": ["sentence1", "sentence2"],
-    "facebook/belebele": [
-        "link", "question_number", "flores_passage", "question", "mc_answer1", "mc_answer2", "mc_answer3",
-        "mc_answer4", "correct_answer_num",
-    ],
-}  # fmt: skip
-_NUMBERS = {"similarity_score", "score", "relatedness_score", "label", "pair_ID", "question_number"}
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """A stand-in for the Hub; each cell says where it is from."""
-    calls: Asked = []
-
-    def load_dataset(
-        path: str, name: str | None = None, *, split: str, revision: str | None = None, **_: Any
-    ) -> datasets.Dataset:
-        calls.append((path, name, split, revision))
-        if path not in COLUMNS:
-            raise datasets.exceptions.DatasetNotFoundError(f"no {path}")
-        values = {
-            column: list(range(ROWS)) if column in _NUMBERS else [f"{name} {column} {row}" for row in range(ROWS)]
-            for column in COLUMNS[path]
-        }
-        if path == "facebook/belebele":
-            values |= {"link": ["a", "b", "c", "d"], "correct_answer_num": ["1", "2", "3", "4"]}
-        return datasets.Dataset.from_dict(values)
-
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    return calls
+__all__ = ["asked"]  # a fixture
 
 
 def load(name: str, languages: list[str], split: str) -> Data:
@@ -112,8 +75,7 @@ def test_sick_has_english_beside_dutch_and_no_spanish(asked: Asked) -> None:
     assert isinstance(data, Similarity)
     assert data.pairs["eng", "nld"].first[2] == "None sentence_A_original 2"
     assert data.pairs["eng", "nld"].second[2] == "None sentence_B 2"
-    with pytest.raises(EvaluationError, match=r"sick in Spanish is not on the Hub .* --data FOLDER, or leave spa out"):
-        load("sick", ["eng", "spa"], "test")
+    assert BENCHMARKS["sick"].select(["eng", "spa"], "test", Source()) == (["eng"], ["spa"])
 
 
 def test_rows_become_texts_with_labels_translations_and_questions(asked: Asked) -> None:
@@ -130,12 +92,125 @@ def test_rows_become_texts_with_labels_translations_and_questions(asked: Asked) 
 
 def test_what_the_hub_lacks_is_told_in_one_line(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(COLUMNS, "mteb/sib200")
-    with pytest.raises(EvaluationError, match=r"mteb/sib200 .*cannot be fetched from the Hub .* --data FOLDER"):
+    with pytest.raises(MissingDataError, match=r"^mteb/sib200 \(kaz_Cyrl, train\) cannot be fetched: no mteb"):
         load("sib200", ["kaz"], "dev")
     monkeypatch.setitem(COLUMNS, "mteb/stsb_multi_mt", ["sentence1", "sentence2", "grade"])
-    with pytest.raises(EvaluationError, match=r"no column 'similarity_score'; it has sentence1, sentence2, grade"):
+    with pytest.raises(MissingDataError, match=r"no column 'similarity_score'; it has sentence1, sentence2, grade"):
         load("stsb", ["eng"], "dev")
-    with pytest.raises(EvaluationError, match=r"kardes is not on the Hub: git clone .* --data FOLDER"):
-        load("kardes", ["kaz"], "dev")
-    with pytest.raises(EvaluationError, match=r"cs-cs of sts17 is not on the Hub: git clone .* or leave out ces"):
-        load("sts17", ["ces"], "test")
+
+
+def test_tracks_that_the_hub_lacks_are_left_out_by_name(asked: Asked, caplog: pytest.LogCaptureFixture) -> None:
+    assert BENCHMARKS["sts17"].select(["ces", "eng", "deu"], "test", Source()) == (["eng", "deu"], ["ces"])
+    data = load("sts17", ["eng", "deu"], "test")
+    assert isinstance(data, Similarity)
+    assert set(data.pairs) == {("eng", "eng"), ("eng", "deu")}
+    assert "sts17 without de-de, de-en, which are not there: " in caplog.text
+    with pytest.raises(MissingDataError, match="no pairs within deu; its tracks are ar-ar, en-ar"):
+        load("sts17", ["deu"], "test")
+
+
+def test_a_clone_of_a_dataset_reads_as_the_hub_does_wherever_it_lies(tmp_path: Path) -> None:
+    reads = []
+    for place in ("one", "other"):
+        clone = tmp_path / place / "sts22-crosslingual-sts"
+        (clone / "data").mkdir(parents=True)
+        (clone / "README.md").write_text(
+            "---\nconfigs:\n- config_name: en\n  data_files:\n  - split: test\n    path: data/en.jsonl\n---\n",
+            encoding="utf-8",
+        )
+        rows = [{"sentence1": f"One {row}.", "sentence2": f"Two {row}.", "score": row} for row in range(ROWS)]
+        (clone / "data/en.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+        source = Source(tmp_path / place)
+        assert BENCHMARKS["sts22"].languages(source, "test")
+        data = BENCHMARKS["sts22"].load(["eng"], "test", source)
+        assert isinstance(data, Similarity)
+        assert data.pairs["eng", "eng"].second[1] == "Two 1."
+        with pytest.raises(MissingDataError, match=r"sts22-crosslingual-sts \(de, test\) cannot be fetched"):
+            BENCHMARKS["sts22"].load(["deu"], "test", source)
+        reads.append(source.read)
+    assert list(reads[0]) == ["sts22-crosslingual-sts/en/test"]
+    assert reads[0] == reads[1]
+
+
+def test_a_dataset_that_is_a_script_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "kor-sts.py").write_text("raise SystemExit('run')", encoding="utf-8")
+    monkeypatch.setattr(Hub, "silence", None)
+    with pytest.raises(MissingDataError, match=r"Dataset scripts are no longer supported"):
+        Hub().fetch(str(tmp_path / "kor-sts.py"), None, None, "test")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_hub_is_asked_once_whether_it_answers(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    requests: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:  # so called by http.server
+            requests.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # nobody listens
+        port = server.server_port if there else closed.getsockname()[1]
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{port}")
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        hub = Hub()
+        try:
+            assert [hub.silence, hub.silence] == [None if there else "does not answer"] * 2
+        finally:
+            server.shutdown()
+            server.server_close()
+    assert len(requests) == there
+
+
+def test_a_hub_that_does_not_answer_is_not_asked_for_each_dataset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Hub, "silence", "does not answer")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    with pytest.raises(
+        MissingDataError,
+        match="^mteb/sib200 cannot be fetched from the Hub, which does not answer, and it is not in the cache$",
+    ):
+        Hub().fetch("mteb/sib200", None, "kaz_Cyrl", "test")
+    assert not datasets.config.HF_HUB_OFFLINE
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+
+
+def test_rows_of_another_commit_than_the_one_of_the_benchmark_are_not_taken(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinned, other = str(BENCHMARKS["stsb"].revision), "0" * 40
+    for commit in (pinned, other):
+        address = f"hf://datasets/mteb/stsb_multi_mt@{commit}/en/dev.parquet"
+        monkeypatch.setattr(datasets.Dataset, "download_checksums", {address: {}})
+        if commit == pinned:
+            load("stsb", ["eng"], "dev")
+            continue
+        monkeypatch.setattr(Hub, "silence", "does not answer")
+        with pytest.raises(MissingDataError, match=f"the cache has revision {other} in place of {pinned}"):
+            load("stsb", ["eng"], "dev")
+
+
+def test_what_was_read_is_remembered_with_revision_and_content(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(name: str, languages: list[str]) -> dict[str, str]:
+        source = Source()
+        BENCHMARKS[name].load(languages, "dev", source)
+        return source.read
+
+    (first,) = read("stsb", ["eng"])
+    assert first == f"hf://datasets/mteb/stsb_multi_mt@{BENCHMARKS['stsb'].revision}/en/dev"
+    # One dataset in two languages, whatever their order.
+    assert read("sick", ["eng", "nld"]) == read("sick", ["nld", "eng"])
+    commit = "3" * 40
+    address = f"hf://datasets/SemRel/SemRel2024@{commit}/hau/dev.parquet"
+    monkeypatch.setattr(datasets.Dataset, "download_checksums", {address: {}})
+    found = read("semrel", ["hau"])
+    assert list(found) == [f"hf://datasets/SemRel/SemRel2024@{commit}/hau/dev"]
+    monkeypatch.setitem(COLUMNS, "SemRel/SemRel2024", ["sentence1", "sentence2", "label", "score"])
+    assert list(read("semrel", ["hau"])) == list(found)
+    assert read("semrel", ["hau"]) != found
