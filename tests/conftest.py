@@ -146,6 +146,13 @@ def build_gemma_tokenizer(size: int = 800) -> GemmaTokenizer:
     )
 
 
+OWN_TOKENIZERS: dict[str, Callable[[int], PreTrainedTokenizerFast]] = {
+    "qwen3": build_qwen_tokenizer,
+    "gemma3_text": build_gemma_tokenizer,
+}
+"""Of architectures that come with a tokenizer of another kind; the others take any."""
+
+
 def _trained(
     empty: PreTrainedTokenizerFast, special: list[str], size: int, alphabet: list[str]
 ) -> tuple[dict[str, int], list[tuple[str, str]]]:
@@ -235,12 +242,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
 def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
     """Architecture to the folder of a tiny random base encoder, made when first asked for."""
     made: dict[str, Path] = {}
-    own = {"qwen3": build_qwen_tokenizer, "gemma3_text": build_gemma_tokenizer}
 
     def folder(architecture: str) -> Path:
         if architecture not in made:
             path = tmp_path_factory.mktemp("base") / architecture
-            made[architecture] = write_base(path, architecture, own.get(architecture, lambda: tokenizer)())
+            made[architecture] = write_base(
+                path, architecture, build(800) if (build := OWN_TOKENIZERS.get(architecture)) else tokenizer
+            )
         return made[architecture]
 
     return folder

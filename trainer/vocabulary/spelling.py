@@ -15,14 +15,16 @@ WORD_START = "▁"
 def byte_tokens(content: dict[str, Any]) -> list[str]:
     """Those that a tokenizer falls back on, from its `tokenizer.json`; none if it has an unknown token instead.
 
-    Byte-level BPE (Qwen) has a letter for each byte and drops, without a word, bytes that it has no letter for. BPE with
-    byte fallback (Gemma) has tokens `<0x00>` to `<0xFF>` for characters that are not in its vocabulary.
+    Byte-level BPE (Qwen) has a letter for each byte; without it, it would drop the byte and say nothing. BPE with byte
+    fallback (Gemma) has tokens `<0x00>` to `<0xFF>` for characters that are not in its vocabulary.
     """
     if content["model"]["type"] != "BPE":
         return []
     if '"ByteLevel"' in json.dumps(content["pre_tokenizer"]):
         return sorted(ByteLevel.alphabet())
-    return [f"<0x{byte:02X}>" for byte in range(256)] if content["model"].get("byte_fallback") else []
+    if not content["model"].get("byte_fallback"):
+        return []
+    return [WORD_START, *(f"<0x{byte:02X}>" for byte in range(256))]  # a space that is spelt out stays a letter
 
 
 def reads_spaces_as_letters(tokenizer: PreTrainedTokenizerFast) -> bool:

@@ -55,7 +55,7 @@ def _train_merges(
             "invert": False,
         }
     source = plain_tokenizer(base, tokenizer_object=Tokenizer.from_str(json.dumps(words)))
-    # The trainer makes letters of the text's own and, for byte-level BPE, of all bytes; byte fallback it knows nothing of.
+    # Of byte-level BPE the trainer makes a letter of each byte itself; of byte fallback it knows nothing.
     missing = [token for token in spelling if len(token) > 1]
     trained = source.train_new_from_iterator(
         batches, vocab_size=max(size - len(missing), 1), length=len(data), show_progress=False
