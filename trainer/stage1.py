@@ -32,6 +32,7 @@ from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
+    check_can_mask,
     mlm_head,
     pretrained_output_bias,
 )
@@ -136,6 +137,8 @@ class Stage1:
 
     def run(self, target: Path) -> bool:
         """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
+        if "la" in self.phases:
+            check_can_mask(self.base)
         if self.recipe.start_from:
             self._take_over(self.recipe.start_from)
         if "vocabulary" in self.phases:

@@ -32,6 +32,13 @@ _SHAPE_GIVING = (
     "layer_types",
     "local_attention",
     "rope_parameters",
+    "num_key_value_heads",
+    "head_dim",
+    "rms_norm_eps",
+    "sliding_window",
+    "use_bidirectional_attention",
+    "query_pre_attn_scalar",
+    "attn_logit_softcapping",
 )
 
 _ROWS_AT_A_TIME = 8192

@@ -80,6 +80,11 @@ class BaseEncoder:
         return self.load_tokenizer()
 
     @property
+    def is_causal(self) -> bool:
+        """Whether a token sees only those before it: then it cannot be guessed from both sides, as LA does."""
+        return any(getattr(module, "is_causal", False) for module in self.backbone.modules())
+
+    @property
     def pad_id(self) -> int:
         """The padding id, from which some architectures count positions."""
         known = self.backbone.config.pad_token_id
@@ -196,6 +201,8 @@ def load_base(
     architecture = architecture_for(config.model_type)
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
+    if getattr(backbone.config, "use_cache", False):
+        backbone.config.use_cache = False  # of keys and values, for a text that goes on: sentences do not
     use_batched_products(backbone)
     usual = {"prompt": _usual_prompt(source), "pooling": architecture.pooling} | _recorded(checkpoint)
     chosen = usual | {name: value for name, value in (("prompt", prompt), ("pooling", pooling)) if value is not None}
@@ -305,6 +312,11 @@ def _load_tokenizer(source: str, checkpoint: str, revision: str | None) -> PreTr
     # Without tokenizer files, some classes make up a tokenizer that knows special tokens only.
     if set(loaded.get_vocab()) <= set(loaded.all_special_tokens):
         raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: tokenizer.json is missing")
+    if loaded.pad_token is None:
+        raise BaseEncoderError(
+            f"the tokenizer of base encoder {source!r} has no padding token: name one as pad_token in its "
+            "tokenizer_config.json"
+        )
     return plain_tokenizer(loaded)
 
 
@@ -317,6 +329,7 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> Pr
     settings |= {
         "tokenizer_object": tokenizer.backend_tokenizer,
         "model_max_length": tokenizer.model_max_length,
+        "padding_side": tokenizer.padding_side,
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
     }

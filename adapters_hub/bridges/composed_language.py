@@ -120,6 +120,8 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
         tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=module.manifest.max_length)
     backbone.to("cpu")  # type: ignore[arg-type]
     backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
+    for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(backbone.config, role, getattr(tokenizer, role))
     backbone.config._name_or_path = ""  # where it was loaded from is nobody's business
     # What earlier calls set on the tokenizer would be written to its file.
     tokenizer.backend_tokenizer.no_truncation()

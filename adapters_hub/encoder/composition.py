@@ -77,7 +77,7 @@ class Composition:
         mapped = base.mapped_token_embeddings() if self._may_share else None
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
-        self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
+        self._move()
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
@@ -89,6 +89,17 @@ class Composition:
         self._is_known = True
         """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
         self._take_embeddings(None)
+
+    def _move(self) -> None:
+        """Bring the transformer to the device and into the precision, but not what rotary positions are computed from.
+
+        Rounded to half precision their angles would be off by more the further a token is from the start.
+        """
+        exact = {name: buffer for name, buffer in self.backbone.named_buffers() if name.endswith("inv_freq")}
+        self.backbone.to(device=self.device, dtype=self.dtype)  # type: ignore[call-arg]
+        for name, buffer in exact.items():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.backbone.get_submodule(owner), attribute, buffer.to(self.device))
 
     @property
     def _may_share(self) -> bool:
@@ -181,6 +192,7 @@ class Composition:
         weight = self.base.own_embeddings if weight is None else weight
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
+        embedding.padding_idx = None  # a row of the base's, which need not be there; it only matters to gradients
         if self._widening is not None:
             self._widening.remove()
             self._widening = None
@@ -202,10 +214,10 @@ def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTra
     """The tokenizer that goes with the module's embeddings.
 
     Raises:
-        CompositionError: its padding id is not the base's, from which some architectures count positions.
+        CompositionError: its padding id is not the base's, and the base counts positions from it.
     """
     tokenizer = module.tokenizer if module and module.tokenizer is not None else base.tokenizer
-    if module and tokenizer.pad_token_id != base.pad_id:
+    if module and base.architecture.counts_from_padding and tokenizer.pad_token_id != base.pad_id:
         raise CompositionError(
             f"the tokenizer of the module {module.language!r} has padding id {tokenizer.pad_token_id}, "
             f"the base {base.pad_id}: the module is not usable with this base"
