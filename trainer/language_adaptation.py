@@ -73,7 +73,7 @@ def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> M
         vocabulary: number of tokens.
         bias: `[vocabulary]`, the output bias moved to the new vocabulary.
     """
-    width, layout = base.dimension, base.architecture.mlm_head
+    width, layout = base.width, base.architecture.mlm_head
     names = (
         []
         if layout is None

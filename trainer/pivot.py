@@ -42,14 +42,22 @@ class KeptVectors:
     Args:
         encoder: computes what is not there.
         language: of the texts; None: the untouched base.
+        base_language: of the texts, where the untouched base encodes them.
         root: where the vectors of all encoders lie; None: `pivot` in the cache folder of the project. Whatever is in
             it may be deleted.
     """
 
-    def __init__(self, encoder: ModularEncoder, language: str | None, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        encoder: ModularEncoder,
+        language: str | None,
+        base_language: str | None = None,
+        root: Path | None = None,
+    ) -> None:
         self.encoder = encoder
         self.language = language
-        which = repr((encoder.fingerprints(language), str(encoder.dtype)))
+        self.base_language = base_language
+        which = repr((encoder.fingerprints(language, base_language=base_language), str(encoder.dtype)))
         name = hashlib.sha256(which.encode()).hexdigest()[:32]
         self.folder = (root or cache_folder() / "pivot") / name
 
@@ -91,7 +99,9 @@ class KeptVectors:
     def _write(self, items: list[tuple[int, str]]) -> None:
         keys = np.array([key for key, _ in items], dtype=np.int64)
         texts = [text for _, text in items]
-        vectors = self.encoder.encode(texts, self.language, show_progress=len(texts) > 1000)
+        vectors = self.encoder.encode(
+            texts, self.language, base_language=self.base_language, show_progress=len(texts) > 1000
+        )
         self.folder.mkdir(parents=True, exist_ok=True)
         with write_folder(self.folder / hashlib.sha256(keys.tobytes()).hexdigest()[:16], replace=True) as folder:
             np.save(folder / "vectors.npy", vectors.astype(np.float32, copy=False))

@@ -9,6 +9,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
+from adapters_hub.base import for_language
 from adapters_hub.hub import fetch_module
 from trainer import alignment
 from trainer.batches import tokenize
@@ -71,7 +72,7 @@ def load_parts(recipe: Recipe, language: str, base: BaseEncoder, tokenizer: PreT
             encoded = tokenize(
                 pairs,
                 names[1:2] if relational else names,
-                tokenizer,
+                for_language(tokenizer, code),
                 base.prompt,
                 min(settings.max_length, base.max_positions),
                 f"{code} {kind} pairs",
@@ -117,7 +118,7 @@ def _teacher(recipe: Recipe, base: BaseEncoder) -> KeptVectors:
     encoder = frozen_encoder(base)
     source = teacher_source(recipe)
     if not source:
-        return KeptVectors(encoder, None)
+        return KeptVectors(encoder, None, base_language=recipe.pivot)
     with PartialState().main_process_first():
         encoder.add_module(fetch_module(source, recipe.hub).folder)
     return KeptVectors(encoder, encoder.languages[0])

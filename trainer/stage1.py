@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition, prompt_length
+from adapters_hub.base import for_language
+from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
@@ -204,12 +205,13 @@ class Stage1:
             vocabulary = build_vocabulary(
                 self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
             )
+            tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
                 # Half precision already here: training starts from, and ends with, what a module holds.
-                write_vocabulary(result, vocabulary.tokenizer, vocabulary.embeddings.to(torch.float16))
+                write_vocabulary(result, tokenizer, vocabulary.embeddings.to(torch.float16))
             elif rules:
-                write_vocabulary(result, vocabulary.tokenizer, None)
+                write_vocabulary(result, tokenizer, None)
             if vocabulary.output_bias is not None:
                 save_file({"bias": vocabulary.output_bias.contiguous()}, result / _BIAS_FILE)
             write_facts(result, vocabulary.facts)
@@ -260,7 +262,7 @@ class Stage1:
         set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
         trainer = SentenceEncodingTrainer(
-            SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
+            SentenceModel(base.backbone, SentenceHead.of(base, tokenizer)),
             arguments,
             rows,
             order,
@@ -292,8 +294,8 @@ class Stage1:
         Composition(base).activate(partial)
         if whole_vocabulary:
             rules = read_rules(self.recipe.vocabulary.rewrite, self.language, self.recipe.pivot)
-            return base, rewriting(base.tokenizer, rules)
-        return base, partial.tokenizer or base.tokenizer
+            return base, rewriting(base.tokenizers.of(self.language), rules)
+        return base, module_tokenizer(base, partial)
 
     def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings, part: str) -> Callable[[Path], None]:
         """Put a new LoRA on the base, the only thing that is trainable then; returns what writes it to a folder."""

@@ -15,7 +15,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition, module_tokenizer, prompt_length
+from adapters_hub.base import for_language
+from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Fetched, fetch_manifest, fetch_module
@@ -205,7 +206,7 @@ class Stage2:
 
         bottlenecks = Bottlenecks(
             BottleneckConfig(
-                hidden_size=base.dimension,
+                hidden_size=base.width,
                 num_layers=len(base.backbone.get_submodule(base.architecture.blocks)),  # type: ignore[arg-type]
                 reduction_factor=settings.reduction_factor,
                 non_linearity=settings.non_linearity,
@@ -217,12 +218,7 @@ class Stage2:
         bottlenecks.attach(base.backbone, base.architecture)
         set_dropout(base.backbone, settings.dropout)
         trainer = AlignmentTrainer(
-            SentenceModel(
-                base.backbone,
-                module.manifest.pooling,
-                prompt_length(tokenizer, module.manifest.prompt),
-                extra=bottlenecks,
-            ),
+            SentenceModel(base.backbone, SentenceHead.of(base, tokenizer, module.manifest), extra=bottlenecks),
             arguments,
             rows,
             order,
@@ -257,7 +253,9 @@ class Stage2:
                 f"that trains embeddings; {self.language}'s has others"
             )
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
-        return rewriting(base.tokenizer, read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot))
+        return rewriting(
+            base.tokenizers.of(self.language), read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)
+        )
 
     def _shares(self) -> list[float]:
         second = self.recipe.cla.parallel_share
@@ -279,7 +277,7 @@ class Stage2:
                 encoded = tokenize(
                     data,
                     alignment.COLUMNS[1:],
-                    tokenizer,
+                    for_language(tokenizer, language),
                     module.manifest.prompt,
                     min(settings.max_length, self.base.max_positions),
                     f"{language} {kind} pairs",

@@ -81,6 +81,8 @@ class Composition:
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
+        if base.dense is not None:
+            base.dense.to(device)  # in float32, as vectors are pooled
         base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
@@ -157,12 +159,13 @@ class Composition:
         if self._merged_for is prepared:
             self._merged_for = None
 
-    def base_fingerprint(self) -> str:
-        """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
+    def base_fingerprint(self, language: str | None = None) -> str:
+        """Of all that the untouched base's own vectors of a language depend on, embeddings and tokenizer included."""
         base = self.base
-        tokenizer = json.loads(base.tokenizer.backend_tokenizer.to_str())
+        tokenizer = json.loads(base.tokenizers.of(language).backend_tokenizer.to_str())
         tokenizer |= {"truncation": None, "padding": None}  # what earlier calls set
-        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, base.pooling, base.prompt)
+        settings = (base.pooling, base.prompt, base.max_length)
+        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, *settings)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
@@ -211,12 +214,13 @@ def _remove(handles: list[RemovableHandle]) -> None:
 
 
 def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTrainedTokenizerFast:
-    """The tokenizer that goes with the module's embeddings.
+    """The tokenizer that goes with the module's embeddings: its own, or the base's with the tag of its language.
 
     Raises:
         CompositionError: its padding id is not the base's, and the base counts positions from it.
     """
-    tokenizer = module.tokenizer if module and module.tokenizer is not None else base.tokenizer
+    own = module.tokenizer if module else None
+    tokenizer = base.tokenizers.of(module.language if module else None) if own is None else own
     if module and base.architecture.counts_from_padding and tokenizer.pad_token_id != base.pad_id:
         raise CompositionError(
             f"the tokenizer of the module {module.language!r} has padding id {tokenizer.pad_token_id}, "
