@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import json
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -20,18 +21,26 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    GemmaTokenizer,
     M2M100Config,
     M2M100Model,
     ModernBertConfig,
     ModernBertForMaskedLM,
     PreTrainedTokenizerFast,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
 )
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_data" / "meanings" / "train.tsv"
-ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100")
+ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100", "qwen3", "gemma3_text")
+CAUSAL = ("qwen3",)
+"""Whose tokens see only those before them."""
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
@@ -94,6 +103,67 @@ def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokeniz
     )
 
 
+def build_qwen_tokenizer(size: int = 800) -> Qwen2Tokenizer:
+    """Of the kind of Qwen3-Embedding: bytes, an end-of-text token that also pads, padding on the left, no mask."""
+    special = ["<|im_start|>", "<|endoftext|>", "<|im_end|>"]
+    empty = Qwen2Tokenizer(vocab={token: number for number, token in enumerate(special)}, merges=[])
+    vocabulary, merges = _trained(empty, special, size, pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocabulary,
+        merges=merges,
+        unk_token=None,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        extra_special_tokens=["<|im_start|>"],
+        padding_side="left",
+        model_max_length=128,
+    )
+    tokenizer.backend_tokenizer.post_processor = processors.Sequence(
+        [
+            processors.ByteLevel(trim_offsets=False),
+            processors.TemplateProcessing(
+                single="$A <|endoftext|>", pair="$A $B <|endoftext|>", special_tokens=[("<|endoftext|>", 1)]
+            ),
+        ]
+    )
+    return tokenizer
+
+
+def build_gemma_tokenizer(size: int = 800) -> GemmaTokenizer:
+    """Of the kind of EmbeddingGemma: text is not divided into words, and bytes stand for unknown characters."""
+    special = ["<bos>", "<pad>", "<eos>", "<unk>", "<mask>"]
+    empty = GemmaTokenizer(vocab={token: number for number, token in enumerate(special)}, merges=[])
+    empty.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    vocabulary, merges = _trained(empty, special, size - 256, [])
+    vocabulary |= {f"<0x{byte:02X}>": len(vocabulary) + byte for byte in range(256)}
+    return GemmaTokenizer(
+        vocab=vocabulary,
+        merges=merges,
+        add_bos_token=True,
+        add_eos_token=True,
+        padding_side="left",
+        model_max_length=128,
+    )
+
+
+OWN_TOKENIZERS: dict[str, Callable[[int], PreTrainedTokenizerFast]] = {
+    "qwen3": build_qwen_tokenizer,
+    "gemma3_text": build_gemma_tokenizer,
+}
+"""Of architectures that come with a tokenizer of another kind; the others take any."""
+
+
+def _trained(
+    empty: PreTrainedTokenizerFast, special: list[str], size: int, alphabet: list[str]
+) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
+    empty.backend_tokenizer.train_from_iterator(sample_sentences("deu") + sample_sentences("kaz"), trainer)
+    model = json.loads(empty.backend_tokenizer.to_str())["model"]
+    return model["vocab"], [tuple(merge) for merge in model["merges"]]
+
+
 def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> Path:
     """A tiny random checkpoint of an architecture, with dropout, as a folder."""
     torch.manual_seed(seed)
@@ -119,6 +189,24 @@ def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFa
             attention_dropout=0.1,
         )
         model = ModernBertForMaskedLM(config)
+    elif architecture == "qwen3":
+        # As Qwen3-Embedding's: no padding id, fewer heads for keys, heads wider than the model has room for.
+        decoder = bert | {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
+        config = Qwen3Config(vocab_size=len(tokenizer), **decoder, max_position_embeddings=128, attention_dropout=0.1)
+        model = Qwen3ForCausalLM(config)
+    elif architecture == "gemma3_text":
+        decoder = bert | {"num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 16}
+        config = Gemma3TextConfig(
+            **shape,
+            **decoder,
+            max_position_embeddings=128,
+            attention_dropout=0.1,
+            query_pre_attn_scalar=24,
+            sliding_window=16,
+            layer_types=["sliding_attention", "full_attention"],
+            use_bidirectional_attention=True,
+        )
+        model = Gemma3ForCausalLM(config)
     else:
         config = M2M100Config(
             **shape,
@@ -158,7 +246,9 @@ def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrained
     def folder(architecture: str) -> Path:
         if architecture not in made:
             path = tmp_path_factory.mktemp("base") / architecture
-            made[architecture] = write_base(path, architecture, tokenizer)
+            made[architecture] = write_base(
+                path, architecture, build(800) if (build := OWN_TOKENIZERS.get(architecture)) else tokenizer
+            )
         return made[architecture]
 
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.base import for_language, tag_of
 from adapters_hub.encoder import pad, split_passes
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ def tokenize(
     max_length: int,
     what: str,
     only_keys: Sequence[str] = (),
+    languages: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Replace each text column by `<column>_ids`, `<column>_key` and `<column>_there`.
 
@@ -44,13 +46,16 @@ def tokenize(
         max_length: tokens, those of the prompt and special ones included.
         what: the data's name in the log.
         only_keys: columns that get no ids: their vectors are looked up.
+        languages: column to the language (ISO 639-3) whose tag its texts have, where the tokenizer has tags; by default
+            the tokenizer's own.
     """
+    tokenizers = {column: for_language(tokenizer, (languages or {}).get(column)) for column in columns}
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
         result: dict[str, list[Any]] = {}
         for column in columns:
             texts = [text.strip() if text else "" for text in batch[column]]
-            encoded = tokenizer(
+            encoded = tokenizers[column](
                 [prompt + text for text in texts], truncation=True, max_length=max_length, return_attention_mask=False
             )
             result[f"{column}_ids"] = [
@@ -62,8 +67,9 @@ def tokenize(
             result[f"{column}_there"] = [bool(text and text.strip()) for text in batch[column]]
         return result
 
+    tags = {column: tag_of(one) for column, one in tokenizers.items()}
     settings = (
-        repr((data._fingerprint, list(columns), list(only_keys), prompt, max_length))
+        repr((data._fingerprint, list(columns), list(only_keys), prompt, max_length, tags))
         + tokenizer.backend_tokenizer.to_str()
     )
     tokenized = data.map(

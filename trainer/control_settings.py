@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from adapters_hub.base.loading import TRAINING_FILE
+from adapters_hub.base.settings import TRAINING_FILE
 from trainer.control_targets import pivot_identity
 from trainer.controls import CONTROLS, Control
 from trainer.part_sources import PartSource, mixed_languages

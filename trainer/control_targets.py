@@ -60,7 +60,7 @@ def find_targets(
         pivots = kept.read()
     if not sources:
         return Targets(pivots)
-    teachers = Teachers(sources, base, max_length, recipe.hub)
+    teachers = Teachers(sources, base, recipe.pivot, max_length, recipe.hub)
     seen = teachers.of(frozen_texts(parts, recipe.pivot, used, kinds=("relational", "graded")))
     return Targets(pivots, seen, {"teachers": teachers.facts})
 
@@ -77,7 +77,7 @@ def _pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> KeptVectors:
     encoder = modular_copy(base)
     if not has_language_module(recipe, recipe.pivot):
         logger.info("no module of the pivot %s: its vectors are those of the untouched base", recipe.pivot)
-        return KeptVectors(frozen_language(encoder, None, max_length))
+        return KeptVectors(frozen_language(encoder, None, max_length, recipe.pivot))
     module = LanguageModule.load(language_module(recipe, recipe.pivot).folder)
     module.check_base(base)
     encoder.add_module(module)

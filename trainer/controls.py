@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from adapters_hub.base.loading import FINE_TUNED
+from adapters_hub.base.settings import FINE_TUNED
 from trainer.batches import Order
 from trainer.objectives import ENCODING
 from trainer.part_sources import PartSource, alignment_sources, encoding_sources

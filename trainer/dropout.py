@@ -60,7 +60,7 @@ def set_dropout(model: nn.Module, p: float | None) -> None:
         if isinstance(module, nn.Dropout):
             module.p = p  # type: ignore[assignment]
         for name in ("dropout", "attention_dropout", "activation_dropout"):  # layers that keep a number of their own
-            if isinstance(getattr(module, name, None), float):
+            if isinstance(getattr(module, name, None), int | float):
                 setattr(module, name, p)
 
 

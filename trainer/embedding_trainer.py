@@ -9,26 +9,22 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from adapters_hub.encoder import pool
+from adapters_hub.encoder import SentenceHead
 from trainer.phase_trainer import EncoderModel, PhaseTrainer
 
 
 class SentenceModel(EncoderModel):
-    """A transformer and its pooling; what is trained lives in the transformer or in `extra`.
+    """A transformer and what makes sentence vectors of its tokens'; what is trained lives in the first, or in `extra`.
 
     Args:
         backbone: the transformer.
-        pooling: one of `POOLINGS`.
-        prompt_tokens: of `prompt_length`.
+        head: pooling, and the base's dense layers.
         extra: trained modules outside the transformer's own module tree (bottlenecks attached by hooks).
     """
 
-    def __init__(
-        self, backbone: PreTrainedModel, pooling: str, prompt_tokens: int = 0, extra: nn.Module | None = None
-    ) -> None:
+    def __init__(self, backbone: PreTrainedModel, head: SentenceHead, extra: nn.Module | None = None) -> None:
         super().__init__(backbone)
-        self.pooling = pooling
-        self.prompt_tokens = prompt_tokens
+        self.head = head
         self.extra = extra
 
     def forward(self, passes: list[dict[str, torch.Tensor]]) -> torch.Tensor:
@@ -42,7 +38,7 @@ class SentenceModel(EncoderModel):
         """
         rows = torch.cat([part["rows"] for part in passes])
         pooled = [
-            pool(hidden, part["attention_mask"], self.pooling, self.prompt_tokens)
+            self.head(hidden, part["attention_mask"])
             for part, hidden in zip(passes, self.hidden_states(passes), strict=True)
         ]
         return torch.cat(pooled)[torch.argsort(rows)]

@@ -51,14 +51,25 @@ def modular_copy(base: BaseEncoder) -> ModularEncoder:
     return ModularEncoder(own_copy(base), dtype="bfloat16" if half else "float32")
 
 
-def frozen_language(encoder: ModularEncoder, language: str | None, max_length: int) -> FrozenEncoder:
-    """A language of an encoder, its texts cut at `max_length` tokens as the trained side's are; None: its base."""
+def frozen_language(
+    encoder: ModularEncoder, language: str | None, max_length: int, base_language: str | None = None
+) -> FrozenEncoder:
+    """A language of an encoder, or its untouched base.
+
+    Args:
+        encoder: that has the language.
+        language: ISO 639-3; None: the base.
+        max_length: tokens at which a text is cut, as the trained side's are.
+        base_language: of the texts that the base encodes; see `ModularEncoder.encode`.
+    """
     max_length = min(max_length, encoder.base.max_positions)
 
     def encode(texts: list[str]) -> np.ndarray:
-        return encoder.encode(texts, language, max_length=max_length, show_progress=len(texts) > 1000)
+        return encoder.encode(
+            texts, language, base_language=base_language, max_length=max_length, show_progress=len(texts) > 1000
+        )
 
-    fingerprints = encoder.fingerprints(language)
+    fingerprints = encoder.fingerprints(language, base_language=base_language)
     return FrozenEncoder(
         name=language or f"the base {encoder.base.source}",
         identity=(*fingerprints, str(encoder.dtype), str(max_length)),

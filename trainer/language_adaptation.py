@@ -13,6 +13,25 @@ from transformers.activations import ACT2FN
 
 from adapters_hub.base import BaseEncoder
 from trainer.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.settings import SettingsError
+
+
+def check_can_mask(base: BaseEncoder) -> None:
+    """Refuse a base that masked language modelling does not suit.
+
+    Raises:
+        SettingsError: its tokens see only those before them, or it has no token that stands for a masked one.
+    """
+    if base.is_causal:
+        raise SettingsError(
+            f"la predicts masked tokens from both sides, but the base {base.source!r} ({base.architecture.model_type}) "
+            "reads from left to right only: leave la out, with --phases vocabulary,se"
+        )
+    if base.tokenizer.mask_token is None:
+        raise SettingsError(
+            f"la masks tokens, but the tokenizer of the base {base.source!r} has no mask token: leave la out, with "
+            "--phases vocabulary,se"
+        )
 
 
 class MaskedLanguageModelHead(nn.Module):
@@ -54,7 +73,7 @@ def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> M
         vocabulary: number of tokens.
         bias: `[vocabulary]`, the output bias moved to the new vocabulary.
     """
-    width, layout = base.dimension, base.architecture.mlm_head
+    width, layout = base.width, base.architecture.mlm_head
     names = (
         []
         if layout is None

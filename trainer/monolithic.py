@@ -16,8 +16,8 @@ from datasets import concatenate_datasets
 from transformers import set_seed
 
 from adapters_hub import BaseEncoder, load_base
-from adapters_hub.base.loading import TRAINING_FILE
-from adapters_hub.encoder import prompt_length
+from adapters_hub.base.settings import TRAINING_FILE
+from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
 from trainer.batches import Rows
 from trainer.console import run_command
@@ -114,10 +114,12 @@ class Monolithic:
         # A batch of evaluation rows may be of several languages, but its loss is of one kind.
         kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
         base.backbone.requires_grad_(True)
+        if base.dense is not None:
+            base.dense.requires_grad_(True)
         if self.control.matched:
             set_dropout(base.backbone, section.dropout)
         trainer = ObjectiveTrainer(
-            SentenceModel(base.backbone, base.pooling, prompt_length(base.tokenizer, base.prompt)),
+            SentenceModel(base.backbone, SentenceHead.of(base, base.tokenizer)),
             arguments,
             rows,
             order,

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from trainer.batches import tokenize
 from trainer.corpora import load_cross_lingual, load_pairs
 from trainer.mixing import with_mixed
-from trainer.objectives import CROSS_LINGUAL, columns_of
+from trainer.objectives import CROSS_LINGUAL, columns_of, languages_of
 from trainer.part_sources import PartSource
 from trainer.runs import split
 
@@ -126,6 +126,7 @@ def make_part(source: PartSource, languages: Sequence[str], text: Dataset, readi
             reading.max_length,
             f"{source.language} {source.kind} pairs",
             only_keys=looked_up,
+            languages=languages_of(source.kind, languages),
         )
     return Part(source, tuple(languages), text, *split(encoded, reading.eval_share))
 

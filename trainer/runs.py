@@ -32,7 +32,7 @@ _LIBRARIES = ("modular-sentence-encoders", "torch", "transformers", "peft", "acc
 
 def own_copy(base: BaseEncoder) -> BaseEncoder:
     """The base with a transformer of its own, for a phase that changes it."""
-    return dataclasses.replace(base, backbone=deepcopy(base.backbone))
+    return dataclasses.replace(base, backbone=deepcopy(base.backbone), dense=deepcopy(base.dense))
 
 
 def base_reference(base: BaseEncoder, components: Collection[str] | None = None) -> BaseReference:

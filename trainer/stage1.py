@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition, prompt_length
+from adapters_hub.base import for_language
+from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
@@ -31,6 +32,7 @@ from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
+    check_can_mask,
     mlm_head,
     pretrained_output_bias,
 )
@@ -137,6 +139,8 @@ class Stage1:
 
     def run(self, target: Path) -> bool:
         """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
+        if "la" in self.phases:
+            check_can_mask(self.base)
         if self.recipe.start_from:
             self._take_over(self.recipe.start_from)
         if "vocabulary" in self.phases:
@@ -202,12 +206,13 @@ class Stage1:
             vocabulary = build_vocabulary(
                 self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
             )
+            tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
                 # Half precision already here: training starts from, and ends with, what a module holds.
-                write_vocabulary(result, vocabulary.tokenizer, vocabulary.embeddings.to(torch.float16))
+                write_vocabulary(result, tokenizer, vocabulary.embeddings.to(torch.float16))
             elif rules:
-                write_vocabulary(result, vocabulary.tokenizer, None)
+                write_vocabulary(result, tokenizer, None)
             if vocabulary.output_bias is not None:
                 save_file({"bias": vocabulary.output_bias.contiguous()}, result / _BIAS_FILE)
             write_facts(result, vocabulary.facts)
@@ -259,13 +264,13 @@ class Stage1:
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         teachers = None
         if any(part.kind == "relational" for part in parts):
-            teachers = Teachers(settings.teachers(recipe.pivot), self.base, length, recipe.hub)
+            teachers = Teachers(settings.teachers(recipe.pivot), self.base, recipe.pivot, length, recipe.hub)
             seen = teachers.of(frozen_texts(parts, recipe.pivot, numbers_used(order, arguments)))
 
         set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
         write_adapter = self._inject(base, f"sent_{self.language}", settings.lora, ADAPTERS[1])
         trainer = ObjectiveTrainer(
-            SentenceModel(base.backbone, base.pooling, prompt_length(tokenizer, base.prompt)),
+            SentenceModel(base.backbone, SentenceHead.of(base, tokenizer)),
             arguments,
             rows,
             order,
@@ -306,8 +311,8 @@ class Stage1:
         Composition(base).activate(partial)
         if whole_vocabulary:
             rules = read_rules(self.recipe.vocabulary.rewrite, self.language, self.recipe.pivot)
-            return base, rewriting(base.tokenizer, rules)
-        return base, partial.tokenizer or base.tokenizer
+            return base, rewriting(base.tokenizers.of(self.language), rules)
+        return base, module_tokenizer(base, partial)
 
     def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings, part: str) -> Callable[[Path], None]:
         """Put a new LoRA on the base, the only thing that is trainable then; returns what writes it to a folder."""

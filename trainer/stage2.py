@@ -15,7 +15,7 @@ from accelerate import PartialState
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.encoder import Composition, module_tokenizer, prompt_length
+from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
@@ -188,7 +188,7 @@ class Stage2:
 
         bottlenecks = Bottlenecks(
             BottleneckConfig(
-                hidden_size=base.dimension,
+                hidden_size=base.width,
                 num_layers=len(base.backbone.get_submodule(base.architecture.blocks)),  # type: ignore[arg-type]
                 reduction_factor=settings.reduction_factor,
                 non_linearity=settings.non_linearity,
@@ -200,12 +200,7 @@ class Stage2:
         bottlenecks.attach(base.backbone, base.architecture)
         set_dropout(base.backbone, settings.dropout)
         trainer = ObjectiveTrainer(
-            SentenceModel(
-                base.backbone,
-                module.manifest.pooling,
-                prompt_length(tokenizer, module.manifest.prompt),
-                extra=bottlenecks,
-            ),
+            SentenceModel(base.backbone, SentenceHead.of(base, tokenizer, module.manifest), extra=bottlenecks),
             arguments,
             rows,
             order,
@@ -244,7 +239,9 @@ class Stage2:
                 f"that trains embeddings; {self.language}'s has others"
             )
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
-        return rewriting(base.tokenizer, read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot))
+        return rewriting(
+            base.tokenizers.of(self.language), read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)
+        )
 
     def _pivots(self, pivot: LanguageModule, max_length: int) -> KeptVectors:
         """The pivot's vectors, of sentences cut where the language's are."""
@@ -260,7 +257,7 @@ class Stage2:
         sources = recipe.cla.teachers(recipe.pivot)
         if not sources or not any(part.kind == "graded" for part in parts):
             return None, {}
-        teachers = Teachers(sources, self.base, max_length, recipe.hub)
+        teachers = Teachers(sources, self.base, recipe.pivot, max_length, recipe.hub)
         texts = frozen_texts(parts, recipe.pivot, used, kinds=("graded",))
         return teachers.of(texts), {"teachers": teachers.facts}
 

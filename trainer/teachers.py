@@ -38,6 +38,7 @@ class Teachers:
     Args:
         sources: as in the table above, `{pivot}` filled in; none: the untouched base.
         base: the base encoder of the recipe; it is copied, never changed.
+        pivot: the language of the sentences.
         max_length: tokens at which a sentence is cut, as the learner's are.
         hub: where repos are.
 
@@ -46,9 +47,9 @@ class Teachers:
         AdaptersHubError: likewise; a module is damaged or belongs to another base.
     """
 
-    def __init__(self, sources: Sequence[str], base: BaseEncoder, max_length: int, hub: str | None) -> None:
+    def __init__(self, sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> None:
         with PartialState().main_process_first():
-            encoders = [_open(source, base, max_length, hub) for source in sources or [BASE]]
+            encoders = [_open(source, base, pivot, max_length, hub) for source in sources or [BASE]]
         self.facts = [encoder.facts for encoder in encoders]
         self._kept = [KeptVectors(encoder) for encoder in encoders]
 
@@ -67,14 +68,15 @@ def identity(source: str, hub: str | None) -> str:
     return fetch_manifest(source, hub)[0].fingerprint
 
 
-def _open(source: str, base: BaseEncoder, max_length: int, hub: str | None) -> FrozenEncoder:
+def _open(source: str, base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> FrozenEncoder:
     if source.startswith(SENTENCE_TRANSFORMER):
         return _sentence_transformer(source.removeprefix(SENTENCE_TRANSFORMER), max_length)
     if source.startswith(_PACKAGE):
-        return _described(frozen_language(modular_copy(load_base(source)), None, max_length), "encoder", source)
+        other = modular_copy(load_base(source))
+        return _described(frozen_language(other, None, max_length, pivot), "encoder", source)
     encoder = modular_copy(base)
     if source == BASE:
-        return _described(frozen_language(encoder, None, max_length), "base", base.source)
+        return _described(frozen_language(encoder, None, max_length, pivot), "base", base.source)
     encoder.add_module(fetch_module(source, hub).folder)
     return _described(frozen_language(encoder, encoder.languages[0], max_length), "module", source)
 

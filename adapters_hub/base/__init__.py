@@ -2,7 +2,9 @@
 
 from adapters_hub.base.architectures import ARCHITECTURES, Architecture, architecture_for
 from adapters_hub.base.fingerprint import fingerprint
-from adapters_hub.base.loading import BaseEncoder, load_base, plain_tokenizer
+from adapters_hub.base.language_tags import for_language, tag_of
+from adapters_hub.base.loading import BaseEncoder, load_base
+from adapters_hub.base.tokenizers import plain_tokenizer
 
 __all__ = [
     "ARCHITECTURES",
@@ -10,6 +12,8 @@ __all__ = [
     "BaseEncoder",
     "architecture_for",
     "fingerprint",
+    "for_language",
     "load_base",
     "plain_tokenizer",
+    "tag_of",
 ]

@@ -31,10 +31,11 @@ class Architecture:
         bottleneck: how a parallel adapter reaches the feed-forward sub-layer. `residual`: the sub-module at
             `ffn_output` adds a residual (its second argument) before its own layer norm, so the delta is added to
             that argument (post-LN). `branch`: the delta is computed from the input of `ffn_input` and added to the
-            output of `ffn_output` (pre-LN).
+            output of `ffn_output`, which goes to the residual (pre-LN, also with a norm after the sub-layer).
         ffn_input: sub-module of a block whose first argument is the input of the feed-forward sub-layer.
         ffn_output: sub-module of a block that ends the feed-forward sub-layer.
         pooling: how sentence vectors are usually pooled.
+        counts_from_padding: whether positions are counted from the padding id, which every vocabulary must then share.
         mlm_head: the layout of a pretrained MLM head; None if the architecture has none.
     """
 
@@ -46,14 +47,19 @@ class Architecture:
     bottleneck: Literal["residual", "branch"]
     ffn_input: str
     ffn_output: str
-    pooling: Literal["mean", "cls"] = "mean"
+    pooling: Literal["mean", "cls", "last"] = "mean"
+    counts_from_padding: bool = False
     mlm_head: MLMHeadLayout | None = None
 
 
+# Attention and the gated feed-forward sub-layer of the decoders that encoders are made of.
+_DECODER_DENSE = r"(.*\.)?layers\.\d+\.(self_attn\.(q_proj|k_proj|v_proj|o_proj)|mlp\.(gate_proj|up_proj|down_proj))"
 _ROBERTA_HEAD = MLMHeadLayout("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "gelu")
 
 
-def _bert_like(model_type: str, examples: str, mlm_head: MLMHeadLayout) -> Architecture:
+def _bert_like(
+    model_type: str, examples: str, mlm_head: MLMHeadLayout, *, counts_from_padding: bool = False
+) -> Architecture:
     return Architecture(
         model_type=model_type,
         examples=examples,
@@ -63,6 +69,7 @@ def _bert_like(model_type: str, examples: str, mlm_head: MLMHeadLayout) -> Archi
         bottleneck="residual",
         ffn_input="output",
         ffn_output="output",
+        counts_from_padding=counts_from_padding,
         mlm_head=mlm_head,
     )
 
@@ -80,8 +87,8 @@ ARCHITECTURES: dict[str, Architecture] = {
                 "gelu",
             ),
         ),
-        _bert_like("xlm-roberta", "multilingual-e5-base, XLM-R", _ROBERTA_HEAD),
-        _bert_like("roberta", "RoBERTa", _ROBERTA_HEAD),
+        _bert_like("xlm-roberta", "multilingual-e5-base, XLM-R", _ROBERTA_HEAD, counts_from_padding=True),
+        _bert_like("roberta", "RoBERTa", _ROBERTA_HEAD, counts_from_padding=True),
         Architecture(
             model_type="modernbert",
             examples="mmBERT, ModernBERT",
@@ -102,6 +109,29 @@ ARCHITECTURES: dict[str, Architecture] = {
             bottleneck="branch",
             ffn_input="fc1",
             ffn_output="fc2",
+            counts_from_padding=True,
+        ),
+        Architecture(
+            model_type="qwen3",
+            examples="Qwen3-Embedding",
+            blocks="layers",
+            token_embeddings="embed_tokens",
+            lora_targets=_DECODER_DENSE,
+            bottleneck="branch",
+            ffn_input="mlp",
+            ffn_output="mlp",
+            pooling="last",
+        ),
+        Architecture(
+            model_type="gemma3_text",
+            examples="EmbeddingGemma",
+            blocks="layers",
+            token_embeddings="embed_tokens",
+            lora_targets=_DECODER_DENSE,
+            bottleneck="branch",
+            ffn_input="mlp",
+            # What is added to the residual; a norm after the sum would take the delta's size away.
+            ffn_output="post_feedforward_layernorm",
         ),
     )
 }

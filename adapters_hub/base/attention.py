@@ -22,6 +22,8 @@ BATCHED_PRODUCTS = "batched_products"
 LONGEST = 256
 """Tokens of the longest sequences that it is faster for."""
 
+_ELSEWHERE = ("position_bias", "softcap", "cache")
+
 Drop = Callable[[torch.Tensor, float], torch.Tensor]
 
 
@@ -49,11 +51,15 @@ def register_attention(name: str, drop: Drop) -> None:
         scaling: float | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> tuple[torch.Tensor, None]:
-        special = kwargs.get("position_bias") is not None or query.shape != key.shape
+        # Not attention within one sequence, or with something that is not computed here.
+        special = query.shape[2:] != key.shape[2:] or any(kwargs.get(name) is not None for name in _ELSEWHERE)
         if query.device.type != "cpu" or query.shape[2] > LONGEST or special:
             return sdpa_attention_forward(  # type: ignore[no-any-return]
                 module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
             )
+        if attention_mask is None and _is_causal(module, kwargs.get("is_causal")):
+            # transformers leaves out the mask where the kernel can tell by itself.
+            attention_mask = torch.ones(query.shape[2], query.shape[2], dtype=torch.bool).tril()[None, None]
         output = attention(query, key, value, attention_mask, scaling, dropout, drop)
         return output.transpose(1, 2).contiguous(), None
 
@@ -74,8 +80,8 @@ def attention(
 
     Args:
         query: `[n, heads, tokens, dim]`.
-        key: likewise.
-        value: likewise.
+        key: `[n, heads, tokens, dim]`, or with fewer heads, each for as many neighbouring ones of the query.
+        value: as the key.
         mask: `[n or 1, heads or 1, tokens or 1, tokens]`: bool (false: hidden) or added to the products; None: all is
             seen.
         scaling: by default `1 / sqrt(dim)`.
@@ -86,7 +92,9 @@ def attention(
         `[n, heads, tokens, dim]`.
     """
     count, heads, tokens, dim = query.shape
-    query, key, value = (states.reshape(-1, tokens, dim) for states in (query, key, value))
+    # Heads of the query that share a key are rows of one product.
+    query = query.reshape(count * key.shape[1], -1, dim)
+    key, value = (states.reshape(-1, tokens, dim) for states in (key, value))
     scale = 1 / math.sqrt(dim) if scaling is None else scaling
     scores = torch.baddbmm(query.new_empty(1, 1, 1), query, key.transpose(1, 2), beta=0, alpha=scale)
     if mask is not None:
@@ -98,6 +106,10 @@ def attention(
     if dropout:
         weights = drop(weights, dropout)
     return torch.bmm(weights, value).view(count, heads, tokens, dim)
+
+
+def _is_causal(module: torch.nn.Module, asked: bool | None) -> bool:
+    return bool(getattr(module, "is_causal", True) if asked is None else asked)
 
 
 register_attention(BATCHED_PRODUCTS, torch.nn.functional.dropout)

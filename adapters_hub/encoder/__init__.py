@@ -1,6 +1,7 @@
 """The encoder composed of modules."""
 
 from adapters_hub.encoder.composition import Composition, module_tokenizer
+from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.modular_encoder import ModularEncoder
 from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.pooling import pool, prompt_length
@@ -9,6 +10,7 @@ from adapters_hub.encoder.precision import has_fast_bfloat16, resolve_precision
 __all__ = [
     "Composition",
     "ModularEncoder",
+    "SentenceHead",
     "has_fast_bfloat16",
     "module_tokenizer",
     "pad",

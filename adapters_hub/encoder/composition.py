@@ -77,10 +77,12 @@ class Composition:
         mapped = base.mapped_token_embeddings() if self._may_share else None
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
-        self.backbone.to(device=self.device, dtype=dtype)  # type: ignore[call-arg]
+        self._move()
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
+        if base.dense is not None:
+            base.dense.to(device)  # in float32, as vectors are pooled
         base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
@@ -89,6 +91,17 @@ class Composition:
         self._is_known = True
         """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
         self._take_embeddings(None)
+
+    def _move(self) -> None:
+        """Bring the transformer to the device and into the precision, but not what rotary positions are computed from.
+
+        Rounded to half precision their angles would be off by more the further a token is from the start.
+        """
+        exact = {name: buffer for name, buffer in self.backbone.named_buffers() if name.endswith("inv_freq")}
+        self.backbone.to(device=self.device, dtype=self.dtype)  # type: ignore[call-arg]
+        for name, buffer in exact.items():
+            owner, _, attribute = name.rpartition(".")
+            setattr(self.backbone.get_submodule(owner), attribute, buffer.to(self.device))
 
     @property
     def _may_share(self) -> bool:
@@ -146,12 +159,13 @@ class Composition:
         if self._merged_for is prepared:
             self._merged_for = None
 
-    def base_fingerprint(self) -> str:
-        """Of all that the untouched base's own vectors depend on, its embeddings and tokenizer included."""
+    def base_fingerprint(self, language: str | None = None) -> str:
+        """Of all that the untouched base's own vectors of a language depend on, embeddings and tokenizer included."""
         base = self.base
-        tokenizer = json.loads(base.tokenizer.backend_tokenizer.to_str())
+        tokenizer = json.loads(base.tokenizers.of(language).backend_tokenizer.to_str())
         tokenizer |= {"truncation": None, "padding": None}  # what earlier calls set
-        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, base.pooling, base.prompt)
+        settings = (base.pooling, base.prompt, base.max_length)
+        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, *settings)
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     @torch.no_grad()
@@ -181,6 +195,7 @@ class Composition:
         weight = self.base.own_embeddings if weight is None else weight
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
+        embedding.padding_idx = None  # a row of the base's, which need not be there; it only matters to gradients
         if self._widening is not None:
             self._widening.remove()
             self._widening = None
@@ -199,13 +214,14 @@ def _remove(handles: list[RemovableHandle]) -> None:
 
 
 def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTrainedTokenizerFast:
-    """The tokenizer that goes with the module's embeddings.
+    """The tokenizer that goes with the module's embeddings: its own, or the base's with the tag of its language.
 
     Raises:
-        CompositionError: its padding id is not the base's, from which some architectures count positions.
+        CompositionError: its padding id is not the base's, and the base counts positions from it.
     """
-    tokenizer = module.tokenizer if module and module.tokenizer is not None else base.tokenizer
-    if module and tokenizer.pad_token_id != base.pad_id:
+    own = module.tokenizer if module else None
+    tokenizer = base.tokenizers.of(module.language if module else None) if own is None else own
+    if module and base.architecture.counts_from_padding and tokenizer.pad_token_id != base.pad_id:
         raise CompositionError(
             f"the tokenizer of the module {module.language!r} has padding id {tokenizer.pad_token_id}, "
             f"the base {base.pad_id}: the module is not usable with this base"

@@ -18,9 +18,9 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import BaseEncoder, load_base
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition, Prepared
+from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.languages import Languages
 from adapters_hub.encoder.passes import pad, split_passes
-from adapters_hub.encoder.pooling import pool, prompt_length
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.sentences import check_sentences, group_by_language
 from adapters_hub.encoder.tokens import TokenIds, token_ids
@@ -29,7 +29,6 @@ from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
 
-_BASE_MAX_LENGTH = 128
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
 # With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
 _MERGING_PAYS = 4096
@@ -200,6 +199,7 @@ class ModularEncoder:
         normalize: bool = ...,
         truncate_dim: int | None = ...,
         max_length: int | None = ...,
+        base_language: str | None = ...,
         convert_to: Literal["numpy"] = ...,
         show_progress: bool = ...,
     ) -> np.ndarray: ...
@@ -215,6 +215,7 @@ class ModularEncoder:
         normalize: bool = ...,
         truncate_dim: int | None = ...,
         max_length: int | None = ...,
+        base_language: str | None = ...,
         convert_to: Literal["tensor"],
         show_progress: bool = ...,
     ) -> torch.Tensor: ...
@@ -229,6 +230,7 @@ class ModularEncoder:
         normalize: bool = True,
         truncate_dim: int | None = None,
         max_length: int | None = None,
+        base_language: str | None = None,
         convert_to: Literal["numpy", "tensor"] = "numpy",
         show_progress: bool = False,
     ) -> np.ndarray | torch.Tensor:
@@ -246,7 +248,9 @@ class ModularEncoder:
             normalize: scale the vectors to unit length.
             truncate_dim: keep only that many dimensions (before scaling to unit length).
             max_length: tokens of a sentence that count, up to the base's positions; by default the module's
-                `max_length`.
+                `max_length`, or the base's.
+            base_language: which language (ISO 639-3) the sentences are in that the untouched base encodes. It matters
+                to bases whose tokenizer marks every sentence with its language (NLLB, SONAR): by default English.
             convert_to: `numpy` or `tensor`.
             show_progress: show a progress bar.
 
@@ -255,6 +259,7 @@ class ModularEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or a language or adapter is not loaded.
+            AdaptersHubError: `base_language` is no ISO 639-3 code, or a number is out of its range.
             CompositionError: the folder of a language that was unloaded holds another module by now.
         """
         single = isinstance(sentences, str)
@@ -273,7 +278,7 @@ class ModularEncoder:
             # Refused before anything is computed.
             weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
             vectors = torch.empty(len(texts), self.dimension, device=self.device)
-            for code, indices, ids in self._tokenized(texts, groups, max_length):
+            for code, indices, ids in self._tokenized(texts, groups, max_length, base_language):
                 bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
                 vectors[indices] = self._encode_language(code, ids, bottlenecks, batch_size, progress)
         if truncate_dim is not None:
@@ -300,11 +305,14 @@ class ModularEncoder:
             raise AdaptersHubError(f"vectors of {left.shape[-1]} and {right.shape[-1]} dimensions are not comparable")
         return (unit_length(left, dim=-1) @ unit_length(right, dim=-1).transpose(0, -1)).numpy()
 
-    def fingerprints(self, language: str | None, *, align: Align = False) -> tuple[str, ...]:
+    def fingerprints(
+        self, language: str | None, *, align: Align = False, base_language: str | None = None
+    ) -> tuple[str, ...]:
         """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
 
         An adapter that is not switched on fully has its weight before it. Those of the untouched base (None) depend on
-        its embeddings and its tokenizer too: theirs stand for all. After a module that uses the base's vocabulary and
+        its embeddings, its tokenizer (with the tag of `base_language`, see `encode`), its prompt and its length too:
+        theirs stand for all. After a module that uses the base's vocabulary and
         was made when manifests did not say which, that of this vocabulary follows.
 
         Raises:
@@ -313,7 +321,7 @@ class ModularEncoder:
         """
         with self._lock:
             if language is None:
-                return (self._composition.base_fingerprint(),)
+                return (self._composition.base_fingerprint(base_language),)
             found = self._languages.find(language)
             weights = self._languages.weights(language, align)
             used = [(found.adapters[objective].manifest.fingerprint, weight) for objective, weight in weights]
@@ -339,7 +347,11 @@ class ModularEncoder:
             return self._facts(language).max_length
 
     def _tokenized(
-        self, texts: Sequence[str], groups: dict[str | None, list[int]], max_length: int | None
+        self,
+        texts: Sequence[str],
+        groups: dict[str | None, list[int]],
+        max_length: int | None,
+        base_language: str | None,
     ) -> Iterator[tuple[str | None, list[int], list[TokenIds]]]:
         """Each language with its sentences' token ids; the next language's are made while one is computed."""
 
@@ -349,23 +361,23 @@ class ModularEncoder:
 
         if len(groups) < 2 or not self._languages.holds_two:
             for code, indices in groups.items():
-                yield code, indices, tokenize(code, self._facts(code))
+                yield code, indices, tokenize(code, self._facts(code, base_language))
             return
         with ThreadPoolExecutor(1) as executor:
             ahead: list[tuple[str | None, Future[list[TokenIds]]]] = []
             for code in groups:
-                ahead.append((code, executor.submit(tokenize, code, self._facts(code))))
+                ahead.append((code, executor.submit(tokenize, code, self._facts(code, base_language))))
                 if len(ahead) > 1:
                     ready, future = ahead.pop(0)
                     yield ready, groups[ready], future.result()
             ready, future = ahead.pop()
             yield ready, groups[ready], future.result()
 
-    def _facts(self, code: str | None) -> _Facts:
+    def _facts(self, code: str | None, base_language: str | None = None) -> _Facts:
         """How sentences of a language are to be encoded."""
         base = self.base
         if code is None:
-            return _Facts(base.tokenizer, min(_BASE_MAX_LENGTH, base.max_positions), base.prompt, base.pooling)
+            return _Facts(base.tokenizers.of(base_language), base.max_length, base.prompt, base.pooling)
         memory = self._languages.memory(code)
         manifest = memory.prepared.module.manifest
         return _Facts(memory.tokenizer, manifest.max_length, manifest.prompt, manifest.pooling)
@@ -387,7 +399,7 @@ class ModularEncoder:
         lengths = [len(sequence) for sequence in sequences]
         prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
         self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
-        prompt_tokens = prompt_length(facts.tokenizer, facts.prompt)
+        head = SentenceHead.of(self.base, facts.tokenizer, facts)
         pooled = torch.empty(len(sequences), self.dimension, device=self.device)
         budget = _TOKENS_PER_PASS.get(self.device.type, _TOKENS_PER_PASS["cuda"])
         for part in split_passes(lengths, budget, batch_size):
@@ -397,7 +409,7 @@ class ModularEncoder:
             hidden = self._composition.backbone(
                 input_ids=padded, attention_mask=None if unpadded else mask
             ).last_hidden_state
-            pooled[part] = pool(hidden, mask, facts.pooling, prompt_tokens)
+            pooled[part] = head(hidden, mask)
             progress.update(part.stop - part.start)
         progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}

@@ -14,7 +14,8 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int 
     Args:
         hidden: `[batch, tokens, dim]`.
         mask: `[batch, tokens]`, 1 for a token and 0 for padding.
-        how: `mean` over the tokens, `mean_without_prompt` over those after the prompt, or `cls`, the first token.
+        how: `mean` over the tokens, `mean_without_prompt` over those after the prompt, `cls`, the first token, or
+            `last`, the last one; whichever side is padded.
         prompt_tokens: how many tokens at the start `mean_without_prompt` leaves out; see `prompt_length`. Of a sequence
             that has no others none is left out.
 
@@ -22,13 +23,14 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int 
         `[batch, dim]`, float32.
     """
     hidden = hidden.float()
-    if how == "cls":
-        return hidden[:, 0]
     if how not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {how!r}")
+    if how in ("cls", "last"):
+        places = torch.arange(mask.shape[1], 0, -1, device=mask.device)  # the first is the greatest
+        chosen = (mask * (places if how == "cls" else places.flip(0))).argmax(1)
+        return hidden.gather(1, chosen[:, None, None].expand(-1, -1, hidden.shape[2])).squeeze(1)
     if how == WITHOUT_PROMPT and prompt_tokens:
-        after = torch.arange(mask.shape[1], device=mask.device) >= prompt_tokens
-        rest = mask * after
+        rest = mask * (mask.cumsum(1) > prompt_tokens)
         mask = torch.where(rest.any(1, keepdim=True), rest, mask)
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1).clamp(min=1.0)

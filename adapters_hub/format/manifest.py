@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
 WITHOUT_PROMPT = "mean_without_prompt"
-POOLINGS = ("mean", WITHOUT_PROMPT, "cls")
+POOLINGS = ("mean", WITHOUT_PROMPT, "cls", "last")
 """How a sentence's vector is made of its tokens': their mean, that of the sentence's own alone, or the first."""
 OBJECTIVES = ("both", "paraphrase", "parallel", "graded", "balanced")
 

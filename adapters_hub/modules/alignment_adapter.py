@@ -81,10 +81,10 @@ class AlignmentAdapter(PublishedModule):
         self.manifest.base.check(base.fingerprint, f"the alignment adapter of {self.language!r}")
         blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
         config = self.bottlenecks.config
-        if (config.num_layers, config.hidden_size) != (blocks, base.dimension):
+        if (config.num_layers, config.hidden_size) != (blocks, base.width):
             raise ModuleFormatError(
                 f"{self.folder}: bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit "
-                f"the base, which has {blocks} of width {base.dimension}"
+                f"the base, which has {blocks} of width {base.width}"
             )
 
     def check_target(self, module: LanguageModule) -> None:

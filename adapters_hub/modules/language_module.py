@@ -82,10 +82,8 @@ class LanguageModule(PublishedModule):
             tokenizer = _load_tokenizer(folder)
         if tokenizer is not None and "vocabulary" in manifest.components:
             embeddings = read_tensors(folder / EMBEDDINGS_FILE).get("weight")
-            if embeddings is None or embeddings.ndim != 2 or embeddings.shape[1] != manifest.dimension:
-                raise ModuleFormatError(
-                    f"{folder / EMBEDDINGS_FILE}: expected one tensor 'weight' [vocabulary, {manifest.dimension}]"
-                )
+            if embeddings is None or embeddings.ndim != 2:
+                raise ModuleFormatError(f"{folder / EMBEDDINGS_FILE}: expected one tensor 'weight' [vocabulary, width]")
             if len(tokenizer) > embeddings.shape[0]:
                 raise ModuleFormatError(
                     f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {embeddings.shape[0]} rows"
@@ -106,6 +104,11 @@ class LanguageModule(PublishedModule):
             raise ModuleFormatError(
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
+            )
+        if self.embeddings is not None and self.embeddings.shape[1] != base.width:
+            raise ModuleFormatError(
+                f"{self.folder / EMBEDDINGS_FILE}: the embeddings have {self.embeddings.shape[1]} numbers a token, the "
+                f"base {base.width}"
             )
         rows = len(base.own_embeddings)
         if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:

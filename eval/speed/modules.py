@@ -147,7 +147,7 @@ def make_adapter(target: Path, pivot: Path, folder: Path) -> Path:
 def random_bottlenecks(base: BaseEncoder) -> Bottlenecks:
     """Bottlenecks of the default size that change something."""
     blocks = base.backbone.get_submodule(base.architecture.blocks)
-    bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, len(blocks)))  # type: ignore[arg-type]
+    bottlenecks = Bottlenecks(BottleneckConfig(base.width, len(blocks)))  # type: ignore[arg-type]
     for parameter in bottlenecks.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     return bottlenecks

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer, TrainingArguments, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule
-from adapters_hub.encoder import Composition
+from adapters_hub.encoder import Composition, SentenceHead
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import build_tokenizer, sample_sentences
@@ -134,7 +134,7 @@ def encoding_trainer(
     made = arguments(folder, "se", training)
     rows, order = rows_in_order([encoded], made, SEED)
     inject_adapter_in_model(lora_config(base, 4, 8, 0.1), working.backbone, adapter_name="sent_deu")
-    model = SentenceModel(working.backbone, base.pooling)
+    model = SentenceModel(working.backbone, SentenceHead(base.pooling))
     if not dropout:
         without_dropout(model)
     kinds = ["contrastive"]
@@ -180,7 +180,7 @@ def fine_tuning_trainer(
     made = arguments(folder, "se", training)
     numbered, order = rows_in_order(parts, made, SEED)
     working.backbone.requires_grad_(True)
-    model = SentenceModel(working.backbone, base.pooling)
+    model = SentenceModel(working.backbone, SentenceHead(base.pooling))
     if not dropout:
         without_dropout(model)
     collator = ObjectiveCollator(kinds, languages, base.tokenizer.pad_token_id, SEED, None, 256)
@@ -225,7 +225,7 @@ def alignment_trainer(
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
     bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
     bottlenecks.attach(working.backbone, base.architecture)
-    model = SentenceModel(working.backbone, base.pooling, extra=bottlenecks)
+    model = SentenceModel(working.backbone, SentenceHead(base.pooling), extra=bottlenecks)
     if not dropout:
         without_dropout(model)
     collator = ObjectiveCollator(kinds, [languages] * len(kinds), base.tokenizer.pad_token_id, SEED, "eng", 256)

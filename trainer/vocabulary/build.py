@@ -85,7 +85,7 @@ def build_vocabulary(
             moved, counts_by_kind = focus(
                 base.tokenizer.get_vocab(), rows_of_base, tokenizer.get_vocab(), auxiliary, seed
             )
-            embeddings = moved[:, : base.dimension].contiguous()
+            embeddings = moved[:, : base.width].contiguous()
             bias = None if output_bias is None else moved[:, -1].contiguous()
             facts |= counts_by_kind
     facts["size"] = len(tokenizer)

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
 from trainer.settings import SettingsError
+from trainer.vocabulary.spelling import WORD_START, byte_tokens, reads_spaces_as_letters
 from trainer.vocabulary.template import renumber_template
 
 # The result depends on the number of threads, so it is not left to the machine.
@@ -36,10 +37,39 @@ def train_tokenizer(base: PreTrainedTokenizerFast, data: Dataset, size: int) -> 
     content = json.loads(base.backend_tokenizer.to_str())
     if content["model"]["type"] == "Unigram":
         return _train_unigram(base, content, data, size)
+    return _train_merges(base, content, data, size)
+
+
+def _train_merges(
+    base: PreTrainedTokenizerFast, content: dict[str, Any], data: Dataset, size: int
+) -> PreTrainedTokenizerFast:
     batches = (batch["text"] for batch in data.iter(batch_size=1000))
-    return plain_tokenizer(
-        base.train_new_from_iterator(batches, vocab_size=size, length=len(data), show_progress=False)
+    spelling = byte_tokens(content)
+    words = dict(content)
+    if reads_spaces_as_letters(base):
+        # Otherwise whole sentences become tokens. What is learnt within words is not merged across them later.
+        words["pre_tokenizer"] = {
+            "type": "Split",
+            "pattern": {"String": WORD_START},
+            "behavior": "MergedWithNext",
+            "invert": False,
+        }
+    source = plain_tokenizer(base, tokenizer_object=Tokenizer.from_str(json.dumps(words)))
+    # Of byte-level BPE the trainer makes a letter of each byte itself; of byte fallback it knows nothing.
+    missing = [token for token in spelling if len(token) > 1]
+    trained = source.train_new_from_iterator(
+        batches, vocab_size=max(size - len(missing), 1), length=len(data), show_progress=False
     )
+    result = json.loads(trained.backend_tokenizer.to_str())
+    vocabulary = result["model"]["vocab"]
+    for token in missing:
+        vocabulary.setdefault(token, len(vocabulary))
+    result["pre_tokenizer"] = content["pre_tokenizer"]
+    result["post_processor"] = content["post_processor"]
+    added = {entry["content"]: int(entry["id"]) for entry in content["added_tokens"]}
+    now = {entry["content"]: int(entry["id"]) for entry in result["added_tokens"]}
+    renumber_template(result["post_processor"], {added[token]: new for token, new in now.items()})
+    return plain_tokenizer(trained, tokenizer_object=Tokenizer.from_str(json.dumps(result)))
 
 
 def _train_unigram(

@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
 from adapters_hub.errors import AdaptersHubError
+from trainer.vocabulary.spelling import byte_tokens
 from trainer.vocabulary.template import renumber_template
 
 
@@ -36,9 +37,10 @@ def trim_tokenizer(
 ) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
     """Cut a tokenizer down to at most `size` tokens.
 
-    Kept are, in this order, until `size` is reached: special tokens; tokens that occur, the most frequent first;
-    tokens that do not occur but are written in the same characters, single characters first, then those that the base
-    finds most likely. The last are for the words of the language that the text happens not to have.
+    Kept are, in this order, until `size` is reached: special tokens, and those that spell any character byte by byte;
+    tokens that occur, the most frequent first; tokens that do not occur but are written in the same characters, single
+    characters first, then those that the base finds most likely. The last are for the words of the language that the
+    text happens not to have.
 
     Args:
         tokenizer: the base's.
@@ -58,6 +60,7 @@ def trim_tokenizer(
         raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
     by_id = _tokens_by_id(model, content["added_tokens"])
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
+    special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
     wanted = [*sorted(special), *_by_preference(model, by_id, counts, special)]
     parts = _merge_parts(model)
     kept: set[int] = set()
@@ -90,7 +93,7 @@ def _by_preference(
 ) -> Iterable[int]:
     """Ordinary tokens: seen ones by frequency, then unseen ones in seen characters by the base's own preference."""
     seen = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index] and int(index) not in special]
-    alphabet = set("".join(by_id[index] for index in seen)) | {"▁", "#"}
+    alphabet = set("".join(by_id[index] for index in seen)) | {"▁", "#", "Ġ"}
     unseen = [
         index
         for index, token in by_id.items()
@@ -101,7 +104,7 @@ def _by_preference(
     else:
         unseen.sort()  # ids of BPE and WordPiece follow the order of training: frequent first
     # Single characters before all: with them, no word in these characters has an unknown token.
-    unseen.sort(key=lambda index: len(by_id[index].lstrip("▁#")) > 1)
+    unseen.sort(key=lambda index: len(by_id[index].lstrip("▁#Ġ")) > 1)
     return [*seen, *unseen]
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
+from transformers import Qwen3Config, Qwen3Model
 
 from adapters_hub import BaseEncoder, load_base
-from adapters_hub.base.attention import BATCHED_PRODUCTS, LONGEST, attention
+from adapters_hub.base.attention import BATCHED_PRODUCTS, LONGEST, attention, use_batched_products
 from tests.conftest import ARCHITECTURES
 
 Bases = Callable[[str], BaseEncoder]
@@ -40,6 +41,14 @@ def test_output_and_gradients_are_those_of_torch(tokens: int, kind: str) -> None
         torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_heads_that_share_keys_are_those_of_torch() -> None:
+    query, _, _ = states(7)
+    _, key, value = (tensor[:, :2] for tensor in states(7))
+    mask = torch.ones(7, 7, dtype=torch.bool).tril()[None, None]
+    expected = scaled_dot_product_attention(query, key, value, mask, enable_gqa=True)
+    torch.testing.assert_close(attention(query, key, value, mask), expected, rtol=1e-5, atol=1e-5)
+
+
 def test_a_place_that_sees_nothing_gives_numbers() -> None:
     hidden = torch.zeros(3, 1, 5, 5, dtype=torch.bool)
     assert torch.isfinite(attention(*states(5), hidden)).all()
@@ -56,16 +65,43 @@ def test_scaling_and_dropout_are_used() -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("tokens", [12, LONGEST + 1])
-def test_every_base_computes_with_it_what_it_computes_without(bases: Bases, architecture: str, tokens: int) -> None:
+@pytest.mark.parametrize("whole", [False, True], ids=["padded", "no mask"])
+def test_every_base_computes_with_it_what_it_computes_without(
+    bases: Bases, architecture: str, tokens: int, whole: bool
+) -> None:
     base = load_base(bases(architecture).source)
     assert base.backbone.config._attn_implementation == BATCHED_PRODUCTS
     tokens = min(tokens, base.max_positions)
     ids = torch.randint(10, 60, (2, tokens), generator=torch.Generator().manual_seed(0))
-    mask = torch.ones_like(ids)
+    mask: torch.Tensor | None = torch.ones_like(ids)
     mask[1, tokens // 2 :] = 0
+    if whole:
+        mask = None
     with torch.no_grad():
         found = base.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
         base.backbone.set_attn_implementation("sdpa")
         expected = base.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
-    seen = mask.bool()
+    seen = torch.ones_like(ids) > 0 if mask is None else mask.bool()
     torch.testing.assert_close(found[seen], expected[seen], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_where_no_mask_is_given_tokens_of_a_decoder_still_see_only_those_before_them(groups: int) -> None:
+    """transformers gives none where nothing is padded: the kernel is to know by `is_causal`."""
+    config = Qwen3Config(
+        vocab_size=60,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=4 // groups,
+        head_dim=8,
+        intermediate_size=64,
+    )
+    torch.manual_seed(0)
+    model = Qwen3Model(config).eval()
+    use_batched_products(model)
+    ids = torch.randint(0, 60, (2, 12))
+    with torch.no_grad():
+        all_of_it = model(input_ids=ids, use_cache=False).last_hidden_state
+        a_part = model(input_ids=ids[:, :5], use_cache=False).last_hidden_state
+    torch.testing.assert_close(all_of_it[:, :5], a_part, rtol=1e-4, atol=1e-5)

@@ -53,6 +53,13 @@ def test_another_vocabulary_size_is_the_same_base(bases: Bases) -> None:
         ("modernbert", {"norm_eps": 1e-4}),
         ("m2m_100", {"scale_embedding": False}),
         ("m2m_100", {"activation_function": "gelu"}),
+        ("qwen3", {"rms_norm_eps": 1e-2}),
+        ("qwen3", {"rope_parameters": {"rope_type": "default", "rope_theta": 100.0}}),
+        ("qwen3", {"use_sliding_window": True, "sliding_window": 4, "layer_types": ["sliding_attention"] * 2}),
+        ("gemma3_text", {"use_bidirectional_attention": False}),
+        ("gemma3_text", {"sliding_window": 8}),
+        ("gemma3_text", {"query_pre_attn_scalar": 16}),
+        ("gemma3_text", {"layer_types": ["full_attention"] * 2}),
     ],
 )
 def test_a_setting_that_changes_what_is_computed_changes_the_fingerprint(

@@ -15,7 +15,7 @@ from adapters_hub import BaseEncoder, BaseEncoderError, ModularEncoder, load_bas
 from adapters_hub.base import ARCHITECTURES as SUPPORTED
 from tests.adapters_hub.builders import edit_json
 from tests.adapters_hub.conftest import Bases
-from tests.conftest import ARCHITECTURES
+from tests.conftest import ARCHITECTURES, CAUSAL
 
 
 @pytest.fixture
@@ -32,7 +32,8 @@ def test_a_base_is_loaded_frozen_in_float32_and_evaluation_mode(bases: Bases, ar
     assert all(not p.requires_grad and p.dtype == torch.float32 for p in base.backbone.parameters())
     assert base.dimension == 32
     assert base.token_embeddings.weight.shape == (len(base.tokenizer), 32)
-    assert (base.pooling, base.prompt, base.revision) == ("mean", "", None)
+    assert (base.pooling, base.prompt, base.revision) == ("last" if architecture == "qwen3" else "mean", "", None)
+    assert base.is_causal == (architecture in CAUSAL)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -84,7 +85,7 @@ def test_e5_gets_its_prompt_and_an_explicit_one_wins(base_folders: Callable[[str
 
 
 def test_an_unknown_pooling_is_refused_at_once(base_folders: Callable[[str], Path]) -> None:
-    with pytest.raises(BaseEncoderError, match="mean, mean_without_prompt, cls, not 'max'"):
+    with pytest.raises(BaseEncoderError, match="mean, mean_without_prompt, cls, last, not 'max'"):
         load_base(base_folders("bert"), pooling="max")
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import pytest
 
 from adapters_hub import ModularEncoder
+from adapters_hub.base import plain_tokenizer
 from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.builders import make_adapter, make_language, own_copy
 from tests.adapters_hub.conftest import Bases, Shelf
-from tests.conftest import build_tokenizer
+from tests.conftest import OWN_TOKENIZERS, build_tokenizer
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +49,12 @@ def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callab
         if architecture not in made:
             folder = tmp_path_factory.mktemp(f"aligned-{architecture}")
             base = bases(architecture)
-            pooling = {"bert": "cls", "xlm-roberta": WITHOUT_PROMPT}.get(architecture, "mean")
+            pooling = {"bert": "cls", "xlm-roberta": WITHOUT_PROMPT}.get(architecture, base.pooling)
             options = {"prompt": "Frage: ", "max_length": 31, "pooling": pooling}
-            tokenizer = build_tokenizer("wordpiece" if pooling == WITHOUT_PROMPT else "bpe", 400)
+            if architecture in OWN_TOKENIZERS:
+                tokenizer = plain_tokenizer(OWN_TOKENIZERS[architecture](500))
+            else:
+                tokenizer = build_tokenizer("wordpiece" if pooling == WITHOUT_PROMPT else "bpe", 400)
             deu = make_language(base, folder / "deu", "deu", 70, tokenizer, **options)
             eng = make_language(base, folder / "eng", "eng", 80, **options)
             both = make_adapter(base, folder / "deu-eng-both", ("both", deu, eng), 90)

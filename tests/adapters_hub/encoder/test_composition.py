@@ -156,7 +156,9 @@ def test_prompt_length_and_pooling_are_those_of_the_module(
         hidden = composition.backbone(input_ids=ids).last_hidden_state[0]
     own = prompt_length(base.tokenizer, "Frage: ")
     assert 1 < own < 9
-    expected = {"mean": hidden.mean(0), WITHOUT_PROMPT: hidden[own:].mean(0), "cls": hidden[0]}[pooling]
+    expected = {"mean": hidden.mean(0), WITHOUT_PROMPT: hidden[own:].mean(0), "cls": hidden[0], "last": hidden[-1]}[
+        pooling
+    ]
     np.testing.assert_allclose(encoder.encode(german[0], "deu", normalize=False), expected.numpy(), atol=1e-5)
 
 
@@ -165,7 +167,19 @@ def test_pooling_leaves_padding_out() -> None:
     mask = torch.tensor([[1, 1, 0], [1, 1, 1]])
     assert torch.equal(pool(hidden, mask, "mean"), torch.tensor([[2.0, 4.0], [2.0, 2.0]]))
     assert torch.equal(pool(hidden, mask, "cls"), hidden[:, 0])
+    assert torch.equal(pool(hidden, mask, "last"), torch.tensor([[3.0, 6.0], [3.0, 3.0]]))
     assert pool(hidden.to(torch.bfloat16), mask, "mean").dtype == torch.float32
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_pooling_is_the_same_whichever_side_is_padded(pooling: str) -> None:
+    hidden = torch.randn(3, 6, 4, generator=torch.Generator().manual_seed(0))
+    right, left = torch.full((3, 9, 4), 100.0), torch.full((3, 9, 4), -100.0)
+    right_mask, left_mask = torch.zeros(3, 9, dtype=torch.long), torch.zeros(3, 9, dtype=torch.long)
+    for row, length in enumerate((6, 3, 1)):
+        right[row, :length], right_mask[row, :length] = hidden[row, :length], 1
+        left[row, 9 - length :], left_mask[row, 9 - length :] = hidden[row, :length], 1
+    torch.testing.assert_close(pool(left, left_mask, pooling, 2), pool(right, right_mask, pooling, 2))
 
 
 def test_pooling_leaves_the_prompt_out_if_there_is_more() -> None:

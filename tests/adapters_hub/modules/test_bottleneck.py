@@ -63,11 +63,27 @@ def _by_hand_m2m_100(block: Any, bottleneck: nn.Module) -> None:
     block.forward = MethodType(forward, block)
 
 
+def _by_hand_decoder(block: Any, bottleneck: nn.Module) -> None:
+    def forward(self: Any, hidden_states: torch.Tensor, **kwargs: Any) -> torch.Tensor:
+        attention, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
+        if hasattr(self, "pre_feedforward_layernorm"):  # Gemma has a norm before and one after each sub-layer
+            hidden_states = hidden_states + self.post_attention_layernorm(attention)
+            x = self.pre_feedforward_layernorm(hidden_states)
+            return hidden_states + self.post_feedforward_layernorm(self.mlp(x)) + _delta(bottleneck, x)
+        hidden_states = hidden_states + attention
+        x = self.post_attention_layernorm(hidden_states)
+        return hidden_states + self.mlp(x) + _delta(bottleneck, x)
+
+    block.forward = MethodType(forward, block)
+
+
 BY_HAND: dict[str, Callable[[Any, nn.Module], None]] = {
     "bert": _by_hand_bert,
     "xlm-roberta": _by_hand_bert,
     "modernbert": _by_hand_modernbert,
     "m2m_100": _by_hand_m2m_100,
+    "qwen3": _by_hand_decoder,
+    "gemma3_text": _by_hand_decoder,
 }
 
 

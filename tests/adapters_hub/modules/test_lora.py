@@ -43,6 +43,9 @@ def _plain_vectors(model: torch.nn.Module, base: BaseEncoder) -> np.ndarray:
     batch = base.tokenizer(SENTENCES, padding=True, return_tensors="pt")
     with torch.no_grad():
         hidden = model(**batch).last_hidden_state
+    if base.pooling == "last":
+        assert base.tokenizer.padding_side == "left"
+        return normalize(hidden[:, -1], dim=-1).numpy()
     mask = batch["attention_mask"][..., None]
     return normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1).numpy()
 

@@ -1,0 +1,70 @@
+"""The files of a base's checkpoint, in a folder or in the Hub's cache; none is ever run, none lies outside."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers.utils.hub import cached_file
+
+from adapters_hub.errors import BaseEncoderError, ModuleFormatError
+from adapters_hub.folders import inner_path
+
+_LARGEST_JSON = 4 << 20
+
+
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """The small files beside the weights.
+
+    Attributes:
+        checkpoint: a folder, or a repo of the Hub.
+        revision: of the repo.
+    """
+
+    checkpoint: str
+    revision: str | None = None
+
+    def path(self, name: str) -> Path | None:
+        """Where a file lies on this machine, fetched if need be; None if there is none.
+
+        Raises:
+            BaseEncoderError: the name leaves the folder.
+        """
+        folder = Path(self.checkpoint)
+        try:
+            inside = inner_path(folder, name)
+        except ModuleFormatError as error:
+            raise BaseEncoderError(str(error)) from error
+        if folder.is_dir():
+            return inside if inside.is_file() else None
+        try:
+            found = cached_file(
+                self.checkpoint,
+                name,
+                revision=self.revision,
+                _raise_exceptions_for_gated_repo=False,
+                _raise_exceptions_for_missing_entries=False,
+                _raise_exceptions_for_connection_errors=False,
+            )
+        except OSError:
+            return None
+        return Path(found) if found else None
+
+    def json(self, name: str) -> Any:  # noqa: ANN401
+        """The content of a JSON file; None if there is none.
+
+        Raises:
+            BaseEncoderError: it is not JSON, or too large for a file of settings.
+        """
+        path = self.path(name)
+        if path is None:
+            return None
+        try:
+            if path.stat().st_size > _LARGEST_JSON:
+                raise ValueError(f"it has more than {_LARGEST_JSON} bytes")
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise BaseEncoderError(f"{path} cannot be read ({error}): fetch the base encoder again") from error

@@ -1,0 +1,239 @@
+"""What a SentenceTransformer's files say about how its vectors are made; and writing them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters_hub.base.dense import DenseLayer, DenseLayers, write_dense
+from adapters_hub.base.files import CheckpointFiles
+from adapters_hub.errors import BaseEncoderError
+from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
+
+_MODULES_FILE = "modules.json"
+_PROMPTS_FILE = "config_sentence_transformers.json"
+_TRANSFORMER_FILES = (
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_xlm-roberta_config.json",
+)
+_MODULES = "sentence_transformers.sentence_transformer.modules"
+_BASE_MODULES = "sentence_transformers.base.modules"
+_TYPES = {
+    "Transformer": f"{_BASE_MODULES}.transformer.Transformer",
+    "Pooling": f"{_MODULES}.pooling.Pooling",
+    "Dense": f"{_BASE_MODULES}.dense.Dense",
+    "Normalize": f"{_BASE_MODULES}.normalize.Normalize",
+}
+_IN_ORDER = "Transformer, Pooling, Dense layers, Normalize"
+
+_POOLINGS = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
+"""Theirs and ours."""
+_OLD_KEYS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+# Names of prompts for tasks in which both sides are alike, the most fitting first.
+_SYMMETRIC = ("sts", "sentence similarity", "sentence-similarity", "similarity", "text-matching", "symmetric")
+# A tokenizer that nobody gave a length has a number like 1e30.
+_LONGEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the files say; None: nothing.
+
+    Attributes:
+        anything: whether there are such files.
+        pooling: one of `POOLINGS`.
+        prompt: text before every sentence.
+        prompt_name: what it is called there, if there are several to choose from.
+        prompts: the names of all that are not empty.
+        max_length: longest sequence in tokens.
+        dense: folders of the dense layers.
+        lower_case: whether text is lower-cased before it is tokenized.
+    """
+
+    anything: bool = False
+    pooling: str | None = None
+    prompt: str | None = None
+    prompt_name: str | None = None
+    prompts: tuple[str, ...] = ()
+    max_length: int | None = None
+    dense: tuple[str, ...] = ()
+    lower_case: bool = False
+
+
+def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -> Said:
+    """Read them; a checkpoint without `modules.json` says nothing.
+
+    Args:
+        files: of the checkpoint.
+        ignore_pooling: do not look how it pools, which need not be supported then.
+
+    Raises:
+        BaseEncoderError: they are damaged, or the vectors are made in a way that this library does not know.
+    """
+    modules = files.json(_MODULES_FILE)
+    if modules is None:
+        return Said()
+    folders = _folders(files, modules)
+    transformer = next((found for name in _TRANSFORMER_FILES if (found := files.json(name)) is not None), None)
+    transformer = transformer if isinstance(transformer, dict) else {}
+    prompts = files.json(_PROMPTS_FILE)
+    name, prompt, names = _prompt(prompts if isinstance(prompts, dict) else {})
+    return Said(
+        anything=True,
+        pooling=None if ignore_pooling else _pooling(files, folders["Pooling"][0]),
+        prompt=prompt,
+        prompt_name=name,
+        prompts=names,
+        max_length=_length(files, transformer),
+        dense=tuple(folders["Dense"]),
+        lower_case=transformer.get("do_lower_case") is True,
+    )
+
+
+def _folders(files: CheckpointFiles, modules: Any) -> dict[str, list[str]]:  # noqa: ANN401
+    """Folders by kind of module, in their order."""
+    where = f"{_MODULES_FILE} of base encoder {files.checkpoint!r}"
+    folders: dict[str, list[str]] = {kind: [] for kind in _TYPES}
+    kinds: list[str] = []
+    for entry in modules if isinstance(modules, list) else [None]:
+        path, name = (entry.get("path"), entry.get("type")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(path, str) or not isinstance(name, str):
+            raise BaseEncoderError(f"{where} is not a list of modules with path and type: fetch the base again")
+        library, _, kind = name.partition(".")[0], *name.rpartition(".")[1:]
+        if library != "sentence_transformers" or kind not in (*_TYPES, "Dropout"):
+            raise BaseEncoderError(f"{where} has a module of type {name!r}; supported are {_IN_ORDER}")
+        if kind != "Dropout":  # which is for training
+            folders[kind].append(path)
+            kinds.append(kind)
+    if (
+        kinds[:2] != ["Transformer", "Pooling"]
+        or sorted(kinds, key=list(_TYPES).index) != kinds
+        or folders["Pooling"][1:]
+    ):
+        raise BaseEncoderError(f"{where} has the modules {', '.join(kinds)}; expected {_IN_ORDER}, in this order")
+    if folders["Transformer"] != [""]:
+        raise BaseEncoderError(
+            f"{where} has its transformer in the folder {folders['Transformer'][0]!r}, expected it beside "
+            f"{_MODULES_FILE}: load it with sentence-transformers, save it again, and take that folder"
+        )
+    return folders
+
+
+def _pooling(files: CheckpointFiles, folder: str) -> str:
+    config = files.json(f"{folder}/config.json")
+    if not isinstance(config, dict):
+        raise BaseEncoderError(f"base encoder {files.checkpoint!r} has no {folder}/config.json: fetch it again")
+    modes = config.get("pooling_mode") or [mode for key, mode in _OLD_KEYS.items() if config.get(key)] or ["mean"]
+    modes = [modes] if isinstance(modes, str) else list(modes)
+    ours = _POOLINGS.get(str(modes[0]))
+    if config.get("include_prompt", True) is False and ours != "last":  # the last token is never the prompt's
+        ours = WITHOUT_PROMPT if ours == "mean" else None
+    if len(modes) > 1 or ours not in POOLINGS:
+        prompt = "" if config.get("include_prompt", True) else " without the prompt"
+        raise BaseEncoderError(
+            f"base encoder {files.checkpoint!r} pools by {' and '.join(map(str, modes))}{prompt}; supported are "
+            f"{', '.join(POOLINGS)}: say which by pooling=… if you know better"
+        )
+    return ours
+
+
+def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, ...]]:
+    """Name and text of the prompt to take, and the names of all."""
+    given = config.get("prompts")
+    prompts = {name: text for name, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
+    names = tuple(name for name, text in prompts.items() if text)
+    default = config.get("default_prompt_name")
+    if default in prompts:
+        return default, prompts[default], names
+    symmetric = [name for wanted in _SYMMETRIC for name in names if name.lower() == wanted]
+    if symmetric:
+        return symmetric[0], prompts[symmetric[0]], names
+    if not names:  # sentence-transformers writes empty ones wherever nobody gave any
+        return None, None, ()
+    # Where every text has one, those of queries suit both sides; else texts that are looked for have none, and both
+    # sides go without, as sentence-transformers' own `encode` has it.
+    if "query" in names and {"document", "passage"} & set(names):
+        return "query", prompts["query"], names
+    return None, "", names
+
+
+def _length(files: CheckpointFiles, transformer: dict[str, Any]) -> int | None:
+    length = transformer.get("max_seq_length")
+    if length is None:
+        tokenizer = files.json("tokenizer_config.json")
+        length = tokenizer.get("model_max_length") if isinstance(tokenizer, dict) else None
+    if isinstance(length, bool) or not isinstance(length, int | float) or not 1 <= length <= _LONGEST:
+        return None
+    return int(length)
+
+
+def write_sentence_folder(
+    folder: Path,
+    *,
+    pooling: str,
+    prompt: str,
+    width: int,
+    dense: DenseLayers | None,
+    transformer: dict[str, Any],
+    versions: dict[str, str],
+) -> None:
+    """Write what makes a folder with a transformer and its tokenizer a SentenceTransformer.
+
+    Args:
+        folder: with the transformer in it.
+        pooling: one of `POOLINGS`.
+        prompt: text before every sentence.
+        width: of the transformer.
+        dense: what comes after pooling.
+        transformer: content of `sentence_bert_config.json`.
+        versions: of the libraries.
+    """
+    layers = [layer for layer in dense or () if isinstance(layer, DenseLayer)]
+    kinds = ["Transformer", "Pooling", *("Dense" for _ in layers), "Normalize"]
+    entries = [
+        {"idx": index, "name": str(index), "path": f"{index}_{kind}" if index else "", "type": _TYPES[kind]}
+        for index, kind in enumerate(kinds)
+    ]
+    write_json(folder / _MODULES_FILE, entries)
+    write_json(folder / _TRANSFORMER_FILES[0], transformer)
+    theirs = {ours: mode for mode, ours in _POOLINGS.items()} | {WITHOUT_PROMPT: "mean"}
+    write_json(
+        folder / "1_Pooling" / "config.json",
+        {
+            "embedding_dimension": width,
+            "pooling_mode": theirs[pooling],
+            "include_prompt": pooling != WITHOUT_PROMPT,
+        },
+    )
+    for index, layer in enumerate(layers, start=2):
+        write_dense(folder / f"{index}_Dense", layer)
+    write_json(folder / f"{len(kinds) - 1}_Normalize" / "config.json", {})
+    prompts = dict.fromkeys(("default", "query", "document"), prompt)
+    write_json(folder / _PROMPTS_FILE, model_config(prompts, "default", versions))
+
+
+def model_config(prompts: dict[str, str], default: str | None, versions: dict[str, str]) -> dict[str, Any]:
+    """Content of `config_sentence_transformers.json`."""
+    return {
+        "model_type": "SentenceTransformer",
+        "__version__": versions,
+        "prompts": prompts,
+        "default_prompt_name": default,
+        "similarity_fn_name": "cosine",
+    }
+
+
+def write_json(path: Path, values: Any) -> None:  # noqa: ANN401
+    """Write a JSON file, and its folder."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

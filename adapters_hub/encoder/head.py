@@ -1,0 +1,60 @@
+"""From token vectors to sentence vectors: pooling, and the base's dense layers where it has some."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.base import BaseEncoder
+from adapters_hub.encoder.pooling import pool, prompt_length
+
+
+class HasPooling(Protocol):
+    """A base, or the manifest of a language module."""
+
+    @property
+    def prompt(self) -> str:
+        """Text before every sentence."""
+
+    @property
+    def pooling(self) -> str:
+        """One of `POOLINGS`."""
+
+
+class SentenceHead(nn.Module):
+    """What comes after the transformer; the same wherever sentence vectors are made.
+
+    Args:
+        pooling: one of `POOLINGS`.
+        prompt_tokens: see `pool`.
+        dense: the base's dense layers `[batch, width]` to `[batch, dim]`; None: the pooled vector is the sentence's.
+    """
+
+    def __init__(self, pooling: str, prompt_tokens: int = 0, dense: nn.Module | None = None) -> None:
+        super().__init__()
+        self.pooling = pooling
+        self.prompt_tokens = prompt_tokens
+        self.dense = dense
+
+    @classmethod
+    def of(
+        cls, base: BaseEncoder, tokenizer: PreTrainedTokenizerFast, settings: HasPooling | None = None
+    ) -> SentenceHead:
+        """That of a base, or of a module on it.
+
+        Args:
+            base: the base encoder, whose dense layers are used, not copied.
+            tokenizer: tells how many tokens the prompt has.
+            settings: whose prompt and pooling; by default the base's.
+        """
+        settings = settings or base
+        return cls(settings.pooling, prompt_length(tokenizer, settings.prompt), base.dense)
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Sentence vectors `[batch, dim]`, float32, of token vectors `[batch, tokens, width]` and their mask."""
+        pooled = pool(hidden, mask, self.pooling, self.prompt_tokens)
+        vectors: torch.Tensor = pooled if self.dense is None else self.dense(pooled)
+        return vectors
