@@ -10,7 +10,7 @@ import torch
 from adapters_hub import BaseEncoder
 from adapters_hub.encoder import pool
 from adapters_hub.format import POOLINGS
-from tests.conftest import sample_sentences
+from tests.conftest import ARCHITECTURES, sample_sentences
 from tests.trainer.building import alignment_trainer, encoding_trainer
 from trainer.batches import passes
 from trainer.embedding_trainer import EmbeddingTrainer, SentenceModel
@@ -45,6 +45,23 @@ def test_gradient_cache_gives_the_plain_gradient(bases: Bases, tmp_path: Path, p
     cached_loss, cached = one_step(trainer)
     torch.testing.assert_close(cached_loss, plain_loss)
     assert_same(cached, plain)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("phase", BUILDERS)
+def test_gradient_checkpointing_gives_the_plain_gradient(
+    bases: Bases, tmp_path: Path, architecture: str, phase: str
+) -> None:
+    trainer = BUILDERS[phase](bases(architecture), tmp_path)
+    plain_loss, plain = one_step(trainer)
+    trainer.model.gradient_checkpointing_enable()
+    seen: list[bool] = []
+    block = trainer.model.backbone.get_submodule(bases(architecture).architecture.blocks)[0]
+    block.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    loss, gradients = one_step(trainer)
+    assert len(seen) == 2 * len(next(iter(trainer.get_train_dataloader()))["passes"])  # once more, backwards
+    torch.testing.assert_close(loss, plain_loss)
+    assert_same(gradients, plain)
 
 
 @pytest.mark.parametrize("phase", BUILDERS)
