@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from adapters_hub import BaseEncoder
 from adapters_hub.encoder import pool
@@ -54,14 +55,25 @@ def test_gradient_checkpointing_gives_the_plain_gradient(
 ) -> None:
     trainer = BUILDERS[phase](bases(architecture), tmp_path)
     plain_loss, plain = one_step(trainer)
-    trainer.model.gradient_checkpointing_enable()
+    trainer.model.activation_checkpointing_enable()
     seen: list[bool] = []
-    block = trainer.model.backbone.get_submodule(bases(architecture).architecture.blocks)[0]
-    block.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    where = bases(architecture).architecture
+    sub_layer = trainer.model.backbone.get_submodule(f"{where.blocks}.0.{where.ffn_output}")
+    sub_layer.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
     loss, gradients = one_step(trainer)
     assert len(seen) == 2 * len(next(iter(trainer.get_train_dataloader()))["passes"])  # once more, backwards
     torch.testing.assert_close(loss, plain_loss)
     assert_same(gradients, plain)
+
+
+def test_the_trainer_switches_checkpointing_on(bases: Bases, tmp_path: Path) -> None:
+    names = ("activation_checkpointing", "gradient_checkpointing")
+    name = next(name for name in names if hasattr(TrainingArguments, name))
+    trainer = encoding_trainer(bases("bert"), tmp_path, max_steps=1, **{name: True})
+    block = trainer.model.backbone.get_submodule("encoder.layer")[0]
+    assert not block.gradient_checkpointing
+    trainer.run()
+    assert block.gradient_checkpointing
 
 
 @pytest.mark.parametrize("phase", BUILDERS)
