@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _WEIGHTS = "trained.safetensors"
 _STATE = "trainer_state.json"
+_CHECKPOINTING = ("activation_checkpointing_enable", "gradient_checkpointing_enable")
 
 
 class TrainingError(AdaptersHubError):
@@ -106,10 +107,23 @@ class EncoderModel(nn.Module):
             if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
                 FrozenDense.take_over(layer, dtype)
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
-        """What `TrainingArguments.gradient_checkpointing` calls."""
+    def activation_checkpointing_enable(
+        self,
+        activation_checkpointing_kwargs: dict[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """What `TrainingArguments.activation_checkpointing` calls: blocks are computed once more on the way back."""
         self.backbone.enable_input_require_grads()
-        self.backbone.gradient_checkpointing_enable(gradient_checkpointing_kwargs or {"use_reentrant": False})
+        name = next(name for name in _CHECKPOINTING if hasattr(self.backbone, name))
+        getattr(self.backbone, name)(activation_checkpointing_kwargs or {"use_reentrant": False}, **options)
+
+    def gradient_checkpointing_enable(
+        self,
+        gradient_checkpointing_kwargs: dict[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """The same, as transformers calls it before version 5.23."""
+        self.activation_checkpointing_enable(gradient_checkpointing_kwargs, **options)
 
 
 class PhaseTrainer(Trainer):

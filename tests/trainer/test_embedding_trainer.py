@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import TrainingArguments
 
 from adapters_hub import BaseEncoder
 from adapters_hub.encoder import SentenceHead, pool
 from adapters_hub.format import POOLINGS
-from tests.conftest import sample_sentences
+from tests.conftest import ARCHITECTURES, sample_sentences
 from tests.trainer.building import alignment_trainer, encoding_trainer
 from trainer.batches import passes
+from trainer.dropout import set_dropout
 from trainer.embedding_trainer import EmbeddingTrainer, SentenceModel
 
 Bases = Callable[[str], BaseEncoder]
@@ -45,6 +47,53 @@ def test_gradient_cache_gives_the_plain_gradient(bases: Bases, tmp_path: Path, p
     cached_loss, cached = one_step(trainer)
     torch.testing.assert_close(cached_loss, plain_loss)
     assert_same(cached, plain)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("phase", BUILDERS)
+def test_gradient_checkpointing_gives_the_plain_gradient(
+    bases: Bases, tmp_path: Path, architecture: str, phase: str
+) -> None:
+    trainer = BUILDERS[phase](bases(architecture), tmp_path)
+    plain_loss, plain = one_step(trainer)
+    trainer.model.activation_checkpointing_enable()
+    seen: list[bool] = []
+    where = bases(architecture).architecture
+    sub_layer = trainer.model.backbone.get_submodule(f"{where.blocks}.0.{where.ffn_output}")
+    sub_layer.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
+    loss, gradients = one_step(trainer)
+    assert len(seen) == 2 * len(next(iter(trainer.get_train_dataloader()))["passes"])  # once more, backwards
+    torch.testing.assert_close(loss, plain_loss)
+    assert_same(gradients, plain)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("phase", BUILDERS)
+def test_in_bfloat16_loss_and_gradients_are_nearly_those_of_float32(
+    bases: Bases, tmp_path: Path, architecture: str, phase: str
+) -> None:
+    results = []
+    for half in (False, True):
+        trainer = BUILDERS[phase](bases(architecture), tmp_path)
+        set_dropout(trainer.model, 0.0)
+        if half:
+            trainer.model.hold_frozen_in(torch.bfloat16)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            loss, gradients = one_step(trainer)
+        results.append((float(loss), torch.cat([gradient.flatten() for gradient in gradients.values()])))
+    (loss, gradient), (half_loss, half_gradient) = results
+    assert half_loss == pytest.approx(loss, rel=0.03)
+    assert torch.cosine_similarity(gradient, half_gradient, dim=0) > 0.98
+
+
+def test_the_trainer_switches_checkpointing_on(bases: Bases, tmp_path: Path) -> None:
+    names = ("activation_checkpointing", "gradient_checkpointing")
+    name = next(name for name in names if hasattr(TrainingArguments, name))
+    trainer = encoding_trainer(bases("bert"), tmp_path, max_steps=1, **{name: True})
+    block = trainer.model.backbone.get_submodule("encoder.layer")[0]
+    assert not block.gradient_checkpointing
+    trainer.run()
+    assert block.gradient_checkpointing
 
 
 @pytest.mark.parametrize("phase", BUILDERS)

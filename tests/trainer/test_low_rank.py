@@ -53,7 +53,8 @@ def test_output_and_gradients_are_those_of_peft(bases: Bases, architecture: str)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert gradients.keys() == expected_gradients.keys()
     for name, gradient in expected_gradients.items():
-        torch.testing.assert_close(gradients[name], gradient, rtol=1e-4, atol=1e-5)
+        largest = max(float(gradient.abs().max()), 1.0)
+        torch.testing.assert_close(gradients[name], gradient, rtol=1e-4, atol=1e-5 * largest)
 
 
 def test_under_autocast_they_differ_from_pefts_by_rounding_alone(bases: Bases) -> None:

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from adapters_hub.bridges import export_composed
 from tests.adapters_hub.bridges.conftest import Texts
 from tests.adapters_hub.builders import edit_json, make_language
 from tests.adapters_hub.conftest import Shelf
+from tests.conftest import ARCHITECTURES
 
 
 def load(folder: Path, **options: Any) -> SentenceTransformer:
@@ -55,6 +57,18 @@ def test_language_and_alignment_are_chosen_per_call(
     expected = encoder.encode(texts[language], language, align=align)
     found = model.encode(texts[language], language=language, align=align, batch_size=4)
     np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_gives_the_encoders_vectors_on_every_architecture(
+    aligned_on: Callable[[str], ModularEncoder], texts: Texts, tmp_path: Path, architecture: str
+) -> None:
+    encoder = aligned_on(architecture)
+    folder = export_composed(encoder, None, tmp_path / "all", include_base=True)
+    model = load(shutil.move(folder, tmp_path / "elsewhere"))
+    for language, align in (("deu", True), ("deu", False), ("eng", False)):
+        found = model.encode(texts[language], language=language, align=align, batch_size=4)
+        np.testing.assert_allclose(found, encoder.encode(texts[language], language, align=align), atol=2e-6)
 
 
 def test_without_a_language_the_default_one_is_meant(

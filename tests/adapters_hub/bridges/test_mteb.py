@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import datasets
@@ -16,6 +17,7 @@ from scipy.stats import spearmanr
 from adapters_hub import AdaptersHubError, ModularEncoder
 from adapters_hub.bridges import MTEBEncoder
 from tests.adapters_hub.conftest import Shelf
+from tests.conftest import ARCHITECTURES
 
 SCORES = [0.3, 4.2, 1.5, 2.0, 3.7, 0.1, 5.0, 2.8, 1.1, 4.9, 3.3, 2.4]
 
@@ -92,6 +94,17 @@ def test_each_subset_is_encoded_by_its_language_without_alignment(
         one, two = (encoder.encode(side, language) for side in pairs[subset])
         expected = spearmanr((one * two).sum(1), SCORES).statistic
         assert found[subset]["cosine_spearman"] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_it_runs_on_every_architecture(
+    aligned_on: Callable[[str], ModularEncoder], german: list[str], architecture: str
+) -> None:
+    encoder = aligned_on(architecture)
+    one, two = german, german[::-1][:6] + german[:6]
+    found = evaluate(MTEBEncoder(encoder), sts({"de": (one, two)}, {"de": ["deu-Latn"]}))
+    expected = spearmanr((encoder.encode(one, "deu") * encoder.encode(two, "deu")).sum(1), SCORES).statistic
+    assert found["de"]["cosine_spearman"] == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("align", [None, False, {"deu": "both"}])

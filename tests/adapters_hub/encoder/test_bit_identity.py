@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from adapters_hub import ModularEncoder
-from tests.adapters_hub.builders import own_copy
-from tests.adapters_hub.conftest import Shelf
+from adapters_hub.base import plain_tokenizer
+from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.conftest import Bases, Shelf
+from tests.conftest import ARCHITECTURES, OWN_TOKENIZERS, build_tokenizer
 
 ALIGN = {"deu": "both", "kaz": {"paraphrase": 0.7, "parallel": 0.3}}
 
@@ -84,6 +87,24 @@ def test_languages_mixed_in_one_call_are_the_same_as_each_alone(
     for code, group in texts.items():
         rows = [pairs.index((text, code)) for text in group]
         np.testing.assert_array_equal(mixed[rows], full.encode(group, code, align=align, batch_size=5))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_on_every_architecture_order_repetition_and_history_change_no_bit(
+    bases: Bases, tmp_path: Path, german: list[str], architecture: str
+) -> None:
+    base = bases(architecture)
+    tokenizer = plain_tokenizer(OWN_TOKENIZERS.get(architecture, lambda size: build_tokenizer("bpe", size))(500))
+    folders = [make_language(base, tmp_path / code, code, seed).folder for seed, code in enumerate(("eng", "kaz"))]
+    folders.append(make_language(base, tmp_path / "deu", "deu", 7, tokenizer).folder)
+    encoder = ModularEncoder(own_copy(base), folders, device="cpu")
+    expected = ModularEncoder(own_copy(base), [folders[-1]], device="cpu").encode(german, "deu", batch_size=5)
+    encoder.encode(german, "kaz")
+    for seed in range(3):
+        order = random.Random(seed).choices(range(len(german)), k=30)
+        order += [index for index in range(len(german)) if index not in order]
+        found = encoder.encode([german[index] for index in order], "deu", batch_size=5)
+        np.testing.assert_array_equal(found, expected[order])
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 32])
