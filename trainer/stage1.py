@@ -24,7 +24,7 @@ from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, Lang
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
 from trainer import sentence_encoding
-from trainer.batches import MaskingCollator, PairCollator, Rows, tokenize
+from trainer.batches import PairCollator, Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_text
 from trainer.dropout import set_dropout
@@ -36,6 +36,7 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import copy_lora, lora_config
+from trainer.masking import MaskingCollator, pack
 from trainer.parsing import parse_recipe
 from trainer.phase_trainer import training_arguments
 from trainer.runs import (
@@ -199,7 +200,14 @@ class Stage1:
         def write(result: Path) -> None:
             data = None if settings.strategy == "keep" else load_text(source, self.language, self.recipe.pivot)
             vocabulary = build_vocabulary(
-                self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
+                self.base,
+                settings,
+                self.language,
+                data,
+                pretrained_output_bias(self.base),
+                self.recipe.seed,
+                prompts=[self.base.prompt],
+                rules=rules,
             )
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
@@ -219,7 +227,11 @@ class Stage1:
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
             length = min(settings.max_length, base.max_positions)
-            encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, f"{self.language} text")
+            what = f"{self.language} text"
+            if settings.packing:
+                encoded = pack(text, tokenizer, base.prompt, length, what)
+            else:
+                encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, what)
         train, evaluation = split(encoded, settings.eval_share)
         arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order([train], arguments, recipe.seed)
@@ -232,7 +244,13 @@ class Stage1:
             arguments,
             rows,
             order,
-            MaskingCollator(tokenizer, settings.mask_probability, recipe.seed, settings.tokens_per_pass),
+            MaskingCollator(
+                tokenizer,
+                settings.mask_probability,
+                recipe.seed,
+                settings.tokens_per_pass,
+                prompt_length(tokenizer, base.prompt),
+            ),
             eval_rows=Rows(evaluation) if evaluation else None,
         )
         facts = trainer.run(folder.logs) | {"rows": len(train)}

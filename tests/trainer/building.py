@@ -21,7 +21,7 @@ from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import sample_sentences
 from trainer import alignment, sentence_encoding
 from trainer.alignment import KINDS, AlignmentTrainer
-from trainer.batches import MaskingCollator, PairCollator, tokenize
+from trainer.batches import PairCollator, tokenize
 from trainer.embedding_trainer import SentenceModel
 from trainer.fine_tuning import FineTuningTrainer
 from trainer.language_adaptation import (
@@ -31,6 +31,7 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import lora_config
+from trainer.masking import MaskingCollator
 from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, own_copy, rows_in_order
 from trainer.sentence_encoding import SentenceEncodingTrainer
