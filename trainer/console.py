@@ -37,7 +37,7 @@ def run_command(command: Callable[[], None]) -> None:
         logging.basicConfig(
             format="%(message)s", level=logging.INFO if main else logging.ERROR, stream=sys.stderr, force=True
         )
-        for noisy in ("httpx", "httpx2", "gensim", "fsspec", "filelock", "urllib3", "accelerate", "datasets"):
+        for noisy in ("httpx", "httpx2", "fsspec", "filelock", "urllib3", "accelerate", "datasets"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         if cpu:
             use_all_cores()

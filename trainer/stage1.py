@@ -20,11 +20,11 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
 from adapters_hub.base import for_language
-from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
+from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer, prompt_length
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
-from trainer.batches import MaskingCollator, Rows, tokenize
+from trainer.batches import Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_text
 from trainer.dropout import set_dropout
@@ -37,6 +37,7 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import copy_lora, lora_config
+from trainer.masking import MaskingCollator, pack
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import encoding_sources
@@ -204,7 +205,14 @@ class Stage1:
         def write(result: Path) -> None:
             data = None if settings.strategy == "keep" else load_text(source, self.language, self.recipe.pivot)
             vocabulary = build_vocabulary(
-                self.base, settings, data, pretrained_output_bias(self.base), self.recipe.seed, rules
+                self.base,
+                settings,
+                self.language,
+                data,
+                pretrained_output_bias(self.base),
+                self.recipe.seed,
+                prompts=[self.base.prompt],
+                rules=rules,
             )
             tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings
@@ -225,7 +233,11 @@ class Stage1:
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
             length = min(settings.max_length, base.max_positions)
-            encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, f"{self.language} text")
+            what = f"{self.language} text"
+            if settings.packing:
+                encoded = pack(text, tokenizer, base.prompt, length, what)
+            else:
+                encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, what)
         train, evaluation = split(encoded, settings.eval_share)
         arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
         rows, order = rows_in_order([train], arguments, recipe.seed)
@@ -238,7 +250,13 @@ class Stage1:
             arguments,
             rows,
             order,
-            MaskingCollator(tokenizer, settings.mask_probability, recipe.seed, settings.tokens_per_pass),
+            MaskingCollator(
+                tokenizer,
+                settings.mask_probability,
+                recipe.seed,
+                settings.tokens_per_pass,
+                prompt_length(tokenizer, base.prompt),
+            ),
             eval_rows=Rows(evaluation) if evaluation else None,
         )
         facts = trainer.run(folder.logs) | {"rows": len(train)}

@@ -10,7 +10,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import sample_sentences
-from trainer.batches import MaskingCollator, Order, Rows, passes, tokenize
+from trainer.batches import Order, Rows, passes, tokenize
+from trainer.masking import MaskingCollator
 
 
 def test_tokenizing_adds_the_prompt_cuts_and_counts(

@@ -154,15 +154,17 @@ def test_a_trained_tokenizer_keeps_kind_special_tokens_and_padding(kind: str) ->
     assert sum(map(len, own)) < sum(map(len, before))
 
 
-def test_auxiliary_vectors_are_the_seeds_own_and_zero_for_rare_tokens() -> None:
+def test_auxiliary_vectors_are_the_same_every_time_and_zero_for_rare_tokens() -> None:
     tokenizer = build_tokenizer()
     text = sample_sentences("deu")[:200]
-    data = Dataset.from_dict({"text": text})
     counts = np.zeros(len(tokenizer), dtype=int)
     for row in tokenizer(text, add_special_tokens=False)["input_ids"]:
         np.add.at(counts, row, 1)
     made = [
-        auxiliary_vectors(tokenizer, data, dim=4, epochs=1, min_count=3, buckets=1000, seed=seed) for seed in (1, 1, 2)
+        auxiliary_vectors(
+            tokenizer, Dataset.from_dict({"text": rows}), dim=4, epochs=1, min_count=3, buckets=1000, workers=1
+        )
+        for rows in (text, text, text[::-1])
     ]
     assert made[0].shape == (len(tokenizer), 4)
     assert np.array_equal(made[0].any(axis=1), counts >= 3)
@@ -170,7 +172,22 @@ def test_auxiliary_vectors_are_the_seeds_own_and_zero_for_rare_tokens() -> None:
     assert not np.array_equal(made[0], made[2])
 
 
+def test_tokens_of_the_same_sentences_are_nearer_to_each_other() -> None:
+    """The vectors say something about the text."""
+    tokenizer = build_tokenizer()
+    random = np.random.default_rng(0)
+    words = [token[1:] for token in tokenizer.get_vocab() if len(token) > 4 and token[0] == "▁"][:40]
+    groups = [words[:20], words[20:]]
+    text = [" ".join(random.choice(groups[row % 2], 8)) for row in range(2000)]
+    data = Dataset.from_dict({"text": text})
+    made = auxiliary_vectors(tokenizer, data, dim=16, epochs=20, min_count=1, buckets=1000, workers=1)
+    one, other = (made[[tokenizer.convert_tokens_to_ids(f"▁{word}") for word in group]] for group in groups)
+    one, other = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (one, other))
+    assert (one @ one.T + other @ other.T).mean() / 2 > (one @ other.T).mean() + 0.2
+
+
 def test_text_without_frequent_tokens_gives_no_auxiliary_vectors() -> None:
     tokenizer = build_tokenizer()
     data = Dataset.from_dict({"text": ["Hund"]})
-    assert not auxiliary_vectors(tokenizer, data, dim=4, epochs=1, min_count=50, buckets=1000, seed=1).any()
+    made = auxiliary_vectors(tokenizer, data, dim=4, epochs=1, min_count=50, buckets=1000, workers=1)
+    assert not made.any()

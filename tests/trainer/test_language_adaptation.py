@@ -11,8 +11,8 @@ from transformers import AutoModelForMaskedLM
 from adapters_hub import BaseEncoder
 from tests.conftest import sample_sentences
 from tests.trainer.building import adaptation_trainer
-from trainer.batches import MaskingCollator
 from trainer.language_adaptation import MaskedLanguageModel, mlm_head, pretrained_output_bias
+from trainer.masking import MaskingCollator
 from trainer.phase_trainer import EncoderModel
 from trainer.runs import own_copy
 

@@ -28,15 +28,15 @@ def test_rules_apply_in_their_order_before_anything_else(bases: Bases, architect
 @pytest.mark.parametrize("strategy", ["focus", "trim", "keep"])
 def test_a_vocabulary_keeps_its_rules(bases: Bases, strategy: str, tmp_path: Path) -> None:
     base = bases("bert")
-    settings = VocabularySettings(size=500, auxiliary_dim=4, auxiliary_epochs=1)
+    settings = VocabularySettings(size=500, auxiliary_dim=4, auxiliary_epochs=1, auxiliary_buckets=1000)
     settings.strategy = strategy  # type: ignore[assignment]
     data = Dataset.from_dict({"text": sample_sentences("kaz")})
-    made = build_vocabulary(base, settings, data, None, 3, RULES)
+    made = build_vocabulary(base, settings, "deu", data, None, 3, prompts=[], rules=RULES)
     made.tokenizer.save_pretrained(tmp_path)
     again = PreTrainedTokenizerFast.from_pretrained(tmp_path)
     assert again("Qoder boot")["input_ids"] == again("öder buöt")["input_ids"]
     assert made.facts["rewriting_rules"] == 3
-    plain = build_vocabulary(base, settings, data, None, 3)
+    plain = build_vocabulary(base, settings, "deu", data, None, 3, prompts=[])
     assert torch.equal(plain.embeddings, made.embeddings) == (strategy != "focus") or strategy == "focus"
 
 

@@ -31,7 +31,7 @@ def tokenizers() -> dict[str, PreTrainedTokenizerFast]:
 def trimmed(
     base: PreTrainedTokenizerFast, size: int, text: Sequence[str] = SEEN
 ) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
-    return trim_tokenizer(base, count_tokens(base, Dataset.from_dict({"text": list(text)}), ""), size)
+    return trim_tokenizer(base, count_tokens(base, Dataset.from_dict({"text": list(text)}), []), size)
 
 
 def test_counts_are_of_every_token_of_the_text_with_and_without_the_prompt(
@@ -42,10 +42,10 @@ def test_counts_are_of_every_token_of_the_text_with_and_without_the_prompt(
     expected = np.zeros(len(base), dtype=int)
     for row in base(SEEN)["input_ids"]:
         np.add.at(expected, row, 1)
-    assert np.array_equal(count_tokens(base, data, ""), expected)
+    assert np.array_equal(count_tokens(base, data, []), expected)
     for row in base([f"query: {text}" for text in SEEN])["input_ids"]:
         np.add.at(expected, row, 1)
-    assert np.array_equal(count_tokens(base, data, "query: "), expected)
+    assert np.array_equal(count_tokens(base, data, ["query: "]), expected)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -130,7 +130,7 @@ def test_it_reads_back_from_disk_as_it_was(
 @pytest.mark.parametrize("kind", ["unigram", "wordpiece"])
 def test_frequent_tokens_come_first(tokenizers: dict[str, PreTrainedTokenizerFast], kind: str) -> None:
     base = tokenizers[kind]
-    counts = count_tokens(base, Dataset.from_dict({"text": SEEN}), "")
+    counts = count_tokens(base, Dataset.from_dict({"text": SEEN}), [])
     _, kept = trimmed(base, 150)
     ordinary = np.setdiff1d(kept, base.all_special_ids)
     assert counts[np.setdiff1d(np.arange(len(base)), kept)].max() <= counts[ordinary].min()
@@ -161,7 +161,7 @@ def test_unseen_text_in_the_same_letters_has_no_unknown_tokens(
     """As soon as the single characters fit beside what was seen."""
     base = tokenizers[kind]
     few = SEEN[:30]
-    counts = count_tokens(base, Dataset.from_dict({"text": few}), "")
+    counts = count_tokens(base, Dataset.from_dict({"text": few}), [])
     letters = {letter for text in few for letter in text}
     unseen_letters = [
         row
@@ -188,9 +188,9 @@ def test_vectors_of_the_trimmed_vocabulary_are_the_bases_to_the_last_bit(
     bases: Callable[[str], BaseEncoder], tmp_path: Path
 ) -> None:
     base = bases("xlm-roberta")
-    vocabulary = build_vocabulary(
-        base, VocabularySettings(strategy="trim", size=500), Dataset.from_dict({"text": SEEN}), None, seed=0
-    )
+    settings = VocabularySettings(strategy="trim", size=500)
+    data = Dataset.from_dict({"text": SEEN})
+    vocabulary = build_vocabulary(base, settings, "kaz", data, None, 0, prompts=[])
     assert len(vocabulary.embeddings) < base.token_embeddings.num_embeddings
     manifest = LanguageModuleManifest(language="kaz", base=base_reference(base), dimension=base.dimension)
     encoder = ModularEncoder(own_copy(base), device="cpu")

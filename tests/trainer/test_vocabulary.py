@@ -17,9 +17,12 @@ STRATEGIES = ("focus", "trim", "keep")
 
 
 def built(base: BaseEncoder, strategy: str, bias: torch.Tensor | None) -> Vocabulary:
-    settings = VocabularySettings(size=500, auxiliary_dim=4, auxiliary_epochs=1, auxiliary_min_count=3)
+    settings = VocabularySettings(
+        size=500, auxiliary_dim=4, auxiliary_epochs=1, auxiliary_min_count=3, auxiliary_buckets=1000
+    )
     settings.strategy = strategy  # type: ignore[assignment]
-    return build_vocabulary(base, settings, Dataset.from_dict({"text": sample_sentences("kaz")}), bias, seed=3)
+    data = Dataset.from_dict({"text": sample_sentences("kaz")})
+    return build_vocabulary(base, settings, "kaz", data, bias, 3, prompts=["query: "])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -72,5 +75,7 @@ def test_a_vocabulary_made_again_is_the_same_to_the_last_bit(bases: Bases, strat
 def test_too_small_a_vocabulary_for_the_characters_is_told_in_one_line(bases: Bases) -> None:
     settings = VocabularySettings(size=20)
     with pytest.raises(SettingsError, match="no tokenizer of 20 tokens can be trained on") as caught:
-        build_vocabulary(bases("bert"), settings, Dataset.from_dict({"text": sample_sentences("kaz")}), None, seed=3)
+        build_vocabulary(
+            bases("bert"), settings, "kaz", Dataset.from_dict({"text": sample_sentences("kaz")}), None, 3, prompts=[]
+        )
     assert "\n" not in str(caught.value)

@@ -18,25 +18,32 @@ class VocabularySettings:
         strategy: focus trains a tokenizer on the text and initialises its embeddings by FOCUS; trim keeps the part
             of the base's vocabulary that the language uses; keep takes the base's whole.
         data: Text of the language; the language adaptation's text if no path is given.
-        size: Number of tokens for focus; at most that many for trim.
+        size: At most that many tokens. Whatever the strategy, the base's prompts, digits, punctuation, symbols and the
+            letters of the language are among them.
+        sample: At most that many texts, drawn by the seed, train the tokenizer of focus.
         rewrite: File of rules for a language that is written in several scripts or spellings: a regular expression and
             what takes its place, tab-separated, a rule a line, in the order in which they apply. They become part of
             the tokenizer. A path with {language} may lack a file for a language: nothing is rewritten then.
-        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with.
+        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with; these four are as in the
+            authors' package.
         auxiliary_epochs: Passes of fastText over the text.
-        auxiliary_min_count: A token seen less often has no fastText vector and starts at random.
+        auxiliary_min_count: A token seen less often has no fastText vector; if the base lacks it, it starts at random.
+            1 for a few thousand sentences.
         auxiliary_buckets: Rows of fastText's table of character n-grams; memory is this times auxiliary_dim times 4
             bytes.
+        auxiliary_workers: Threads of fastText. With more than one the result is another in every run.
     """
 
     strategy: Literal["focus", "trim", "keep"] = "focus"
     data: DataSource = field(default_factory=DataSource)
     size: int = 50_048
+    sample: int = 1_000_000
     rewrite: str = ""
-    auxiliary_dim: int = 300
+    auxiliary_dim: int = 100
     auxiliary_epochs: int = 3
-    auxiliary_min_count: int = 1
-    auxiliary_buckets: int = 500_000
+    auxiliary_min_count: int = 10
+    auxiliary_buckets: int = 2_000_000
+    auxiliary_workers: int = 1
 
 
 @dataclass
@@ -65,7 +72,9 @@ class LanguageAdaptationSettings:
         data: Text of the language.
         lora: The language LoRA.
         max_length: Tokens; longer texts are cut.
-        mask_probability: Share of the tokens that are predicted.
+        packing: Join texts, with separators between them, into blocks of max_length tokens (as in the paper); nothing
+            is cut then. Otherwise every text is a row of its own, as sentences are when they are encoded.
+        mask_probability: Share of the tokens that are predicted; the prompt's never are.
         train_embeddings: Train the token embeddings too.
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
             default 2,048 on a CPU and 16,384 on a GPU.
@@ -76,6 +85,7 @@ class LanguageAdaptationSettings:
     data: DataSource = field(default_factory=DataSource)
     lora: LoRASettings = field(default_factory=LoRASettings)
     max_length: int = 256
+    packing: bool = False
     mask_probability: float = 0.15
     train_embeddings: bool = True
     tokens_per_pass: int | None = None

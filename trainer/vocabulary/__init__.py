@@ -1,15 +1,21 @@
 """Vocabularies of a language: `focus` (its own), `trim` (its part of the base's), `keep` (the base's)."""
 
+from trainer.vocabulary.auxiliary import auxiliary_vectors
 from trainer.vocabulary.build import Vocabulary, build_vocabulary, has_base_embeddings
-from trainer.vocabulary.focus import auxiliary_vectors, focus, sparsemax
+from trainer.vocabulary.characters import Characters
+from trainer.vocabulary.focus import focus, sparsemax
+from trainer.vocabulary.prompts import check_prompts
 from trainer.vocabulary.rewriting import read_rules, rewriting
 from trainer.vocabulary.training import train_tokenizer
-from trainer.vocabulary.trim import count_tokens, trim_tokenizer
+from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
 __all__ = [
+    "Characters",
     "Vocabulary",
+    "always_kept",
     "auxiliary_vectors",
     "build_vocabulary",
+    "check_prompts",
     "count_tokens",
     "focus",
     "has_base_embeddings",

@@ -13,10 +13,13 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import BaseEncoder
 from adapters_hub.format import LanguageModuleManifest
 from trainer.settings import VocabularySettings
-from trainer.vocabulary.focus import auxiliary_vectors, focus
+from trainer.vocabulary.auxiliary import auxiliary_vectors
+from trainer.vocabulary.characters import Characters
+from trainer.vocabulary.focus import focus
+from trainer.vocabulary.prompts import check_prompts
 from trainer.vocabulary.rewriting import rewriting
 from trainer.vocabulary.training import train_tokenizer
-from trainer.vocabulary.trim import count_tokens, trim_tokenizer
+from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
 _TEXTS = 1000  # enough to tell how many tokens a word takes
 
@@ -41,9 +44,12 @@ class Vocabulary:
 def build_vocabulary(
     base: BaseEncoder,
     settings: VocabularySettings,
+    language: str,
     data: Dataset | None,
     output_bias: torch.Tensor | None,
     seed: int,
+    *,
+    prompts: Sequence[str],
     rules: Sequence[tuple[str, str]] = (),
 ) -> Vocabulary:
     """Tokenizer and initial embeddings of a language.
@@ -51,10 +57,15 @@ def build_vocabulary(
     Args:
         base: the base encoder.
         settings: strategy and sizes.
+        language: ISO 639-3; tells which letters always stay.
         data: text of the language, in the column `text`; `keep` needs none.
         output_bias: `[base vocabulary]`, of the base's MLM head.
         seed: of the recipe.
+        prompts: every text that is put before sentences; they are cut as the base cuts them.
         rules: from `read_rules`; the tokenizer applies them first.
+
+    Raises:
+        SettingsError: the size is too small, or a prompt cannot stay whole.
     """
     source = rewriting(base.tokenizer, rules)
     embeddings = base.token_embeddings.weight.detach()
@@ -63,14 +74,24 @@ def build_vocabulary(
         tokenizer, bias = source, output_bias
     else:
         assert data is not None
+        characters = Characters(language)
         if settings.strategy == "trim":
-            counts = count_tokens(source, data, base.prompt)
-            tokenizer, kept = trim_tokenizer(source, counts, settings.size)
+            counts = count_tokens(source, data, prompts)
+            always = always_kept(source, characters, prompts)
+            tokenizer, kept = trim_tokenizer(source, counts, settings.size, always)
             rows = torch.from_numpy(kept)
             embeddings, bias = embeddings[rows].clone(), None if output_bias is None else output_bias[rows]
             facts["seen_in_text"] = int((counts[kept] > 0).sum())
         else:
-            tokenizer = train_tokenizer(source, data, settings.size)
+            tokenizer = train_tokenizer(
+                source,
+                data,
+                settings.size,
+                characters=characters,
+                prompts=prompts,
+                sample=settings.sample,
+                seed=seed,
+            )
             auxiliary = auxiliary_vectors(
                 tokenizer,
                 data,
@@ -78,7 +99,7 @@ def build_vocabulary(
                 epochs=settings.auxiliary_epochs,
                 min_count=settings.auxiliary_min_count,
                 buckets=settings.auxiliary_buckets,
-                seed=seed,
+                workers=settings.auxiliary_workers,
             )
             # The output bias travels as one more column, so that it is moved just as the embeddings are.
             rows_of_base = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
@@ -88,6 +109,7 @@ def build_vocabulary(
             embeddings = moved[:, : base.width].contiguous()
             bias = None if output_bias is None else moved[:, -1].contiguous()
             facts |= counts_by_kind
+    check_prompts(base.tokenizer, tokenizer, prompts, data[:_TEXTS]["text"] if data is not None else ())
     facts["size"] = len(tokenizer)
     if rules:
         facts["rewriting_rules"] = len(rules)

@@ -12,53 +12,14 @@ References:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
-from datasets import Dataset
-from gensim.models import FastText
 from torch.nn.functional import normalize
-from transformers import PreTrainedTokenizerFast
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 256
-
-
-def auxiliary_vectors(
-    tokenizer: PreTrainedTokenizerFast, data: Dataset, *, dim: int, epochs: int, min_count: int, buckets: int, seed: int
-) -> np.ndarray:
-    """FastText vectors of every token, trained on the tokenized column `text`.
-
-    Returns:
-        `[vocabulary, dim]`, float32; rows of zeros for tokens that were not seen often enough.
-    """
-    corpus = _TokenizedText(tokenizer, data)
-    # One worker: with more, gensim's result depends on how its threads happen to be scheduled.
-    model = FastText(vector_size=dim, sg=1, min_count=min_count, bucket=buckets, workers=1, seed=seed, epochs=epochs)
-    model.build_vocab(corpus)
-    vectors = np.zeros((len(tokenizer), dim), dtype=np.float32)
-    if not len(model.wv):
-        return vectors
-    model.train(corpus, total_examples=model.corpus_count, epochs=epochs)
-    for token, index in tokenizer.get_vocab().items():
-        if token in model.wv.key_to_index:
-            vectors[index] = model.wv[token]
-    return vectors
-
-
-class _TokenizedText(Iterable[list[str]]):
-    """The text as lists of tokens, as often as it is asked for."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, data: Dataset) -> None:
-        self._tokenizer = tokenizer
-        self._data = data
-
-    def __iter__(self) -> Iterator[list[str]]:
-        for batch in self._data.iter(batch_size=1000):
-            for encoding in self._tokenizer.backend_tokenizer.encode_batch(batch["text"], add_special_tokens=False):
-                yield encoding.tokens
 
 
 def sparsemax(scores: torch.Tensor) -> torch.Tensor:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from datasets import Dataset
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from tokenizers import Tokenizer
@@ -14,30 +16,98 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
 from trainer.settings import SettingsError
+from trainer.vocabulary.characters import Characters
+from trainer.vocabulary.editing import EditedTokenizer
+from trainer.vocabulary.prompts import keep_prompts, prompt_words
 from trainer.vocabulary.spelling import WORD_START, byte_tokens, reads_spaces_as_letters
 from trainer.vocabulary.template import renumber_template
+from trainer.vocabulary.tokens import TokenForms
+
+logger = logging.getLogger(__name__)
 
 # The result depends on the number of threads, so it is not left to the machine.
 _THREADS = 4
 
 
-def train_tokenizer(base: PreTrainedTokenizerFast, data: Dataset, size: int) -> PreTrainedTokenizerFast:
+def train_tokenizer(
+    base: PreTrainedTokenizerFast,
+    data: Dataset,
+    size: int,
+    *,
+    characters: Characters | None = None,
+    prompts: Sequence[str] = (),
+    sample: int | None = None,
+    seed: int = 0,
+) -> PreTrainedTokenizerFast:
     """Train a tokenizer of the base's kind (algorithm, normalisation, special tokens) on the column `text`.
 
     Unigram tokenizers are trained by SentencePiece, which gives the same tokenizer every time; the `tokenizers`
     library, which trains the others, does so for BPE but not for WordPiece, where ties fall differently from run to
     run.
 
+    Args:
+        base: the base's tokenizer.
+        data: text of the language.
+        size: the most tokens.
+        characters: those that have tokens whether they are in the text or not: the language's letters, and of all
+            others those that the base has a token for.
+        prompts: texts before sentences, which are cut as the base cuts them.
+        sample: train on at most that many texts, drawn by `seed`, which bounds time and memory.
+        seed: of the recipe.
+
     Returns:
         A tokenizer with at most `size` tokens; fewer if the text does not give that many.
 
     Raises:
-        SettingsError: `size` is too small for the characters of the text.
+        SettingsError: `size` is too small for the characters.
     """
     content = json.loads(base.backend_tokenizer.to_str())
+    data = _drawn(data, sample, seed)
+    words = prompt_words(base, prompts)
+    wanted = _single_tokens(base, content, characters) if characters is not None else []
+    seen = {character for text in _normalised(base, data) for character in text}
+    # Their number is known before training, so that all of them together are not too many.
+    extra = [token for character, token in wanted if character not in seen]
+    room = size - len(extra) - sum(len(token) for tokens in words.values() for token in tokens)
     if content["model"]["type"] == "Unigram":
-        return _train_unigram(base, content, data, size)
-    return _train_merges(base, content, data, size)
+        trained = _train_unigram(base, content, data, size, room)
+    else:
+        trained = _train_merges(base, content, data, room)
+    edited = EditedTokenizer(trained)
+    for token in extra:
+        edited.add(token)
+    keep_prompts(edited, words)
+    if len(edited) > size:
+        raise _too_small(size, data, f"their characters and those that always stay take {len(edited)}")
+    return edited.finish()
+
+
+def _drawn(data: Dataset, sample: int | None, seed: int) -> Dataset:
+    """At most so many texts, in their order."""
+    if sample is None or len(data) <= sample:
+        return data
+    logger.info("the tokenizer is trained on %d of %d texts", sample, len(data))
+    return data.select(np.sort(np.random.default_rng(seed).choice(len(data), sample, replace=False)))
+
+
+def _single_tokens(
+    base: PreTrainedTokenizerFast, content: dict[str, Any], characters: Characters
+) -> list[tuple[str, str]]:
+    """Characters, as the base's normaliser leaves them, and the tokens that write each of them alone."""
+    forms = TokenForms(content)
+    known = base.get_vocab()
+    tokens = [("", token) for token in known if forms.has_bytes and forms.is_part_of_all(token)]
+    if forms.byte_level:  # bytes write everything
+        return tokens
+    single = {text for token in known if (text := forms.text(token)) and len(text) == 1 and text in characters}
+    normalizer = base.backend_tokenizer.normalizer
+    texts = (normalizer.normalize_str(text) if normalizer is not None else text for text in single | characters.letters)
+    for character in sorted({character for text in texts for character in text if not character.isspace()}):
+        alone, marked = forms.of_character(character)
+        tokens.append((character, alone))
+        if content["model"]["type"] == "WordPiece" or (content["model"]["type"] == "Unigram" and marked in known):
+            tokens.append((character, marked))
+    return tokens
 
 
 def _train_merges(
@@ -73,7 +143,7 @@ def _train_merges(
 
 
 def _train_unigram(
-    base: PreTrainedTokenizerFast, content: dict[str, Any], data: Dataset, size: int
+    base: PreTrainedTokenizerFast, content: dict[str, Any], data: Dataset, size: int, room: int
 ) -> PreTrainedTokenizerFast:
     added = sorted(content["added_tokens"], key=lambda entry: int(entry["id"]))
     special = [entry["content"] for entry in added]
@@ -83,7 +153,7 @@ def _train_unigram(
             sentence_iterator=_normalised(base, data),
             model_writer=written,
             model_type="unigram",
-            vocab_size=max(size - len(special) + 1, 2),  # its own unknown token is left out below
+            vocab_size=max(room - len(special) + 1, 2),  # its own unknown token is left out below
             hard_vocab_limit=False,
             character_coverage=1.0,
             normalization_rule_name="identity",
@@ -94,11 +164,7 @@ def _train_unigram(
             minloglevel=2,
         )
     except RuntimeError as error:
-        cause = str(error).splitlines()[-1].strip()
-        raise SettingsError(
-            f"no tokenizer of {size} tokens can be trained on {len(data)} texts ({cause}): "
-            "change vocabulary.size, or use strategy trim"
-        ) from error
+        raise _too_small(size, data, str(error).splitlines()[-1].strip()) from error
     trained = SentencePieceProcessor(model_proto=written.getvalue())
     pieces = [(trained.id_to_piece(index), trained.get_score(index)) for index in range(1, trained.get_piece_size())]
     vocabulary = [[token, 0.0] for token in special]
@@ -109,6 +175,13 @@ def _train_unigram(
     content["added_tokens"] = [entry | {"id": new} for new, entry in enumerate(added)]
     renumber_template(content.get("post_processor"), renumbered)
     return plain_tokenizer(base, tokenizer_object=Tokenizer.from_str(json.dumps(content)))
+
+
+def _too_small(size: int, data: Dataset, cause: str) -> SettingsError:
+    return SettingsError(
+        f"no tokenizer of {size} tokens can be trained on {len(data)} texts ({cause}): "
+        "change vocabulary.size, or use strategy trim"
+    )
 
 
 def _normalised(base: PreTrainedTokenizerFast, data: Dataset) -> Iterator[str]:

@@ -7,7 +7,8 @@ trimming.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -17,35 +18,50 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
 from adapters_hub.errors import AdaptersHubError
-from trainer.vocabulary.spelling import byte_tokens
+from trainer.settings import SettingsError
+from trainer.vocabulary.characters import Characters
+from trainer.vocabulary.prompts import prompt_ids
 from trainer.vocabulary.template import renumber_template
+from trainer.vocabulary.tokens import TokenForms
 
 
-def count_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, prompt: str) -> np.ndarray:
-    """How often each token id occurs in the column `text` and in the prompt: `[vocabulary]`, int64."""
+def count_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, prompts: Sequence[str]) -> np.ndarray:
+    """How often each token id occurs in the column `text`, alone and behind each prompt: `[vocabulary]`, int64."""
     counts = np.zeros(len(tokenizer), dtype=np.int64)
     for batch in data.iter(batch_size=1000):
-        # The prompt may join with the first word into other tokens, so every text is counted with it too.
-        texts = [prompt + text for text in batch["text"]]
-        for encoding in tokenizer.backend_tokenizer.encode_batch([*texts, *(batch["text"] if prompt else [])]):
+        # A prompt may join with the first word into other tokens, so every text is counted with it too.
+        texts = [prompt + text for prompt in {"", *prompts} for text in batch["text"]]
+        for encoding in tokenizer.backend_tokenizer.encode_batch(texts):
             np.add.at(counts, encoding.ids, 1)
     return counts
 
 
+def always_kept(tokenizer: PreTrainedTokenizerFast, characters: Characters, prompts: Sequence[str]) -> set[int]:
+    """The ids of tokens that stay whatever the text: of the prompts, of single characters, and of bytes."""
+    forms = TokenForms(json.loads(tokenizer.backend_tokenizer.to_str()))
+    kept = prompt_ids(tokenizer, prompts)
+    for token, index in tokenizer.get_vocab().items():
+        text = forms.text(token)
+        if forms.is_part_of_all(token) or (text is not None and len(text) == 1 and text in characters):
+            kept.add(index)
+    return kept
+
+
 def trim_tokenizer(
-    tokenizer: PreTrainedTokenizerFast, counts: np.ndarray, size: int
+    tokenizer: PreTrainedTokenizerFast, counts: np.ndarray, size: int, always: Set[int] = frozenset()
 ) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
     """Cut a tokenizer down to at most `size` tokens.
 
-    Kept are, in this order, until `size` is reached: special tokens, and those that spell any character byte by byte;
-    tokens that occur, the most frequent first; tokens that do not occur but are written in the same characters, single
-    characters first, then those that the base finds most likely. The last are for the words of the language that the
-    text happens not to have.
+    Kept are, in this order, until `size` is reached: special tokens and those that always stay; tokens that occur, the
+    most frequent first; tokens that do not occur but are written in the same characters, single characters first, then
+    those that the base finds most likely. The last are for the words of the language that the text happens not to
+    have.
 
     Args:
         tokenizer: the base's.
         counts: `[vocabulary]`, from `count_tokens`.
         size: the most tokens to keep.
+        always: ids of tokens that stay whether they occur or not.
 
     Returns:
         The trimmed tokenizer, and the ids kept, `[kept]`, ascending: row `i` of the new embeddings is row `kept[i]`
@@ -53,6 +69,7 @@ def trim_tokenizer(
 
     Raises:
         AdaptersHubError: the tokenizer is of a kind that cannot be trimmed.
+        SettingsError: `size` is too small for what always stays.
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     model = content["model"]
@@ -60,16 +77,21 @@ def trim_tokenizer(
         raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
     by_id = _tokens_by_id(model, content["added_tokens"])
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
-    special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
-    wanted = [*sorted(special), *_by_preference(model, by_id, counts, special)]
     parts = _merge_parts(model)
-    kept: set[int] = set()
-    for token_id in wanted:
-        if len(kept) >= size and token_id not in special:
+    # A BPE token can be reached only if everything it is merged from is there.
+    kept = set(special).union(*(_closure(token_id, parts) for token_id in always))
+    if always and len(kept) > size:
+        raise SettingsError(
+            f"a vocabulary of {size} tokens is too small: special tokens, the prompt, signs and the letters of the "
+            f"language take {len(kept)}: set vocabulary.size to more"
+        )
+    forms = TokenForms(content)
+    texts = {index: None if index in special else forms.text(token) for index, token in by_id.items()}
+    for token_id in _by_preference(model, texts, counts, kept):
+        if len(kept) >= size:
             break
-        # A BPE token can be reached only if everything it is merged from is there.
         needed = _closure(token_id, parts) - kept
-        if len(kept) + len(needed) <= size or token_id in special:
+        if len(kept) + len(needed) <= size:
             kept |= needed
     ids = np.array(sorted(kept))
     renumbered = {int(old): new for new, old in enumerate(ids)}
@@ -89,23 +111,36 @@ def _tokens_by_id(model: dict[str, Any], added: list[dict[str, Any]]) -> dict[in
 
 
 def _by_preference(
-    model: dict[str, Any], by_id: dict[int, str], counts: np.ndarray, special: set[int]
+    model: dict[str, Any], texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]
 ) -> Iterable[int]:
-    """Ordinary tokens: seen ones by frequency, then unseen ones in seen characters by the base's own preference."""
-    seen = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index] and int(index) not in special]
-    alphabet = set("".join(by_id[index] for index in seen)) | {"▁", "#", "Ġ"}
+    """Tokens not kept yet: seen ones by frequency, then unseen ones in known characters by the base's preference.
+
+    `texts` are what the tokens write; None for special tokens and parts of characters.
+    """
+    seen = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index] and int(index) not in kept]
+    alphabet = _alphabet(texts, counts, kept)
     unseen = [
         index
-        for index, token in by_id.items()
-        if index not in special and (index >= len(counts) or not counts[index]) and set(token) <= alphabet
+        for index, text in texts.items()
+        if index not in kept and (index >= len(counts) or not counts[index]) and text and set(text) <= alphabet
     ]
     if model["type"] == "Unigram":
         unseen.sort(key=lambda index: (-model["vocab"][index][1], index))
     else:
         unseen.sort()  # ids of BPE and WordPiece follow the order of training: frequent first
     # Single characters before all: with them, no word in these characters has an unknown token.
-    unseen.sort(key=lambda index: len(by_id[index].lstrip("▁#Ġ")) > 1)
+    unseen.sort(key=lambda index: len(texts[index] or "") > 1)
     return [*seen, *unseen]
+
+
+def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) -> set[str]:
+    """What unseen tokens may be written in: seen characters, signs and the language's letters.
+
+    The letters a to z always stay, but in a text that has none they do not bring all words of English along.
+    """
+    seen = {letter for index, text in texts.items() if index < len(counts) and counts[index] for letter in text or ""}
+    stay = {letter for index in kept for letter in texts[index] or "" if letter not in string.ascii_letters}
+    return seen | stay
 
 
 def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:

@@ -122,7 +122,13 @@ def test_keep_with_rules_gives_a_module_with_a_tokenizer_for_the_embeddings_of_t
 
 @pytest.mark.parametrize("strategy", ["focus", "keep"])
 def test_the_other_strategies_run_end_to_end(strategy: str, base: Path, stages: Stages, tmp_path: Path) -> None:
-    sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
+    sizes = {
+        "strategy": strategy,
+        "size": 300,
+        "auxiliary_dim": 16,
+        "auxiliary_min_count": 1,
+        "auxiliary_buckets": 1000,
+    }
     stages.run(STAGE1, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, vocabulary=sizes)).ok()
     module = LanguageModule.load(tmp_path / "deu")
     assert module.manifest.vocabulary["strategy"] == strategy

@@ -1,0 +1,98 @@
+"""The characters that a language's vocabulary always has, whatever the text at hand: its letters, and all signs."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import string
+from collections.abc import Iterator
+from typing import Any
+
+import gflanguages
+import langcodes
+import regex
+
+logger = logging.getLogger(__name__)
+
+# Digits, punctuation, currency and other symbols, accents and joiners: those that all scripts share.
+_SIGN = regex.compile(r"[[\p{N}\p{P}\p{S}\p{M}\p{Cf}]&&[\p{Script=Common}\p{Script=Inherited}]]", regex.VERSION1)
+_HOLDER = "\u25cc"
+"""The dotted circle that CLDR writes combining marks on."""
+_MOST_LETTERS = 1000
+"""Whatever has more is no alphabet but thousands of syllables or logographs, of which a text uses a part."""
+
+
+class Characters:
+    """Characters that no text of a language has to show: `"ß" in Characters("deu")`.
+
+    They are the letters, marks, digits and punctuation of every orthography of the language, in upper and lower case,
+    the letters a to z, and the digits, punctuation and symbols that all scripts share.
+
+    Args:
+        language: ISO 639-3, optionally with a script, which then counts as the language's own.
+
+    Attributes:
+        letters: of the alphabet that it is usually written in; empty for scripts of thousands of letters and for
+            languages whose letters are not known, which the log says.
+
+    References:
+        The exemplar characters of CLDR, and of Google Fonts for languages that CLDR lacks, as `gflanguages` ships them.
+    """
+
+    def __init__(self, language: str) -> None:
+        code, _, script = language.partition("_")
+        own_script = script or langcodes.Language.get(code).maximize().script
+        letters: set[str] = set()
+        known: set[str] = set()
+        for entry in _orthographies(code):
+            fields = entry.exemplar_chars
+            known |= _expanded(*(getattr(fields, name) for name in ("auxiliary", "index", "numerals", "punctuation")))
+            alphabet = _expanded(fields.base, fields.marks)
+            known |= alphabet
+            if entry.script == own_script and len(alphabet) <= _MOST_LETTERS:
+                letters |= alphabet
+        if not known:
+            logger.warning(
+                "%s: its letters are not known; of letters beyond a to z the vocabulary has those that its text has",
+                language,
+            )
+        self.letters = frozenset(letters)
+        self._known = frozenset(known) | frozenset(string.ascii_letters)
+
+    def __contains__(self, character: object) -> bool:
+        return character in self._known or (isinstance(character, str) and _SIGN.fullmatch(character) is not None)
+
+
+@functools.cache
+def _languages() -> dict[str, Any]:
+    return dict(gflanguages.LoadLanguages())
+
+
+def _orthographies(code: str) -> list[Any]:
+    """The language's entries, or else those of its macro-language, by which some languages are listed."""
+    for listed in (langcodes.standardize_tag(code), langcodes.standardize_tag(code, macro=True)):
+        if found := [entry for entry in _languages().values() if entry.language == listed]:
+            return found
+    return []
+
+
+def _expanded(*lists: str) -> set[str]:
+    """The single characters of exemplar lists, in both cases; `a-d` is a range, `{ch}` several letters as one."""
+    return {
+        variant
+        for text in lists
+        for item in text.split()
+        for character in _characters(item)
+        for variant in (character, character.lower(), character.upper())
+        if len(variant) == 1
+    }
+
+
+def _characters(item: str) -> Iterator[str]:
+    first, dash, last = item.partition("-")
+    if dash and len(first) == len(last) == 1:
+        yield from map(chr, range(ord(first), ord(last) + 1))
+    else:
+        yield from (
+            character for character in item if character != _HOLDER and (item[0] != "{" or character not in "{}")
+        )

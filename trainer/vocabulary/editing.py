@@ -1,0 +1,115 @@
+"""Add tokens to a trained tokenizer, so that they are really used, and take some out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from adapters_hub.base import plain_tokenizer
+from trainer.vocabulary.template import renumber_template
+
+_MARGIN = 0.01
+"""How much more likely than its best parts a token is made that has to be whole; scores are log-probabilities."""
+
+
+class EditedTokenizer:
+    """A tokenizer (Unigram, BPE or WordPiece) that is being changed.
+
+    Args:
+        tokenizer: it is copied.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        self._original = tokenizer
+        self.content: dict[str, Any] = json.loads(tokenizer.backend_tokenizer.to_str())
+        self._model: dict[str, Any] = self.content["model"]
+        self.kind = str(self._model["type"])
+        self._built: Tokenizer | None = None
+        special = {entry["content"] for entry in self.content["added_tokens"]}
+        if self.kind == "Unigram":
+            self._rows = {piece: row for row, (piece, _) in enumerate(self._model["vocab"])}
+            self._lowest = min((score for piece, score in self._model["vocab"] if piece not in special), default=0.0)
+        else:
+            self._rows = self._model["vocab"]
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def pieces(self, word: str) -> list[str]:
+        """The tokens of a word, as the pre-tokenizer gives it."""
+        if self._built is None:
+            self._built = Tokenizer.from_str(json.dumps(self.content))
+        return [token.value for token in self._built.model.tokenize(word)]
+
+    def add(self, token: str) -> None:
+        """Add a token if it is not there, as one that is as rare as the rarest."""
+        if token in self._rows:
+            return
+        self._rows[token] = len(self._rows)
+        if self.kind == "Unigram":
+            self._model["vocab"].append([token, self._lowest])
+        self._built = None
+
+    def remove(self, token: str) -> None:
+        """Take a token of WordPiece out; the rows behind it move up."""
+        removed = self._rows.pop(token)
+        renumbered = {row: row - (row > removed) for row in range(len(self._rows) + 1)}
+        self._model["vocab"] = self._rows = {name: renumbered[row] for name, row in self._rows.items()}
+        for entry in self.content["added_tokens"]:
+            entry["id"] = renumbered[entry["id"]]
+        renumber_template(self.content.get("post_processor"), renumbered)
+        self._built = None
+
+    def make_whole(self, text: str) -> None:
+        """Add a token that a word, or a part that is cut off it, of just this text becomes (Unigram and BPE).
+
+        For Unigram the token becomes just more likely than its best parts. For BPE merges are added behind all others,
+        so that what was merged before still is.
+        """
+        if self.kind == "Unigram":
+            self.add(text)
+            if (parts := self.pieces(text)) != [text]:
+                scores = [self._model["vocab"][self._rows[part]][1] for part in parts]
+                self._model["vocab"][self._rows[text]][1] = sum(scores) + _MARGIN
+                self._built = None
+            return
+        for character in text:
+            self.add(character)
+        while len(parts := self.pieces(text)) > 1:
+            left, right = parts[:2]
+            self.add(left + right.removeprefix(self._model.get("continuing_subword_prefix") or ""))
+            self._model["merges"].append([left, right] if self._pairs_are_lists() else f"{left} {right}")
+            self._built = None
+
+    def _pairs_are_lists(self) -> bool:
+        return not self._model["merges"] or not isinstance(self._model["merges"][0], str)
+
+    def cut(self, words: Mapping[str, Sequence[str]]) -> None:
+        """Cut every word that is just one of these texts into these parts before the model sees it."""
+        ends = r"(?![^▁])"  # a tokenizer that does not cut at spaces has more words behind
+        patterns = []
+        for parts in words.values():
+            for place, part in enumerate(map(re.escape, parts)):
+                before, after = re.escape("".join(parts[:place])), re.escape("".join(parts[place + 1 :]))
+                patterns.append(f"(?<=^{before}){part}(?={after}{ends})")
+        if not patterns:
+            return
+        step = {"type": "Split", "pattern": {"Regex": "|".join(patterns)}, "behavior": "Isolated", "invert": False}
+        steps = self.content.get("pre_tokenizer")
+        if steps and steps["type"] == "Sequence":
+            steps["pretokenizers"].append(step)
+        else:
+            self.content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [*([steps] if steps else []), step]}
+        self._built = None
+
+    def finish(self) -> PreTrainedTokenizerFast:
+        """The changed tokenizer."""
+        return plain_tokenizer(self._original, tokenizer_object=Tokenizer.from_str(json.dumps(self.content)))
