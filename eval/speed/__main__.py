@@ -24,7 +24,7 @@ def speed(
     jobs: Annotated[str, typer.Option(help=f"Some of {', '.join(JOBS)}, separated by commas.")] = ",".join(JOBS),
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of real text, as for recipes/folder.yaml (default: the sample data)."),
+        typer.Option(help="Folder of real text, as for recipes/paper.yaml (default: the sample data)."),
     ] = None,
     output: Annotated[Path, typer.Option(help="Where the table, the JSON and the plot go.")] = Path("evaluation/speed"),
 ) -> None:

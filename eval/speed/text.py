@@ -1,4 +1,4 @@
-"""Real text to measure on: a folder in the form of the recipes' `folder.yaml`, or the project's sample data."""
+"""Real text to measure on: a folder in the form of the recipes' `paper.yaml`, or the project's sample data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Text:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         if folder is not None and not any(folder.glob("mono/*.txt.xz")):
-            raise EvaluationError(f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder as in recipes/folder.yaml")
+            raise EvaluationError(f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder as in recipes/paper.yaml")
 
     @property
     def name(self) -> str:
