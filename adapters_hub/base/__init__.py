@@ -5,6 +5,7 @@ from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.language_tags import for_language
 from adapters_hub.base.loading import BaseEncoder, load_base
 from adapters_hub.base.tokenizers import plain_tokenizer
+from adapters_hub.base.writing import write_base
 
 __all__ = [
     "ARCHITECTURES",
@@ -15,4 +16,5 @@ __all__ = [
     "for_language",
     "load_base",
     "plain_tokenizer",
+    "write_base",
 ]

@@ -202,7 +202,7 @@ def alignment_trainer(
         random = np.random.default_rng(0).normal(size=(len(parts), len(parts[0]), base.dimension)).astype(np.float32)
         pivots = list(random / np.linalg.norm(random, axis=-1, keepdims=True))
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
-    bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
+    bottlenecks = Bottlenecks(BottleneckConfig(base.width, layers))
     bottlenecks.attach(working.backbone, base.architecture)
     model = SentenceModel(working.backbone, SentenceHead(base.pooling), extra=bottlenecks)
     if not dropout:
