@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.base import for_language, tag_of
 from adapters_hub.encoder import pad, split_passes
 
 logger = logging.getLogger(__name__)
@@ -30,18 +31,21 @@ def tokenize(
     max_length: int,
     what: str,
     only_keys: Sequence[str] = (),
+    languages: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Replace each text column by `<column>_ids` and `<column>_key`, a hash of the text (`only_keys`: by the key).
 
     Texts that are longer than `max_length` tokens are cut, and counted in the log. An empty text has no ids. The
-    result is an Arrow file on disk, memory-mapped.
+    result is an Arrow file on disk, memory-mapped. A tokenizer that marks every text with its language (NLLB, SONAR)
+    marks those of a column with the one that `languages` gives it; by default as it comes.
     """
+    tokenizers = {column: for_language(tokenizer, (languages or {}).get(column)) for column in columns}
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
         result: dict[str, list[Any]] = {}
         for column in columns:
             texts = [text.strip() if text else "" for text in batch[column]]
-            encoded = tokenizer(
+            encoded = tokenizers[column](
                 [prompt + text for text in texts], truncation=True, max_length=max_length, return_attention_mask=False
             )
             result[f"{column}_ids"] = [
@@ -56,6 +60,7 @@ def tokenize(
     settings = (
         repr((data._fingerprint, list(columns), list(only_keys), prompt, max_length))
         + tokenizer.backend_tokenizer.to_str()
+        + repr([tag for column in columns if (tag := tag_of(tokenizers[column]))])
     )
     tokenized = data.map(
         run,

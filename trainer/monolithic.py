@@ -17,6 +17,7 @@ from datasets import Dataset, concatenate_datasets
 from transformers import set_seed
 
 from adapters_hub import BaseEncoder, load_base
+from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
@@ -241,7 +242,8 @@ class Monolithic:
                 pairs = pairs.rename_columns(dict(zip(given[:2], columns[:2], strict=True)))
             what = f"{language} {kind} pairs"
             length = min(self.section.max_length, base.max_positions)
-            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, length, what)
+            of = dict.fromkeys(columns, language) | ({columns[0]: self.recipe.pivot} if self.start else {})
+            encoded = tokenize(pairs, columns, base.tokenizer, base.prompt, length, what, languages=of)
         return split(encoded, self.section.eval_share)
 
     def _write(self, base: BaseEncoder, settings: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -249,13 +251,12 @@ class Monolithic:
         recipe, state = self.recipe, PartialState()
         if state.is_main_process:
             with write_folder(self.target, replace=True) as folder:
-                base.backbone.save_pretrained(folder)
-                base.tokenizer.backend_tokenizer.no_truncation()  # to the length of training
-                base.tokenizer.save_pretrained(folder)
+                write_base(base, folder)
                 values = {
                     "kind": self.kind,
                     "prompt": base.prompt,
                     "pooling": base.pooling,
+                    "max_length": base.max_length,
                     "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),
                     "languages": self.languages,
                     "license": recipe.license,

@@ -9,7 +9,6 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
-from adapters_hub.base import for_language
 from adapters_hub.hub import fetch_module
 from trainer import alignment
 from trainer.batches import tokenize
@@ -72,11 +71,12 @@ def load_parts(recipe: Recipe, language: str, base: BaseEncoder, tokenizer: PreT
             encoded = tokenize(
                 pairs,
                 names[1:2] if relational else names,
-                for_language(tokenizer, code),
+                tokenizer,
                 base.prompt,
                 min(settings.max_length, base.max_positions),
                 f"{code} {kind} pairs",
                 only_keys=names[:1] if relational else (),
+                languages=dict.fromkeys(names, code),
             )
         if relational:
             encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]

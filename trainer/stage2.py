@@ -15,7 +15,6 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule, load_base
-from adapters_hub.base import for_language
 from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
@@ -277,11 +276,12 @@ class Stage2:
                 encoded = tokenize(
                     data,
                     alignment.COLUMNS[1:],
-                    for_language(tokenizer, language),
+                    tokenizer,
                     module.manifest.prompt,
                     min(settings.max_length, self.base.max_positions),
                     f"{language} {kind} pairs",
                     only_keys=alignment.COLUMNS[:1],
+                    languages=dict.fromkeys(alignment.COLUMNS[1:], language),
                 )
                 encoded = encoded.add_column("row", list(range(len(encoded))))  # type: ignore[call-arg]
                 rows, held_out = split(encoded, settings.eval_share)

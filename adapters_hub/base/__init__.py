@@ -2,7 +2,7 @@
 
 from adapters_hub.base.architectures import ARCHITECTURES, Architecture, architecture_for
 from adapters_hub.base.fingerprint import fingerprint
-from adapters_hub.base.language_tags import for_language
+from adapters_hub.base.language_tags import for_language, tag_of
 from adapters_hub.base.loading import BaseEncoder, load_base
 from adapters_hub.base.tokenizers import plain_tokenizer
 from adapters_hub.base.writing import write_base
@@ -16,5 +16,6 @@ __all__ = [
     "for_language",
     "load_base",
     "plain_tokenizer",
+    "tag_of",
     "write_base",
 ]
