@@ -71,6 +71,10 @@ def run_command(
         str | None,
         typer.Option(help=f"Of a base encoder: {', '.join(POOLINGS)} (default: what is usual for it)."),
     ] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens of a sentence that count (default: as many as the encoder wants)."),
+    ] = None,
     hub: Annotated[
         str | None, typer.Option(help="Folder that acts as the hub (default: $MSE_HUB, else the Hugging Face Hub).")
     ] = None,
@@ -111,7 +115,7 @@ def run_command(
         again=again,
     )
     blends = [parse_blend(text) for text in align or ()]
-    opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, blends)
+    opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, max_length, blends)
     check_names(label for one in encoder for label in names(one, opening))
     outcome = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(outcome.results, output, against, left_out=outcome.left_out)}")

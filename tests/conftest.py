@@ -28,6 +28,7 @@ from transformers import (
     M2M100Model,
     ModernBertConfig,
     ModernBertForMaskedLM,
+    NllbTokenizer,
     PreTrainedTokenizerFast,
     Qwen2Tokenizer,
     Qwen3Config,
@@ -162,6 +163,18 @@ def _trained(
     empty.backend_tokenizer.train_from_iterator(sample_sentences("deu") + sample_sentences("kaz"), trainer)
     model = json.loads(empty.backend_tokenizer.to_str())["model"]
     return model["vocab"], [tuple(merge) for merge in model["merges"]]
+
+
+def tagged_tokenizer(*tags: str) -> NllbTokenizer:
+    """A tokenizer that marks every text with its language, of transformers' own class for NLLB and SONAR."""
+    model = json.loads(build_tokenizer("bpe", 400).backend_tokenizer.to_str())["model"]
+    merges = [tuple(merge) for merge in model["merges"]]
+    return NllbTokenizer(
+        vocab=model["vocab"],
+        merges=merges,
+        extra_special_tokens=list(tags or ("eng_Latn", "deu_Latn", "kaz_Cyrl", "tur_Latn")),
+        model_max_length=128,
+    )
 
 
 def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> Path:

@@ -16,6 +16,7 @@ from datasets import concatenate_datasets
 from transformers import set_seed
 
 from adapters_hub import BaseEncoder, load_base
+from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
@@ -209,13 +210,12 @@ class Monolithic:
         if state.is_main_process:
             sources = [source for listed in self.sources.values() for source in listed]
             with write_folder(self.target, replace=True) as folder:
-                base.backbone.save_pretrained(folder)
-                base.tokenizer.backend_tokenizer.no_truncation()  # to the length of training
-                base.tokenizer.save_pretrained(folder)
+                write_base(base, folder)
                 values = {
                     "kind": self.control.kind,
                     "prompt": base.prompt,
                     "pooling": base.pooling,
+                    "max_length": base.max_length,
                     "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),
                     "languages": list(self.sources),
                     "license": recipe.license,

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import torch
 
-from adapters_hub.base import load_base
+from adapters_hub.base import load_base, write_base
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
@@ -213,6 +213,7 @@ def write_modular(
             "hub_id": base.hub_id,
             "prompt": base.prompt,
             "pooling": base.pooling,
+            "max_length": base.max_length,
         },
         "default_language": default,
         "align": align,
@@ -221,8 +222,7 @@ def write_modular(
     if include_base:
         with encoder._lock:
             encoder._composition.activate(None)
-            base.backbone.save_pretrained(folder / "base")
-        base.tokenizer.save_pretrained(folder / "base")
+            write_base(base, folder / "base")
     _write_facts(folder, facts)
 
 
@@ -273,6 +273,7 @@ def _load(
             revision=None if inside or base else recorded.get("revision"),
             prompt=recorded.get("prompt"),
             pooling=recorded.get("pooling"),
+            max_length=recorded.get("max_length"),
         )
     if base.fingerprint != recorded["fingerprint"]:
         raise AdaptersHubError(

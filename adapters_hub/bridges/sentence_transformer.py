@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters_hub.base.sentence_folder import model_config, write_json, write_sentence_folder
 from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose, without_bars
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
@@ -17,10 +17,6 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
 from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
-
-_MODULES = "sentence_transformers.sentence_transformer.modules"
-_BASE_MODULES = "sentence_transformers.base.modules"
-_POOLING_MODES = {"mean": "mean", WITHOUT_PROMPT: "mean", "cls": "cls", "last": "lasttoken"}
 
 
 def export_merged(
@@ -31,7 +27,7 @@ def export_merged(
     align: Align = False,
     replace: bool = False,
 ) -> Path:
-    """Write one language as a stock SentenceTransformer: Transformer, Pooling, Normalize.
+    """Write one language as a stock SentenceTransformer: Transformer, Pooling, the base's dense layers, Normalize.
 
     LoRAs are merged into the weights; tokenizer and embeddings are the language's own; the prompt is the default
     prompt. So `SentenceTransformer(folder).encode(sentences)` gives the encoder's vectors, without this library and
@@ -122,9 +118,9 @@ def export_composed(
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         write_modular(unfinished, encoder, chosen, default, align, include_base)
         kind = f"{ModularInput.__module__}.{ModularInput.__qualname__}"
-        _write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
+        write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
         # No prompts: each language has its own, which the module puts before the sentences.
-        _write_json(unfinished / "config_sentence_transformers.json", _model_config({}, None))
+        write_json(unfinished / "config_sentence_transformers.json", model_config({}, None, _versions()))
         ModularInput.load(str(unfinished))  # refuses now what it would refuse later
     return Path(folder)
 
@@ -141,62 +137,41 @@ def _check_prompt(composed: ComposedLanguage, language: str) -> None:
 
 
 def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
-    manifest = composed.module.manifest
+    manifest, config = composed.module.manifest, composed.backbone.config
     composed.backbone.save_pretrained(folder)
     composed.tokenizer.save_pretrained(folder)
-    modules = [
-        ("", f"{_BASE_MODULES}.transformer.Transformer"),
-        ("1_Pooling", f"{_MODULES}.pooling.Pooling"),
-        ("2_Normalize", f"{_BASE_MODULES}.normalize.Normalize"),
-    ]
-    entries = [{"idx": i, "name": str(i), "path": path, "type": kind} for i, (path, kind) in enumerate(modules)]
-    _write_json(folder / "modules.json", entries)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
     transformer: dict[str, Any] = {
         "transformer_task": "feature-extraction",
         "modality_config": forward,
         "module_output_name": "token_embeddings",
     }
-    if composed.backbone.config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
+    if config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
         # Vectors are pooled from the tokens: no layer with random weights, and no warning of one.
         transformer["model_kwargs"] = {"add_pooling_layer": False}
-    _write_json(folder / "sentence_bert_config.json", transformer)
-    _write_json(
-        folder / "1_Pooling" / "config.json",
-        {
-            "embedding_dimension": manifest.dimension,
-            "pooling_mode": _POOLING_MODES[manifest.pooling],
-            "include_prompt": manifest.pooling != WITHOUT_PROMPT,
-        },
+    write_sentence_folder(
+        folder,
+        pooling=manifest.pooling,
+        prompt=manifest.prompt,
+        width=config.hidden_size,
+        dense=composed.head.dense,
+        transformer=transformer,
+        versions=_versions(),
     )
-    _write_json(folder / "2_Normalize" / "config.json", {})
-    prompts = dict.fromkeys(("default", "query", "document"), manifest.prompt)
-    _write_json(folder / "config_sentence_transformers.json", _model_config(prompts, "default"))
 
 
-def _model_config(prompts: dict[str, str], default: str | None) -> dict[str, Any]:
+def _versions() -> dict[str, str]:
     import sentence_transformers
     import torch
     import transformers
 
     return {
-        "model_type": "SentenceTransformer",
-        "__version__": {
-            "sentence_transformers": sentence_transformers.__version__,
-            "transformers": transformers.__version__,
-            "pytorch": torch.__version__,
-        },
-        "prompts": prompts,
-        "default_prompt_name": default,
-        "similarity_fn_name": "cosine",
+        "sentence_transformers": sentence_transformers.__version__,
+        "transformers": transformers.__version__,
+        "pytorch": torch.__version__,
     }
 
 
 def _plain(choice: Any) -> Any:  # noqa: ANN401
     """What `align` says of one language, as JSON can hold it."""
     return choice if isinstance(choice, str) else dict(choice) if hasattr(choice, "items") else list(choice)
-
-
-def _write_json(path: Path, values: Any) -> None:  # noqa: ANN401
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

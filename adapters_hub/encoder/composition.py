@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.base.language_tags import tag_of
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
 from adapters_hub.encoder.dense import LanguageDense
@@ -84,6 +85,7 @@ class Composition:
         if base.dense is not None:
             base.dense.to(device)  # in float32, as vectors are pooled
         base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
+        self._base_fingerprints: dict[str | None, str] = {}  # by the tag of a language
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
@@ -161,12 +163,16 @@ class Composition:
 
     def base_fingerprint(self, language: str | None = None) -> str:
         """Of all that the untouched base's own vectors of a language depend on, embeddings and tokenizer included."""
-        base = self.base
-        tokenizer = json.loads(base.tokenizers.of(language).backend_tokenizer.to_str())
-        tokenizer |= {"truncation": None, "padding": None}  # what earlier calls set
-        settings = (base.pooling, base.prompt, base.max_length)
-        facts = (base.fingerprint, base.embeddings_fingerprint, tokenizer, *settings)
-        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        base, tokenizer = self.base, self.base.tokenizers.of(language)
+        tag = tag_of(tokenizer)
+        if tag not in self._base_fingerprints:
+            content = json.loads(tokenizer.backend_tokenizer.to_str())
+            content |= {"truncation": None, "padding": None}  # what earlier calls set
+            settings = (base.pooling, base.prompt, base.max_length)
+            facts = (base.fingerprint, base.embeddings_fingerprint, content, *settings)
+            digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+            self._base_fingerprints[tag] = digest.hexdigest()
+        return self._base_fingerprints[tag]
 
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:

@@ -9,6 +9,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder
+from adapters_hub.base.dense import DenseLayers
 from adapters_hub.encoder.pooling import pool, prompt_length
 
 
@@ -33,7 +34,7 @@ class SentenceHead(nn.Module):
         dense: the base's dense layers `[batch, width]` to `[batch, dim]`; None: the pooled vector is the sentence's.
     """
 
-    def __init__(self, pooling: str, prompt_tokens: int = 0, dense: nn.Module | None = None) -> None:
+    def __init__(self, pooling: str, prompt_tokens: int = 0, dense: DenseLayers | None = None) -> None:
         super().__init__()
         self.pooling = pooling
         self.prompt_tokens = prompt_tokens

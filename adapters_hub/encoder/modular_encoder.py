@@ -259,7 +259,7 @@ class ModularEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or a language or adapter is not loaded.
-            AdaptersHubError: `base_language` is no ISO 639-3 code, or a number is out of its range.
+            AdaptersHubError: a number is out of its range, or the base has tags and `base_language` is no ISO code.
             CompositionError: the folder of a language that was unloaded holds another module by now.
         """
         single = isinstance(sentences, str)

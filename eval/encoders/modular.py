@@ -24,23 +24,29 @@ class BaseOnly:
         name: for tables.
         batch_size: most sentences per pass; None: by length.
         languages: to score in, those of the modules that it is compared with; None: any.
+        max_length: tokens of a sentence that count; None: as many as the base wants.
     """
 
     kind = "base"
 
     def __init__(
-        self, encoder: ModularEncoder, name: str, batch_size: int | None = None, languages: list[str] | None = None
+        self,
+        encoder: ModularEncoder,
+        name: str,
+        batch_size: int | None = None,
+        languages: list[str] | None = None,
+        max_length: int | None = None,
     ) -> None:
         self.encoder, self.name, self.batch_size, self._languages = encoder, name, batch_size, languages
-        self._fingerprint = _key(encoder, encoder.fingerprints(None))
+        self.max_length = max_length
 
     def languages(self) -> list[str] | None:
         """Any, unless it was told which."""
         return self._languages
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of the base with its embeddings and tokenizer."""
-        return self._fingerprint
+        """Of the base with its embeddings, its tokenizer as it marks the language, and the length."""
+        return _key(self.encoder, self.encoder.fingerprints(None, base_language=language), self.max_length)
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         """None."""
@@ -48,11 +54,15 @@ class BaseOnly:
 
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
-        return self.encoder.encode(sentences, None, batch_size=self.batch_size)
+        return self.encoder.encode(
+            sentences, None, base_language=language, batch_size=self.batch_size, max_length=self.max_length
+        )
 
     def describe(self) -> dict[str, object]:
-        """The base, and whether it has the prompt and pooling that are usual for it."""
-        return _describe(self.encoder) | {"as_it_comes": self.encoder.base.as_it_comes}
+        """The base, and whether it has the prompt, pooling and length that are usual for it."""
+        length = self.max_length or self.encoder.max_length(None)
+        usual = self.encoder.base.as_it_comes and self.max_length is None
+        return _describe(self.encoder) | {"max_length": length, "as_it_comes": usual}
 
 
 class Modular:
@@ -64,6 +74,7 @@ class Modular:
         alignment: when adapters are on.
         batch_size: most sentences per pass; None: by length.
         blend: objectives of the adapters to switch on, with weights; None: what `align=True` switches on.
+        max_length: tokens of a sentence that count; None: as many as each module says.
     """
 
     def __init__(
@@ -73,9 +84,10 @@ class Modular:
         alignment: Alignment = "across",
         batch_size: int | None = None,
         blend: Mapping[str, float] | None = None,
+        max_length: int | None = None,
     ) -> None:
         self.encoder, self.name, self.alignment, self.batch_size = encoder, name, alignment, batch_size
-        self.blend = blend
+        self.blend, self.max_length = blend, max_length
         self.kind = "aligned" if alignment != "never" and any(encoder.alignments.values()) else "modules"
 
     def languages(self) -> list[str] | None:
@@ -83,8 +95,8 @@ class Modular:
         return self.encoder.languages
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of the module, the adapters that are on, and the precision."""
-        return _key(self.encoder, self.modules(language, across))
+        """Of the module, the adapters that are on, the precision, and the length."""
+        return _key(self.encoder, self.modules(language, across), self.max_length)
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         """The module and the adapters that are on."""
@@ -94,7 +106,13 @@ class Modular:
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
         code = self._loaded(language)
-        return self.encoder.encode(sentences, code, align=self._align(code, across), batch_size=self.batch_size)
+        return self.encoder.encode(
+            sentences,
+            code,
+            align=self._align(code, across),
+            batch_size=self.batch_size,
+            max_length=self.max_length,
+        )
 
     def describe(self) -> dict[str, object]:
         """The base, the modules with the steps of their training, and when alignment is on."""
@@ -103,6 +121,7 @@ class Modular:
         own = {
             "prompt": ", ".join(sorted({manifest.prompt for manifest in manifests})),
             "pooling": ", ".join(sorted({manifest.pooling for manifest in manifests})),
+            "max_length": self.max_length or max((manifest.max_length for manifest in manifests), default=None),
             "alignment": self.alignment,
             "languages": encoder.languages,
             "adapters": encoder.alignments,
@@ -133,8 +152,9 @@ def _steps(encoder: ModularEncoder, language: str) -> dict[str, int]:
     return {phase: facts["steps"] for phase, facts in phases if "steps" in facts}
 
 
-def _key(encoder: ModularEncoder, fingerprints: Sequence[str]) -> str:
-    return hashlib.sha256(repr((*fingerprints, str(encoder.dtype))).encode()).hexdigest()
+def _key(encoder: ModularEncoder, fingerprints: Sequence[str], max_length: int | None) -> str:
+    length = () if max_length is None else (max_length,)
+    return hashlib.sha256(repr((*fingerprints, str(encoder.dtype), *length)).encode()).hexdigest()
 
 
 def _describe(encoder: ModularEncoder) -> dict[str, object]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import OBJECTIVES
 from eval.encoders.encoder import Encoder
@@ -36,6 +37,7 @@ class Settings:
         batch_size: most sentences per pass; None: what the encoder does by default.
         prompt: put before every sentence by a base encoder; None: what is usual for it.
         pooling: of a base encoder, one of `POOLINGS`; None: what is usual for it.
+        max_length: tokens of a sentence that count; None: as many as the encoder wants.
         blends: where alignment is on, the adapters to switch on with their weights, a row for each blend; empty: those
             that `align=True` switches on.
     """
@@ -47,6 +49,7 @@ class Settings:
     batch_size: int | None = None
     prompt: str | None = None
     pooling: str | None = None
+    max_length: int | None = None
     blends: Sequence[Mapping[str, float]] = ()
 
 
@@ -87,7 +90,8 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
             _sentence_transformer(source, settings), name or source, settings.batch_size or _USUAL_BATCH
         )
     elif kind == "base":
-        yield BaseOnly(_modular(source, [], settings), name or source, settings.batch_size)
+        encoder = _modular(source, [], settings)
+        yield BaseOnly(encoder, name or source, settings.batch_size, max_length=settings.max_length)
     else:
         yield from _variants(source, name, settings)
 
@@ -140,7 +144,7 @@ def _kind_of(source: str) -> str:
     if "," in source:
         return "modules"
     folder = Path(source)
-    if (folder / "modules.json").is_file():
+    if (folder / "modules.json").is_file() and not (folder / TRAINING_FILE).is_file():  # not one of our own
         return "st"
     if (folder / "module.json").is_file() or any(folder.glob("*/module.json")):
         return "modules"
@@ -152,9 +156,9 @@ def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
     encoder = _modular(None, _modules(source), settings)
     for label, alignment, blend in rows:
         if alignment is None:
-            yield BaseOnly(encoder, label, settings.batch_size, encoder.languages)
+            yield BaseOnly(encoder, label, settings.batch_size, encoder.languages, settings.max_length)
         elif alignment == "never" or any(encoder.alignments.values()) or "mono" not in settings.variants:
-            yield Modular(encoder, label, alignment, settings.batch_size, blend)
+            yield Modular(encoder, label, alignment, settings.batch_size, blend, settings.max_length)
         # Without adapters, aligned is the same as `mono`.
 
 
@@ -213,6 +217,8 @@ def _sentence_transformer(source: str, settings: Settings) -> Any:  # noqa: ANN4
         model = SentenceTransformer(source, device=settings.device, model_kwargs=precision)
     except (OSError, ValueError) as error:
         raise AdaptersHubError(f"no SentenceTransformer at {source!r}: {str(error).splitlines()[0]}") from error
+    if settings.max_length is not None:
+        model.max_seq_length = settings.max_length
     if settings.prompt is not None:
         model.prompts = {"evaluation": settings.prompt}
         model.default_prompt_name = "evaluation"

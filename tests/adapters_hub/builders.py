@@ -68,7 +68,7 @@ def language_parts(
         for number, (name, role) in enumerate(zip(ADAPTERS, ("lang", "sent"), strict=True))
     }
     if tokenizer is not None:
-        embeddings = torch.randn(len(tokenizer), base.dimension, generator=torch.Generator().manual_seed(seed))
+        embeddings = torch.randn(len(tokenizer), base.width, generator=torch.Generator().manual_seed(seed))
         write_vocabulary(folder / "vocabulary", tokenizer, (embeddings * 0.1).to(torch.float16))
         parts["vocabulary"] = folder / "vocabulary"
     return parts
@@ -106,7 +106,7 @@ def random_bottlenecks(base: BaseEncoder, seed: int, **options: Any) -> Bottlene
     """Bottlenecks for every block of the base, with random weights as if they had been trained."""
     torch.manual_seed(seed)
     blocks = cast(torch.nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks))
-    bottlenecks = Bottlenecks(BottleneckConfig(hidden_size=base.dimension, num_layers=len(blocks), **options))
+    bottlenecks = Bottlenecks(BottleneckConfig(hidden_size=base.width, num_layers=len(blocks), **options))
     for parameter in bottlenecks.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
     return bottlenecks.requires_grad_(False).eval()

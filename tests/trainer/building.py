@@ -224,7 +224,7 @@ def alignment_trainer(
     made = arguments(folder, "cla", training)
     rows, order = rows_in_order(parts, made, SEED)
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
-    bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
+    bottlenecks = Bottlenecks(BottleneckConfig(base.width, layers))
     bottlenecks.attach(working.backbone, base.architecture)
     model = SentenceModel(working.backbone, SentenceHead(base.pooling), extra=bottlenecks)
     if not dropout:

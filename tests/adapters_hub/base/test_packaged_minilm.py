@@ -30,7 +30,7 @@ def test_vectors_are_those_of_sentence_transformers(checkpoint: Path) -> None:
 
     sentences = [*sample_sentences("eng")[:12], " ".join(sample_sentences("eng")[:40])]
     expected = SentenceTransformer(str(checkpoint), device="cpu").encode(sentences, normalize_embeddings=True)
-    found = ModularEncoder(load_base(checkpoint), device="cpu").encode(sentences, None, max_length=256)
+    found = ModularEncoder(load_base(checkpoint), device="cpu").encode(sentences, None)
     assert found.shape == (13, 384)
     assert np.abs(found - expected).max() < 1e-6
 

@@ -1,0 +1,31 @@
+"""Write a base as a folder that `load_base` reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters_hub.base.loading import BaseEncoder
+from adapters_hub.base.sentence_folder import write_sentence_folder
+
+
+def write_base(base: BaseEncoder, folder: Path) -> None:
+    """Write the transformer, its tokenizer and its dense layers into a folder that may exist.
+
+    The prompt, the pooling and the length come along where there are dense layers, which are written in
+    sentence-transformers' way; elsewhere they are for the caller to keep.
+    """
+    base.backbone.save_pretrained(folder)
+    tokenizer = base.tokenizer
+    tokenizer.backend_tokenizer.no_truncation()  # to what the last call said
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.save_pretrained(folder)
+    if base.dense is not None:
+        write_sentence_folder(
+            folder,
+            pooling=base.pooling,
+            prompt=base.prompt,
+            width=base.width,
+            dense=base.dense,
+            transformer={"max_seq_length": base.max_length, "do_lower_case": False},
+            versions={},
+        )

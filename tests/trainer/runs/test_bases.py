@@ -1,0 +1,180 @@
+"""Both stages on bases that are more than a transformer: with tags of languages, with dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+
+from adapters_hub import LanguageModule, ModularEncoder, load_base
+from adapters_hub.base import plain_tokenizer
+from adapters_hub.bridges import export_merged
+from tests.adapters_hub.base.sentence_folders import write_sentence_transformer
+from tests.conftest import SAMPLE, sample_sentences, tagged_tokenizer, write_base
+from tests.trainer.runs.launch import training, write_recipe
+from trainer import batches, sentence_parts, stage1, stage2
+from trainer.monolithic import Monolithic
+from trainer.parsing import parse_recipe
+from trainer.settings import Recipe
+
+SHORT = {"training": training(steps=2, use_cpu=True)}
+TEXT = "Guten Morgen!"
+
+
+@pytest.fixture(scope="module")
+def sonar(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder of M2M100 whose tokenizer marks every text with its language."""
+    return write_base(tmp_path_factory.mktemp("sonar") / "base", "m2m_100", tagged_tokenizer())
+
+
+def recipe_of(folder: Path, base: Path, **changes: Any) -> Recipe:
+    values = {"la": SHORT, "se": SHORT, "cla": SHORT} | changes
+    path = write_recipe(folder / "recipe.yaml", base, folder, **values)
+    return parse_recipe("stage", "", ["--recipe", str(path)])
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
+    """What was tokenized, and the ids that its texts begin with."""
+    first: dict[str, set[int]] = {}
+    honest = batches.tokenize
+
+    def tokenize(data: Dataset, *args: Any, **options: Any) -> Dataset:
+        made = honest(data, *args, **options)
+        what = args[4]
+        for column in made.column_names:
+            if column.endswith("_ids"):
+                first.setdefault(f"{what}: {column}", set()).update(row[0] for row in made[column] if row)
+        return made
+
+    for module in (stage1, stage2, sentence_parts):
+        monkeypatch.setattr(module, "tokenize", tokenize)
+    monkeypatch.setattr("trainer.monolithic.tokenize", tokenize)
+    return first
+
+
+@pytest.mark.parametrize("strategy", ["trim", "focus", "keep"])
+def test_a_module_marks_its_sentences_with_its_language_from_the_first_phase_on(
+    strategy: str, sonar: Path, tmp_path: Path, seen: dict[str, set[int]]
+) -> None:
+    sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
+    recipe = recipe_of(tmp_path, sonar, vocabulary=sizes, la=SHORT | {"train_embeddings": strategy != "keep"})
+    base = load_base(recipe.base)
+    for language in ("eng", "deu"):
+        stage1.Stage1(recipe, language, base).run(tmp_path / language)
+    stage2.Stage2(recipe, "deu", "both", base).run(tmp_path / "deu-eng-both")
+
+    module = LanguageModule.load(tmp_path / "deu")
+    assert (module.tokenizer is None) == (strategy == "keep")
+    tokenizer = module.tokenizer or base.tokenizers.of("deu")
+    tag = tokenizer.get_vocab()["deu_Latn"]
+    german = {what: ids for what, ids in seen.items() if what.startswith("deu")}
+    assert len(german) >= 4  # text, paraphrases, and both kinds of pairs
+    assert set.union(*german.values()) == {tag}
+    assert tokenizer(TEXT).tokens()[0] == "deu_Latn"
+    if strategy == "trim":
+        assert module.embeddings is not None
+    encoder = ModularEncoder(modules=[tmp_path / "eng", tmp_path / "deu", tmp_path / "deu-eng-both"], device="cpu")
+    for language, mark in (("eng", "eng_Latn"), ("deu", "deu_Latn")):
+        assert encoder._languages.memory(language).tokenizer(TEXT).tokens()[0] == mark
+    assert np.isfinite(encoder.encode(TEXT, "deu", align=True)).all()
+
+
+def test_trimming_keeps_the_tags_vector(sonar: Path, tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path, sonar, phases=["vocabulary", "se"])
+    base = load_base(recipe.base)
+    stage1.Stage1(recipe, "deu", base).run(tmp_path / "deu")
+    module = LanguageModule.load(tmp_path / "deu")
+    assert module.tokenizer is not None
+    assert module.embeddings is not None
+    row, own = (tokenizer.get_vocab()["deu_Latn"] for tokenizer in (module.tokenizer, base.tokenizer))
+    torch.testing.assert_close(module.embeddings[row].float(), base.own_embeddings[own], atol=1e-3, rtol=0)
+
+
+def test_relatives_are_marked_each_with_its_own_language_and_the_teacher_with_the_pivots(
+    sonar: Path, tmp_path: Path, seen: dict[str, set[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str | None] = []
+    honest = ModularEncoder.encode
+
+    def encode(self: ModularEncoder, *args: Any, **options: Any) -> Any:
+        asked.append(options.get("base_language"))
+        return honest(self, *args, **options)
+
+    monkeypatch.setattr(ModularEncoder, "encode", encode)
+    relations = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
+    related = SHORT | {"objective": "relational", "relations": relations, "related": ["tur"]}
+    recipe = recipe_of(
+        tmp_path,
+        sonar,
+        phases=["vocabulary", "se"],
+        pivot="kaz",
+        languages=["deu"],
+        vocabulary={"strategy": "keep"},
+        se=related,
+    )
+    base = load_base(recipe.base)
+    stage1.Stage1(recipe, "deu", base).run(tmp_path / "deu")
+    vocabulary = base.tokenizer.get_vocab()
+    assert seen["deu relational pairs: anchor_ids"] == {vocabulary["deu_Latn"]}
+    assert seen["tur relational pairs: anchor_ids"] == {vocabulary["tur_Latn"]}
+    assert set(asked) == {"kaz"}
+
+
+def test_a_monolithic_baseline_marks_both_sides(sonar: Path, tmp_path: Path, seen: dict[str, set[int]]) -> None:
+    recipe = recipe_of(tmp_path, sonar, languages=["eng", "deu"], full={"training": training(steps=1, use_cpu=True)})
+    mono = Monolithic(recipe, "full mono")
+    mono.make()
+    Monolithic(recipe, "full mono+cross", mono.target).make()
+    vocabulary = plain_tokenizer(tagged_tokenizer()).get_vocab()
+    assert seen["deu paraphrase pairs: anchor_ids"] == {vocabulary["deu_Latn"], vocabulary["eng_Latn"]}
+    assert seen["deu parallel pairs: anchor_ids"] == {vocabulary["eng_Latn"]}
+    assert seen["deu parallel pairs: positive_ids"] == {vocabulary["deu_Latn"]}
+
+
+@pytest.fixture
+def projected(base_folders: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A base with a prompt and dense layers, whose vectors are smaller than its transformer is wide."""
+    options: dict[str, Any] = {"prompts": {"sts": "Satz: "}, "dense": [40, 20], "pooling": "cls"}
+    write_sentence_transformer(base_folders("bert"), tmp_path / "base", **options)
+    return tmp_path / "base"
+
+
+def test_modules_are_trained_through_dense_layers_that_stand_still(projected: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    recipe = recipe_of(tmp_path, projected)
+    base = load_base(recipe.base)
+    assert base.dense is not None
+    before = [parameter.clone() for parameter in base.dense.parameters()]
+    for language in ("eng", "deu"):
+        stage1.Stage1(recipe, language, base).run(tmp_path / language)
+    stage2.Stage2(recipe, "deu", "both", base).run(tmp_path / "deu-eng-both")
+    assert all(bool((old == new).all()) for old, new in zip(before, base.dense.parameters(), strict=True))
+    encoder = ModularEncoder(modules=[tmp_path / "eng", tmp_path / "deu", tmp_path / "deu-eng-both"], device="cpu")
+    texts = sample_sentences("deu")[:4]
+    vectors = encoder.encode(texts, "deu")
+    assert vectors.shape == (4, 20)
+    assert np.abs(vectors - encoder.encode(texts, "deu", align=True)).max() > 1e-5
+    manifest = encoder.manifest("deu")
+    assert (manifest.dimension, manifest.prompt, manifest.pooling) == (20, "Satz: ", "cls")
+    merged = SentenceTransformer(str(export_merged(encoder, "deu", tmp_path / "merged")), device="cpu")
+    np.testing.assert_allclose(merged.encode(texts), vectors, atol=1e-5)
+
+
+def test_a_monolithic_baseline_trains_the_dense_layers_and_keeps_them(projected: Path, tmp_path: Path) -> None:
+    fast = training(steps=2, use_cpu=True, learning_rate=1e-2)
+    recipe = recipe_of(tmp_path, projected, full={"training": fast, "cross": False})
+    baseline = Monolithic(recipe, "full mono")
+    baseline.make()
+    base, start = load_base(baseline.target), load_base(projected)
+    assert (base.prompt, base.pooling, base.dimension, base.max_length) == ("Satz: ", "cls", 20, 24)
+    assert base.dense is not None
+    assert start.dense is not None
+    pairs = zip(base.dense.parameters(), start.dense.parameters(), strict=True)
+    assert all(bool((new != old).any()) for new, old in pairs)
