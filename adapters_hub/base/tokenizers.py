@@ -81,6 +81,8 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> Pr
     Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary.
     """
     settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
+    if settings.get("unk_token") in (settings.get("pad_token"), settings.get("eos_token")):
+        settings.pop("unk_token", None)  # named for want of one, as by tokenizers of bytes: nothing is unknown to them
     if tags := tags_of(tokenizer):  # special to it, as they are to the backend
         settings["extra_special_tokens"] = list(tags)
     settings |= {

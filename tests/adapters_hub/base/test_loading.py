@@ -163,6 +163,26 @@ def test_a_missing_folder_is_named_with_what_was_expected(tmp_path: Path) -> Non
     assert str(tmp_path / "nowhere") in str(caught.value)
 
 
+def test_a_tokenizer_without_a_padding_token_is_refused(base_folders: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(base_folders("qwen3"), tmp_path / "base")
+    tokenizer = load_base(folder).tokenizer
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(BaseEncoderError, match="has no padding token: name one as pad_token") as caught:
+        _ = load_base(folder).tokenizer
+    assert "\n" not in str(caught.value)
+
+
+def test_the_end_of_text_is_not_taken_for_an_unknown_token(
+    base_folders: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Qwen's tokenizer calls it one unless its configuration says otherwise; it ends every sentence."""
+    folder = shutil.copytree(base_folders("qwen3"), tmp_path / "base")
+    edit_json(folder / "tokenizer_config.json", unk_token="<|endoftext|>")
+    ModularEncoder(load_base(folder), device="cpu").encode("a", None)
+    assert not caplog.records
+
+
 def test_loading_twice_gives_the_same_base(bases: Bases, base_folders: Callable[[str], Path]) -> None:
     again: BaseEncoder = load_base(base_folders("bert"))
     assert again.fingerprint == bases("bert").fingerprint
