@@ -113,7 +113,7 @@ def test_phases_are_in_their_order_however_they_are_given() -> None:
     [
         (["--la.lora.ranks", "3"], "--la.lora.ranks"),
         (["--la.lora.rank", "x"], "^la.lora.rank is to be int, not 'x'"),
-        (["--pooling", "max"], "^pooling is to be 'mean', 'mean_without_prompt', 'cls', not 'max'"),
+        (["--pooling", "max"], "^pooling is to be 'mean', 'mean_without_prompt', 'cls', 'last', not 'max'"),
         (["--recipe", "missing.yaml"], r"^recipe: File does not exist: '.*missing\.yaml'"),
         (["--se.dropout"], "--se.dropout: expected one argument"),
         (["--se.lora", "3"], "^se.lora: Unable to load config '3'"),
