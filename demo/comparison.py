@@ -87,25 +87,20 @@ def compare(
     vectors = np.empty((len(columns), len(rows), bench.encoder.dimension), np.float32)
     cut: list[dict[int, int]] = [{} for _ in columns]
     groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
-    if any(column.kind == "base" for column in columns) and rows:
-        texts = [row.text for row in rows]
-        base, longer = bench.encode(texts, None, picks), _longer(bench, texts, None, picks, range(len(rows)))
-        for number, column in enumerate(columns):
-            if column.kind == "base":
-                vectors[number] = base
-                cut[number] = longer
     # Languages outside, compositions inside: the transformer is set to a language once, not once a composition.
     for done, (code, indices) in enumerate(groups.items()):
         if progress:
             progress(done / len(groups), f"encoding {code}")
         texts = [rows[index].text for index in indices]
         language = code if code in picks.modules else None
-        longer = _longer(bench, texts, language, picks, indices)
+        longer: dict[str | None, dict[int, int]] = {}
         for number, column in enumerate(columns):
-            if column.kind != "base":
-                weights = column.align(code, picks.objectives(code)) if language else {}
-                vectors[number, indices] = bench.encode(texts, language, picks, weights)
-                cut[number] |= longer
+            own = None if column.kind == "base" else language
+            weights = column.align(code, picks.objectives(code)) if own else {}
+            vectors[number, indices] = bench.encode(texts, own, picks, weights, base_language=code)
+            if own not in longer:
+                longer[own] = _longer(bench, texts, own, picks, indices)
+            cut[number] |= longer[own]
     return Comparison(list(rows), list(columns), picks, vectors, cut, time.perf_counter() - start)
 
 

@@ -151,7 +151,8 @@ def grade(
             for start in range(0, len(texts), _CHUNK):  # so that others get their turn in between
                 if progress:
                     progress(done / steps, f"{column.title}: {code}")
-                parts.append(bench.encode(texts[start : start + _CHUNK], language, picks, weights))
+                chunk = texts[start : start + _CHUNK]
+                parts.append(bench.encode(chunk, language, picks, weights, base_language=code))
                 done += 1
             sides.append(np.concatenate(parts))
         cosines = (sides[0] * sides[1]).sum(axis=1)

