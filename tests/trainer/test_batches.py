@@ -35,6 +35,14 @@ def test_keys_are_equal_for_equal_texts_and_for_no_others(tokenizer: PreTrainedT
     assert len(set(encoded["a_key"])) == len(set(texts))
 
 
+def test_texts_are_tokenized_once_whatever_the_tokenizer_did_in_between(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = Dataset.from_dict({"text": sample_sentences("deu")[:9]})
+    first = tokenize(data, ["text"], tokenizer, "", 20, "text")
+    tokenizer("Hund", truncation=True, max_length=3, padding="max_length")
+    assert tokenize(data, ["text"], tokenizer, "", 20, "text")._fingerprint == first._fingerprint
+    assert tokenize(data, ["text"], tokenizer, "", 21, "text")._fingerprint != first._fingerprint
+
+
 @pytest.mark.parametrize("budget", [1, 40, 200, 10_000])
 def test_passes_cover_every_text_once_within_the_budget(budget: int) -> None:
     random = np.random.default_rng(0)
