@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,20 +69,25 @@ def tokenize(
         return result
 
     tags = {column: tag_of(one) for column, one in tokenizers.items()}
-    settings = (
-        repr((data._fingerprint, list(columns), list(only_keys), prompt, max_length, tags))
-        + tokenizer.backend_tokenizer.to_str()
-    )
     tokenized = data.map(
         run,
         batched=True,
         remove_columns=data.column_names,
-        new_fingerprint=hashlib.sha256(settings.encode()).hexdigest()[:32],
+        new_fingerprint=cache_key(data, tokenizer, list(columns), list(only_keys), prompt, max_length, tags),
         desc=f"tokenizing {what}",
     )
     cut = sum(int(np.sum(tokenized.with_format("numpy")[f"{column}_cut"][:])) for column in columns)
     logger.info("%s: %d texts of more than %d tokens were cut", what, cut, max_length)
     return tokenized.remove_columns([f"{column}_cut" for column in columns])
+
+
+def cache_key(data: Dataset, tokenizer: PreTrainedTokenizerFast, *settings: object) -> str:
+    """The name under which `datasets` keeps what a tokenizer makes of some data, once for equal settings.
+
+    How the tokenizer cut and padded in its last call is no part of it.
+    """
+    content = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
+    return hashlib.sha256((repr((data._fingerprint, *settings)) + json.dumps(content)).encode()).hexdigest()[:32]
 
 
 def text_key(text: str) -> int:

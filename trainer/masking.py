@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from typing import Any
 
@@ -12,7 +11,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.errors import AdaptersHubError
-from trainer.batches import passes, usual_tokens_per_pass
+from trainer.batches import cache_key, passes, usual_tokens_per_pass
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +48,12 @@ def pack(data: Dataset, tokenizer: PreTrainedTokenizerFast, prompt: str, max_len
         parts = [stream[place : place + room] for place in range(0, len(stream), room)]
         return {"text_ids": [[*before, *part, *after] for part in parts]}
 
-    settings = repr((data._fingerprint, "packed", prompt, max_length)) + tokenizer.backend_tokenizer.to_str()
     packed = data.map(
         run,
         batched=True,
         batch_size=_TEXTS,
         remove_columns=data.column_names,
-        new_fingerprint=hashlib.sha256(settings.encode()).hexdigest()[:32],
+        new_fingerprint=cache_key(data, tokenizer, "packed", prompt, max_length),
         desc=f"packing {what}",
     )
     logger.info("%s: %d texts in %d blocks of at most %d tokens", what, len(data), len(packed), max_length)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.conftest import sample_sentences
 from trainer.batches import Order, Rows, passes, tokenize
-from trainer.masking import MaskingCollator
 
 
 def test_tokenizing_adds_the_prompt_cuts_and_counts(
@@ -35,6 +33,14 @@ def test_keys_are_equal_for_equal_texts_and_for_no_others(tokenizer: PreTrainedT
     assert encoded.column_names == ["a_ids", "b_ids", "a_key", "a_there", "b_key", "b_there", "c_key", "c_there"]
     assert list(encoded["a_key"]) == list(encoded["b_key"]) == list(encoded["c_key"])[::-1]
     assert len(set(encoded["a_key"])) == len(set(texts))
+
+
+def test_texts_are_tokenized_once_whatever_the_tokenizer_did_in_between(tokenizer: PreTrainedTokenizerFast) -> None:
+    data = Dataset.from_dict({"text": sample_sentences("deu")[:9]})
+    first = tokenize(data, ["text"], tokenizer, "", 20, "text")
+    tokenizer("Hund", truncation=True, max_length=3, padding="max_length")
+    assert tokenize(data, ["text"], tokenizer, "", 20, "text")._fingerprint == first._fingerprint
+    assert tokenize(data, ["text"], tokenizer, "", 21, "text")._fingerprint != first._fingerprint
 
 
 @pytest.mark.parametrize("budget", [1, 40, 200, 10_000])
@@ -158,78 +164,3 @@ def test_rows_take_numbers_of_later_epochs_and_keep_them_as_the_draw() -> None:
 
 def test_rows_leave_the_row_numbers_that_the_data_brings() -> None:
     assert Rows(Dataset.from_dict({"row": [7, 5]}))[1]["row"] == 5
-
-
-def masked(tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, Any]], seed: int = 0) -> list[tuple[Any, Any]]:
-    batch = MaskingCollator(tokenizer, 0.15, seed, 100)(rows)
-    found: dict[int, tuple[list[int], list[int]]] = {}
-    for part in batch["passes"]:
-        for place, row in enumerate(part["rows"].tolist()):
-            length = int(part["attention_mask"][place].sum())
-            found[row] = part["input_ids"][place, :length].tolist(), part["labels"][place, :length].tolist()
-    return [found[row] for row in range(len(rows))]
-
-
-@pytest.fixture(scope="module")
-def texts(tokenizer: PreTrainedTokenizerFast) -> list[dict[str, Any]]:
-    ids = tokenizer(sample_sentences("deu") + sample_sentences("kaz"))["input_ids"]
-    return [{"text_ids": row, "draw": draw} for draw, row in enumerate(ids)]
-
-
-def test_masks_depend_on_seed_and_draw_alone(tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]) -> None:
-    together = masked(tokenizer, texts[:20])
-    assert masked(tokenizer, texts[19::-1]) == together[::-1]
-    assert [masked(tokenizer, [row])[0] for row in texts[:20]] == together
-    later = [row | {"draw": row["draw"] + len(texts)} for row in texts[:20]]
-    assert sum(a == b for a, b in zip(masked(tokenizer, later), together, strict=True)) <= 1
-    assert sum(a == b for a, b in zip(masked(tokenizer, texts[:20], seed=1), together, strict=True)) <= 1
-
-
-def test_masks_hide_80_replace_10_and_leave_10_of_100_chosen_tokens(
-    tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]
-) -> None:
-    special = set(tokenizer.all_special_ids)
-    kept = hidden = replaced = ordinary = 0
-    for epoch in range(4):
-        rows = [row | {"draw": row["draw"] + epoch * len(texts)} for row in texts]
-        for row, (ids, labels) in zip(rows, masked(tokenizer, rows), strict=True):
-            for before, after, label in zip(row["text_ids"], ids, labels, strict=True):
-                ordinary += before not in special
-                if label == -100:
-                    assert after == before
-                    continue
-                assert label == before
-                assert before not in special
-                kept += after == before
-                hidden += after == tokenizer.mask_token_id
-                if after not in (before, tokenizer.mask_token_id):
-                    assert after not in special
-                    replaced += 1
-    chosen = kept + hidden + replaced
-    assert chosen / ordinary == pytest.approx(0.15, abs=0.01)
-    assert hidden / chosen == pytest.approx(0.8, abs=0.02)
-    assert replaced / chosen == pytest.approx(0.1, abs=0.015)
-
-
-def test_padding_is_neither_seen_nor_predicted(tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]) -> None:
-    (batch,) = MaskingCollator(tokenizer, 0.15, 0, 10_000)(texts[:10])["passes"]
-    padding = batch["attention_mask"] == 0
-    assert padding.any()
-    assert (batch["labels"][padding] == -100).all()
-    assert (batch["input_ids"][padding] == tokenizer.pad_token_id).all()
-
-
-def test_labels_are_those_of_the_passes_in_their_order(
-    tokenizer: PreTrainedTokenizerFast, texts: list[dict[str, Any]]
-) -> None:
-    batch = MaskingCollator(tokenizer, 0.15, 0, 100)(texts[:20])
-    labels = [label for part in batch["passes"] for row in part["labels"].tolist() for label in row if label != -100]
-    assert len(batch["passes"]) > 3
-    assert batch["labels"].tolist() == labels
-
-
-def test_at_least_one_token_of_a_text_is_chosen_and_none_of_an_empty_one(tokenizer: PreTrainedTokenizerFast) -> None:
-    rows = [{"text_ids": ids, "draw": draw} for draw, ids in enumerate(([0, 50, 2], [0, 2]))]
-    (_, one), (_, none) = masked(tokenizer, rows)
-    assert sorted(one) == [-100, -100, 50]
-    assert none == [-100, -100]

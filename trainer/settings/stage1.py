@@ -24,11 +24,10 @@ class VocabularySettings:
         rewrite: File of rules for a language that is written in several scripts or spellings: a regular expression and
             what takes its place, tab-separated, a rule a line, in the order in which they apply. They become part of
             the tokenizer. A path with {language} may lack a file for a language: nothing is rewritten then.
-        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with; these four are as in the
-            authors' package.
+        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with; this and the next three are
+            as in its authors' package.
         auxiliary_epochs: Passes of fastText over the text.
         auxiliary_min_count: A token seen less often has no fastText vector; if the base lacks it, it starts at random.
-            1 for a few thousand sentences.
         auxiliary_buckets: Rows of fastText's table of character n-grams; memory is this times auxiliary_dim times 4
             bytes.
         auxiliary_workers: Threads of fastText. With more than one the result is another in every run.

@@ -69,11 +69,9 @@ def _languages() -> dict[str, Any]:
 
 
 def _orthographies(code: str) -> list[Any]:
-    """The language's entries, or else those of its macro-language, by which some languages are listed."""
-    for listed in (langcodes.standardize_tag(code), langcodes.standardize_tag(code, macro=True)):
-        if found := [entry for entry in _languages().values() if entry.language == listed]:
-            return found
-    return []
+    """The entries of a language and of its macro-language, by which some languages are listed."""
+    listed = {langcodes.standardize_tag(code), langcodes.standardize_tag(code, macro=True)}
+    return [entry for entry in _languages().values() if entry.language in listed]
 
 
 def _expanded(*lists: str) -> set[str]:

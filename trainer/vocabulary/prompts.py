@@ -33,9 +33,9 @@ def prompt_words(base: PreTrainedTokenizerFast, prompts: Iterable[str]) -> dict[
         text = backend.normalizer.normalize_str(text) if backend.normalizer is not None else text
         parts = backend.pre_tokenizer.pre_tokenize_str(text) if backend.pre_tokenizer is not None else [(text, (0, 0))]
         for word, _ in parts:
-            tokens = [token.value for token in backend.model.tokenize(word)]
-            if base.unk_token not in tokens:
-                words[word] = tokens
+            tokens = backend.model.tokenize(word)
+            if all(token.id != base.unk_token_id for token in tokens):
+                words[word] = [token.value for token in tokens]
     return words
 
 
@@ -51,6 +51,8 @@ def keep_prompts(tokenizer: EditedTokenizer, words: dict[str, list[str]]) -> Non
     """
     wanted = {token: None for tokens in words.values() for token in tokens}  # in their order
     if tokenizer.kind == "WordPiece":
+        for token in wanted:
+            tokenizer.add(token)
         for word, tokens in words.items():
             _keep_word(tokenizer, word, tokens, wanted)
         return
@@ -61,8 +63,6 @@ def keep_prompts(tokenizer: EditedTokenizer, words: dict[str, list[str]]) -> Non
 
 def _keep_word(tokenizer: EditedTokenizer, word: str, tokens: list[str], wanted: Container[str]) -> None:
     """WordPiece takes the longest token that fits: those that are longer than the base's go."""
-    for token in tokens:
-        tokenizer.add(token)
     while (found := tokenizer.pieces(word)) != tokens:
         longer = next(one for one, other in zip(found, tokens, strict=False) if one != other)
         if longer in wanted:
