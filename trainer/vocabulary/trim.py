@@ -7,7 +7,6 @@ trimming.
 from __future__ import annotations
 
 import json
-import string
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
@@ -53,9 +52,9 @@ def trim_tokenizer(
     """Cut a tokenizer down to at most `size` tokens.
 
     Kept are, in this order, until `size` is reached: special tokens and those that always stay; tokens that occur, the
-    most frequent first; tokens that do not occur but are written in the same characters, single characters first, then
-    those that the base finds most likely. The last are for the words of the language that the text happens not to
-    have.
+    most frequent first; tokens that do not occur but are written in the same characters and in signs, single characters
+    first, then those that the base finds most likely. The last are for the words of the language that the text happens
+    not to have.
 
     Args:
         tokenizer: the base's.
@@ -134,13 +133,13 @@ def _by_preference(
 
 
 def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) -> set[str]:
-    """What unseen tokens may be written in: seen characters, signs and the language's letters.
+    """What unseen tokens may be written in: seen characters, and signs.
 
-    The letters a to z always stay, but in a text that has none they do not bring all words of English along.
+    Letters that the text lacks stay as single characters, but do not bring words of other languages along.
     """
     seen = {letter for index, text in texts.items() if index < len(counts) and counts[index] for letter in text or ""}
-    stay = {letter for index in kept for letter in texts[index] or "" if letter not in string.ascii_letters}
-    return seen | stay
+    signs = {letter for index in kept for letter in texts[index] or "" if not letter.isalpha()}
+    return seen | signs
 
 
 def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:
