@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainer.corpora import DataError, load_pairs, load_text
+from trainer.corpora import DataError, load_cross_lingual, load_pairs, load_text
 from trainer.settings import DataSource
 
 NAMES = ("anchor", "positive", "negative")
@@ -227,8 +227,54 @@ def test_one_column_cannot_be_both_sides(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 4])
 def test_a_wrong_number_of_columns_is_told(tmp_path: Path, count: int) -> None:
     source = written(tmp_path, "a.tsv", "\t".join("abcd"[:count]) + "\n")
-    with pytest.raises(DataError, match=rf"expected 2 and 3 columns \(anchor, positive, negative\), found {count}"):
+    with pytest.raises(DataError, match=rf"expected 2 or 3 columns \(anchor, positive, negative\), found {count}"):
         rows_of(source)
+
+
+CROSS = ("eng_anchor", "eng_positive", "eng_negative", "deu_anchor", "deu_positive", "deu_negative")
+
+
+def crossed(source: DataSource) -> list[tuple[str, ...]]:
+    data = load_cross_lingual(source, "deu", "eng", CROSS)
+    assert data.column_names == list(CROSS)
+    return [tuple(row[name] or "" for name in CROSS) for row in data]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a\tb\n", ("a", "a", "", "b", "b", "")),  # either may be the anchor
+        ("a\tb\tn\n", ("a", "a", "", "b", "b", "n")),
+        ("a\tp\tA\tP\n", ("a", "p", "", "A", "P", "")),
+        ("a\tp\tn\tA\tP\tN\n", ("a", "p", "n", "A", "P", "N")),
+        ("a\tp\t\tA\tP\t\n", ("a", "p", "", "A", "P", "")),
+    ],
+)
+@pytest.mark.parametrize("form", ["plain", "named", "jsonl"])
+def test_paraphrases_across_languages_have_two_to_six_columns(
+    tmp_path: Path, text: str, expected: tuple[str, ...], form: str
+) -> None:
+    cells = text.rstrip("\n").split("\t")
+    names = [f"column{place}" for place in range(len(cells))]
+    if form == "jsonl":
+        source = written(tmp_path, "a.jsonl", json.dumps(dict(zip(names, cells, strict=True))) + "\n")
+    else:
+        source = written(tmp_path, "a.tsv", ("\t".join(names) + "\n" if form == "named" else "") + text)
+        source.columns = names if form == "named" else None
+    assert crossed(source) == [expected]
+
+
+def test_paraphrases_across_languages_are_cleaned_as_pairs_are(tmp_path: Path) -> None:
+    rows = ["a\tp\tA\tP", "a\tp\tA\tP", "b\tb\tB\tQ", "c\tp\tC\tC", "d\t\tD\tP", "e\tp\tE\tP"]
+    source = written(tmp_path, "a.tsv", "\n".join(rows) + "\n")
+    assert [row[0] for row in crossed(source)] == ["a", "e"]
+
+
+@pytest.mark.parametrize("count", [1, 5, 7])
+def test_another_number_of_columns_across_languages_is_told(tmp_path: Path, count: int) -> None:
+    source = written(tmp_path, "a.tsv", "\t".join("abcdefg"[:count]) + "\n")
+    with pytest.raises(DataError, match=rf"expected 2 or 3 or 4 or 6 columns .*, found {count}"):
+        crossed(source)
 
 
 def test_no_path_says_what_to_set() -> None:

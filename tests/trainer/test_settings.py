@@ -45,11 +45,13 @@ def parse(*arguments: str) -> Recipe:
 
 
 def all_settings(settings: Any, prefix: str = "") -> list[str]:
+    """Of a setting that takes one source or a list of them, the name of the whole: help has its fields elsewhere."""
     names: list[str] = []
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)
         name = f"{prefix}{item.name}"
-        names += all_settings(value, f"{name}.") if dataclasses.is_dataclass(value) else [name]
+        one = dataclasses.is_dataclass(value) and "list[" not in str(item.type)
+        names += all_settings(value, f"{name}.") if one else [name]
     return names
 
 
