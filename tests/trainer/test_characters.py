@@ -177,6 +177,9 @@ def test_bytes_that_stand_in_for_characters_stay() -> None:
         train_tokenizer(base, Dataset.from_dict({"text": ["Қар жауды"] * 9}), 500, characters=Characters("kaz")),
     ):
         assert made.unk_token_id not in made("Қар 字 🙂")["input_ids"]
+    data = Dataset.from_dict({"text": ["Қар жауды"] * 9})
+    again = [train_tokenizer(base, data, 500, characters=Characters("kaz")).get_vocab() for _ in range(2)]
+    assert again[0] == again[1]
 
 
 @pytest.mark.parametrize("strategy", ["trim", "focus"])

@@ -96,7 +96,7 @@ def _single_tokens(
     """Characters, as the base's normaliser leaves them, and the tokens that write each of them alone."""
     forms = TokenForms(content)
     known = base.get_vocab()
-    tokens = [("", token) for token in known if forms.has_bytes and forms.is_part_of_all(token)]
+    tokens = [("", token) for token in sorted(known) if forms.has_bytes and forms.is_part_of_all(token)]
     if forms.byte_level:  # bytes write everything
         return tokens
     single = {text for token in known if (text := forms.text(token)) and len(text) == 1 and text in characters}
