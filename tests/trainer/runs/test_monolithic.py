@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoderError, ModularEncoder, load_base
-from adapters_hub.base.loading import FINE_TUNED
+from adapters_hub.base.settings import FINE_TUNED
 from tests.conftest import ROOT, sample_sentences
 from tests.trainer.runs.launch import (
     MONOLITHIC,
