@@ -76,9 +76,23 @@ def tokenize(
         new_fingerprint=cache_key(data, tokenizer, list(columns), list(only_keys), prompt, max_length, tags),
         desc=f"tokenizing {what}",
     )
-    cut = sum(int(np.sum(tokenized.with_format("numpy")[f"{column}_cut"][:])) for column in columns)
-    logger.info("%s: %d texts of more than %d tokens were cut", what, cut, max_length)
+    logger.info("%s: %d texts of more than %d tokens were cut", what, _count_cut(tokenized, columns), max_length)
     return tokenized.remove_columns([f"{column}_cut" for column in columns])
+
+
+def _count_cut(tokenized: Dataset, columns: Sequence[str]) -> int:
+    """How many texts were cut; one that a row has in two columns, as anchor and as positive, counts once."""
+    arrays = tokenized.with_format("numpy")
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    count = 0
+    for column in columns:
+        cut, keys = arrays[f"{column}_cut"][:], arrays[f"{column}_key"][:]
+        fresh = cut.copy()
+        for other_cut, other_keys in seen:
+            fresh &= ~(other_cut & (other_keys == keys))
+        count += int(fresh.sum())
+        seen.append((cut, keys))
+    return count
 
 
 def cache_key(data: Dataset, tokenizer: PreTrainedTokenizerFast, *settings: object) -> str:

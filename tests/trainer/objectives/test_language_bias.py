@@ -10,6 +10,7 @@ import pytest
 from transformers import set_seed
 
 from adapters_hub import BaseEncoder, ModularEncoder, load_base
+from adapters_hub.encoder import SentenceHead
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.conftest import ROOT
 from trainer.embedding_trainer import SentenceModel
@@ -75,7 +76,7 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
     bottlenecks.attach(working.backbone, base.architecture)
     pad_id = int(base.tokenizer.pad_token_id)  # type: ignore[arg-type]
     ObjectiveTrainer(
-        SentenceModel(working.backbone, base.pooling, extra=bottlenecks),
+        SentenceModel(working.backbone, SentenceHead(base.pooling), extra=bottlenecks),
         arguments,
         rows,
         order,
