@@ -27,6 +27,15 @@ class CheckpointFiles:
     checkpoint: str
     revision: str | None = None
 
+    @property
+    def commit(self) -> str | None:
+        """The commit of the repo that its files are of, now; None for a folder."""
+        if Path(self.checkpoint).is_dir():
+            return None
+        path = self.path("config.json")
+        # …/snapshots/COMMIT/config.json
+        return path.parent.name if path and path.parent.parent.name == "snapshots" else None
+
     def path(self, name: str) -> Path | None:
         """Where a file lies on this machine, fetched if need be; None if there is none.
 

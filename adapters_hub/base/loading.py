@@ -217,6 +217,8 @@ def load_base(
             f"({_first_line(error)})"
         ) from error
     architecture = architecture_for(config.model_type)
+    commit = CheckpointFiles(checkpoint, revision).commit
+    revision = commit or revision  # all files are of one commit, whatever is pushed meanwhile
     backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
     backbone.requires_grad_(False).eval()
     if getattr(backbone.config, "use_cache", False):
@@ -234,7 +236,7 @@ def load_base(
     )
     return BaseEncoder(
         source=source,
-        revision=getattr(config, "_commit_hash", None),
+        revision=commit,
         backbone=backbone,
         own_embeddings=cast(torch.Tensor, backbone.get_submodule(architecture.token_embeddings).weight),
         tokenizers=BaseTokenizer(

@@ -274,3 +274,19 @@ def test_what_cannot_be_computed_is_refused_in_one_line(
 def test_a_pooling_that_is_not_supported_gives_way_to_one_that_is_told(base_folders: Bases, tmp_path: Path) -> None:
     write_sentence_transformer(base_folders("bert"), tmp_path / "base", pooling="max")
     assert load_base(tmp_path / "base", pooling="mean").pooling == "mean"
+
+
+def test_a_repo_in_the_hubs_cache_is_read_like_a_folder(
+    base_folders: Bases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = "0123456789" * 4
+    repo = tmp_path / "models--org--projected"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / "main").write_text(commit, encoding="utf-8")
+    snapshot = repo / "snapshots" / commit
+    write_sentence_transformer(base_folders("bert"), snapshot, dense=[24], prompts={"sts": "Satz: "})
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    found, here = load_base("org/projected"), load_base(snapshot)
+    assert (found.hub_id, found.revision) == ("org/projected", commit)
+    assert (found.fingerprint, found.settings, found.dimension) == (here.fingerprint, here.settings, 24)
+    assert (found.prompt, found.max_length) == ("Satz: ", 24)
