@@ -126,7 +126,7 @@ def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
     made = encoding_trainer(bases("bert"), tmp_path)
     made.args._n_gpu = 2  # as transformers counts them; it would split each batch among them
     arguments = (made.model, made.args, made.train_dataset, made._order, made.data_collator)
-    trainer = ObjectiveTrainer(*arguments, scale=20.0, gradient_cache=False)
+    trainer = ObjectiveTrainer(*arguments, kinds=["contrastive"], scale=20.0, gradient_cache=False)
     assert trainer.run()["steps"] == 3
     assert not isinstance(trainer.model_wrapped, torch.nn.DataParallel)
     assert trainer.args.train_batch_size == 8

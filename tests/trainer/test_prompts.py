@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -126,7 +125,7 @@ def test_prompts_whose_words_exclude_each_other_are_refused() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_strategy_keeps_ids_and_vectors_of_the_prompt(kind: str, strategy: str, tmp_path: Path) -> None:
     folder = write_base(tmp_path, "bert", base_tokenizer(kind))
-    base = dataclasses.replace(load_base(folder), prompt=PROMPTS[0])
+    base = load_base(folder, prompt=PROMPTS[0])
     settings = VocabularySettings(size=900, auxiliary_dim=4, auxiliary_epochs=1, auxiliary_buckets=1000)
     settings.strategy = strategy  # type: ignore[assignment]
     data = Dataset.from_dict({"text": sample_sentences("kaz")})

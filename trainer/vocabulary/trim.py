@@ -20,6 +20,7 @@ from adapters_hub.errors import AdaptersHubError
 from trainer.settings import SettingsError
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.prompts import prompt_ids
+from trainer.vocabulary.spelling import byte_tokens
 from trainer.vocabulary.template import renumber_template
 from trainer.vocabulary.tokens import TokenForms
 
@@ -51,10 +52,10 @@ def trim_tokenizer(
 ) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
     """Cut a tokenizer down to at most `size` tokens.
 
-    Kept are, in this order, until `size` is reached: special tokens and those that always stay; tokens that occur, the
-    most frequent first; tokens that do not occur but are written in the same characters and in signs, single characters
-    first, then those that the base finds most likely. The last are for the words of the language that the text happens
-    not to have.
+    Kept are, in this order, until `size` is reached: special tokens, bytes, and those that always stay; tokens that
+    occur, the most frequent first; tokens that do not occur but are written in the same characters and in signs, single
+    characters first, then those that the base finds most likely. The last are for the words of the language that the
+    text happens not to have.
 
     Args:
         tokenizer: the base's.
@@ -76,6 +77,7 @@ def trim_tokenizer(
         raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
     by_id = _tokens_by_id(model, content["added_tokens"])
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
+    special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
     parts = _merge_parts(model)
     # A BPE token can be reached only if everything it is merged from is there.
     kept = set(special).union(*(_closure(token_id, parts) for token_id in always))
