@@ -69,6 +69,9 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
             "tokenizer_config.json"
         )
     plain = plain_tokenizer(loaded)
+    # Some checkpoints pad and cut every text to one length (all-MiniLM: 128); here each call says what it wants.
+    plain.backend_tokenizer.no_padding()
+    plain.backend_tokenizer.no_truncation()
     if lower_case:
         backend = plain.backend_tokenizer
         backend.normalizer = Sequence([Lowercase(), *([backend.normalizer] if backend.normalizer else [])])

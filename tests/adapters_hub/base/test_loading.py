@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
 from transformers import M2M100Model, PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder, BaseEncoderError, ModularEncoder, load_base
@@ -224,3 +225,16 @@ def test_embeddings_in_half_precision_stay_so_on_disk_and_give_the_same_vectors(
         hidden = base.backbone(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # all in float32
     expected = torch.nn.functional.normalize(hidden.mean(dim=1)[0], dim=0)
     torch.testing.assert_close(torch.from_numpy(encoder.encode(sentence, None)), expected, atol=1e-6, rtol=0)
+
+
+def test_a_tokenizer_that_pads_and_cuts_by_itself_does_so_no_longer(
+    base_folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Else padding would count as text wherever a vocabulary is made of it."""
+    folder = shutil.copytree(base_folders("bert"), tmp_path / "base")
+    backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    before = backend.encode("Guten Morgen, Welt!").ids
+    backend.enable_padding(length=64, pad_id=1, pad_token="<pad>")
+    backend.enable_truncation(4)
+    backend.save(str(folder / "tokenizer.json"))
+    assert load_base(folder).tokenizer.backend_tokenizer.encode("Guten Morgen, Welt!").ids == before
