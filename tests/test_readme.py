@@ -1,4 +1,4 @@
-"""The README keeps its promises: its snippets run as they stand."""
+"""The README and the documentation keep their promises: their snippets run as they stand."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from tests.conftest import ROOT
 
 __all__ = ["bases", "shelf"]  # fixtures
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def run(snippet: str, base: Path, **environment: str) -> str:
@@ -58,7 +59,7 @@ def test_what_make_quickstart_scored_is_put_beside_another_evaluation(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(module.folder)
     made = re.findall(r"python (-m eval .*)", (ROOT / "Makefile").read_text(encoding="utf-8"))[0]
-    told = re.findall(r"python (-m eval (?:run|report) .*\balways\b.*)", README)
+    told = re.findall(r"python (-m eval (?:run|report) .*\balways\b.*)", TEXT)
     assert len(told) == 2
     monkeypatch.chdir(tmp_path)
     for command in (made.replace("$(OUT)", "out/quickstart"), *told):
