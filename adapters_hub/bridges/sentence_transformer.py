@@ -103,7 +103,8 @@ def export_composed(
         InputTextError: `align` names what is not exported.
     """
     with needed_for("an export to sentence-transformers"):
-        from adapters_hub.bridges.modular_input import ModularInput, write_modular
+        from adapters_hub.bridges.modular_folder import write_modular
+        from adapters_hub.bridges.modular_input import ModularInput
     chosen = encoder.languages if languages is None else list(dict.fromkeys(languages))
     default = default_language or (chosen[0] if chosen else None)
     if default not in chosen:
