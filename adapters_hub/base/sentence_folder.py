@@ -19,14 +19,8 @@ _TRANSFORMER_FILES = (
     "sentence_roberta_config.json",
     "sentence_xlm-roberta_config.json",
 )
-_MODULES = "sentence_transformers.sentence_transformer.modules"
-_BASE_MODULES = "sentence_transformers.base.modules"
-_TYPES = {
-    "Transformer": f"{_BASE_MODULES}.transformer.Transformer",
-    "Pooling": f"{_MODULES}.pooling.Pooling",
-    "Dense": f"{_BASE_MODULES}.dense.Dense",
-    "Normalize": f"{_BASE_MODULES}.normalize.Normalize",
-}
+_TYPES = {kind: f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Dense", "Normalize")}
+"""By the names that every release of sentence-transformers knows."""
 _IN_ORDER = "Transformer, Pooling, Dense layers, Normalize"
 
 _POOLINGS = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
@@ -210,7 +204,7 @@ def write_sentence_folder(
     write_json(
         folder / "1_Pooling" / "config.json",
         {
-            "embedding_dimension": width,
+            "word_embedding_dimension": width,
             "pooling_mode": theirs[pooling],
             "include_prompt": pooling != WITHOUT_PROMPT,
         },

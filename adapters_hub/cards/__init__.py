@@ -2,6 +2,7 @@
 
 from adapters_hub.cards.card import Link, is_as_made, render_card
 from adapters_hub.cards.collection import render_collection
+from adapters_hub.cards.export import render_export_card
 from adapters_hub.cards.metadata import (
     LIBRARY,
     base_tag,
@@ -25,5 +26,6 @@ __all__ = [
     "public_source",
     "render_card",
     "render_collection",
+    "render_export_card",
     "tags_of",
 ]

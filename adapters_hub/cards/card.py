@@ -74,7 +74,7 @@ def render_card(
     )
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
-    data = list(_data_rows(training.get("data")))
+    data = list(data_rows(training.get("data")))
     metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
         manifest=manifest,
@@ -86,7 +86,7 @@ def render_card(
         objective=_OBJECTIVES[adapter.objective] if adapter else None,
         links=links or {},
         base=public_source(manifest),
-        base_text=_base_text(manifest),
+        base_text=base_text(manifest),
         **_vocabulary(manifest),
         rules=len(settings.get("vocabulary", {}).get("rules", [])),
         learning=_learning(settings, training.get("phases", {}), "cla" if adapter else "se"),
@@ -110,7 +110,8 @@ def _sealed(text: str) -> str:
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
-def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+    """The base encoder, as a sentence names it."""
     source, base = public_source(manifest), manifest.base
     if source is None:
         return "a checkpoint that is not published"
@@ -176,7 +177,7 @@ def _value(score: Score | None) -> str:
     return f"{score.text}{interval}"
 
 
-def _data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     """Every source of text, once for each use."""
     for source in facts if isinstance(facts, list) else []:
         phase, _, part = str(source.get("use", "")).partition(", ")

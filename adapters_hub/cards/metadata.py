@@ -96,6 +96,36 @@ def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     return f"{language} language module"
 
 
+def export_data(
+    parts: Sequence[LanguageModuleManifest | AlignmentManifest], datasets: Sequence[str], kind: str
+) -> ModelCardData:
+    """The metadata block of the card of an export.
+
+    Args:
+        parts: the modules and alignment adapters in it.
+        datasets: Hub ids of their training data.
+        kind: `merged`, `composed` or `onnx`.
+    """
+    hub_id = parts[0].base.hub_id
+    return ModelCardData(
+        language=list(dict.fromkeys(hub_code(part.language) for part in parts)),
+        license=common_license(parts),
+        library_name="sentence-transformers",
+        pipeline_tag="sentence-similarity",
+        base_model=hub_id,
+        base_model_relation="finetune" if hub_id else None,
+        datasets=list(datasets) or None,
+        tags=["sentence-transformers", "feature-extraction", LIBRARY, *(["onnx"] if kind == "onnx" else [])]
+        + [module_tag(part.fingerprint) for part in parts],
+    )
+
+
+def common_license(parts: Sequence[LanguageModuleManifest | AlignmentManifest]) -> str | None:
+    """The licence that all parts have; None if they have several, or one states none."""
+    licenses = {part.license for part in parts}
+    return (licenses.pop() or None) if len(licenses) == 1 else None
+
+
 def _result(score: Score) -> EvalResult:
     return EvalResult(
         task_type=score.task,
