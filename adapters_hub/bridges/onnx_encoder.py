@@ -112,8 +112,8 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ModuleFormatError(
-            f"{path} cannot be read ({error}): expected a folder that export_onnx "
-            "of this version wrote: export it again"
+            f"{path} cannot be read ({error}): expected a folder that "
+            "export_onnx wrote in this version: export it again"
         ) from error
     version = config.get("format_version") if isinstance(config, dict) else None
     if version != FORMAT_VERSION:

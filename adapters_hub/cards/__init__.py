@@ -4,8 +4,11 @@ from adapters_hub.cards.card import Link, is_as_made, render_card
 from adapters_hub.cards.collection import render_collection
 from adapters_hub.cards.export import render_export_card
 from adapters_hub.cards.metadata import (
+    CITATION,
     LIBRARY,
+    PAPER,
     base_tag,
+    common_license,
     kind_tag,
     language_tag,
     model_name,
@@ -15,9 +18,12 @@ from adapters_hub.cards.metadata import (
 )
 
 __all__ = [
+    "CITATION",
     "LIBRARY",
+    "PAPER",
     "Link",
     "base_tag",
+    "common_license",
     "is_as_made",
     "kind_tag",
     "language_tag",

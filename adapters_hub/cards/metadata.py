@@ -10,6 +10,14 @@ from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Manif
 from adapters_hub.languages import hub_code, language_name
 
 LIBRARY = "modular-sentence-encoders"
+PAPER = "https://arxiv.org/abs/2407.14878"
+CITATION = """\
+@inproceedings{huang2025modular,
+  title     = {Modular Sentence Encoders: Separating Language Specialization from Cross-Lingual Alignment},
+  author    = {Huang, Yongxin and Wang, Kexin and Glava{\\v{s}}, Goran and Gurevych, Iryna},
+  booktitle = {Proceedings of the 63rd Annual Meeting of the Association for Computational Linguistics},
+  year      = {2025}
+}"""
 _SHORT = 16  # hexadecimal digits of a fingerprint in a tag
 
 
