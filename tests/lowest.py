@@ -50,5 +50,7 @@ def lowest(project: dict[str, Any]) -> dict[str, str]:
 
 if __name__ == "__main__":
     versions = lowest(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8")))
-    pinned = [line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line.startswith(_LEFT)]
+    pinned = [
+        line for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines() if line.startswith(_LEFT)
+    ]
     sys.stdout.write("\n".join([*pinned, *(f"{name}=={version}" for name, version in versions.items())]) + "\n")

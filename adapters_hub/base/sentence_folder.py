@@ -212,8 +212,8 @@ def write_sentence_folder(
     for index, layer in enumerate(layers, start=2):
         write_dense(folder / f"{index}_Dense", layer)
     write_json(folder / f"{len(kinds) - 1}_Normalize" / "config.json", {})
-    prompts = dict.fromkeys(("default", "query", "document"), prompt)
-    write_json(folder / _PROMPTS_FILE, model_config(prompts, "default", versions))
+    prompts = dict.fromkeys(("query", "document"), prompt)  # the names that MTEB knows too
+    write_json(folder / _PROMPTS_FILE, model_config(prompts, "query", versions))
 
 
 def model_config(prompts: dict[str, str], default: str | None, versions: dict[str, str]) -> dict[str, Any]:
