@@ -13,6 +13,7 @@ from tests.lowest import lowest, requirements
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = set(PROJECT["project"]["optional-dependencies"])
+PLACES = ("README.md", "Makefile", "constraints.txt", "CONTRIBUTING.md", "demo", "adapters_hub", "trainer", "eval")
 GROUPS = set(PROJECT["dependency-groups"])
 
 
