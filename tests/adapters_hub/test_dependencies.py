@@ -11,8 +11,8 @@ import numpy as np
 from tests.adapters_hub.conftest import Shelf
 
 OPTIONAL = (
-    *("accelerate", "datasets", "matplotlib", "mteb", "onnxruntime", "pandas", "peft", "psutil", "pyarrow", "regex"),
-    *("scipy", "sentence_transformers", "sentencepiece", "sklearn", "yaml"),
+    *("accelerate", "datasets", "matplotlib", "mteb", "onnxruntime", "pandas", "peft", "psutil", "pyarrow"),
+    *("scipy", "sentence_transformers", "sentencepiece", "sklearn"),
 )
 
 
