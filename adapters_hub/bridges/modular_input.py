@@ -1,72 +1,80 @@
-"""A `ModularEncoder` as the first and only module of a SentenceTransformer."""
+"""A `ModularEncoder` as the first module of a SentenceTransformer."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import torch
+from torch import nn
 
-from adapters_hub.base import load_base, write_base
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.bridges.modular_folder import copy_modular, load_encoder, read_facts
 from adapters_hub.encoder.alignment import Align
+from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
-from adapters_hub.folders import inner_path
-from adapters_hub.hub import copy_module
-from adapters_hub.hub.fetching import Fetched
-from adapters_hub.modules import AlignmentAdapter, LanguageModule
 from adapters_hub.requirements import needed_for
 
 with needed_for("a composed SentenceTransformer"):
     from sentence_transformers.base.modules import InputModule
 
-FILE_NAME = "modular_encoder.json"
-FORMAT_VERSION = 1
-_FACTS: dict[str, type | tuple[type, ...]] = {
-    "base": dict,
-    "modules": list,
-    "default_language": str,
-    "align": (bool, dict),
-}
-_MAX_BYTES = 1 << 20
+_MODEL_KWARGS = ("base", "dtype", "torch_dtype")
+_OTHER_KWARGS = ("processor_kwargs", "tokenizer_kwargs", "config_kwargs")
 
 
 class ModularInput(InputModule):
     """Encodes sentences by a `ModularEncoder` whose modules lie in the SentenceTransformer's folder.
 
-    It has no parameters that sentence-transformers could train: it is for inference. `encode` of sentence-transformers
-    takes `language=` (ISO 639-3, one for all sentences of the call) and `align=` (see `ModularEncoder.encode`). Each
-    language puts its own prompt before the sentences. Vectors `[n, dim]` have unit length.
+    It is for inference: gradients that reach it are refused. Layers after it can be trained once it is frozen by
+    `requires_grad_(False)`. `encode` of sentence-transformers takes `language=` (ISO 639-3, one for all sentences of
+    the call) and `align=` (see `ModularEncoder.encode`). Each language puts its own prompt before the sentences.
+    Vectors `[n, dim]` have unit length, and the precision that is computed in.
+
+    Attributes:
+        encoder: the encoder.
+        default_language: of calls that name none.
+        default_align: of calls that say nothing about alignment.
 
     Args:
         folder: with `modular_encoder.json` in it.
         base: load the base encoder from here instead of where the folder says; its fingerprint must be the same.
+        device: where to compute.
+        dtype: precision to compute in; as for `ModularEncoder`.
+        max_length: tokens of a sentence that count; None: what the folder says, which is mostly that of each language.
 
     Raises:
         ModuleFormatError: the folder is not what `export_composed` wrote.
         BaseEncoderError: the base is not there.
-        CompositionError: it is another base.
+        AdaptersHubError: it is another base, or `dtype` or `max_length` is none.
     """
 
     forward_kwargs = {"language", "align"}  # noqa: RUF012  # declared so by sentence-transformers
     save_in_root = True
 
-    def __init__(self, folder: str | Path, base: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        base: str | None = None,
+        device: str | torch.device = "cpu",
+        dtype: Precision = torch.float32,
+        max_length: int | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.folder = Path(folder)
         self._base_source = base
         self.facts = read_facts(self.folder)
-        self.encoder = _load(self.folder, self.facts, base)
+        self.encoder = load_encoder(self.folder, self.facts, base, device, resolve_precision(dtype, device))
         self.default_language: str = self.facts["default_language"]
         self.default_align: Align = self.facts["align"]
         if self.default_language not in self.encoder.languages:
             raise ModuleFormatError(
                 f"{self.folder}: the default language {self.default_language!r} has no module in it"
             )
-        # Tells sentence-transformers the device, and this module when it is moved.
-        self.register_buffer("_place", torch.empty(0, device=self.encoder.device), persistent=False)
+        self._max_length: int | None = None
+        if (length := max_length or self.facts.get("max_length")) is not None:
+            self.max_seq_length = length
+        # Tells sentence-transformers the device and the precision, and this module when they change.
+        self._place = nn.Parameter(torch.empty(0, device=self.encoder.device, dtype=self.encoder.dtype))
 
     @property
     def tokenizer(self) -> Any:  # type: ignore[override]  # noqa: ANN401
@@ -75,8 +83,18 @@ class ModularInput(InputModule):
 
     @property
     def max_seq_length(self) -> int:
-        """Of the default language, in tokens."""
-        return self.encoder.manifest(self.default_language).max_length
+        """Tokens of a sentence that count: that of the default language, unless one was set for all of them.
+
+        None makes every language count its own again.
+        """
+        return self._max_length or self.encoder.max_length(self.default_language)
+
+    @max_seq_length.setter
+    def max_seq_length(self, length: int | None) -> None:
+        most = self.encoder.base.max_positions
+        if length is not None and (type(length) is not int or not 1 <= length <= most):
+            raise AdaptersHubError(f"expected max_seq_length between 1 and {most}, or None, found {length!r}")
+        self._max_length = length
 
     def get_embedding_dimension(self) -> int:
         """Length of the vectors."""
@@ -98,7 +116,8 @@ class ModularInput(InputModule):
                 f"each language module has its own prompt, found another one, {prompt!r}: leave prompt and "
                 "prompt_name out"
             )
-        return {"sentences": list(inputs)}
+        # Of no width yet: by this name sentence-transformers' trainer knows what belongs to one column of its data.
+        return {"sentences": list(inputs), "sentence_embedding": torch.empty(len(inputs), 0)}
 
     def forward(
         self,
@@ -107,7 +126,7 @@ class ModularInput(InputModule):
         align: Align | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """Add `sentence_embedding` `[batch, dim]`.
+        """Set `sentence_embedding` `[batch, dim]`.
 
         Args:
             features: with `sentences`.
@@ -124,13 +143,15 @@ class ModularInput(InputModule):
                 f"expected one language for all sentences of a call, found {type(language).__name__}: "
                 "call encode once per language, or use ModularEncoder"
             )
-        features["sentence_embedding"] = self.encoder.encode(
+        vectors = self.encoder.encode(
             features["sentences"],
             language or self.default_language,
             align=self.default_align if align is None else align,
             batch_size=max(len(features["sentences"]), 1),
+            max_length=self._max_length,
             convert_to="tensor",
         )
+        features["sentence_embedding"] = _NoGradients.apply(vectors.to(self._place.dtype), self._place)  # type: ignore[no-untyped-call]
         return features
 
     def get_config_dict(self) -> dict[str, Any]:
@@ -140,7 +161,10 @@ class ModularInput(InputModule):
 
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
         """Copy the modules and what is recorded of them; a base that lies in the folder goes along."""
-        _copy(self.folder, Path(output_path), self.facts)
+        facts = {name: value for name, value in self.facts.items() if name != "max_length"}
+        if self._max_length is not None:
+            facts["max_length"] = self._max_length
+        copy_modular(self.folder, Path(output_path), facts)
 
     @classmethod
     def load(  # type: ignore[override]
@@ -163,9 +187,20 @@ class ModularInput(InputModule):
             cache_folder: of the Hub.
             revision: of the repo.
             local_files_only: do not ask the Hub for this folder.
-            model_kwargs: `{"base": …}` loads the base encoder from another place.
+            model_kwargs: `{"base": …}` loads the base encoder from another place, `{"dtype": …}` computes in another
+                precision (see `ModularEncoder`).
             kwargs: what other modules take; not used.
+
+        Raises:
+            AdaptersHubError: there are settings for a transformer that could not be heeded; or see above.
         """
+        given = {name: value for name, value in (model_kwargs or {}).items() if value is not None}
+        unknown = sorted(set(given) - set(_MODEL_KWARGS)) + [name for name in _OTHER_KWARGS if kwargs.get(name)]
+        if unknown:
+            raise AdaptersHubError(
+                f"a composed SentenceTransformer takes base and dtype in model_kwargs and no settings of a transformer "
+                f"or tokenizer, found {', '.join(unknown)}: leave them out"
+            )
         folder = cls.load_dir_path(
             model_name_or_path,
             subfolder=subfolder,
@@ -174,126 +209,42 @@ class ModularInput(InputModule):
             revision=revision,
             local_files_only=local_files_only,
         )
-        return cls(folder or model_name_or_path, (model_kwargs or {}).get("base"))
+        dtype = given.get("dtype", given.get("torch_dtype", torch.float32))
+        return cls(folder or model_name_or_path, given.get("base"), dtype=dtype)
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         """Follow when sentence-transformers moves the model to another device or precision."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        place: torch.Tensor = self._place
+        place = self._place
         if (place.device, place.dtype) != (self.encoder.device, self.encoder.dtype):
-            self.encoder._composition.activate(None)  # hands the base over as it came
-            self.encoder = _load(self.folder, self.facts, self.encoder.base, place.device, place.dtype)
+            base: Any = self._base_source
+            if self.encoder.dtype == torch.float32:  # otherwise its weights are rounded: read them again
+                self.encoder._composition.activate(None)  # hands the base over as it came
+                base = self.encoder.base
+            self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Locks cannot be sent to the processes of a pool; the folder can be read there.
-        return type(self), (self.folder, self._base_source)
+        place = self._place
+        arguments = (self.folder, self._base_source, place.device, place.dtype, self._max_length)
+        return type(self), arguments, {"frozen": not place.requires_grad}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.requires_grad_(not state["frozen"])
 
 
-def write_modular(
-    folder: Path, encoder: ModularEncoder, languages: Sequence[str], default: str, align: Align, include_base: bool
-) -> None:
-    """Write the modules of some languages, all their alignment adapters and the reference to the base into `folder`."""
-    names = []
-    for code in languages:
-        language = encoder._languages.find(code)
-        modules: list[LanguageModule | AlignmentAdapter] = [language.module, *language.adapters.values()]
-        for module in modules:
-            module.check_unchanged()
-            names.append(f"modules/{module.manifest.name}")
-            copy_module(Fetched(module.folder, None), folder / names[-1])
-    base = encoder.base
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "base": {
-            "source": "base" if include_base else base.source,
-            "inside": include_base,
-            "revision": None if include_base else base.revision,
-            "fingerprint": base.fingerprint,
-            "hub_id": base.hub_id,
-            "prompt": base.prompt,
-            "pooling": base.pooling,
-            "max_length": base.max_length,
-        },
-        "default_language": default,
-        "align": align,
-        "modules": names,
-    }
-    if include_base:
-        with encoder._lock:
-            encoder._composition.activate(None)
-            write_base(base, folder / "base")
-    _write_facts(folder, facts)
+class _NoGradients(torch.autograd.Function):
+    """Vectors as they are; whoever asks for their gradients is told in one line that there are none."""
 
+    @staticmethod
+    def forward(ctx: Any, vectors: torch.Tensor, place: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+        return vectors.view_as(vectors)
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What `write_modular` recorded, checked.
-
-    Raises:
-        ModuleFormatError: it is missing, not valid, newer, or names something outside the folder.
-    """
-    path = inner_path(folder, FILE_NAME)
-    if not path.is_file() or path.stat().st_size > _MAX_BYTES:
-        raise ModuleFormatError(f"{folder} has no usable {FILE_NAME}: expected a folder that export_composed wrote")
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ModuleFormatError(f"{path} is not valid JSON ({error}): export it again") from error
-    version = facts.get("format_version") if isinstance(facts, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModuleFormatError(
-            f"{path}: expected format_version {FORMAT_VERSION}, found {version!r}: "
-            "pip install --upgrade modular-sentence-encoders, or export it again"
-        )
-    for name, kind in _FACTS.items():
-        if not isinstance(facts.get(name), kind):
-            raise ModuleFormatError(f"{path}: {name!r} cannot be {facts.get(name)!r}: export it again")
-    base = facts["base"]
-    if not isinstance(base.get("source"), str) or not isinstance(base.get("fingerprint"), str):
-        raise ModuleFormatError(f"{path}: 'base' names no source and fingerprint: export it again")
-    for name in (*facts["modules"], *([base["source"]] if base.get("inside") else [])):
-        if not isinstance(name, str):
-            raise ModuleFormatError(f"{path}: a module folder cannot be {name!r}: export it again")
-        inner_path(folder, name)
-    return dict(facts)
-
-
-def _load(
-    folder: Path,
-    facts: dict[str, Any],
-    base: Any = None,  # noqa: ANN401
-    device: str | torch.device = "cpu",
-    dtype: torch.dtype = torch.float32,
-) -> ModularEncoder:
-    recorded = facts["base"]
-    if base is None or isinstance(base, str):
-        inside = recorded.get("inside") and base is None
-        base = load_base(
-            base or (str(inner_path(folder, recorded["source"])) if inside else recorded["source"]),
-            revision=None if inside or base else recorded.get("revision"),
-            prompt=recorded.get("prompt"),
-            pooling=recorded.get("pooling"),
-            max_length=recorded.get("max_length"),
-        )
-    if base.fingerprint != recorded["fingerprint"]:
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:  # noqa: ANN401
         raise AdaptersHubError(
-            f"{folder} was made for the base {recorded['source']!r} (fingerprint {recorded['fingerprint'][:12]}), "
-            f"found {base.source!r} ({base.fingerprint[:12]}): "
-            "give the place of that base by model_kwargs={'base': …}"
+            "a composed SentenceTransformer is for inference, its modules are trained by the stages of trainer/: "
+            "freeze it (model[0].requires_grad_(False)) to train layers on its vectors, or train an export of one "
+            "language (--format sentence-transformers)"
         )
-    modules = [inner_path(folder, name) for name in facts["modules"]]
-    return ModularEncoder(base, modules, device=device, dtype=dtype)
-
-
-def _copy(source: Path, target: Path, facts: dict[str, Any]) -> None:
-    import shutil
-
-    for name in (*facts["modules"], *([facts["base"]["source"]] if facts["base"].get("inside") else [])):
-        if (target / name).resolve() != (source / name).resolve():
-            shutil.copytree(inner_path(source, name), target / name, dirs_exist_ok=True)
-    _write_facts(target, facts)
-
-
-def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-    (folder / FILE_NAME).write_text(text, encoding="utf-8")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 import langcodes
 import numpy as np
 import pycountry
+import torch
 
+from adapters_hub.bridges.side_language import language_among
+from adapters_hub.cards import CITATION, PAPER, common_license
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
@@ -18,7 +21,9 @@ from adapters_hub.requirements import needed_for
 with needed_for("an evaluation by MTEB"):
     from mteb.models import ModelMeta
     from mteb.models.abs_encoder import AbsEncoder
+    from mteb.models.model_implementations import MODEL_REGISTRY
     from mteb.models.model_meta import ScoringFunction
+    from mteb.types import Licenses
 
 if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
@@ -34,16 +39,16 @@ _MACRO = {
 
 
 class MTEBEncoder(AbsEncoder):
-    """What `mteb.evaluate` takes as a model.
+    """What `mteb.evaluate` takes as a model, and what `mteb.get_model` gives once it is registered.
 
-    The language of a subset comes from the task's metadata; in a parallel bitext task MTEB names the column. Where a
-    subset has two languages and the columns do not say which is which, as in cross-lingual STS, MTEB does not tell the
-    model the side, and the task is refused: the project's own evaluation does it.
+    The language of a subset comes from the task's metadata; in a parallel bitext task MTEB names the column. Of a
+    subset of two languages each side is encoded by the module of its own: the one that its text is in. Where that
+    cannot be told, the task is refused.
 
     Args:
         encoder: with a module for every language that is evaluated.
-        align: as for `ModularEncoder.encode`; None: on for bitext mining, for the languages that have an alignment
-            adapter, and off for tasks within one language.
+        align: as for `ModularEncoder.encode`; None: on for bitext mining and for subsets of two languages, where a
+            language has an alignment adapter, and off for tasks within one language.
         batch_size: sentences per pass; None: what MTEB asks for.
         name: `organisation/model` that results are stored under.
 
@@ -63,35 +68,90 @@ class MTEBEncoder(AbsEncoder):
         self.align = align
         self.batch_size = batch_size
         self.name = name
+        self._loaded_as: ModelMeta | None = None
+
+    def register(self) -> ModelMeta:
+        """Make `mteb.get_model(name)` give this encoder, with `align` and `batch_size` as options, in this process.
+
+        Returns:
+            What MTEB's registry holds now.
+
+        Raises:
+            AdaptersHubError: MTEB has a model of this name that is not of this library.
+        """
+        there = MODEL_REGISTRY.get(self.name)
+        if there is not None and getattr(there.loader, "__module__", None) != __name__:
+            raise AdaptersHubError(f"MTEB knows another model {self.name!r}: choose a name of your own, org/model")
+        MODEL_REGISTRY[self.name] = self._meta(self._loader())
+        return MODEL_REGISTRY[self.name]
+
+    def _loader(self) -> Callable[..., MTEBEncoder]:
+        """As MTEB calls it: a function, since what it holds is not copied where MTEB copies the entry."""
+
+        def load_modular_encoder(
+            name: str,
+            revision: str | None = None,
+            device: str | None = None,
+            *,
+            align: Align | None = self.align,
+            batch_size: int | None = self.batch_size,
+            embed_dim: int | None = None,
+        ) -> MTEBEncoder:
+            here = self.model.device
+            if device is not None and torch.device(device).type != here.type:
+                raise AdaptersHubError(f"{name} computes on {here}, not on {device}: register one that computes there")
+            return MTEBEncoder(self.model, align, batch_size=batch_size, name=name)
+
+        return load_modular_encoder
 
     @property
     def mteb_model_meta(self) -> ModelMeta:  # type: ignore[override]
         """What MTEB records of the model; the revision changes with everything that its vectors depend on."""
+        loaded = self._loaded_as
+        if loaded is None:
+            return self._meta(None)
+        options = {"experiment_kwargs": loaded.experiment_kwargs, "loader_kwargs": loaded.loader_kwargs}
+        return self._meta(loaded.loader).model_copy(update=options)
+
+    @mteb_model_meta.setter
+    def mteb_model_meta(self, meta: ModelMeta) -> None:
+        self._loaded_as = meta  # by MTEB, after loading
+
+    def _meta(self, loader: Callable[..., Any] | None) -> ModelMeta:
         encoder = self.model
         parts = [repr(self.align), str(encoder.dtype), encoder.base.fingerprint]
         for code, objectives in sorted(encoder.alignments.items()):
             parts += encoder.fingerprints(code)
             parts += [encoder.manifest(code, objective).fingerprint for objective in sorted(objectives)]
-        lengths = [encoder.manifest(code).max_length for code in encoder.languages]
+        modules = [encoder.manifest(code) for code in encoder.languages]
+        numbers = {name: tensor.numel() for name, tensor in encoder.base.backbone.named_parameters()}
+        embeddings = f"{encoder.base.architecture.token_embeddings}.weight"
+        numbers[embeddings] = encoder.base.own_embeddings.numel()  # and not of the language that is active
+        adapters = [encoder.manifest(code, name) for code, names in encoder.alignments.items() for name in names]
+        license = common_license([*modules, *adapters]) if modules else None
+        known = license if license in get_args(Licenses) else None
         return ModelMeta(
-            loader=None,
+            loader=loader,
             name=self.name,
             revision=hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40],
             release_date=None,
             languages=[_langscript(code) for code in encoder.languages],
-            n_parameters=None,
-            memory_usage_mb=None,
-            max_tokens=max(lengths, default=None),
+            n_parameters=sum(numbers.values()),
+            n_embedding_parameters=numbers[embeddings],
+            memory_usage_mb=round(sum(numbers.values()) * encoder.dtype.itemsize / 2**20),
+            max_tokens=max((module.max_length for module in modules), default=None),
             embed_dim=encoder.dimension,
-            license=None,
-            open_weights=None,
+            license=known,
+            open_weights=True if known else None,
             public_training_code=None,
             public_training_data=None,
-            framework=["PyTorch"],
+            framework=["PyTorch", "Transformers", "safetensors"],
             similarity_fn_name=ScoringFunction.COSINE,
-            use_instructions=False,
+            use_instructions=any(module.prompt for module in modules),
             training_datasets=None,
             adapted_from=encoder.base.hub_id,
+            reference=PAPER,
+            citation=CITATION,
         )
 
     def encode(
@@ -104,24 +164,26 @@ class MTEBEncoder(AbsEncoder):
         prompt_type: PromptType | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> np.ndarray:
-        """Vectors `[n, dim]` of the sentences, which all are in the language of the subset.
+        """Vectors `[n, dim]` of the sentences of a subset, or of one side of it.
 
         Args:
             inputs: batches with `text`.
             task_metadata: of the task, for its languages and type.
             hf_split: not used.
             hf_subset: the subset, or the column of a parallel bitext task.
-            prompt_type: not used: language modules have one prompt.
+            prompt_type: query or document, where MTEB tells: language modules have one prompt for both, and the two
+                may be in different languages.
             kwargs: `batch_size` and `show_progress_bar`.
 
         Raises:
             AdaptersHubError: the language is not loaded, or MTEB does not tell which it is.
         """
-        language = self.language_of(task_metadata, hf_subset)
+        sentences = [text for batch in inputs for text in batch["text"]]
+        language = self.language_of(task_metadata, hf_subset, sentences, prompt_type)
         align = self.align
         if align is None:
-            align = task_metadata.type == "BitextMining" and bool(self.model.alignments[language])
-        sentences = [text for batch in inputs for text in batch["text"]]
+            across = task_metadata.type == "BitextMining" or _has_several(_named(task_metadata, hf_subset))
+            align = across and bool(self.model.alignments[language])
         vectors: np.ndarray = self.model.encode(
             sentences,
             language,
@@ -131,19 +193,34 @@ class MTEBEncoder(AbsEncoder):
         )
         return vectors
 
-    def language_of(self, task_metadata: TaskMetadata, hf_subset: str) -> str:
-        """The loaded language that the sentences of a subset are in.
+    def language_of(
+        self,
+        task_metadata: TaskMetadata,
+        hf_subset: str,
+        sentences: Sequence[str] = (),
+        prompt_type: PromptType | None = None,
+    ) -> str:
+        """The loaded language that sentences of a subset are in.
+
+        Args:
+            task_metadata: of the task.
+            hf_subset: the subset, or the column of a parallel bitext task.
+            sentences: of one side; they tell its language where the subset has two.
+            prompt_type: of the side, for the message.
 
         Raises:
             AdaptersHubError: see `encode`.
         """
-        named = task_metadata.hf_subsets_to_langscripts.get(hf_subset)
-        codes = list(dict.fromkeys(named or [hf_subset]))
-        if len({_split(code)[0] for code in codes}) > 1:
-            raise AdaptersHubError(
-                f"MTEB does not say which sentences of {task_metadata.name} ({hf_subset}) are in which language "
-                f"({', '.join(codes)}), and each has a module of its own: evaluate it with python -m eval run"
-            )
+        codes = _named(task_metadata, hf_subset)
+        if _has_several(codes):
+            own = language_among(sentences, codes, _same)
+            if own is None:
+                side = f"{prompt_type} side" if prompt_type else "side"
+                raise AdaptersHubError(
+                    f"cannot tell in which language ({', '.join(codes)}) a {side} of {task_metadata.name} "
+                    f"({hf_subset}) is, and each has a module of its own: evaluate it with python -m eval run"
+                )
+            codes = [own]
         matches = [code for code in self.model.languages if any(_same(code, other) for other in codes)]
         exact = [code for code in matches if code.replace("_", "-") in codes] or matches
         if len(exact) != 1:
@@ -153,6 +230,16 @@ class MTEBEncoder(AbsEncoder):
                 f"(loaded: {', '.join(self.model.languages) or 'none'})"
             )
         return str(exact[0])
+
+
+def _named(task_metadata: TaskMetadata, hf_subset: str) -> list[str]:
+    """Codes of the languages of a subset."""
+    return list(dict.fromkeys(task_metadata.hf_subsets_to_langscripts.get(hf_subset) or [hf_subset]))
+
+
+def _has_several(codes: Sequence[str]) -> bool:
+    """Whether they are of several languages, and not of one in several scripts."""
+    return len({_split(code)[0] for code in codes}) > 1
 
 
 def _split(code: str) -> tuple[str, str]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import warnings
 from pathlib import Path
 
 import torch
 
-from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose
-from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OnnxEncoder
+from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
+from adapters_hub.bridges.composed_language import (
+    ComposedLanguage,
+    check_vectors,
+    compose,
+    counts_prompt_alike,
+    save_tokenizer,
+    write_card,
+)
+from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OUTPUT, OnnxEncoder
+from adapters_hub.cards import render_export_card
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
@@ -35,8 +43,13 @@ def export_onnx(
 
     The graph has the LoRAs merged and the language's embeddings in it, the alignment bottlenecks where `align` asks for
     them, pooling, and scaling to unit length. Inputs are `input_ids` and `attention_mask` `[batch, tokens]`, int64, of
-    any size up to the module's `max_length`; the output is `vectors` `[batch, dim]`. `tokenizer.json` lies beside it;
-    `config.json` says which prompt to put before every sentence, and what was exported. `OnnxEncoder` runs it.
+    any size up to the module's `max_length`; outputs are `last_hidden_state` `[batch, tokens, width]` and
+    `sentence_embedding` `[batch, dim]`.
+
+    The folder is laid out as other libraries look for it: `onnx/model.onnx`, transformers' `config.json` and tokenizer
+    files, a card, and, unless sentence-transformers would count the prompt's tokens differently, what makes it a
+    SentenceTransformer for `backend="onnx"`. `onnx_encoder.json` says which prompt to put before every sentence, and
+    what was exported. `OnnxEncoder` runs it.
 
     Args:
         encoder: in float32.
@@ -61,10 +74,12 @@ def export_onnx(
         import onnxscript  # noqa: F401
     composed = compose(encoder, language, align)
     with write_folder(folder, replace=replace) as unfinished:
-        _write_graph(composed, unfinished / MODEL_FILE, opset)
-        composed.tokenizer.save_pretrained(unfinished)
-        config = json.dumps(_config(encoder, composed, opset), indent=2, ensure_ascii=False)
-        (unfinished / CONFIG_FILE).write_text(config + "\n", encoding="utf-8")
+        path = unfinished / MODEL_FILE
+        path.parent.mkdir()
+        _write_graph(composed, path, opset)
+        save_tokenizer(composed, unfinished)
+        _write_settings(unfinished, composed)
+        write_json(unfinished / CONFIG_FILE, _config(encoder, composed, opset))
         check_vectors(composed, OnnxEncoder(unfinished, threads=torch.get_num_threads()).encode, str(folder))
     return Path(folder)
 
@@ -85,7 +100,7 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
                 composed,
                 (ids, mask),
                 input_names=["input_ids", "attention_mask"],
-                output_names=["vectors"],
+                output_names=["last_hidden_state", OUTPUT],
                 dynamic_shapes={"input_ids": dimensions, "attention_mask": dimensions},
                 opset_version=opset,
                 dynamo=True,
@@ -101,6 +116,26 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # which line of which file on this machine it was traced from
     program.save(str(path), external_data=size > _LARGEST_FILE)
+
+
+def _write_settings(folder: Path, composed: ComposedLanguage) -> None:
+    """What transformers and sentence-transformers read, and the card."""
+    manifest, config = composed.module.manifest, composed.backbone.config
+    config.architectures = [type(composed.backbone).__name__]
+    config.save_pretrained(folder)
+    is_sentence_transformer = counts_prompt_alike(composed)
+    if is_sentence_transformer:
+        write_sentence_folder(
+            folder,
+            pooling=manifest.pooling,
+            prompt=manifest.prompt,
+            width=config.hidden_size,
+            dense=composed.head.dense,
+            transformer={"max_seq_length": manifest.max_length, "do_lower_case": False},
+            versions={},
+        )
+    card = render_export_card("onnx", [manifest], composed.adapters, is_sentence_transformer=is_sentence_transformer)
+    write_card(folder, card)
 
 
 def _config(encoder: ModularEncoder, composed: ComposedLanguage, opset: int) -> dict[str, object]:

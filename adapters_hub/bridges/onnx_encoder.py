@@ -13,9 +13,10 @@ import numpy as np
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
 from adapters_hub.requirements import needed_for
 
-MODEL_FILE = "model.onnx"
-CONFIG_FILE = "config.json"
-FORMAT_VERSION = 1
+MODEL_FILE = "onnx/model.onnx"
+CONFIG_FILE = "onnx_encoder.json"
+OUTPUT = "sentence_embedding"
+FORMAT_VERSION = 2
 _FACTS: dict[str, type] = {"language": str, "prompt": str, "max_length": int, "dimension": int, "pad_token_id": int}
 
 
@@ -28,7 +29,7 @@ class OnnxEncoder:
         dimension: length of the vectors.
 
     Args:
-        folder: with `model.onnx`, `tokenizer.json` and `config.json`.
+        folder: with `onnx/model.onnx`, `tokenizer.json` and `onnx_encoder.json`.
         providers: of onnxruntime, such as `["CUDAExecutionProvider"]`; by default the CPU.
         threads: for each operation; by default what onnxruntime takes.
 
@@ -101,7 +102,7 @@ class OnnxEncoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
-        (vectors,) = self._session.run(["vectors"], {"input_ids": ids, "attention_mask": mask})
+        (vectors,) = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors)
 
 
@@ -110,7 +111,10 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModuleFormatError(f"{path} cannot be read ({error}): expected a folder that export_onnx wrote") from error
+        raise ModuleFormatError(
+            f"{path} cannot be read ({error}): expected a folder that "
+            "export_onnx wrote in this version: export it again"
+        ) from error
     version = config.get("format_version") if isinstance(config, dict) else None
     if version != FORMAT_VERSION:
         raise ModuleFormatError(

@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.base.sentence_folder import model_config, write_json, write_sentence_folder
-from adapters_hub.bridges.composed_language import ComposedLanguage, check_vectors, compose, without_bars
+from adapters_hub.bridges.composed_language import (
+    ComposedLanguage,
+    check_vectors,
+    compose,
+    counts_prompt_alike,
+    save_tokenizer,
+    without_bars,
+    write_card,
+)
+from adapters_hub.cards import render_export_card
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
-from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
 
 
@@ -56,9 +64,14 @@ def export_merged(
     with needed_for("an export to sentence-transformers"):
         from sentence_transformers import SentenceTransformer
     composed = compose(encoder, language)
-    _check_prompt(composed, language)
+    if not counts_prompt_alike(composed):
+        raise AdaptersHubError(
+            f"sentence-transformers would take the first token of every {language} sentence for the prompt's: export "
+            "with export_composed (--format composed) or export_onnx (--format onnx), which know where it ends"
+        )
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
+        write_card(unfinished, render_export_card("merged", [composed.module.manifest]))
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
 
         def encode(sentences: list[str]) -> np.ndarray:
@@ -103,7 +116,8 @@ def export_composed(
         InputTextError: `align` names what is not exported.
     """
     with needed_for("an export to sentence-transformers"):
-        from adapters_hub.bridges.modular_input import ModularInput, write_modular
+        from adapters_hub.bridges.modular_folder import write_modular
+        from adapters_hub.bridges.modular_input import ModularInput
     chosen = encoder.languages if languages is None else list(dict.fromkeys(languages))
     default = default_language or (chosen[0] if chosen else None)
     if default not in chosen:
@@ -121,25 +135,22 @@ def export_composed(
         write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
         # No prompts: each language has its own, which the module puts before the sentences.
         write_json(unfinished / "config_sentence_transformers.json", model_config({}, None, _versions()))
+        first = [default, *(code for code in chosen if code != default)]
+        card = render_export_card(
+            "composed",
+            [encoder.manifest(code) for code in first],
+            [encoder.manifest(code, objective) for code in chosen for objective in encoder.alignments[code]],
+            base_inside=include_base,
+        )
+        write_card(unfinished, card)
         ModularInput.load(str(unfinished))  # refuses now what it would refuse later
     return Path(folder)
-
-
-def _check_prompt(composed: ComposedLanguage, language: str) -> None:
-    """Refuse a prompt whose last space is a token when nothing follows: sentence-transformers would count it in."""
-    manifest = composed.module.manifest
-    alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
-    if manifest.pooling == WITHOUT_PROMPT and len(alone) != len(words):
-        raise AdaptersHubError(
-            f"sentence-transformers would take the first token of every {language} sentence for the prompt's: export "
-            "with export_composed (--format composed) or export_onnx (--format onnx), which know where it ends"
-        )
 
 
 def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
     manifest, config = composed.module.manifest, composed.backbone.config
     composed.backbone.save_pretrained(folder)
-    composed.tokenizer.save_pretrained(folder)
+    save_tokenizer(composed, folder)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
     transformer: dict[str, Any] = {
         "transformer_task": "feature-extraction",

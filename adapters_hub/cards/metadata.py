@@ -10,6 +10,14 @@ from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Manif
 from adapters_hub.languages import hub_code, language_name
 
 LIBRARY = "modular-sentence-encoders"
+PAPER = "https://arxiv.org/abs/2407.14878"
+CITATION = """\
+@inproceedings{huang2025modular,
+  title     = {Modular Sentence Encoders: Separating Language Specialization from Cross-Lingual Alignment},
+  author    = {Huang, Yongxin and Wang, Kexin and Glava{\\v{s}}, Goran and Gurevych, Iryna},
+  booktitle = {Proceedings of the 63rd Annual Meeting of the Association for Computational Linguistics},
+  year      = {2025}
+}"""
 _SHORT = 16  # hexadecimal digits of a fingerprint in a tag
 
 
@@ -94,6 +102,36 @@ def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     if isinstance(manifest, AlignmentManifest):
         return f"{language} to {language_name(manifest.pivot)} alignment ({manifest.objective})"
     return f"{language} language module"
+
+
+def export_data(
+    parts: Sequence[LanguageModuleManifest | AlignmentManifest], datasets: Sequence[str], kind: str
+) -> ModelCardData:
+    """The metadata block of the card of an export.
+
+    Args:
+        parts: the modules and alignment adapters in it.
+        datasets: Hub ids of their training data.
+        kind: `merged`, `composed` or `onnx`.
+    """
+    hub_id = parts[0].base.hub_id
+    return ModelCardData(
+        language=list(dict.fromkeys(hub_code(part.language) for part in parts)),
+        license=common_license(parts),
+        library_name="sentence-transformers",
+        pipeline_tag="sentence-similarity",
+        base_model=hub_id,
+        base_model_relation="finetune" if hub_id else None,
+        datasets=list(datasets) or None,
+        tags=["sentence-transformers", "feature-extraction", LIBRARY, *(["onnx"] if kind == "onnx" else [])]
+        + [module_tag(part.fingerprint) for part in parts],
+    )
+
+
+def common_license(parts: Sequence[LanguageModuleManifest | AlignmentManifest]) -> str | None:
+    """The licence that all parts have; None if they have several, or one states none."""
+    licenses = {part.license for part in parts}
+    return (licenses.pop() or None) if len(licenses) == 1 else None
 
 
 def _result(score: Score) -> EvalResult:

@@ -17,6 +17,7 @@ from adapters_hub.base.language_tags import tag_of
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
 from adapters_hub.encoder.dense import LanguageDense
+from adapters_hub.encoder.embedding import LanguageEmbedding
 from adapters_hub.errors import CompositionError
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
 
@@ -75,6 +76,8 @@ class Composition:
         }
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
+        if self._is_plain:
+            LanguageEmbedding.take_over(base.token_embeddings, dtype)
         mapped = base.mapped_token_embeddings() if self._may_share else None
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
@@ -89,7 +92,6 @@ class Composition:
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
-        self._widening: RemovableHandle | None = None
         self._is_known = True
         """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
         self._take_embeddings(None)
@@ -108,7 +110,11 @@ class Composition:
     @property
     def _may_share(self) -> bool:
         """Whether embeddings may stay on disk in their own precision: one that scales has to do so in ours."""
-        return self.device.type == "cpu" and type(self.base.token_embeddings) is nn.Embedding
+        return self.device.type == "cpu" and self._is_plain
+
+    @property
+    def _is_plain(self) -> bool:
+        return type(self.base.token_embeddings) in (nn.Embedding, LanguageEmbedding)
 
     def prepare(self, module: LanguageModule, *, share: bool = False) -> Prepared:
         """Get a module ready to be activated, any number of times.
@@ -202,11 +208,6 @@ class Composition:
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
         embedding.padding_idx = None  # a row of the base's, which need not be there; it only matters to gradients
-        if self._widening is not None:
-            self._widening.remove()
-            self._widening = None
-        if weight.dtype != self.dtype:
-            self._widening = embedding.register_forward_hook(lambda _module, _args, rows: rows.to(self.dtype))
 
 
 def _frozen(values: torch.Tensor) -> nn.Parameter:

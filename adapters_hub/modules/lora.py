@@ -10,16 +10,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import LoraConfig
 from safetensors.torch import save_file
 from torch import nn
 
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.format import ADAPTER_FILES
 from adapters_hub.modules.tensors import halved, read_config, read_tensors
+
+if TYPE_CHECKING:
+    from peft import LoraConfig  # which who trains has; encoding does without
 
 _PREFIX = "base_model.model."
 _CONFIG, _WEIGHTS = ADAPTER_FILES

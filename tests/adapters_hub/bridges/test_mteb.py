@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +10,11 @@ import datasets
 import mteb
 import numpy as np
 import pytest
+from mteb.abstasks.retrieval import AbsTaskRetrieval
 from mteb.abstasks.sts import AbsTaskSTS
 from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
+from mteb.models.model_implementations import MODEL_REGISTRY
 from scipy.stats import spearmanr
 
 from adapters_hub import AdaptersHubError, ModularEncoder
@@ -112,9 +115,7 @@ def test_bitext_is_encoded_by_column_and_aligned_unless_told_otherwise(
     encoder: ModularEncoder, german: list[str], english: list[str], align: Any
 ) -> None:
     model = MTEBEncoder(encoder, align)
-    calls: list[np.ndarray] = []
-    encode = model.encode
-    model.encode = lambda *args, **kwargs: calls.append(encode(*args, **kwargs)) or calls[-1]  # type: ignore[method-assign, func-returns-value]
+    calls = recorded(model)
     found = evaluate(model, bitext({"eng_Latn": english, "deu_Latn": german}))
     expected = encoder.encode(german, "deu", align=align is not False)
     np.testing.assert_array_equal(calls[1], expected)
@@ -122,12 +123,117 @@ def test_bitext_is_encoded_by_column_and_aligned_unless_told_otherwise(
     assert found["eng_Latn-deu_Latn"]["accuracy"] == pytest.approx((nearest == np.arange(len(german))).mean())
 
 
-def test_cross_lingual_similarity_is_refused_with_what_does_it(
+def pairwise(subset: str, languages: list[str], one: list[str], two: list[str]) -> AbsTaskBitextMining:
+    """A bitext task whose columns do not say their languages."""
+
+    class InMemory(AbsTaskBitextMining):
+        metadata = globals()["metadata"]("InMemoryPairs", "BitextMining", {subset: languages}, "f1")
+
+        def load_data(self, *args: Any, **kwargs: Any) -> None:
+            rows = datasets.Dataset.from_dict({"sentence1": one, "sentence2": two})
+            self.dataset = {subset: datasets.DatasetDict(test=rows)}
+            self.data_loaded = True
+
+    return InMemory()
+
+
+def retrieval(languages: list[str], queries: list[str], documents: list[str]) -> AbsTaskRetrieval:
+    """Each query's document is its own."""
+
+    class InMemory(AbsTaskRetrieval):
+        metadata = globals()["metadata"]("InMemoryRetrieval", "Retrieval", {"pair": languages}, "ndcg_at_10")
+
+        def load_data(self, *args: Any, **kwargs: Any) -> None:
+            numbers = range(len(queries))
+            split = {
+                "queries": datasets.Dataset.from_dict({"id": [f"q{n}" for n in numbers], "text": queries}),
+                "corpus": datasets.Dataset.from_dict(
+                    {"id": [f"d{n}" for n in numbers], "title": [""] * len(numbers), "text": documents}
+                ),
+                "relevant_docs": {f"q{n}": {f"d{n}": 1} for n in numbers},
+                "top_ranked": None,
+            }
+            self.dataset = {"pair": {"test": split}}
+            self.data_loaded = True
+
+    return InMemory()
+
+
+def recorded(model: MTEBEncoder) -> list[np.ndarray]:
+    """Vectors of every call, as they are made."""
+    calls: list[np.ndarray] = []
+    encode = model.encode
+    model.encode = lambda *args, **kwargs: calls.append(encode(*args, **kwargs)) or calls[-1]  # type: ignore[method-assign, func-returns-value]
+    return calls
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as named", "the other way round"])
+def test_each_side_of_a_cross_lingual_subset_is_encoded_and_aligned_by_its_own_language(
+    encoder: ModularEncoder, german: list[str], english: list[str], turned: bool
+) -> None:
+    sides = {"deu": encoder.encode(german, "deu", align=True), "eng": encoder.encode(english, "eng")}
+    languages = ["eng-Latn", "deu-Latn"] if turned else ["deu-Latn", "eng-Latn"]
+    for task in (
+        pairwise("pair", languages, german, english),
+        sts({"pair": (german, english)}, {"pair": languages}),
+        retrieval(languages, english, german),
+    ):
+        model = MTEBEncoder(encoder)
+        calls = recorded(model)
+        evaluate(model, task)
+        first, second = ("eng", "deu") if task.metadata.type == "Retrieval" else ("deu", "eng")
+        by_text = {frozenset(np.round(side.sum(1), 4).tolist()) for side in (sides[first], sides[second])}
+        assert {frozenset(np.round(call.sum(1), 4).tolist()) for call in calls} == by_text
+    across = MTEBEncoder(encoder, False)
+    calls = recorded(across)
+    evaluate(across, pairwise("pair", languages, german, english))
+    np.testing.assert_array_equal(calls[0], encoder.encode(german, "deu"))
+
+
+def test_a_side_whose_language_cannot_be_told_is_refused(
     encoder: ModularEncoder, german: list[str], english: list[str]
 ) -> None:
-    task = sts({"de-en": (german, english)}, {"de-en": ["deu-Latn", "eng-Latn"]})
-    with pytest.raises(AdaptersHubError, match=r"does not say which .*\(deu-Latn, eng-Latn\).*python -m eval run"):
+    mixed = [text for pair in zip(german, english, strict=True) for text in pair][: len(german)]
+    task = pairwise("de-en", ["deu-Latn", "eng-Latn"], mixed, english)
+    with pytest.raises(AdaptersHubError, match=r"cannot tell .*\(deu-Latn, eng-Latn\).*python -m eval run"):
         evaluate(MTEBEncoder(encoder), task)
+    with pytest.raises(AdaptersHubError, match=r"language fra-Latn .* is not loaded: add its module"):
+        evaluate(MTEBEncoder(encoder), pairwise("x", ["fra-Latn", "eng-Latn"], ["Où est la gare ?"], ["The train."]))
+
+
+def test_get_model_gives_what_was_registered(encoder: ModularEncoder, german: list[str]) -> None:
+    name = "example-org/registered"
+    try:
+        meta = MTEBEncoder(encoder, name=name).register()
+        assert mteb.get_model_meta(name) == meta
+        assert name in {found.name for found in mteb.get_model_metas(languages=["kaz"])}
+        model = mteb.get_model(name, revision=meta.revision, device="cpu", align=False)
+        assert isinstance(model, MTEBEncoder)
+        assert (model.model, model.align) == (encoder, False)
+        loaded = model.mteb_model_meta
+        assert (loaded.name, loaded.experiment_kwargs) == (name, {"align": False})
+        found = evaluate(model, sts({"de": (german, german[::-1])}, {"de": ["deu-Latn"]}))
+        assert set(found) == {"de"}
+        with pytest.raises(AdaptersHubError, match="computes on cpu, not on cuda"):
+            mteb.get_model(name, device="cuda")
+        MTEBEncoder(encoder, True, name=name).register()
+        assert mteb.get_model_meta(name).revision != meta.revision
+    finally:
+        MODEL_REGISTRY.pop(name, None)
+    with pytest.raises(AdaptersHubError, match="MTEB knows another model"):
+        MTEBEncoder(encoder, name="sentence-transformers/all-MiniLM-L6-v2").register()
+
+
+def test_the_meta_tells_what_is_known(shelf: Shelf) -> None:
+    encoder = shelf.encoder(shelf.deu.folder)
+    meta = MTEBEncoder(encoder).mteb_model_meta
+    size = sum(parameter.numel() for parameter in shelf.base.backbone.parameters())
+    assert (meta.n_parameters, meta.n_embedding_parameters) == (size, shelf.base.own_embeddings.numel())
+    encoder.encode("Ja.", "deu")
+    assert MTEBEncoder(encoder).mteb_model_meta == meta
+    assert (meta.use_instructions, meta.similarity_fn_name, meta.license) == (False, "cosine", None)
+    assert "Huang" in str(meta.citation)
+    json.dumps(meta.to_dict())
 
 
 @pytest.mark.parametrize("name", ["deu-Latn", "deu_Latn", "deu", "de"])

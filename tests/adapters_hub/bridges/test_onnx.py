@@ -49,13 +49,14 @@ def test_without_alignment_it_gives_the_encoders_own_vectors(
 
 
 def test_the_folder_says_what_it_is_and_not_where_it_was_made(folder: Path, encoder: ModularEncoder) -> None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((folder / "onnx_encoder.json").read_text(encoding="utf-8"))
     assert config["fingerprints"] == list(encoder.fingerprints("kaz"))
     assert (config["aligned"], config["prompt"], config["max_length"]) == (False, "", 64)
     assert {path.name for path in folder.iterdir()} == {
-        "model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json",
+        "onnx", "onnx_encoder.json", "config.json", "tokenizer.json", "tokenizer_config.json", "README.md",
+        "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling", "2_Normalize",
     }  # fmt: skip
-    for path in folder.iterdir():
+    for path in filter(Path.is_file, folder.rglob("*")):
         assert b"site-packages" not in path.read_bytes()
         assert str(folder.parent.parent).encode() not in path.read_bytes()
 
@@ -64,7 +65,7 @@ def test_inputs_and_outputs_have_their_names_and_free_axes(folder: Path) -> None
     session = OnnxEncoder(folder, threads=1)._session
     assert [entry.name for entry in session.get_inputs()] == ["input_ids", "attention_mask"]
     assert all(isinstance(axis, str) for entry in session.get_inputs() for axis in entry.shape)
-    assert [entry.name for entry in session.get_outputs()] == ["vectors"]
+    assert [entry.name for entry in session.get_outputs()] == ["last_hidden_state", "sentence_embedding"]
 
 
 def test_it_runs_without_torch(folder: Path, encoder: ModularEncoder, texts: Texts) -> None:
@@ -90,7 +91,7 @@ def test_a_graph_that_gives_other_vectors_is_not_written(
     folder: Path, encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_another_language(composed: Any, path: Path, opset: int) -> None:
-        shutil.copyfile(folder / "model.onnx", path)
+        shutil.copyfile(folder / "onnx/model.onnx", path)
 
     monkeypatch.setattr("adapters_hub.bridges.onnx._write_graph", of_another_language)
     with pytest.raises(AdaptersHubError, match=r"eng was not written: its vectors differ by .* at most 1e-04"):
@@ -108,15 +109,15 @@ def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModuleFormatError, match="expected a folder that export_onnx wrote"):
         OnnxEncoder(tmp_path)
     copied = shutil.copytree(folder, tmp_path / "copy")
-    edit_json(copied / "config.json", max_length="64")
+    edit_json(copied / "onnx_encoder.json", max_length="64")
     with pytest.raises(ModuleFormatError, match="'max_length' cannot be '64'"):
         OnnxEncoder(copied)
-    edit_json(copied / "config.json", format_version=2)
-    with pytest.raises(ModuleFormatError, match="expected format_version 1, found 2"):
+    edit_json(copied / "onnx_encoder.json", format_version=3)
+    with pytest.raises(ModuleFormatError, match="expected format_version 2, found 3"):
         OnnxEncoder(copied)
-    shutil.copyfile(folder / "config.json", copied / "config.json")
-    (copied / "model.onnx").write_bytes(b"no graph")
-    with pytest.raises(ModuleFormatError, match=r"model\.onnx or tokenizer\.json cannot be read"):
+    shutil.copyfile(folder / "onnx_encoder.json", copied / "onnx_encoder.json")
+    (copied / "onnx/model.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModuleFormatError, match=r"onnx/model\.onnx or tokenizer\.json cannot be read"):
         OnnxEncoder(copied)
 
 

@@ -1,0 +1,152 @@
+"""The folder of a composed SentenceTransformer: modules, their base or its name, and what a call means by default."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from adapters_hub.base import BaseEncoder, load_base, write_base
+from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder.alignment import Align
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
+from adapters_hub.folders import inner_path
+from adapters_hub.hub import copy_module
+from adapters_hub.hub.fetching import Fetched
+from adapters_hub.modules import AlignmentAdapter, LanguageModule
+
+FILE_NAME = "modular_encoder.json"
+FORMAT_VERSION = 1
+_FACTS: dict[str, type | tuple[type, ...]] = {
+    "base": dict,
+    "modules": list,
+    "default_language": str,
+    "align": (bool, dict),
+}
+_MAX_BYTES = 1 << 20
+
+
+def write_modular(
+    folder: Path, encoder: ModularEncoder, languages: Sequence[str], default: str, align: Align, include_base: bool
+) -> None:
+    """Write the modules of some languages, all their alignment adapters and the reference to the base into `folder`."""
+    names = []
+    for code in languages:
+        language = encoder._languages.find(code)
+        modules: list[LanguageModule | AlignmentAdapter] = [language.module, *language.adapters.values()]
+        for module in modules:
+            module.check_unchanged()
+            names.append(f"modules/{module.manifest.name}")
+            copy_module(Fetched(module.folder, None), folder / names[-1])
+    base = encoder.base
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "base": {
+            "source": "base" if include_base else base.source,
+            "inside": include_base,
+            "revision": None if include_base else base.revision,
+            "fingerprint": base.fingerprint,
+            "hub_id": base.hub_id,
+            "prompt": base.prompt,
+            "pooling": base.pooling,
+            "max_length": base.max_length,
+        },
+        "default_language": default,
+        "align": align,
+        "modules": names,
+    }
+    if include_base:
+        with encoder._lock:
+            encoder._composition.activate(None)
+            write_base(base, folder / "base")
+    _write_facts(folder, facts)
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What `write_modular` recorded, checked.
+
+    Raises:
+        ModuleFormatError: it is missing, not valid, newer, or names something outside the folder.
+    """
+    path = inner_path(folder, FILE_NAME)
+    if not path.is_file() or path.stat().st_size > _MAX_BYTES:
+        raise ModuleFormatError(f"{folder} has no usable {FILE_NAME}: expected a folder that export_composed wrote")
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ModuleFormatError(f"{path} is not valid JSON ({error}): export it again") from error
+    version = facts.get("format_version") if isinstance(facts, dict) else None
+    if version != FORMAT_VERSION:
+        raise ModuleFormatError(
+            f"{path}: expected format_version {FORMAT_VERSION}, found {version!r}: "
+            "pip install --upgrade modular-sentence-encoders, or export it again"
+        )
+    for name, kind in _FACTS.items():
+        if not isinstance(facts.get(name), kind):
+            raise ModuleFormatError(f"{path}: {name!r} cannot be {facts.get(name)!r}: export it again")
+    base = facts["base"]
+    if not isinstance(base.get("source"), str) or not isinstance(base.get("fingerprint"), str):
+        raise ModuleFormatError(f"{path}: 'base' names no source and fingerprint: export it again")
+    for name in (*facts["modules"], *([base["source"]] if base.get("inside") else [])):
+        if not isinstance(name, str):
+            raise ModuleFormatError(f"{path}: a module folder cannot be {name!r}: export it again")
+        inner_path(folder, name)
+    return dict(facts)
+
+
+def load_encoder(
+    folder: Path,
+    facts: dict[str, Any],
+    base: BaseEncoder | str | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> ModularEncoder:
+    """The encoder of all modules in the folder.
+
+    Args:
+        folder: that `write_modular` wrote.
+        facts: from `read_facts`.
+        base: the base encoder, or where it is; None: where the folder says.
+        device: where to compute.
+        dtype: precision to compute in.
+
+    Raises:
+        BaseEncoderError: the base is not there.
+        AdaptersHubError: it is another base.
+        ModuleFormatError: a module is damaged.
+    """
+    recorded = facts["base"]
+    if base is None or isinstance(base, str):
+        inside = recorded.get("inside") and base is None
+        base = load_base(
+            base or (str(inner_path(folder, recorded["source"])) if inside else recorded["source"]),
+            revision=None if inside or base else recorded.get("revision"),
+            prompt=recorded.get("prompt"),
+            pooling=recorded.get("pooling"),
+            max_length=recorded.get("max_length"),
+        )
+    if base.fingerprint != recorded["fingerprint"]:
+        raise AdaptersHubError(
+            f"{folder} was made for the base {recorded['source']!r} (fingerprint {recorded['fingerprint'][:12]}), "
+            f"found {base.source!r} ({base.fingerprint[:12]}): "
+            "give the place of that base by model_kwargs={'base': …}"
+        )
+    modules = [inner_path(folder, name) for name in facts["modules"]]
+    return ModularEncoder(base, modules, device=device, dtype=dtype)
+
+
+def copy_modular(source: Path, target: Path, facts: dict[str, Any]) -> None:
+    """Copy the modules, and a base that lies in the folder, and record `facts`."""
+    for name in (*facts["modules"], *([facts["base"]["source"]] if facts["base"].get("inside") else [])):
+        if (target / name).resolve() != (source / name).resolve():
+            shutil.copytree(inner_path(source, name), target / name, dirs_exist_ok=True)
+    _write_facts(target, facts)
+
+
+def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+    (folder / FILE_NAME).write_text(text, encoding="utf-8")

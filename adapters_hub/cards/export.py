@@ -1,0 +1,66 @@
+"""The card of what is handed over to other libraries: what it is made of, its licence, how it is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Literal
+
+from huggingface_hub import ModelCard
+
+from adapters_hub.cards.card import ENVIRONMENT, base_text, data_rows
+from adapters_hub.cards.metadata import common_license, export_data
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.languages import autonym, language_name
+
+ExportKind = Literal["merged", "composed", "onnx"]
+_PACKAGES = {
+    "merged": "sentence-transformers",
+    "composed": "'modular-sentence-encoders[bridges]'",
+    "onnx": "'modular-sentence-encoders[bridges]'",
+}
+
+
+def render_export_card(
+    kind: ExportKind,
+    modules: Sequence[LanguageModuleManifest],
+    adapters: Sequence[AlignmentManifest] = (),
+    *,
+    base_inside: bool = True,
+    is_sentence_transformer: bool = True,
+) -> str:
+    """The text of `README.md`, its metadata block first.
+
+    Args:
+        kind: of the export.
+        modules: manifests of the languages in it, the default one first.
+        adapters: manifests of the alignment adapters in it.
+        base_inside: whether the base's weights are in it.
+        is_sentence_transformer: whether sentence-transformers loads the folder.
+    """
+    parts = [*modules, *adapters]
+    first = modules[0]
+    name, own_name = language_name(first.language), autonym(first.language)
+    datasets = {row["dataset"] for part in parts for row in data_rows(part.training.get("data")) if row["dataset"]}
+    languages = [f"`{module.language}`" for module in modules]
+    body = ENVIRONMENT.get_template("export.md").render(
+        kind=kind,
+        title=f"{', '.join(language_name(module.language) for module in modules)}: sentence vectors",
+        first=first,
+        language=name,
+        autonym=own_name,
+        sentences=json.dumps([own_name], ensure_ascii=False),
+        default_language=first.language,
+        languages=", ".join(languages),
+        aligned=", ".join(dict.fromkeys(f"`{adapter.language}`" for adapter in adapters)),
+        adapters=adapters,
+        dimension=first.dimension,
+        parts=parts,
+        license=common_license(parts),
+        base_text=base_text(first),
+        base_inside=base_inside,
+        packages=_PACKAGES[kind],
+        is_sentence_transformer=is_sentence_transformer,
+    )
+    metadata = export_data(parts, sorted(datasets), kind)
+    return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n"
