@@ -192,7 +192,7 @@ def verify_command(
 ) -> None:
     """Check a module to the byte, and load it.
 
-    Every file must be what the manifest says, and there must be no other.
+    Every file of the module must be what the manifest says, and none beside them may be code or a pickle.
     """
     from adapters_hub.modules import load_module  # takes seconds
 

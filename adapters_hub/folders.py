@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from huggingface_hub.constants import HF_HUB_CACHE
 from safetensors import SafetensorError
 
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
@@ -104,7 +105,7 @@ def sha256(path: Path) -> str:
 def inner_path(folder: Path, name: str) -> Path:
     """`folder / name` for a name read from a manifest.
 
-    The only symbolic links followed are those by which the Hub's cache shares files between the commits of one repo.
+    The only symbolic links followed are those that the Hub's client makes in its cache, where files share their space.
 
     Raises:
         ModuleFormatError: the name is absolute, climbs out of the folder or goes through any other symbolic link.
@@ -115,16 +116,24 @@ def inner_path(folder: Path, name: str) -> Path:
     path = folder
     for part in pure.parts:
         path = path / part
-        if path.is_symlink() and not _is_cached_blob(path):
+        if path.is_symlink() and not _is_of_the_hubs_cache(path):
             raise ModuleFormatError(f"{folder}: {name!r} is a symbolic link: a module holds plain files only")
     return path
 
 
-def _is_cached_blob(link: Path) -> bool:
-    """Whether a link is `models--…/snapshots/COMMIT/NAME` and leads to a plain file in `models--…/blobs`."""
-    target = link.resolve()
-    repos = [parent.parent for parent in link.absolute().parents if parent.name == "snapshots"]
-    return target.is_file() and any(target.parent == (repo / "blobs").resolve() for repo in repos)
+def _is_of_the_hubs_cache(link: Path) -> bool:
+    """Whether a link was made by the Hub's client, in its cache.
+
+    It alone writes there, and keeps content wherever it likes. A cache in another place is known by the parts that
+    the Hub documents: `models--…/snapshots/COMMIT/NAME` leads to a file in a folder `blobs` of the same cache.
+    """
+    target, place = link.resolve(), link.parent.resolve()
+    if not target.is_file():
+        return False
+    if place.is_relative_to(Path(HF_HUB_CACHE).resolve()):
+        return True
+    caches = [parent.parents[1].resolve() for parent in link.absolute().parents if parent.name == "snapshots"]
+    return any(target.is_relative_to(cache) and "blobs" in target.relative_to(cache).parts for cache in caches)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("MSE_HUB_PATIENCE", "10")  # seconds that a visitor waits for a busy hub
 
 from adapters_hub.errors import AdaptersHubError
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
 import gradio as gr
@@ -13,6 +14,7 @@ from adapters_hub.format import AlignmentManifest
 from demo.catalog import Entry
 from demo.columns import DEFAULT
 from demo.comparison import Comparison
+from demo.errors import for_visitors, without_places
 from demo.visit import Demo
 
 
@@ -132,7 +134,7 @@ class Api:
             self._demo.rate.check(request)
             return [_record(entry) for entry in self._demo.bench.catalog.search(search)]
         except AdaptersHubError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(for_visitors(error), print_exception=False) from None
 
     def _compare(
         self,
@@ -160,7 +162,7 @@ class Api:
                 raise AdaptersHubError("a sentence holds nothing but control characters: leave it out")
             return comparison
         except AdaptersHubError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            raise gr.Error(for_visitors(error), print_exception=False) from None
 
 
 _TYPES = {
@@ -187,4 +189,5 @@ def _record(entry: Entry) -> dict[str, Any]:
     }
     if isinstance(manifest, AlignmentManifest):
         return record | {"pivot": manifest.pivot, "objective": manifest.objective}
-    return record | {"vocabulary": manifest.vocabulary}
+    # A manifest that was put there by hand may say anything.
+    return record | {"vocabulary": json.loads(without_places(json.dumps(manifest.vocabulary, ensure_ascii=False)))}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
-from adapters_hub.hub import Hub, HubError, Snapshot, connect, fetch_manifest, find_modules
+from adapters_hub.hub import Hub, HubError, HubUnreachableError, Snapshot, connect, fetch_manifest, find_modules
 from adapters_hub.hub.local import LocalHub
 from adapters_hub.languages import autonym, language_name
 from demo.errors import DemoError
@@ -119,8 +119,16 @@ class Catalog:
         self._listed: dict[str, Entry] = {}
         self._asked: dict[str, Entry] = {}
         self.entries: dict[str, Entry] = {}
-        for address in self._addresses():
-            entry = self._entry(self.hub.snapshot(address))
+        for address, named in self._addresses():
+            try:
+                entry = self._entry(self.hub.snapshot(address))
+            except HubUnreachableError:
+                raise
+            except AdaptersHubError as error:
+                if named:
+                    raise
+                logger.warning("%s is left out: %s", address, error)
+                continue
             self._listed |= {str(address): entry, entry.address: entry}
             self.entries[entry.repo] = entry
         if not self.entries and not settings.open_hub:
@@ -223,8 +231,8 @@ class Catalog:
         with self._lock:
             return self._listed.get(address) or self._asked.get(address)
 
-    def _addresses(self) -> Iterable[Address]:
-        """Of the modules that the owner lists."""
+    def _addresses(self) -> Iterable[tuple[Address, bool]]:
+        """Of the modules that the owner lists, and whether by their very names."""
         patterns = self._settings.modules
         exact = [name for name in patterns if not set("*?[") & set(name)]
         owners = {name.partition("/")[0] for name in patterns if name not in exact}
@@ -232,7 +240,7 @@ class Catalog:
             address = Address.parse(name)
             if address is None:
                 raise DemoError(f"expected org/name[@revision] or a pattern such as org/*, found {name!r}")
-            yield address
+            yield address, True
         if patterns and not owners:
             return
         if not patterns and not isinstance(self.hub, LocalHub):
@@ -245,7 +253,7 @@ class Catalog:
         for author in authors:
             for listing in find_modules(author=author, hub=self.hub):
                 if self._allows(listing.repo):
-                    yield Address(listing.repo, listing.commit or None)
+                    yield Address(listing.repo, listing.commit or None), False
 
     def _allows(self, repo: str) -> bool:
         patterns = [pattern.partition("@")[0] for pattern in self._settings.modules]
@@ -276,7 +284,8 @@ class Catalog:
         try:
             listings = find_modules(hub=self.hub)
         except HubError as error:
-            raise DemoError(f"the hub does not answer ({error}): choose among the modules that are listed") from error
+            logger.warning("%s", error)
+            raise DemoError("the hub does not answer: choose among the modules that are listed") from error
         return [item.repo for item in listings if all(word in f"{item.repo} {item.tags}".casefold() for word in words)]
 
     def _first_base(self) -> str | None:

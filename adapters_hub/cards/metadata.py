@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, metadata
 
 from huggingface_hub import EvalResult, ModelCardData
 
@@ -19,6 +20,17 @@ CITATION = """\
   year      = {2025}
 }"""
 _SHORT = 16  # hexadecimal digits of a fingerprint in a tag
+
+
+def library_link() -> str:
+    """The library's name in Markdown; a link if the installed package says where its home page is."""
+    name = "*Modular Sentence Encoders*"
+    try:
+        urls = metadata(LIBRARY).get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return name
+    pages = [page.strip() for label, _, page in (url.partition(",") for url in urls) if label == "Homepage"]
+    return f"[{name}]({pages[0]})" if pages else name
 
 
 def tags_of(manifest: LanguageModuleManifest | AlignmentManifest) -> list[str]:

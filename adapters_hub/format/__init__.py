@@ -6,9 +6,9 @@ from adapters_hub.format.integrity import (
     check_manifest,
     check_safetensors_header,
     check_size,
-    is_beside,
+    could_run,
     list_files,
-    refuse_strangers,
+    refuse_what_could_run,
     verify_folder,
 )
 from adapters_hub.format.manifest import (
@@ -54,12 +54,12 @@ __all__ = [
     "check_manifest",
     "check_safetensors_header",
     "check_size",
-    "is_beside",
+    "could_run",
     "list_files",
     "read_kind",
     "read_manifest",
     "read_scores",
-    "refuse_strangers",
+    "refuse_what_could_run",
     "scores_of",
     "verify_folder",
 ]

@@ -1,4 +1,4 @@
-"""A module folder holds what its manifest says, byte for byte, and nothing else."""
+"""A module folder holds what its manifest says, byte for byte. What else lies there is not read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from adapters_hub.folders import inner_path, sha256
 from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
 
 CARD = "README.md"
-# What people put beside a module, and what git and the Hub do. Files whose name starts with a dot are never read.
-_BESIDE = re.compile(
-    r"README\.md|(LICENSE|LICENCE|NOTICE)(\.md|\.txt)?|(images/)?[\w-]+\.(png|svg|jpg|webp)|(\w+/)?\..*"
+# Code, and what is code for whoever loads it: pickles, and archives of them.
+_RUNS = re.compile(
+    r"\.(py[a-z]?|ipy|whl|egg|so|pyd|dll|dylib|exe|sh|bash|bat|cmd|ps1"
+    r"|bin|pt[a-z0-9]?|ckpt|pkl|pickle|dill|joblib|h5|hdf5|keras|mar|nemo)(\.([0-9]+|gz|bz2|xz|zst|zip))*\s*$",
+    re.IGNORECASE,
 )
 _MAX_HEADER = 4 << 20
 
@@ -29,7 +31,7 @@ def list_files(folder: Path) -> dict[str, ModuleFile]:
 
 
 def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> None:
-    """Refuse a folder that is not, to the byte, what its manifest says, or that holds anything else.
+    """Refuse a folder that is not, to the byte, what its manifest says, or that holds anything that could run.
 
     Args:
         folder: of the module.
@@ -37,13 +39,10 @@ def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> 
         content: compare size and SHA-256 of every file too, which reads them all.
 
     Raises:
-        ModuleFormatError: names the first file that is missing, changed or out of place.
+        ModuleFormatError: names the first file that is missing, changed or could run.
     """
-    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    names = [path.relative_to(folder).as_posix() for path in found]
-    refuse_strangers((name for name, path in zip(names, found, strict=True) if not path.is_symlink()), manifest, folder)
-    for name in names:
-        inner_path(folder, name)
+    beside = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    refuse_what_could_run(sorted(beside), folder)
     check_files(folder, manifest, content=content)
 
 
@@ -93,28 +92,30 @@ def check_manifest(where: Path | str, manifest: Manifest) -> None:
         )
 
 
-def refuse_strangers(names: Iterable[str], manifest: Manifest, where: Path | str) -> None:
-    """Refuse anything that is neither part of the module nor a card, licence or picture: no pickle, no code.
+def refuse_what_could_run(names: Iterable[str], where: Path | str) -> None:
+    """Refuse a module with code or pickles beside it. Other files that are no part of it do not matter.
+
+    Neither is ever read here. But a module's folder is one that PEFT and transformers load too, which run such files,
+    and nobody who publishes a sound module needs them there.
 
     Args:
         names: all files of a folder or a repo, with forward slashes.
-        manifest: of the module.
         where: folder or repo, for the message.
 
     Raises:
-        ModuleFormatError: names the first stranger.
+        ModuleFormatError: names the first such file.
     """
     for name in names:
-        if name != FILE_NAME and name not in manifest.needed_files and not is_beside(name):
+        if could_run(name):
             raise ModuleFormatError(
-                f"{where} holds {name!r}, which no module consists of (weights come as safetensors, and there is "
-                "never code): delete it if it is yours, else do not use this module"
+                f"{where} holds {name!r}, which no module consists of and which could run (weights come as "
+                "safetensors, and there is never code): delete it if it is yours, else do not use this module"
             )
 
 
-def is_beside(name: str) -> bool:
-    """Whether a file may lie beside those of a module: a card, a licence, a picture, or hidden."""
-    return _BESIDE.fullmatch(name) is not None
+def could_run(name: str) -> bool:
+    """Whether a file is code, or a pickle, which is code for whoever loads it."""
+    return _RUNS.search(name.rpartition("/")[2]) is not None
 
 
 def check_size(what: str, found: int, expected: int) -> None:

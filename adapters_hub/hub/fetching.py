@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from adapters_hub.address import Address, locate
 from adapters_hub.errors import ModuleFormatError, NewerFormatError
@@ -21,7 +21,7 @@ from adapters_hub.format import (
     check_manifest,
     check_size,
     read_manifest,
-    refuse_strangers,
+    refuse_what_could_run,
     verify_folder,
 )
 from adapters_hub.hub.connecting import connect
@@ -29,7 +29,6 @@ from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Snapshot
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 AnyManifest = LanguageModuleManifest | AlignmentManifest
 
 
@@ -93,7 +92,7 @@ def fetch_checked(
     card: bool = False,
     content: bool = True,
 ) -> Fetched:
-    """The folder of a module that holds, to the byte, what its manifest says, and nothing else.
+    """The folder of a module whose files are, to the byte, what its manifest says.
 
     A file that was damaged on its way or in the cache is fetched once more.
 
@@ -110,12 +109,22 @@ def fetch_checked(
     fetched = fetch_module(source, hub, card=card)
 
     def verify() -> None:
-        verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
+        try:
+            verify_folder(fetched.folder, read_manifest(fetched.folder), content=content)
+        except OSError as error:
+            raise ModuleFormatError(
+                f"{error.filename or fetched.folder} cannot be read ({error.strerror or error}): fetch the module again"
+            ) from error
 
-    if fetched.address is None:
+    try:
         verify()
-    else:
-        once_mended(fetched.address, connect(hub), verify)
+    except NewerFormatError:
+        raise
+    except ModuleFormatError as error:
+        if fetched.address is None or not _mend(fetched.address, connect(hub)):
+            raise
+        logger.warning("%s; the hub has another, which was fetched in its place", error)
+        verify()
     return fetched
 
 
@@ -155,37 +164,14 @@ def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bo
     return Path(target)
 
 
-def once_mended(address: str, hub: Hub, check: Callable[[], Result]) -> Result:
-    """What a check of fetched files gives; if it fails over files that are not the hub's, with those fetched again.
-
-    Args:
-        address: `org/name@commit`, of the files.
-        hub: they were fetched from.
-        check: raises ModuleFormatError over what is damaged.
-    """
-    try:
-        return check()
-    except NewerFormatError:
-        raise
-    except ModuleFormatError as error:
-        if not _mend(address, hub):
-            raise
-        logger.warning("%s; the hub has another, which was fetched in its place", error)
-        return check()
-
-
 def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> AnyManifest:
     """The manifest of a commit; and, before anything large is fetched, that the commit holds what it says."""
     if FILE_NAME not in snapshot.files:
         raise ModuleFormatError(f"{snapshot.address} is not a module: it has no {FILE_NAME}")
     if snapshot.files[FILE_NAME] > MAX_BYTES:
         raise ModuleFormatError(f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is no manifest")
-    return once_mended(snapshot.address, hub, lambda: _read_and_compare(hub, snapshot))
-
-
-def _read_and_compare(hub: Hub, snapshot: Snapshot) -> AnyManifest:
+    refuse_what_could_run(snapshot.files, snapshot.address)
     manifest = read_manifest(hub.fetch(snapshot, [FILE_NAME]))
-    refuse_strangers(snapshot.files, manifest, snapshot.address)
     check_manifest(snapshot.address, manifest)
     for name, file in manifest.files.items():
         if name not in snapshot.files:

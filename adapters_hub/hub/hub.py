@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -27,11 +27,14 @@ class Snapshot:
         repo: `org/name`.
         commit: 40 hexadecimal digits.
         files: name to size in bytes.
+        digests: name to what the hub says of the content: its SHA-256, or what git calls it; empty if nothing is
+            copied from the hub.
     """
 
     repo: str
     commit: str
     files: Mapping[str, int]
+    digests: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -94,6 +97,8 @@ class Hub(Protocol):
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """A folder that holds at least these files of a commit, each of them whole.
+
+        Manifest and card, which nothing else vouches for, are what the hub says they are.
 
         Raises:
             HubUnreachableError: the hub does not answer.

@@ -9,10 +9,13 @@ A module folder that was put at HUB/org/name by hand works too: it is a repo wit
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -24,7 +27,10 @@ from adapters_hub.folders import link_or_copy, sha256, write_folder, write_text
 from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
 from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
 
+logger = logging.getLogger(__name__)
+
 _MAIN = "main"
+_REFERENCE = 100  # characters, of which a commit has 40
 _SHOWN = 10
 
 
@@ -46,10 +52,10 @@ class LocalHub:
     def snapshot(self, address: Address) -> Snapshot:
         """The commit that an address means now."""
         folder, commit = self._find(address)
-        names = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-        return Snapshot(
-            address.repo, commit, {path.relative_to(folder).as_posix(): path.lstat().st_size for path in names}
-        )
+        with _told():
+            paths = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+            files = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
+        return Snapshot(address.repo, commit, files)
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """The folder of a commit."""
@@ -92,10 +98,11 @@ class LocalHub:
             try:
                 folder, commit = self._find(Address(repo))
                 repo_tags = tags_of(read_manifest(folder))
-            except AdaptersHubError:
+                time = datetime.datetime.fromtimestamp(folder.stat().st_mtime, datetime.UTC)
+            except (AdaptersHubError, OSError) as error:
+                logger.warning("%s is passed over: %s", repo, error)
                 continue
             if set(tags) <= set(repo_tags):
-                time = datetime.datetime.fromtimestamp(folder.stat().st_mtime, datetime.UTC)
                 found.append(Listing(repo, commit, time.isoformat(timespec="seconds"), tuple(repo_tags)))
         return found
 
@@ -104,8 +111,13 @@ class LocalHub:
             raise HubError(f"{self.name} is not there: expected a folder (--hub or MSE_HUB)")
 
     def _repos(self) -> list[str]:
-        found = (path.relative_to(self.folder).as_posix() for path in self.folder.glob("*/*") if path.is_dir())
-        return sorted(repo for repo in found if Address.parse(repo))
+        repos = []
+        for place in (place for owner in _folders(self.folder) for place in _folders(owner)):
+            # Without either, a push was not finished or the folder is about something else.
+            with contextlib.suppress(OSError):
+                if (place / "refs").is_dir() or (place / FILE_NAME).exists():
+                    repos.append(place.relative_to(self.folder).as_posix())
+        return sorted(repo for repo in repos if Address.parse(repo))
 
     def _place(self, repo: str) -> Path:
         place = self.folder / repo
@@ -115,6 +127,10 @@ class LocalHub:
         return place
 
     def _find(self, address: Address) -> tuple[Path, str]:
+        with _told():
+            return self._look_up(address)
+
+    def _look_up(self, address: Address) -> tuple[Path, str]:
         self._check()
         place = self._place(address.repo)
         if (place / FILE_NAME).is_file():
@@ -138,12 +154,19 @@ class LocalHub:
         if (place / FILE_NAME).is_file():
             return [_MAIN]
         refs = place / "refs"
-        return [path.relative_to(refs).as_posix() for path in refs.rglob("*") if path.is_file()]
+        names = (path.relative_to(refs) for path in refs.rglob("*") if path.is_file())
+        return [name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)]
 
     def _resolve(self, place: Path, revision: str) -> str:
         """The commit of a branch; what is no branch stays as it is."""
         reference = place / "refs" / revision
-        return reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+        if not reference.is_file():
+            return revision
+        try:
+            with reference.open(encoding="utf-8") as file:
+                return file.read(_REFERENCE).strip()
+        except (OSError, ValueError) as error:
+            raise HubError(f"{reference} cannot be read ({error}): write a commit into it, or delete it") from error
 
     def _commit(self, place: Path, address: Address, files: Mapping[str, Path | bytes], message: str) -> Pushed:
         assert address.revision
@@ -152,7 +175,8 @@ class LocalHub:
         if not previous.is_dir():  # a new branch starts from main, as on the Hub
             head = self._resolve(place, _MAIN)
             previous = place / "revisions" / head
-        old = {p.relative_to(previous).as_posix(): p for p in previous.rglob("*") if p.is_file()}
+        paths = (path for path in previous.rglob("*") if path.is_file() and not path.is_symlink())
+        old = {path.relative_to(previous).as_posix(): path for path in paths}
         kept = {name: path for name, path in old.items() if name not in MODULE_FILES}
         wanted: dict[str, Path | bytes] = {**kept, **files}
         digests = {name: _sha256(content) for name, content in sorted(wanted.items())}
@@ -172,6 +196,24 @@ class LocalHub:
 
     def _point(self, place: Path, branch: str, commit: str) -> None:
         write_text(place / "refs" / branch, commit + "\n")
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What the disk refuses, as an error of the hub."""
+    try:
+        yield
+    except OSError as error:
+        raise HubError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+
+
+def _folders(place: Path) -> list[Path]:
+    """The folders in a folder, but for hidden ones; none in one that cannot be read."""
+    try:
+        with os.scandir(place) as entries:
+            return [Path(entry) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
 
 
 def _some(names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -18,22 +19,26 @@ from adapters_hub.folders import inner_path
 from adapters_hub.format import (
     CARD,
     FILE_NAME,
-    MODULE_FILES,
     AlignmentManifest,
     BaseReference,
     LanguageModuleManifest,
     Score,
     check_files,
-    is_beside,
+    could_run,
     read_manifest,
     read_scores,
     scores_of,
 )
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.fetching import fetch_manifest, once_mended
+from adapters_hub.hub.fetching import fetch_manifest
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
 
 REPORT = "evaluation/report.json"
+# Weights and settings: a repo that has them without a manifest is one of some other model.
+_OF_A_MODEL = re.compile(
+    r"\.(safetensors|gguf|ggml|onnx|ot|msgpack|npz|model)$|(config|tokenizer|modules|index|vocab)[\w.-]*\.json$",
+    re.IGNORECASE,
+)
 
 AnyManifest = LanguageModuleManifest | AlignmentManifest
 
@@ -260,12 +265,12 @@ def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) 
     """A mistyped repo must not turn one language's module into another's, nor a model into a module."""
     module = FILE_NAME in snapshot.files
     for name in snapshot.files:
-        if not is_beside(name) and not (module and name in MODULE_FILES):
+        if could_run(name) or (not module and _OF_A_MODEL.search(name)):
             raise HubError(f"{snapshot.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
     if not module:
         return
     try:
-        present = once_mended(snapshot.address, hub, lambda: read_manifest(hub.fetch(snapshot, [FILE_NAME]))).name
+        present = read_manifest(hub.fetch(snapshot, [FILE_NAME])).name
     except NewerFormatError:
         raise
     except ModuleFormatError:

@@ -2,56 +2,53 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import logging
 import re
 import time
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any
 
-import httpx2
 from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     HfApi,
     ModelInfo,
+    get_session,
     hf_hub_download,
-    snapshot_download,
+    hf_raise_for_status,
 )
-from huggingface_hub.constants import ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_HUB_ETAG_TIMEOUT
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.constants import ENDPOINT, HF_HOME, HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import write_text
-from adapters_hub.format import FILE_NAME, MODULE_FILES
+from adapters_hub.folders import sha256, write_text
+from adapters_hub.format import CARD, FILE_NAME, MODULE_FILES
+from adapters_hub.hub.asking import RacedError, ask, ask_for_file, one_line
+from adapters_hub.hub.bounds import of_the_hub
 from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
-
-_WAITS = (0.5, 1.0, 2.0)  # seconds between tries while the Hub says that it is busy or broken
+_LIBRARY = "modular-sentence-encoders"
 _RACES = 5
-_CONFLICT = 412
+_BAD_REQUEST = 400
+_AT_ONCE = 8  # files that are fetched
+_PAGES, _LIST_SECONDS = 200, 300
+_SHA256 = 64  # hexadecimal digits
+_FETCHED = (*sorted(MODULE_FILES), CARD)
 
 
 class RemoteHub:
     """The Hugging Face Hub."""
 
     def __init__(self) -> None:
-        self._api = HfApi(library_name="modular-sentence-encoders")
+        self._api = HfApi(library_name=_LIBRARY)
 
     @property
     def name(self) -> str:
@@ -60,36 +57,69 @@ class RemoteHub:
 
     def snapshot(self, address: Address) -> Snapshot:
         """The commit that an address means now."""
-        info = _ask(
-            f"{address}",
-            self._api.model_info,
-            address.repo,
-            revision=address.revision,
-            files_metadata=True,
-            timeout=HF_HUB_ETAG_TIMEOUT,
+        return ask(f"{address}", self._snapshot, address)
+
+    def _snapshot(self, address: Address) -> Snapshot:
+        info = self._api.model_info(
+            address.repo, revision=address.revision, files_metadata=True, timeout=HF_HUB_ETAG_TIMEOUT
         )
-        return Snapshot(address.repo, str(info.sha), {file.rfilename: file.size or 0 for file in info.siblings or ()})
+        files = info.siblings or ()
+        if not Address(address.repo, info.sha).is_pinned:
+            raise TypeError(f"{info.sha!r} is no commit")
+        digests = {file.rfilename: file.lfs.sha256 if file.lfs else file.blob_id for file in files}
+        return Snapshot(
+            address.repo,
+            str(info.sha),
+            {str(file.rfilename): int(file.size or 0) for file in files},
+            {name: str(digest) for name, digest in digests.items() if digest},
+        )
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """The folder of a commit in the Hub's cache, with at least these files."""
-        repo, commit = snapshot.repo, snapshot.commit
-        if len(names) == 1:
-            file = _ask(snapshot.address, hf_hub_download, repo, names[0], revision=commit)
-            return Path(file).parents[names[0].count("/")]
-        folder = Path(_ask(snapshot.address, snapshot_download, repo, revision=commit, allow_patterns=list(names)))
-        if missing := [name for name in names if not (folder / name).is_file()]:
-            raise HubUnreachableError(f"{snapshot.address}: {missing[0]!r} could not be fetched from {self.name}")
-        return folder
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            files = list(pool.map(lambda name: self._file(snapshot, name), names))
+        return files[0].parents[names[0].count("/")]
+
+    def _file(self, snapshot: Snapshot, name: str) -> Path:
+        path = self._download(snapshot, name)
+        if name in (FILE_NAME, CARD) and not _is_the_hubs(path, snapshot.digests.get(name)):
+            logger.warning("%s: %r is damaged; the hub has another, which was fetched in its place", path.parent, name)
+            path = self._replace(snapshot, name, path)
+            if not _is_the_hubs(path, snapshot.digests.get(name)):
+                raise HubUnreachableError(
+                    f"{snapshot.address}: {name!r} arrives with another content than {ENDPOINT} says it has: look for "
+                    "a proxy in between"
+                )
+        return path
+
+    def _download(self, snapshot: Snapshot, name: str, *, again: bool = False) -> Path:
+        file = ask_for_file(
+            snapshot.address,
+            snapshot.files.get(name),
+            hf_hub_download,
+            snapshot.repo,
+            name,
+            revision=snapshot.commit,
+            library_name=_LIBRARY,
+            force_download=again,
+        )
+        return Path(file)
+
+    def _replace(self, snapshot: Snapshot, name: str, path: Path) -> Path:
+        """A file, fetched once more."""
+        # What is there would stay: a file without symbolic links, and a link to another content with them.
+        path.unlink(missing_ok=True)
+        return self._download(snapshot, name, again=True)
 
     def cached(self, address: Address) -> tuple[Path, str] | None:
         """The folder with what was fetched of an address before, and its commit."""
-        record = self._record(address)
-        revision = record.read_text(encoding="utf-8").strip() if record.is_file() else address.revision
+        revision = self._remembered(address) or address.revision
         try:
             file = hf_hub_download(address.repo, FILE_NAME, revision=revision, local_files_only=True)
         except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
             return None
-        return Path(file).parent, Path(file).parent.name
+        folder = Path(file).parent
+        return (folder, folder.name) if Address(address.repo, folder.name).is_pinned else None
 
     def remember(self, address: Address, commit: str) -> None:
         """Note what `cached` shall give: the Hub's own cache knows of commits, not of modules that are whole."""
@@ -100,6 +130,13 @@ class RemoteHub:
         except AdaptersHubError as error:  # the module itself is there
             logger.warning("%s; without %s, %s will not be found", error, self.name, address)
 
+    def _remembered(self, address: Address) -> str | None:
+        try:
+            commit = self._record(address).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):  # there is none, or a disk has spoilt it
+            return None
+        return commit if Address(address.repo, commit).is_pinned else None
+
     def _record(self, address: Address) -> Path:
         hub = re.sub(r"\W+", "-", ENDPOINT)
         revision = urllib.parse.quote(address.revision or "main", safe="")
@@ -107,23 +144,30 @@ class RemoteHub:
 
     def mend(self, snapshot: Snapshot) -> bool:
         """Fetch again, of what was fetched of a commit, the files that are not the Hub's; whether there were any."""
-        what, repo, commit = snapshot.address, snapshot.repo, snapshot.commit
-        damaged = _ask(what, self._api.verify_repo_checksums, repo, revision=commit).mismatches
-        for file in damaged:
-            _ask(what, hf_hub_download, repo, file["path"], revision=commit, force_download=True)
-        return bool(damaged)
+        mended = False
+        for name in _FETCHED:
+            try:
+                file = hf_hub_download(snapshot.repo, name, revision=snapshot.commit, local_files_only=True)
+            except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
+                continue  # nobody has fetched it
+            if not _is_the_hubs(Path(file), snapshot.digests.get(name)):
+                self._replace(snapshot, name, Path(file))
+                mended = True
+        return mended
 
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
         """Make a repo hold these files, in one commit."""
         address = Address(repo, revision)
-        created = _ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
+        if CARD in files:  # before there is a repo: what the Hub refuses shall leave none behind
+            ask(repo, _validate, files[CARD])
+        created = ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
         if revision is not None:
-            _ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
+            ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
         before = None
         for _ in range(_RACES):
-            info = _ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+            info = ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
             if private and not info.private:
                 raise HubError(f"{repo} exists and is public: make it private in its settings, or leave out --private")
             head = str(info.sha)
@@ -136,9 +180,13 @@ class RemoteHub:
                     for name, content in files.items()
                 ),
             ]
+            for operation in operations:
+                # One by one: the client would send several from threads of its own, where no answer is bounded.
+                if isinstance(operation, CommitOperationAdd) and isinstance(operation.path_or_fileobj, str):
+                    ask(f"{address}", self._api.preupload_lfs_files, repo, [operation], revision=revision)
             try:
                 # The parent is named, or two pushes at once could leave some files of one and some of the other.
-                commit = _ask(
+                commit = ask(
                     f"{address}",
                     self._api.create_commit,  # type: ignore[arg-type]
                     repo,
@@ -147,7 +195,7 @@ class RemoteHub:
                     revision=revision,
                     parent_commit=head,
                 )
-            except _RacedError:
+            except RacedError:
                 logger.info("%s: someone else pushed meanwhile; trying again on top of that", address)
                 continue
             # Not `head`: the answer to the first try may have been lost, and the second finds its own commit there.
@@ -156,83 +204,77 @@ class RemoteHub:
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """The repos that have all these tags."""
-        models = _ask("the list of modules", self._list, author, tags)
-        return [
-            Listing(
-                repo=model.id,
-                commit=model.sha or "",
-                modified=model.last_modified.isoformat(timespec="seconds") if model.last_modified else "",
-                tags=tuple(model.tags or ()),
-                private=bool(model.private),
+        return ask("the list of modules", self._list, author, tags)
+
+    def _list(self, author: str | None, tags: Sequence[str]) -> list[Listing]:
+        """All pages of a list. The client's own way of turning them would show a token to whoever has the next."""
+        url: str | None = f"{ENDPOINT}/api/models"
+        params = {"filter": list(tags), "expand": ["sha", "lastModified", "private", "tags"]}
+        params |= {"author": [author]} if author else {}
+        start, found = time.monotonic(), list[Listing]()
+        turned: set[str] = set()
+        while url is not None:
+            answer = get_session().get(
+                url,
+                params=None if turned else params,
+                headers=build_hf_headers(library_name=_LIBRARY),
+                timeout=HF_HUB_ETAG_TIMEOUT,
             )
-            for model in models
-        ]
-
-    def _list(self, author: str | None, tags: Sequence[str]) -> list[ModelInfo]:
-        return list(self._api.list_models(author=author, filter=tags, full=True))
-
-
-class _RacedError(HubError):
-    """The branch has moved since its head was asked for."""
-
-
-def _ask(
-    what: str, call: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
-) -> Result:
-    """Call the Hub; again while it is busy or broken; and tell in one line what stands in the way."""
-    for wait in (*_WAITS, None):
-        try:
-            return call(*arguments, **options)
-        except (RepositoryNotFoundError, GatedRepoError) as error:
-            raise HubError(
-                f"{what} is not on {ENDPOINT}, or it is private or gated and you are not logged in as someone who may "
-                "see it: check the name, or run hf auth login"
-            ) from error
-        except RevisionNotFoundError as error:
-            raise HubError(f"{what}: {ENDPOINT} has this repo, but not this revision") from error
-        except HfHubHTTPError as error:
-            status = error.response.status_code
-            if status == _CONFLICT:
-                raise _RacedError(what) from error
-            if status == 401:
-                raise HubError(
-                    f"{what}: {ENDPOINT} asks for a token, or does not take yours (401): run hf auth login, or set "
-                    "HF_TOKEN anew"
-                ) from error
-            if status == 403:
-                raise HubError(
-                    f"{what}: {ENDPOINT} does not let you (403): run hf auth login with a token that may write there"
-                ) from error
-            if status < 500 and status not in (408, 429):
-                raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
-            reason = f"answers {status}"
-        except OfflineModeIsEnabled as error:
-            raise HubUnreachableError(f"{what}: {ENDPOINT} is not asked while HF_HUB_OFFLINE is set") from error
-        except EntryNotFoundError as error:
-            raise HubUnreachableError(f"{what}: {_one_line(error)}") from error
-        except json.JSONDecodeError as error:
-            raise HubUnreachableError(
-                f"{what}: what answers at {ENDPOINT} is not the Hub: look for a proxy or a login page in between"
-            ) from error
-        except ValueError as error:  # what it says of a card that it cannot take
-            raise HubError(f"{what}: {ENDPOINT} refused: {_one_line(error)}") from error
-        except httpx2.TimeoutException:
-            reason = "did not answer in time"
-        except (httpx2.TransportError, OSError, RuntimeError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # of this machine's disk, not of the network
-                raise HubError(f"{what}: {error.strerror}: {error.filename or HF_HUB_CACHE}") from error
-            # A cut connection is tried again; a Hub that is not there at all is not waited for.
-            reason = f"cannot be reached ({_one_line(error)})"
-            if isinstance(error.__cause__, HfHubHTTPError):  # of an upload, which the client has tried again itself
-                reason = f"answers {error.__cause__.response.status_code} ({_one_line(error)})"
-                break
-            if isinstance(error, httpx2.ConnectError):
-                break
-        if wait is not None:
-            logger.warning("%s %s; trying again in %.1f s", ENDPOINT, reason, wait)
-            time.sleep(wait)
-    raise HubUnreachableError(f"{what}: {ENDPOINT} {reason}: try again later")
+            hf_raise_for_status(answer)
+            turned.add(url)
+            page = answer.json()
+            if not isinstance(page, list):
+                raise TypeError("expected a list")
+            found += [listing for facts in page if (listing := _listing(facts))]
+            url = answer.links.get("next", {}).get("url")
+            if url is not None and not of_the_hub(url):
+                raise HubError(f"{ENDPOINT} has the next page at {url[:200]}, which is not the Hub: it is not asked")
+            if url in turned or len(turned) > _PAGES or time.monotonic() - start > _LIST_SECONDS:
+                raise HubUnreachableError(f"{ENDPOINT} does not come to the end of its list")
+        return found
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _listing(facts: Any) -> Listing | None:  # noqa: ANN401
+    """An entry of a list; None, with a warning, if it is none: the others count nevertheless."""
+    try:
+        model = ModelInfo(**facts)  # type: ignore[no-untyped-call]
+        if Address.parse(model.id) != Address(model.id):
+            raise ValueError(f"{model.id!r} is no repo")
+        return Listing(
+            repo=model.id,
+            commit=str(model.sha or ""),
+            modified=model.last_modified.isoformat(timespec="seconds") if model.last_modified else "",
+            tags=tuple(map(str, model.tags or ())),
+            private=bool(model.private),
+        )
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        logger.warning("passed over in the list of %s: %s", ENDPOINT, one_line(error))
+        return None
+
+
+def _is_the_hubs(path: Path, digest: str | None) -> bool:
+    """Whether a file has the content that the Hub says it has; it may say nothing."""
+    try:
+        if digest is None or len(digest) == _SHA256:
+            return digest is None or sha256(path) == digest
+        content = path.read_bytes()  # large files have a SHA-256
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
+    except OSError:
+        return False
+
+
+def _validate(card: Path | bytes) -> None:
+    """Ask the Hub whether it takes a card.
+
+    Raises:
+        ValueError: it does not, with what it says of it.
+    """
+    content = card if isinstance(card, bytes) else card.read_bytes()
+    answer = get_session().post(
+        f"{ENDPOINT}/api/validate-yaml",
+        json={"content": content.decode("utf-8", errors="replace"), "repoType": "model"},
+        headers=build_hf_headers(library_name=_LIBRARY),
+    )
+    if answer.status_code == _BAD_REQUEST:
+        raise ValueError("; ".join(str(error["message"]) for error in answer.json()["errors"]))
+    hf_raise_for_status(answer)

@@ -66,7 +66,7 @@ def load_part(dataset: str, subset: str | None, split: str, revision: str | None
 
     try:
         return load_dataset(dataset, subset, split=split, revision=revision)
-    except (DatasetsError, OSError, ValueError, RuntimeError) as error:  # the last: it is a script
+    except (DatasetsError, OSError, ValueError, ImportError, RuntimeError) as error:  # a SOCKS proxy; a script
         why = str(error).partition("\n")[0]
         raise MissingDataError(f"{dataset} ({subset or 'default'}, {split}) cannot be fetched: {why}") from error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import yaml
 
@@ -173,8 +173,13 @@ def _list(hub: HubServer, call: Call) -> Answer:
         seen = not repo.private or call.token == hub.token
         if seen and author == facts["author"] and search.lower() in repo.id.lower() and wanted <= set(facts["tags"]):
             found.append(facts)
-    limit = int(query.get("limit", ["1000"])[0])
-    return as_json([{key: value for key, value in facts.items() if key in keys} for facts in found[:limit]])
+    limit, start = min(hub.page, int(query.get("limit", ["1000"])[0])), int(query.get("cursor", ["0"])[0])
+    shown = found[start : start + limit]
+    answer = as_json([{key: value for key, value in facts.items() if key in keys} for facts in shown])
+    if start + limit < len(found):
+        rest = urlencode({**query, "cursor": start + limit}, doseq=True)
+        answer.headers["Link"] = f'<{hub.url}/api/models?{rest}>; rel="next"'
+    return answer
 
 
 @_route("GET", f"{_MODEL}(?:/revision/{_REVISION})?")
@@ -243,7 +248,8 @@ def _lfs_batch(hub: HubServer, call: Call) -> Answer:
         action = {"href": f"{hub.url}/lfs/{repo.id}/{asked['oid']}"}
         there = asked["oid"] in repo.objects
         repo.granted.add(asked["oid"])
-        objects.append({**asked, **({} if there else {"actions": {"upload": action, "verify": action}})})
+        verify = {"href": f"{hub.verifier or hub.url}/lfs/{repo.id}/{asked['oid']}"}
+        objects.append({**asked, **({} if there else {"actions": {"upload": action, "verify": verify}})})
     return as_json({"transfer": "basic", "objects": objects})
 
 

@@ -1,4 +1,4 @@
-"""Faults on demand: answers that fail, break off, come late, or wait for a gate."""
+"""Faults on demand: answers that fail, break off, come late, never end, or wait for a gate."""
 
 from __future__ import annotations
 
@@ -83,6 +83,18 @@ class Faults:
     def delay(self, path: str, seconds: float, times: float = 1, method: str = ".*") -> None:
         """Wait before anything is done."""
         self._add("delay", method, path, times, seconds)
+
+    def drip(self, path: str, seconds: float, times: float = 1, method: str = ".*") -> None:
+        """Promise the whole body and send a byte of it every `seconds`."""
+        self._add("drip", method, path, times, seconds)
+
+    def flood(self, path: str, times: float = 1, method: str = "GET|POST|PUT", **headers: str) -> None:
+        """Answer 200 with a body that does not end, without saying how long it is."""
+        self._add("flood", method, path, times, headers)
+
+    def add(self, path: str, times: float = 1, method: str = ".*", **headers: str) -> None:
+        """Answer as always, with these headers: `Link="…"`."""
+        self._add("add", method, path, times, headers)
 
     def replace(self, path: str, body: bytes, times: float = math.inf, method: str = "GET|HEAD") -> None:
         """Serve `body`, with its ETag, as a file under `/resolve/`; with "GET" alone, HEAD still tells the truth."""

@@ -28,6 +28,9 @@ class HubServer:
         sent: Content bytes received, by `org/name/path`; an LFS object no commit has named yet by `org/name/sha256`.
         faults: What shall go wrong.
         pretend: What every request is answered with, as a login page of a network does; None for the Hub's answers.
+        page: Most repos in an answer to a search; a link leads to the others.
+        verifier: Whom a client shall tell that an upload is complete; None for this server.
+        tokens: All tokens that were shown.
         expired: Tokens refused wherever they are shown, as the Hub does with revoked ones.
     """
 
@@ -38,6 +41,9 @@ class HubServer:
         self.sent: Counter[str] = Counter()
         self.faults = Faults()
         self.pretend: bytes | None = None
+        self.page = 1000
+        self.verifier: str | None = None
+        self.tokens: set[str] = set()
         self.expired: set[str] = set()
         self._lock = threading.RLock()
         self._server: _Server | None = None
@@ -94,6 +100,7 @@ class HubServer:
 
     def answer(self, call: Call) -> Answer:
         """Do what a request asks for."""
+        self.tokens |= {call.token} if call.token else set()
         if self.pretend is not None:
             return Answer(200, self.pretend, {"Content-Type": "text/html"})
         try:
@@ -164,6 +171,10 @@ class _Handler(BaseHTTPRequestHandler):
         if hub.faults.take("drop", call.method, call.url):
             self.close_connection = True
             return
+        if (headers := hub.faults.take("flood", call.method, call.url)) is not None:
+            self._flood(headers)
+            return
+        answer.headers |= hub.faults.take("add", call.method, call.url) or {}
         self.send_response(answer.status)
         headers = {"X-Request-Id": f"request-{next(self.server.numbers)}", **answer.headers}
         for name, value in {**headers, "Content-Length": str(len(answer.body))}.items():
@@ -172,10 +183,22 @@ class _Handler(BaseHTTPRequestHandler):
         after = hub.faults.take("cut", call.method, call.url)
         if after is not None:
             self.close_connection = True
-        if call.method != "HEAD":
-            self.wfile.write(answer.body[:after])
+        pause = hub.faults.take("drip", call.method, call.url)
+        for piece in [answer.body[:after]] if pause is None else (bytes([byte]) for byte in answer.body):
+            if call.method != "HEAD" and not self.server.gone:
+                self.wfile.write(piece)
+                time.sleep(pause or 0)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
+
+    def _flood(self, headers: Mapping[str, str]) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        while not self.server.gone:
+            self.wfile.write(bytes(1 << 16))
 
     def _body(self) -> bytes:
         size = int(self.headers.get("Content-Length", 0))

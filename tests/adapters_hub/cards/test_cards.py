@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import os
 import re
 import subprocess
 import sys
+import unicodedata
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from huggingface_hub import ModelCard
 
 from adapters_hub import AdaptersHubError
 from adapters_hub.cards import Link, render_card, render_collection
+from adapters_hub.cards.sentences import sentences_of
 from adapters_hub.format import AlignmentManifest, BaseReference, LanguageModuleManifest, ModuleFile, Score
 from adapters_hub.hub import plan_push, push
 from tests.adapters_hub.conftest import Shelf
@@ -238,6 +242,46 @@ def test_a_report_that_is_none_is_refused_by_name(shelf: Shelf, tmp_path: Path) 
     (tmp_path / "report.json").write_text("[]", encoding="utf-8")
     with pytest.raises(AdaptersHubError, match="report.json is not a report of an evaluation"):
         plan_push(shelf.deu.folder, "org/deu", hub=tmp_path, reports=[tmp_path / "report.json"])
+
+
+@pytest.mark.parametrize(
+    ("code", "script"),
+    [("kaz", "CYRILLIC"), ("uzn_Cyrl", "CYRILLIC"), ("arb", "ARABIC"), ("amh", "ETHIOPIC"), ("tel", "TELUGU")],
+)
+def test_the_program_on_a_card_encodes_sentences_of_the_language(code: str, script: str) -> None:
+    text = render_card(dataclasses.replace(KAZ, language=code), "org/module")
+    encoded = re.search(r"sentences = (\[.*?\n\])\n", text, re.DOTALL)
+    assert encoded is not None
+    sentences = ast.literal_eval(encoded[1])
+    assert len(set(sentences)) == 2
+    letters = [unicodedata.name(letter) for sentence in sentences for letter in sentence if letter.isalpha()]
+    assert len(letters) > 20
+    assert all(name.startswith(script) for name in letters)
+
+
+@pytest.mark.parametrize("code", ["deu", "fra", "zho", "tlh", "uzn", "swh", "rus", "eng", "uig", "kaz_Arab"])
+def test_there_are_two_texts_for_any_language(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = sentences_of(code)
+    assert len(set(found)) == 2
+    monkeypatch.setitem(sys.modules, "gfmetadata", None)
+    names = sentences_of.__wrapped__(code)
+    assert len(set(names)) == 2
+    assert names != found or code == "tlh"
+
+
+def test_the_program_of_an_adapter_encodes_a_word_and_its_translation() -> None:
+    assert 'sentences = ["қазақ тілі", "Kazakh"]' in TEXTS["alignment_adapter"]()
+    turkish = render_card(dataclasses.replace(KAZ_ENG, pivot="tur"), "org/kaz-tur", LINKS)
+    assert 'sentences = ["қазақ тілі", "Kazakça"]' in turkish
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_card_links_the_paper_and_the_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = EmailMessage()
+    facts["Project-URL"] = "Homepage, https://modules.example/library"
+    monkeypatch.setattr("adapters_hub.cards.metadata.metadata", lambda package: facts)
+    for page in ("https://arxiv.org/abs/2407.14878", "https://modules.example/library"):
+        assert f"]({page})" in TEXTS[name]()
 
 
 def test_the_snippets_of_the_cards_run(shelf: Shelf, tmp_path: Path) -> None:

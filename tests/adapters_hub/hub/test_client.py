@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -13,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from huggingface_hub.utils._shared_blobs import publish_blob_to_shared_store
 
 from adapters_hub.modules import LanguageModule
 from tests.adapters_hub.conftest import Shelf
 from tests.hub_server import HubServer
 
 WEIGHTS = "language_adapter/adapter_model.safetensors"
+MANIFEST = "module.json"
+BOTH = ["GET", "HEAD"]
 ENCODE = """
 import sys
 import numpy as np
@@ -187,7 +191,7 @@ def test_an_upload_that_fails_is_told_with_what_the_hub_answers(
     server: HubServer, client: Client, shelf: Shelf
 ) -> None:
     server.faults.status("PUT", "/lfs/", 413, times=1000)
-    assert "answers 413 (Error while uploading" in client.refused("push", shelf.eng.folder, "--repo", "busy/eng")
+    assert "refused (413): status 413 on demand" in client.refused("push", shelf.eng.folder, "--repo", "busy/eng")
 
 
 def test_an_adapters_card_links_a_module_and_not_what_claims_to_be_it(
@@ -245,6 +249,84 @@ def test_a_manifest_that_was_damaged_in_the_cache_is_fetched_again(published: st
         assert done.returncode == 0, done.stderr
         assert "the hub has another, which was fetched in its place" in done.stderr
         assert manifest.read_bytes() == good
+
+
+@pytest.mark.usefixtures("published")
+def test_a_file_that_lies_in_the_store_of_all_repos_is_used_and_mended(client: Client) -> None:
+    folder = Path(client.ok("fetch", "org/deu").strip())
+    cache = client.home / "hub"
+    for name in ("module.json", WEIGHTS):
+        blob = (folder / name).readlink()
+        blob = (folder / name).parent / blob
+        stored = publish_blob_to_shared_store(
+            blob_path=os.path.normpath(blob),
+            xet_hash=hashlib.sha256(name.encode()).hexdigest(),
+            cache_dir=cache,
+            expected_size=blob.stat().st_size,
+        )
+        assert stored
+        assert (folder / name).resolve().is_relative_to(cache / "blobs")
+    assert "fetched in its place" not in client.command("fetch", "org/deu").stderr
+    store = (folder / WEIGHTS).resolve()
+    good = store.read_bytes()
+    store.chmod(0o600)
+    store.write_bytes(good[:-1] + b"\x01")
+    client.ok("fetch", "org/deu")
+    assert (folder / WEIGHTS).read_bytes() == good
+
+
+@pytest.mark.usefixtures("published")
+def test_without_symbolic_links_a_damaged_file_is_fetched_again(client: Client) -> None:
+    plain = {"HF_HUB_DISABLE_SYMLINKS": "1"}
+    folder = Path(client.ok("fetch", "org/deu", **plain).strip())
+    assert not any(path.is_symlink() for path in folder.rglob("*"))
+    good = {name: (folder / name).read_bytes() for name in (WEIGHTS, "module.json")}
+    for name, content in good.items():
+        (folder / name).write_bytes(content[:-2] + b"\x7f\x7f")
+    client.ok("fetch", "org/deu", **plain)
+    assert {name: (folder / name).read_bytes() for name in good} == good
+
+
+def test_a_cache_that_was_poisoned_once_is_mended(
+    server: HubServer, client: Client, shelf: Shelf, tmp_path: Path
+) -> None:
+    """With HEAD the client is told the digest of what it gets: nothing on its side tells that this is not the file."""
+    client.ok("push", shelf.kaz.folder, "--repo", "poison/kaz", "--license", "mit")
+    for number, (name, methods) in enumerate(
+        [(WEIGHTS, ["GET"]), (WEIGHTS, BOTH), (MANIFEST, ["GET"]), (MANIFEST, BOTH)]
+    ):
+        good = server.repos["poison/kaz"].at().files[name]
+        bad = good[:-9] + bytes(9) if name == WEIGHTS else good.replace(b'"license": "mit"', b'"license": "tim"')
+        assert len(bad) == len(good)
+        where = rf"poison/kaz/resolve/.*{name}"
+        server.faults.replace(where, bad, times=len(methods), method="|".join(methods))
+        done = Client(server.url, tmp_path / str(number)).command("fetch", "poison/kaz")
+        assert done.returncode == 0, done.stderr
+        assert (Path(done.stdout.strip()) / name).read_bytes() == good
+        assert "the hub has another, which was fetched in its place" in done.stderr
+
+
+@pytest.mark.usefixtures("published")
+def test_a_note_of_what_was_fetched_that_is_damaged_is_no_note(server: HubServer, client: Client) -> None:
+    client.ok("fetch", "org/deu")
+    note = next(path for path in (client.home / "modular-sentence-encoders").rglob("*") if path.is_file())
+    server.stop()
+    try:
+        note.write_bytes(b"\xff\xfe../../..")
+        assert "no whole copy of org/deu was fetched before" in client.refused("fetch", "org/deu")
+    finally:
+        server.start()
+
+
+def test_other_files_in_a_modules_repo_are_ignored(server: HubServer, client: Client, shelf: Shelf) -> None:
+    names = ["train.ipynb", "CITATION.cff", "map.jpeg", "docs/a b.pdf", "results.csv", ".gitattributes", "eval.json"]
+    put(server, "plain/deu", damaged(shelf, **dict.fromkeys(names, b"x")))
+    server.requests.clear()
+    client.ok("fetch", "plain/deu")
+    asked = " ".join(path for _, path in server.requests)
+    assert not any(name in asked for name in names)
+    client.ok("push", shelf.deu.folder, "--repo", "plain/deu", "--license", "mit")
+    assert server.repos["plain/deu"].at().files["train.ipynb"] == b"x"
 
 
 @pytest.mark.usefixtures("published")
@@ -312,7 +394,7 @@ def test_an_adapter_is_fetched_without_the_module_it_belongs_to(
 @pytest.mark.usefixtures("published")
 def test_a_hub_that_keeps_failing_is_told_in_one_line(server: HubServer, client: Client) -> None:
     server.faults.status("GET", r"/api/models/org/deu", 500, times=1000)
-    line = client.refused("fetch", "org/deu")
+    line = client.refused("fetch", "org/deu", MSE_HUB_PATIENCE="1")
     assert "answers 500" in line
     assert "no whole copy of org/deu was fetched before" in line
 

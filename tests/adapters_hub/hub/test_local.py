@@ -106,6 +106,47 @@ def test_modules_are_found_by_what_they_are(shelf: Shelf, hub: Path) -> None:
     assert find_modules(hub=hub, base="some/base") == []
 
 
+def test_a_repo_that_cannot_be_read_hides_no_other(shelf: Shelf, hub: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("eng", "deu", "kaz", "deu_both"):
+        push(getattr(shelf, name).folder, f"org/{name.replace('_', '-')}", hub=hub)
+    (hub / "org" / "deu" / "refs" / "main").write_bytes(b"\xff\xfe\x00")
+    (hub / "org" / "kaz" / "refs" / "main").unlink()
+    (hub / "org" / "kaz" / "refs" / "main").symlink_to("main")
+    (hub / "org" / "deu-both" / "refs" / "main").unlink()
+    (hub / "org" / "deu-both" / "refs" / "main").mkdir()
+    for name, broken in (("a", b"\xff"), ("b", b"[" * 100_000), ("c", b"")):
+        (hub / "broken" / name).mkdir(parents=True)
+        (hub / "broken" / name / "module.json").write_bytes(broken)
+    (hub / "broken" / "d" / "module.json").mkdir(parents=True)
+    (hub / "broken" / "e" / "refs").mkdir(parents=True)
+    (hub / "broken" / "e" / "revisions").write_bytes(b"")
+    assert [item.repo for item in find_modules(hub=hub)] == ["org/eng"]
+    assert all(f"broken/{name} is passed over" in caplog.text for name in "abcde")
+    with pytest.raises(HubError, match=r"deu/refs/main "):
+        push(shelf.deu.folder, "org/deu", hub=hub)
+
+
+def test_what_a_killed_push_leaves_is_no_repo_and_no_branch(shelf: Shelf, hub: Path) -> None:
+    push(shelf.deu.folder, "org/deu", hub=hub)
+    (hub / "org" / "deu" / "refs" / ".main.x1").write_text("c" * 40, encoding="utf-8")
+    (hub / "org" / "eng").mkdir()
+    (hub / "org" / "eng" / ".lock").touch()
+    with pytest.raises(HubError, match=r"no revision 'v1'; it has: main$"):
+        fetch_module("org/deu@v1", hub)
+    with pytest.raises(HubError, match=r"no 'org/eng'; it has: org/deu$"):
+        fetch_module("org/eng", hub)
+
+
+def test_a_link_that_was_put_into_a_revision_is_not_published_with_the_next(
+    shelf: Shelf, hub: Path, tmp_path: Path
+) -> None:
+    commit = push(shelf.deu.folder, "org/deu", hub=hub).commit
+    (tmp_path / "secret").write_text("a token", encoding="utf-8")
+    (hub / "org" / "deu" / "revisions" / commit / "notes.md").symlink_to(tmp_path / "secret")
+    following = push(shelf.deu.folder, "org/deu", hub=hub, license="mit").commit
+    assert not (hub / "org" / "deu" / "revisions" / following / "notes.md").exists()
+
+
 @pytest.mark.parametrize("author", ["/etc", "..", "org/deu", "*", ""])
 def test_an_author_is_a_name_and_no_pattern(hub: Path, author: str) -> None:
     hub.mkdir()
@@ -213,14 +254,29 @@ def test_no_path_of_the_publishers_machine_is_published(shelf: Shelf, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    "name", ["pytorch_model.bin", "modeling.py", "language_adapter/adapter_model.bin", "notes.txt"]
+    "name",
+    ["pytorch_model.bin", "modeling.py", "language_adapter/adapter_model.bin", "old/w.PKL.gz", "libx.so.2", ".x/a.pth"],
 )
-def test_anything_that_no_module_consists_of_is_refused_by_name(shelf: Shelf, hub: Path, name: str) -> None:
+def test_what_could_run_is_refused_by_name(shelf: Shelf, hub: Path, name: str) -> None:
     shutil.copytree(shelf.deu.folder, hub / "org" / "deu")
+    (hub / "org" / "deu" / name).parent.mkdir(exist_ok=True)
     (hub / "org" / "deu" / name).write_bytes(b"\x80\x04.")
     for source in ("org/deu", hub / "org" / "deu"):
-        with pytest.raises(ModuleFormatError, match=rf"holds '{name}', which no module consists of"):
+        with pytest.raises(ModuleFormatError, match=rf"holds '{name}', which no module consists of and which could"):
             LanguageModule.load(source, hub=hub, verify=False)
+
+
+def test_other_files_beside_a_module_do_not_matter(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    commit = push(shelf.deu.folder, "org/deu", hub=hub).commit
+    beside = ["train.ipynb", "CITATION.cff", "figs/map of words.jpeg", "results.csv", "notes.txt", "data/a/b/c.parquet"]
+    for name in [*beside, ".gitattributes", "модуль.pdf", "Makefile", "model.bin.md"]:
+        (hub / "org" / "deu" / "revisions" / commit / name).parent.mkdir(parents=True, exist_ok=True)
+        (hub / "org" / "deu" / "revisions" / commit / name).write_bytes(b"x")
+    (hub / "org" / "deu" / "revisions" / commit / "link").symlink_to(tmp_path / "nowhere")
+    for source in ("org/deu", hub / "org" / "deu" / "revisions" / commit):
+        assert LanguageModule.load(source, hub=hub).manifest.fingerprint == shelf.deu.manifest.fingerprint
+    pushed = push(shelf.deu.folder, "org/deu", hub=hub, license="mit").commit
+    assert (hub / "org" / "deu" / "revisions" / pushed / "train.ipynb").is_file()
 
 
 @pytest.mark.parametrize(
@@ -277,7 +333,12 @@ def test_links_of_the_hubs_cache_are_followed_and_no_others(tmp_path: Path) -> N
     (tmp_path / "secret").write_text("{}", encoding="utf-8")
     (snapshot / "module.json").symlink_to("../../blobs/b0")
     (snapshot / "tokenizer.json").symlink_to("../../../secret")
-    assert inner_path(snapshot, "module.json").read_text(encoding="utf-8") == "{}"
+    (tmp_path / "blobs" / "ab").mkdir(parents=True)
+    (tmp_path / "blobs" / "ab" / "abc").write_text("{}", encoding="utf-8")
+    (tmp_path / "models--org--deu" / "blobs" / "b1").symlink_to("../../blobs/ab/abc")
+    (snapshot / "adapter_config.json").symlink_to("../../blobs/b1")
+    for name in ("module.json", "adapter_config.json"):
+        assert inner_path(snapshot, name).read_text(encoding="utf-8") == "{}"
     with pytest.raises(ModuleFormatError, match="'tokenizer.json' is a symbolic link"):
         inner_path(snapshot, "tokenizer.json")
 

@@ -1,0 +1,168 @@
+"""Bounds on one answer of the Hub: its bytes, its time, and who is shown a token.
+
+`huggingface_hub` has one HTTP client in a process, and sets no such bounds. Its hooks do; they act only on requests
+made inside `bounded`, so that those of other libraries stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx2
+from huggingface_hub import get_session
+from huggingface_hub.constants import ENDPOINT, HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT
+from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
+
+from adapters_hub.hub.hub import HubError, HubUnreachableError
+
+ANSWER_BYTES = 16 << 20
+_ANSWER_SECONDS = 3 * HF_HUB_ETAG_TIMEOUT
+_SLOWEST, _SLOW_SECONDS = 1000, 3 * HF_HUB_DOWNLOAD_TIMEOUT  # bytes per second, on average over these seconds
+_TIMEOUTS = {"connect": 10, "read": 30, "write": 60, "pool": 30}
+_COMMIT_SECONDS = 60  # to answer what changes a repo
+_BUSY = (408, 429, 500, 502, 503, 504)
+_HUBS = (ENDPOINT, "https://huggingface.co", "https://hf.co")
+
+
+class BusyError(HubUnreachableError):
+    """The Hub is busy or broken.
+
+    Attributes:
+        status: of its answer.
+        seconds: to wait, if it says so.
+    """
+
+    def __init__(self, status: int, seconds: float | None) -> None:
+        super().__init__(f"{ENDPOINT} answers {status}")
+        self.status, self.seconds = status, seconds
+
+
+class _Bounds(NamedTuple):
+    file_bytes: int | None
+
+
+_bounds: ContextVar[_Bounds | None] = ContextVar("_bounds", default=None)
+
+
+@contextlib.contextmanager
+def bounded(file_bytes: int | None = None) -> Iterator[httpx2.Client]:
+    """Bound the answers to all requests of this thread.
+
+    Args:
+        file_bytes: size of the file that is fetched, however long that takes; None for an answer of the Hub's API.
+
+    Raises:
+        BusyError: the Hub is busy or broken. The client would wait as long as it is told.
+        HubUnreachableError: an answer is too large or too slow.
+        HubError: a token would be shown to somebody else, or this machine's proxy settings make no connection.
+    """
+    client = _session()
+    for hooks, hook in ((client.event_hooks["request"], _ask), (client.event_hooks["response"], _take)):
+        if hook not in hooks:
+            hooks.append(hook)  # type: ignore[arg-type]
+    token = _bounds.set(_Bounds(file_bytes))
+    try:
+        yield client
+    finally:
+        _bounds.reset(token)
+
+
+def of_the_hub(url: str) -> bool:
+    """Whether an address is one of the Hub, and not of somebody it sends on to."""
+    return any(_origin(url) == _origin(hub) for hub in _HUBS)
+
+
+def _session() -> httpx2.Client:
+    try:
+        return get_session()
+    except ImportError as error:
+        raise HubError(
+            "the proxy settings (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY) name a SOCKS proxy, which needs a package: "
+            "pip install 'httpx2[socks]', or name another proxy"
+        ) from error
+    except (ValueError, OSError, httpx2.InvalidURL) as error:
+        raise HubError(
+            f"the settings of this machine for proxies and certificates (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, "
+            f"SSL_CERT_FILE) make no connection ({error}): correct them"
+        ) from error
+
+
+def _ask(request: httpx2.Request) -> None:
+    if _bounds.get() is None:
+        return
+    if "Authorization" in request.headers and not of_the_hub(str(request.url)):
+        raise HubError(
+            f"{ENDPOINT} sends on to {_origin(str(request.url))[1]}, which is not the Hub: your token is not sent there"
+        )
+    # Compressed, a small answer could become a large one.
+    request.headers["Accept-Encoding"] = "identity"
+    default = _TIMEOUTS if request.method in ("GET", "HEAD") else _TIMEOUTS | {"read": _COMMIT_SECONDS}
+    given = request.extensions.get("timeout", {})
+    request.extensions["timeout"] = {name: given.get(name) or seconds for name, seconds in default.items()}
+
+
+def _take(response: httpx2.Response) -> None:
+    bounds = _bounds.get()
+    if bounds is None:
+        return
+    if response.status_code in _BUSY:
+        raise BusyError(response.status_code, _asked_wait(response))
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise HubUnreachableError(f"{ENDPOINT} compresses an answer that was asked for as it is")
+    assert isinstance(response.stream, httpx2.SyncByteStream)
+    response.stream = _BoundedStream(response.stream, bounds.file_bytes if response.is_success else None)
+
+
+def _asked_wait(response: httpx2.Response) -> float | None:
+    """The seconds that an answer asks to wait, by `RateLimit` or `Retry-After`."""
+    with contextlib.suppress(ValueError):
+        limit = parse_ratelimit_headers(response.headers)
+        if response.status_code == 429 and limit is not None and limit.remaining == 0:
+            return float(limit.reset_in_seconds)
+    after = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d+", after, re.ASCII):
+        return float(after)
+    with contextlib.suppress(ValueError, OverflowError):
+        date = parsedate_to_datetime(after)
+        return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return None
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    """The body of an answer, up to its bounds; None for the size of an answer that is no file."""
+
+    def __init__(self, stream: httpx2.SyncByteStream, size: int | None) -> None:
+        self._stream, self._size, self._start = stream, size, time.monotonic()
+
+    def __iter__(self) -> Iterator[bytes]:
+        most = ANSWER_BYTES if self._size is None else self._size
+        got, counted, since = 0, 0, self._start
+        for chunk in self._stream:
+            got += len(chunk)
+            now = time.monotonic()
+            if got > most:
+                raise HubUnreachableError(f"{ENDPOINT} sends more than the {most} bytes that an answer may have")
+            if self._size is None and now - self._start > _ANSWER_SECONDS:
+                raise HubUnreachableError(f"{ENDPOINT} takes more than {_ANSWER_SECONDS:.0f} s for an answer")
+            if now - since > _SLOW_SECONDS:
+                if got - counted < _SLOWEST * (now - since):
+                    raise HubUnreachableError(f"{ENDPOINT} sends less than {_SLOWEST} bytes per second")
+                counted, since = got, now
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.scheme, parts.netloc.rpartition("@")[2].lower().removesuffix(port)
