@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from adapters_hub.languages import check_language
+from adapters_hub.languages import check_language, find_language
 from demo.catalog import Picks
 from demo.columns import Column
 from demo.errors import DemoError
@@ -145,8 +145,8 @@ def grade(
     for column in columns:
         sides = []
         for texts, code in zip((pairs.first, pairs.second), pairs.languages, strict=True):
-            language = code if column.kind != "base" and code in picks.modules else None
-            weights = column.align(code, picks.objectives(code)) if language else {}
+            language = find_language(code, picks.modules) if column.kind != "base" else None
+            weights = column.align(language, picks.objectives(language)) if language else {}
             parts = []
             for start in range(0, len(texts), _CHUNK):  # so that others get their turn in between
                 if progress:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.languages import check_language
+from adapters_hub.languages import check_language, find_language
 from demo.errors import DemoError
 from demo.guessing import guess_language
 from demo.settings import Limits
@@ -83,6 +83,7 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
         if not text:
             continue
         code = str(record.get("language") or "")
+        code = find_language(code, offered) or code
         if code:
             try:
                 check_language(code)

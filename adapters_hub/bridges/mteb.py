@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import langcodes
 import numpy as np
-import pycountry
 
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.languages import same_language, usual_script
 from adapters_hub.requirements import needed_for
 
 with needed_for("an evaluation by MTEB"):
@@ -24,13 +22,6 @@ if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
     from mteb.types import BatchedInput, PromptType
     from torch.utils.data import DataLoader
-
-# Macro-languages, and the one of their languages that is meant where a corpus names the macro-language alone.
-_MACRO = {
-    "ara": "arb", "aze": "azj", "est": "ekk", "fas": "pes", "lav": "lvs", "mlg": "plt", "mon": "khk", "msa": "zsm",
-    "nep": "npi", "ori": "ory", "orm": "gaz", "pus": "pbt", "sqi": "als", "swa": "swh", "uzb": "uzn", "yid": "ydd",
-    "zho": "cmn",
-}  # fmt: skip
 
 
 class MTEBEncoder(AbsEncoder):
@@ -139,12 +130,12 @@ class MTEBEncoder(AbsEncoder):
         """
         named = task_metadata.hf_subsets_to_langscripts.get(hf_subset)
         codes = list(dict.fromkeys(named or [hf_subset]))
-        if len({_split(code)[0] for code in codes}) > 1:
+        if not all(same_language(code.partition("-")[0], codes[0].partition("-")[0]) for code in codes):
             raise AdaptersHubError(
                 f"MTEB does not say which sentences of {task_metadata.name} ({hf_subset}) are in which language "
                 f"({', '.join(codes)}), and each has a module of its own: evaluate it with python -m eval run"
             )
-        matches = [code for code in self.model.languages if any(_same(code, other) for other in codes)]
+        matches = [code for code in self.model.languages if any(same_language(code, other) for other in codes)]
         exact = [code for code in matches if code.replace("_", "-") in codes] or matches
         if len(exact) != 1:
             found = f"fits {' and '.join(exact)}: remove all but one" if exact else "is not loaded: add its module"
@@ -155,25 +146,6 @@ class MTEBEncoder(AbsEncoder):
         return str(exact[0])
 
 
-def _split(code: str) -> tuple[str, str]:
-    """Language (ISO 639-3, that of a macro-language replaced) and script of `kaz-Cyrl`, `kaz_Cyrl`, `kaz` or `kk`."""
-    language, _, script = code.replace("_", "-").partition("-")
-    if len(language) == 2 and (known := pycountry.languages.get(alpha_2=language)):
-        language = known.alpha_3
-    return _MACRO.get(language, language), script
-
-
-def _same(one: str, other: str) -> bool:
-    (language, script), (other_language, other_script) = _split(one), _split(other)
-    return language == other_language and (not script or not other_script or script == other_script)
-
-
 def _langscript(code: str) -> str:
     """`kaz` or `kaz_Cyrl` as MTEB writes it: `kaz-Cyrl`."""
-    language, script = _parts(code)
-    return f"{language}-{script or langcodes.Language.get(language).maximize().script or 'Latn'}"
-
-
-def _parts(code: str) -> Sequence[str]:
-    language, _, script = code.partition("_")
-    return language, script
+    return f"{code.partition('_')[0]}-{usual_script(code)}"

@@ -21,6 +21,11 @@ def test_empty_rows_are_left_out_and_missing_languages_guessed() -> None:
     assert [(row.language, row.guessed) for row in rows] == [("deu", True), ("kaz", False)]
 
 
+def test_a_language_may_have_another_code_than_its_module() -> None:
+    rows = check_rows([{"text": "salom", "language": code} for code in ("uz", "uzb", "uzn")], LIMITS, ["eng", "uzn"])
+    assert {row.language for row in rows} == {"uzn"}
+
+
 @pytest.mark.parametrize(
     ("records", "says"),
     [
