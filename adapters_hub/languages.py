@@ -12,6 +12,7 @@ import pycountry
 from adapters_hub.errors import AdaptersHubError
 
 _CODE = re.compile(r"[a-z]{3}(_[A-Z][a-z]{3})?")
+_ANY_CODE = re.compile(r"[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_][A-Z]{2})?")
 # CLDR's distance of a macro-language and the language that is meant by it: 0, and 1 for Norwegian and Bokmål.
 _SAME = 1
 
@@ -46,7 +47,7 @@ def same_language(one: str, other: str) -> bool:
     if one == other:
         return True
     first, second = _tag(one), _tag(other)
-    if first is None or second is None or not (first.language and second.language):
+    if not (first and second and first.language and second.language):
         return False
     if first.script and second.script and first.script != second.script:
         return False
@@ -107,10 +108,8 @@ def long_code(code: str) -> str | None:
 
 @functools.cache
 def _tag(code: str) -> langcodes.Language | None:
-    try:
-        return langcodes.Language.get(code.replace("_", "-"), normalize=False)
-    except (ValueError, LookupError):
-        return None
+    # Not every tag that `langcodes` could read: `de-en` is a pair of languages.
+    return langcodes.Language.get(code.replace("_", "-"), normalize=False) if _ANY_CODE.fullmatch(code) else None
 
 
 @functools.cache
