@@ -18,6 +18,7 @@ from adapters_hub.hub import copy_module
 from adapters_hub.hub.fetching import Fetched
 from adapters_hub.modules import AlignmentAdapter, LanguageModule
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty, read_texts
 
 with needed_for("a composed SentenceTransformer"):
     from sentence_transformers.base.modules import InputModule
@@ -37,8 +38,9 @@ class ModularInput(InputModule):
     """Encodes sentences by a `ModularEncoder` whose modules lie in the SentenceTransformer's folder.
 
     It has no parameters that sentence-transformers could train: it is for inference. `encode` of sentence-transformers
-    takes `language=` (ISO 639-3, one for all sentences of the call) and `align=` (see `ModularEncoder.encode`). Each
-    language puts its own prompt before the sentences. Vectors `[n, dim]` have unit length.
+    takes `language=` (ISO 639-3, one for all sentences of the call), `align=` and `empty=` (see
+    `ModularEncoder.encode`). Each language puts its own prompt before the sentences. Vectors `[n, dim]` have unit
+    length.
 
     Args:
         folder: with `modular_encoder.json` in it.
@@ -50,7 +52,7 @@ class ModularInput(InputModule):
         CompositionError: it is another base.
     """
 
-    forward_kwargs = {"language", "align"}  # noqa: RUF012  # declared so by sentence-transformers
+    forward_kwargs = {"language", "align", "empty"}  # noqa: RUF012  # declared so by sentence-transformers
     save_in_root = True
 
     def __init__(self, folder: str | Path, base: str | None = None) -> None:
@@ -105,6 +107,7 @@ class ModularInput(InputModule):
         features: dict[str, Any],
         language: str | None = None,
         align: Align | None = None,
+        empty: Empty = "error",
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
         """Add `sentence_embedding` `[batch, dim]`.
@@ -113,6 +116,7 @@ class ModularInput(InputModule):
             features: with `sentences`.
             language: of all of them; None for the folder's default.
             align: None for the folder's default.
+            empty: as for `ModularEncoder.encode`.
             kwargs: what other modules take; not used.
 
         Raises:
@@ -124,11 +128,20 @@ class ModularInput(InputModule):
                 f"expected one language for all sentences of a call, found {type(language).__name__}: "
                 "call encode once per language, or use ModularEncoder"
             )
+        try:
+            read_texts(features["sentences"], empty)
+        except InputTextError as error:
+            if len(features["sentences"]) < 2:
+                raise
+            raise InputTextError(
+                f"{error} (numbered within a batch, which sentence-transformers sorts by length, the longest first)"
+            ) from None
         features["sentence_embedding"] = self.encoder.encode(
             features["sentences"],
             language or self.default_language,
             align=self.default_align if align is None else align,
             batch_size=max(len(features["sentences"]), 1),
+            empty=empty,
             convert_to="tensor",
         )
         return features

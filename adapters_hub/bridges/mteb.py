@@ -12,6 +12,7 @@ from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import same_language, usual_script
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty
 
 with needed_for("an evaluation by MTEB"):
     from mteb.models import ModelMeta
@@ -36,6 +37,8 @@ class MTEBEncoder(AbsEncoder):
         align: as for `ModularEncoder.encode`; None: on for bitext mining, for the languages that have an alignment
             adapter, and off for tasks within one language.
         batch_size: sentences per pass; None: what MTEB asks for.
+        empty: what to do about empty texts: `error` refuses them by their numbers, `missing` gives them vectors of
+            zeros, which are similar to nothing; MTEB's classifiers and searches take no NaN.
         name: `organisation/model` that results are stored under.
 
     Example:
@@ -48,11 +51,13 @@ class MTEBEncoder(AbsEncoder):
         align: Align | None = None,
         *,
         batch_size: int | None = None,
+        empty: Empty = "error",
         name: str = "modular-sentence-encoders/composed",
     ) -> None:
         self.model = encoder
         self.align = align
         self.batch_size = batch_size
+        self.empty = empty
         self.name = name
 
     @property
@@ -118,9 +123,10 @@ class MTEBEncoder(AbsEncoder):
             language,
             align=align,
             batch_size=self.batch_size or int(kwargs.get("batch_size", 32)),
+            empty=self.empty,
             show_progress=bool(kwargs.get("show_progress_bar", False)),
         )
-        return vectors
+        return vectors if self.empty == "error" else np.nan_to_num(vectors, copy=False, nan=0.0)
 
     def language_of(self, task_metadata: TaskMetadata, hf_subset: str) -> str:
         """The loaded language that the sentences of a subset are in.

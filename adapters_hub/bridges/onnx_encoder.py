@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty, read_texts
 
 MODEL_FILE = "model.onnx"
 CONFIG_FILE = "config.json"
@@ -66,12 +67,14 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.config["max_length"])
 
-    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32) -> np.ndarray:
+    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32, empty: Empty = "error") -> np.ndarray:
         """Sentence vectors of unit length.
 
         Args:
             sentences: one sentence or many. What is longer than `max_length` tokens is cut.
             batch_size: sentences per pass; they are sorted by length first.
+            empty: what to do about sentences that are empty or missing: `error` refuses them by their numbers,
+                `missing` gives them vectors of NaN.
 
         Returns:
             `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string.
@@ -79,20 +82,16 @@ class OnnxEncoder:
         Raises:
             InputTextError: a sentence is not text, or is empty.
         """
-        single = isinstance(sentences, str)
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
-        for number, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise InputTextError(f"sentence {number} is empty or not a string: {text!r:.80}: leave it out")
+        texts = read_texts(sentences, empty)
         if batch_size < 1:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts])
+        vectors = np.full((texts.count, self.dimension), np.nan, np.float32)
+        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts.present])
         order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            vectors[indices] = self._run([encodings[index].ids for index in indices])
-        return vectors[0] if single else vectors
+            vectors[[texts.places[index] for index in indices]] = self._run([encodings[index].ids for index in indices])
+        return vectors[0] if isinstance(sentences, str) else vectors
 
     def _run(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
         width = max(map(len, sequences))

@@ -63,7 +63,14 @@ def test_a_macro_language_and_the_one_that_is_meant_by_it_are_the_same(one: str,
     ("one", "other"),
     [
         *(("ara", "arz"), ("uzb", "uzs"), ("zho", "yue"), ("nno", "nob"), ("hrv", "srp"), ("fas", "prs")),
-        *(("cmn_Hans", "zho_Hant"), ("uzn_Latn", "uzb_Cyrl"), ("deu", "default"), ("deu", "de-en"), ("deu", "")),
+        *(
+            ("cmn_Hans", "zho_Hant"),
+            ("uzn_Latn", "uzb_Cyrl"),
+            ("deu", "default"),
+            ("deu", "de-en"),
+            ("deu", "de-fr"),
+            ("deu", ""),
+        ),
     ],
 )
 def test_relatives_scripts_and_what_is_no_code_are_told_apart(one: str, other: str) -> None:
