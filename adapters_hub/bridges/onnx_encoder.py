@@ -46,19 +46,16 @@ class OnnxEncoder:
         threads: int | None = None,
     ) -> None:
         with needed_for("OnnxEncoder"):
-            import onnxruntime
+            import onnxruntime  # noqa: F401
             from tokenizers import Tokenizer
         folder = Path(folder)
         self.config = _read_config(folder)
         self.language: str = self.config["language"]
         self.dimension: int = self.config["dimension"]
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        self._made_of = (folder.absolute(), tuple(providers), threads)
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
+            self._session = self._open()
         except Exception as error:  # both libraries raise bare exceptions of their own for a damaged file
             raise ModuleFormatError(
                 f"{folder}: {MODEL_FILE} or tokenizer.json cannot be read ({str(error).splitlines()[0]}): "
@@ -93,6 +90,21 @@ class OnnxEncoder:
             vectors[[texts.places[index] for index in indices]] = self._run([encodings[index].ids for index in indices])
         return vectors[0] if isinstance(sentences, str) else vectors
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, and other processes that it is sent to, read the folder again."""
+        return _restored, self._made_of
+
+    def _open(self) -> Any:  # noqa: ANN401
+        import onnxruntime
+
+        folder, providers, threads = self._made_of
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._process = os.getpid()
+        return onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
+
     def _run(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
         width = max(map(len, sequences))
         ids = np.full((len(sequences), width), self.config["pad_token_id"], np.int64)
@@ -100,8 +112,14 @@ class OnnxEncoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
+        if self._process != os.getpid():  # a forked child has no threads of its parent's session
+            self._session = self._open()
         (vectors,) = self._session.run(["vectors"], {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors)
+
+
+def _restored(folder: Path, providers: tuple[str, ...], threads: int | None) -> OnnxEncoder:
+    return OnnxEncoder(folder, providers=providers, threads=threads)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

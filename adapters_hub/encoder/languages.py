@@ -78,6 +78,10 @@ class Languages:
         """Objectives of the adapters, by language."""
         return {code: list(language.adapters) for code, language in self._known.items()}
 
+    def modules(self) -> list[LanguageModule | AlignmentAdapter]:
+        """All that were added: the language modules, each with its adapters behind it."""
+        return [part for language in self._known.values() for part in (language.module, *language.adapters.values())]
+
     def find(self, code: str, objective: str | None = None) -> Language:
         """A language that was added.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.languages import Languages
 from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.precision import Precision, resolve_precision
+from adapters_hub.encoder.recipe import Recipe
 from adapters_hub.encoder.sentences import group_by_language
 from adapters_hub.encoder.tokens import TokenIds, Tokens, tokenize
 from adapters_hub.errors import AdaptersHubError
@@ -34,13 +36,17 @@ from adapters_hub.texts import Empty, Texts, read_texts
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
 # With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
 _MERGING_PAYS = 4096
+_LIVE: weakref.WeakSet[ModularEncoder] = weakref.WeakSet()
+"""All encoders of this process."""
 
 
 class ModularEncoder:
     """Sentence vectors out of one frozen base and language modules that never touch each other.
 
     The vectors of a language are the same bits whatever other modules are loaded, whatever was encoded before and in
-    whatever order the sentences come. All methods may be called from several threads.
+    whatever order the sentences come. All methods may be called from several threads, and in forked processes. Pickled
+    or copied, an encoder is the names of what it is made of, which are loaded again: `Dataset.map(num_proc=…)`, the
+    workers of a DataLoader and processes that are spawned take it as it is.
 
     Args:
         base: a `BaseEncoder`, or what `load_base` takes; by default the base named by the first module. A
@@ -61,6 +67,9 @@ class ModularEncoder:
         >>> encoder.similarity(vectors[0], vectors[1])
     """
 
+    _stranded = False
+    """Whether this is a forked child that its GPU does not answer."""
+
     def __init__(
         self,
         base: BaseEncoder | str | os.PathLike[str] | None = None,
@@ -77,15 +86,51 @@ class ModularEncoder:
             base = _base_of(loaded)
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
+        self._compose(base, loaded, device, dtype, max_loaded_modules)
+
+    def _compose(
+        self,
+        base: BaseEncoder,
+        modules: Iterable[LanguageModule | AlignmentAdapter],
+        device: str | torch.device | None,
+        dtype: Precision,
+        max_loaded_modules: int | None,
+    ) -> None:
         self.base = base
         if max_loaded_modules is not None and max_loaded_modules < 1:
             raise AdaptersHubError(f"max_loaded_modules must be at least 1, not {max_loaded_modules}")
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._composition = Composition(base, device, resolve_precision(dtype, device))
         self._languages = Languages(self._composition, max_loaded_modules)
+        self._max_loaded_modules = max_loaded_modules
         self._lock = threading.RLock()
-        for module in sorted(loaded, key=lambda module: isinstance(module, AlignmentAdapter)):
+        _LIVE.add(self)
+        for module in sorted(modules, key=lambda module: isinstance(module, AlignmentAdapter)):
             self.add_module(module)
+
+    def __getstate__(self) -> Recipe:
+        """What it is made of: copies, and other processes that it is sent to, load that again."""
+        with self._lock:
+            return Recipe.of(
+                self.base,
+                self._languages.modules(),
+                hub=self._hub,
+                device=self.device,
+                dtype=self.dtype,
+                max_loaded_modules=self._max_loaded_modules,
+            )
+
+    def __setstate__(self, state: Recipe) -> None:
+        options = dict(state.options)
+        self._hub = options.pop("hub")
+        self._compose(state.load_base(), state.load_modules(), **options)
+
+    def _after_fork(self) -> None:
+        """In a forked child: another thread may have held the lock, or been changing the transformer."""
+        self._lock = threading.RLock()
+        self._composition.distrust()
+        if self.device.type == "cuda":
+            self._stranded = True
 
     @property
     def languages(self) -> list[str]:
@@ -302,6 +347,11 @@ class ModularEncoder:
             raise AdaptersHubError(f"expected max_length between 1 and {self.base.max_positions}, found {max_length}")
         if convert_to not in ("numpy", "tensor"):
             raise AdaptersHubError(f"convert_to must be 'numpy' or 'tensor', not {convert_to!r}")
+        if self._stranded:
+            raise AdaptersHubError(
+                "an encoder on a GPU cannot compute in a forked process: start the processes by spawn, such as "
+                "DataLoader(…, multiprocessing_context='spawn')"
+            )
         count = len(texts.present)
         found: list[Tokens | None] = [None] * texts.count
         with self._lock, tqdm(total=count, unit="sentence", disable=not show_progress) as progress:
@@ -471,6 +521,17 @@ class _Facts:
     max_length: int
     prompt: str
     pooling: str
+
+
+def _after_fork() -> None:
+    if _LIVE:
+        torch.set_num_threads(1)  # the threads of the parent are not here, and OpenMP would wait for them
+    for encoder in list(_LIVE):
+        encoder._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:

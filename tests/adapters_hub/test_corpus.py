@@ -207,7 +207,8 @@ def test_shards_do_not_cross_files_and_cover_every_row(folder: Path) -> None:
 
 def test_two_launched_processes_write_what_one_command_writes(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
     options = [
-        "encode", str(folder), "--language-column", "code", "--rows-per-shard", "16", "--empty", "missing", "--precision", "float32",
+        *("encode", str(folder), "--language-column", "code", "--rows-per-shard", "16"),
+        *("--empty", "missing", "--precision", "float32"),
         *(part for module in (shelf.deu, shelf.kaz, shelf.deu_both) for part in ("--module", str(module.folder))),
     ]  # fmt: skip
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import unicodedata
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
