@@ -16,6 +16,7 @@ import numpy as np
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from adapters_hub.languages import find_language, long_code
+from adapters_hub.texts import canonical
 
 PAPER = (
     *("amh", "arb", "azj", "ces", "deu", "eng", "fra", "hau", "ita", "kaz", "kin", "kir", "kor", "mar", "nld", "pol"),
@@ -42,7 +43,7 @@ def guess_language(text: str, offered: Sequence[str] = ()) -> str:
     if not any(character.isalpha() for character in text):
         return unknown
     with _lock:  # it keeps a buffer of counts between calls
-        ranked = _identifier().rank(text[:1000])
+        ranked = _identifier().rank(canonical(text[:1000]))
     if float(ranked[0][1]) < _UNSURE:
         return unknown
     best, most = _UNKNOWN, -np.inf

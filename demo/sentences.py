@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import check_language, find_language
+from adapters_hub.texts import Empty, canonical, numbered
 from demo.errors import DemoError
 from demo.guessing import guess_language
 from demo.settings import Limits
@@ -52,7 +53,7 @@ def clean(text: object) -> str:
     """
     joined = " ".join(str(text).split())
     kept = (c for c in joined if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co") and c not in _DIRECTIONS)
-    return unicodedata.normalize("NFC", "".join(kept)).strip()
+    return canonical("".join(kept)).strip()
 
 
 def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
@@ -126,11 +127,20 @@ def read_lines(text: str, limits: Limits, offered: Sequence[str] = ()) -> list[R
     return check_rows(records, limits, offered)
 
 
-def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
+def read_file(
+    name: str, content: bytes, limits: Limits, offered: Sequence[str] = (), empty: Empty = "error"
+) -> list[Row]:
     """A CSV or TSV file with a header: `text`, and optionally `language` and `meaning`; or one column a language.
 
+    Args:
+        name: of the file.
+        content: of the file.
+        limits: of the demo.
+        offered: languages with a module, which guesses prefer.
+        empty: what to do about cells without text: `error` names their lines, `missing` leaves them out.
+
     Raises:
-        DemoError: too large, not UTF-8, or without such columns.
+        DemoError: too large, not UTF-8, without such columns, or with empty cells.
     """
     header, lines = read_table(name, content, limits)
     folded = [column.strip().casefold() for column in header]
@@ -159,10 +169,30 @@ def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] 
             f"expected a column 'text' (and 'language', 'meaning' if you like), or one column a language such as "
             f"'deu', found {', '.join(header)[:120] or 'none'}: add a header line"
         )
+    if empty == "error":
+        check_cells(
+            [(at // max(len(codes), 1) if text is None else at, item["text"]) for at, item in enumerate(records)]
+        )
     rows = check_rows(records, limits, offered)
     if not rows:
         raise DemoError(f"{_short(name)} has a header and no sentences: add a row")
     return rows
+
+
+def check_cells(cells: Iterable[tuple[int, str]]) -> None:
+    """Refuse cells of a file that hold no text.
+
+    Args:
+        cells: of each the number of its line behind the header, from 0, and what it holds.
+
+    Raises:
+        DemoError: names the lines, as an editor numbers them.
+    """
+    if without := list(dict.fromkeys(line + 2 for line, text in cells if not clean(text))):
+        raise DemoError(
+            f"line{'s' if len(without) > 1 else ''} {numbered(without)}: no text: write it, or choose to leave out what "
+            "has none"
+        )
 
 
 def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[list[str]]]:
