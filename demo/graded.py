@@ -118,10 +118,13 @@ def read_pairs(
     if len(lines) > limits.pairs:
         raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} are scored: upload a part of them")
     first, second, scores = [], [], []
-    table = [[line[column] if column is not None and column < len(line) else "" for column in at] for line in lines]
+    table = [
+        (number, [line[column] if column is not None and column < len(line) else "" for column in at])
+        for number, line in lines
+    ]
     if empty == "error":
-        check_cells((number, text) for number, cells in enumerate(table) for text in cells[:2])
-    for number, cells in enumerate(table, start=2):
+        check_cells((number, text) for number, cells in table for text in cells[:2])
+    for number, cells in table:
         texts = [clean(cell) for cell in cells[:2]]
         if not all(texts):
             continue

@@ -154,14 +154,15 @@ def read_file(
                 "text": _cell(line, text),
                 "language": _cell(line, code).strip(),
                 "meaning": _cell(line, meaning).strip(),
+                "line": number,
             }
-            for line in lines
+            for number, line in lines
         ]
     elif codes:
         # Rows of translations: the line is the meaning.
         records = [
-            {"text": _cell(line, at), "language": code, "meaning": str(number)}
-            for number, line in enumerate(lines, start=1)
+            {"text": _cell(line, at), "language": code, "meaning": str(count), "line": number}
+            for count, (number, line) in enumerate(lines, start=1)
             for at, code in codes
         ]
     else:
@@ -170,9 +171,7 @@ def read_file(
             f"'deu', found {', '.join(header)[:120] or 'none'}: add a header line"
         )
     if empty == "error":
-        check_cells(
-            [(at // max(len(codes), 1) if text is None else at, item["text"]) for at, item in enumerate(records)]
-        )
+        check_cells((record["line"], record["text"]) for record in records)
     rows = check_rows(records, limits, offered)
     if not rows:
         raise DemoError(f"{_short(name)} has a header and no sentences: add a row")
@@ -183,20 +182,18 @@ def check_cells(cells: Iterable[tuple[int, str]]) -> None:
     """Refuse cells of a file that hold no text.
 
     Args:
-        cells: of each the number of its line behind the header, from 0, and what it holds.
+        cells: of each the number of its line, and what it holds.
 
     Raises:
-        DemoError: names the lines, as an editor numbers them.
+        DemoError: names the lines.
     """
-    if without := list(dict.fromkeys(line + 2 for line, text in cells if not clean(text))):
-        raise DemoError(
-            f"line{'s' if len(without) > 1 else ''} {numbered(without)}: no text: write it, or choose to leave out what "
-            "has none"
-        )
+    if without := list(dict.fromkeys(line for line, text in cells if not clean(text))):
+        lines = f"line {without[0]}" if len(without) == 1 else f"lines {numbered(without)}"
+        raise DemoError(f"{lines}: no text: write it, or choose to leave out what has none")
 
 
-def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of a CSV or TSV file.
+def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header of a CSV or TSV file, and its rows with the number of the line that each ends in; blank ones are none.
 
     Raises:
         DemoError: too large, not UTF-8, or no table.
@@ -216,12 +213,13 @@ def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], li
     delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" and '"' not in first else csv.QUOTE_MINIMAL
     try:
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting) if any(line)]
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
+        lines = [(reader.line_num, line) for line in reader if any(map(str.strip, line))]
     except csv.Error as error:
         raise DemoError(f"{_short(name)} cannot be read as a table ({error}): save it as CSV or TSV") from None
     if not lines:
         raise DemoError(f"{_short(name)} is empty: expected a header line and rows")
-    return lines[0], lines[1:]
+    return lines[0][1], lines[1:]
 
 
 def _record(line: str, number: int) -> dict[str, Any]:
