@@ -117,8 +117,8 @@ def test_files_that_do_not_fit_are_refused_in_one_line(content: bytes, says: str
 
 
 def test_cells_without_text_are_named_or_left_out() -> None:
-    table = b'text,language\nJa,deu\n,deu\nNein,deu\n" ",deu\n'
-    with pytest.raises(DemoError, match="^lines 3, 5: no text: write it, or choose to leave out what has none$"):
+    table = b'text,language\nJa,deu\n,deu\n,\n\nNein,deu\n" ",deu\n'
+    with pytest.raises(DemoError, match="^lines 3, 7: no text: write it, or choose to leave out what has none$"):
         read_file("a.csv", table, LIMITS)
     assert [row.text for row in read_file("a.csv", table, LIMITS, empty="missing")] == ["Ja", "Nein"]
     wide = b"eng\tdeu\nYes\tJa\nNo\t\n"
