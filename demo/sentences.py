@@ -149,7 +149,7 @@ def read_file(
     if text is not None:
         code = next((folded.index(column) for column in _LANGUAGE_NAMES if column in folded), None)
         meaning = next((folded.index(column) for column in _MEANING_NAMES if column in folded), None)
-        records = [
+        records: list[dict[str, Any]] = [
             {
                 "text": _cell(line, text),
                 "language": _cell(line, code).strip(),

@@ -84,7 +84,7 @@ class OnnxEncoder:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
         vectors = np.full((texts.count, self.dimension), np.nan, np.float32)
         encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts.present])
-        order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
+        order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
             vectors[[texts.places[index] for index in indices]] = self._run([encodings[index].ids for index in indices])
