@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -119,6 +120,18 @@ def test_missing_sentences_have_no_vector_if_they_may_be_missing(folder: Path, t
     found = onnx.encode([texts.kaz[0], "", texts.kaz[1], None], empty="missing")  # type: ignore[list-item]
     assert np.isnan(found[[1, 3]]).all()
     np.testing.assert_allclose(found[[0, 2]], onnx.encode(texts.kaz[:2]), atol=1e-6)
+
+
+def test_it_can_be_sent_to_another_process_and_used_after_a_fork(
+    folder: Path, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = OnnxEncoder(folder, threads=1)
+    expected = onnx.encode(texts.kaz[:2])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(onnx)).encode(texts.kaz[:2]), expected)
+    session = onnx._session
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    np.testing.assert_array_equal(onnx.encode(texts.kaz[:2]), expected)
+    assert onnx._session is not session  # whose threads are the parent's
 
 
 def test_canonically_equal_texts_are_one_text(folder: Path) -> None:
