@@ -85,7 +85,7 @@ class Corpus:
             for column in wanted:
                 if column not in columns:
                     raise InputTextError(f"{path} has no column {column!r}; it has {', '.join(columns)}")
-            for column in {text, language_column} - {None}:
+            for column in (text, *([language_column] if language_column else [])):
                 if not _is_text(kind := schema.field(column).type):
                     raise InputTextError(
                         f"{path}: expected text in the column {column!r}, found {kind}: name the column with --text or "

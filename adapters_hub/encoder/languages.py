@@ -80,7 +80,10 @@ class Languages:
 
     def modules(self) -> list[LanguageModule | AlignmentAdapter]:
         """All that were added: the language modules, each with its adapters behind it."""
-        return [part for language in self._known.values() for part in (language.module, *language.adapters.values())]
+        found: list[LanguageModule | AlignmentAdapter] = []
+        for language in self._known.values():
+            found += [language.module, *language.adapters.values()]
+        return found
 
     def find(self, code: str, objective: str | None = None) -> Language:
         """A language that was added.
