@@ -27,6 +27,13 @@ class Precision(StrEnum):
     float16 = "float16"
 
 
+class EmptyText(StrEnum):
+    """What to do about rows without text."""
+
+    error = "error"
+    missing = "missing"
+
+
 class Format(StrEnum):
     """What to export to."""
 
@@ -52,6 +59,9 @@ def encode_command(
         Precision, typer.Option(help="auto: bfloat16 where the hardware has it, else float32.")
     ] = Precision.auto,
     half: Annotated[bool, typer.Option("--half", help="Write vectors in float16 instead of float32.")] = False,
+    empty: Annotated[
+        EmptyText, typer.Option(help="Rows without text: error names them, missing gives them no vector (null).")
+    ] = EmptyText.error,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
     rows_per_shard: Annotated[int, typer.Option(min=1, help="Rows that are encoded, and written, at a time.")] = 16_384,
     max_loaded_modules: Annotated[int | None, typer.Option(min=1, help="Keep no more in memory.")] = None,
@@ -89,6 +99,7 @@ def encode_command(
         batch_size=batch_size,
         rows_per_shard=rows_per_shard,
         half=half,
+        empty=empty.value,
         process=process,
         processes=processes,
     )

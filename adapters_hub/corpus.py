@@ -24,6 +24,7 @@ from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, InputTextError
 from adapters_hub.folders import write_text
+from adapters_hub.texts import Empty, check_empty, is_missing, numbered
 
 logger = logging.getLogger(__name__)
 
@@ -61,8 +62,8 @@ class Corpus:
         """Find the files (folders stand for the `.parquet` files in them) and check their columns.
 
         Raises:
-            InputTextError: a file or column is missing, a column to keep has the name that the vectors get, or not
-                exactly one of the languages is given.
+            InputTextError: a file or column is missing, the text or the languages are no text, a column to keep has the
+                name that the vectors get, or not exactly one of the languages is given.
         """
         if (language is None) == (language_column is None):
             raise InputTextError("expected either one language for all rows or the column that names each row's")
@@ -77,12 +78,19 @@ class Corpus:
         encoded = False
         for path in files:
             try:
-                columns = pq.read_schema(path).names
+                schema = pq.read_schema(path)
             except (OSError, pa.ArrowException) as error:
                 raise InputTextError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]})") from error
+            columns = schema.names
             for column in wanted:
                 if column not in columns:
                     raise InputTextError(f"{path} has no column {column!r}; it has {', '.join(columns)}")
+            for column in (text, *([language_column] if language_column else [])):
+                if not _is_text(kind := schema.field(column).type):
+                    raise InputTextError(
+                        f"{path}: expected text in the column {column!r}, found {kind}: name the column with --text or "
+                        "--language-column, or write it as strings"
+                    )
             encoded = encoded or (keep is None and VECTOR in columns and text != VECTOR)
         if encoded:
             logger.warning(
@@ -90,15 +98,37 @@ class Corpus:
             )
         return cls(tuple(files), text, language, language_column, tuple(keep) if keep is not None else None)
 
-    def languages(self) -> list[str | None]:
-        """The languages that occur."""
-        if self.language_column is None:
-            return [self.language]
-        found: set[str | None] = set()
+    def languages(self, empty: Empty = "error") -> list[str | None]:
+        """The languages that occur, in rows that have text.
+
+        Raises:
+            InputTextError: rows have no text, unless `empty` is `missing`; names them.
+        """
+        check_empty(empty)
+        found: set[str | None] = set() if self.language_column else {self.language}
         for path in self.files:
-            for batch in pq.ParquetFile(path).iter_batches(columns=[self.language_column]):
-                found.update(pc.unique(batch.column(0)).to_pylist())
+            missing: list[int] = []
+            start = 0
+            for batch in pq.ParquetFile(path).iter_batches(columns=self._read_columns):
+                texts = _decoded(batch.column(self.text), path, start)
+                without = [row for row, text in enumerate(texts) if is_missing(text)]
+                missing += [start + row for row in without]
+                start += len(batch)
+                if self.language_column:
+                    codes = batch.column(self.language_column)
+                    there = np.ones(len(batch), dtype=bool)
+                    there[without] = False
+                    found.update(pc.unique(codes.filter(pa.array(there))).to_pylist())
+            if missing and empty == "error":
+                raise InputTextError(
+                    f"{path}: rows {numbered(missing)} have no text in the column {self.text!r} (the first row is 0): "
+                    "leave them out, or take them as missing with --empty missing, which gives them no vector"
+                )
         return sorted(found, key=str)
+
+    @property
+    def _read_columns(self) -> list[str]:
+        return list(dict.fromkeys([self.text, *([self.language_column] if self.language_column else [])]))
 
 
 @dataclass(frozen=True)
@@ -143,12 +173,11 @@ def encode_corpus(
     batch_size: int | None = None,
     rows_per_shard: int = 16_384,
     half: bool = False,
+    empty: Empty = "error",
     process: int = 0,
     processes: int = 1,
 ) -> int:
     """Encode the shards of this process that are not there yet.
-
-    A row without text has no vector (null); their number is logged.
 
     Args:
         encoder: has the modules of all languages that occur.
@@ -159,6 +188,8 @@ def encode_corpus(
         batch_size: as for `ModularEncoder.encode`.
         rows_per_shard: rows that are encoded, and written, at a time.
         half: write vectors in float16 instead of float32.
+        empty: what to do about rows without text: `error` refuses them by their numbers before anything is encoded,
+            `missing` gives them no vector (null) and logs their number.
         process: number of this process.
         processes: how many there are; each takes its share of the shards.
 
@@ -166,13 +197,14 @@ def encode_corpus(
         How many shards this process encoded.
 
     Raises:
-        InputTextError: a language occurs that has no module.
+        InputTextError: a language occurs that has no module, or rows have no text.
         AdaptersHubError: `output` was begun with other text, modules or settings.
     """
-    codes = corpus.languages()
+    codes = corpus.languages(empty)
     if unknown := [code for code in codes if code not in encoder.languages]:
+        named = ", ".join("no language (null)" if code is None else str(code) for code in unknown)
         raise InputTextError(
-            f"there are rows in {', '.join(map(str, unknown))}, which is not loaded (loaded: "
+            f"there are rows in {named}, which is not loaded (loaded: "
             f"{', '.join(encoder.languages) or 'none'}): add its module with --module, or leave those rows out"
         )
     shards = shards_of(corpus.files, rows_per_shard)
@@ -201,9 +233,30 @@ def encode_corpus(
     return len(mine)
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column can hold text; one of nulls has lost its type."""
+    types = pa.types
+    plain = kind.value_type if types.is_dictionary(kind) else kind
+    return any(check(plain) for check in (types.is_string, types.is_large_string, types.is_string_view, types.is_null))
+
+
+def _decoded(column: pa.Array, path: Path, start: int) -> list[str | None]:
+    """Text as Python has it; names the row of text that is not UTF-8, which Parquet lets through."""
+    try:
+        texts: list[str | None] = column.to_pylist()
+    except UnicodeDecodeError:
+        for row, value in enumerate(column.cast(pa.large_binary()).to_pylist()):
+            try:
+                _ = value and value.decode("utf-8")
+            except UnicodeDecodeError:
+                raise InputTextError(f"{path}: row {start + row} is not valid UTF-8: write it anew as UTF-8") from None
+        raise
+    return texts
+
+
 def _columns(corpus: Corpus, path: Path) -> list[str]:
     kept = _kept(corpus, pq.read_schema(path).names)
-    return list(dict.fromkeys([*kept, corpus.text, *([corpus.language_column] if corpus.language_column else [])]))
+    return list(dict.fromkeys([*kept, *corpus._read_columns]))
 
 
 def _kept(corpus: Corpus, names: Sequence[str]) -> list[str]:
@@ -216,7 +269,7 @@ def _vectors(
 ) -> tuple[pa.FixedSizeListArray, int]:
     """A vector for each row, and how many rows have none."""
     texts = table.column(corpus.text).to_pylist()
-    there = np.array([isinstance(text, str) and bool(text.strip()) for text in texts], dtype=bool)
+    there = np.array([not is_missing(text) for text in texts], dtype=bool)
     languages: str | list[Any] | None = corpus.language
     if corpus.language_column is not None:
         codes = table.column(corpus.language_column).to_pylist()

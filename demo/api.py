@@ -11,6 +11,7 @@ from gradio.events import api as endpoint
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest
+from adapters_hub.texts import numbered
 from demo.catalog import Entry
 from demo.columns import DEFAULT
 from demo.comparison import Comparison
@@ -153,8 +154,9 @@ class Api:
                 raise AdaptersHubError(
                     f"{len(sentences)} sentences but {len(codes)} languages: give one for each, one for all, or none"
                 )
-            if empty := [number for number, text in enumerate(sentences, start=1) if not str(text).strip()]:
-                raise AdaptersHubError(f"sentence {empty[0]} is empty: leave it out, there is nothing to encode")
+            if empty := [number for number, text in enumerate(sentences, start=1) if not str(text or "").strip()]:
+                which = f"sentences {numbered(empty)} are" if len(empty) > 1 else f"sentence {empty[0]} is"
+                raise AdaptersHubError(f"{which} empty: leave out what has no text, there is nothing to encode")
             rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
             charge = functools.partial(self._demo.rate.charge, request)
             comparison = self._demo.compare(rows, compositions, modules or None, charge=charge)

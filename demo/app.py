@@ -101,6 +101,7 @@ def build_app(demo: Demo) -> gr.Blocks:
                         elem_id="mse-paste",
                     )
                     take = gr.Button("Take these lines", size="sm")
+                    skip_empty = gr.Checkbox(label="Leave out cells of files without text", elem_id="mse-skip-empty")
                     file = gr.File(
                         label="CSV or TSV: columns text, language, meaning; or one column a language",
                         file_types=[".csv", ".tsv", ".txt"],
@@ -176,7 +177,7 @@ def build_app(demo: Demo) -> gr.Blocks:
         # A set that was changed is not the chosen one any more, and can be chosen again.
         table.edit(None, None, examples, js="() => null")
         take.click(handlers.paste, [pasted, used], [table, taken], **private).then(**compare)
-        file.upload(handlers.upload, [file, used], [table, taken], **private).then(**compare)
+        file.upload(handlers.upload, [file, used, skip_empty], [table, taken], **private).then(**compare)
         modules["query"].submit(
             handlers.search, modules["query"], [modules["found"], modules["compose"], modules["notice"]], **private
         )
@@ -196,7 +197,7 @@ def build_app(demo: Demo) -> gr.Blocks:
         modules_page.select(handlers.panel, used, modules["panel"], show_progress="hidden", api_visibility="private")
         graded["run"].click(
             handlers.graded,
-            [graded["source"], graded["first"], graded["second"], graded["file"], choice, used],
+            [graded["source"], graded["first"], graded["second"], graded["file"], choice, used, graded["skip"]],
             graded["view"],
             **private,
         )

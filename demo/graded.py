@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import rankdata
 
-from adapters_hub.languages import check_language
+from adapters_hub.languages import check_language, find_language
+from adapters_hub.texts import Empty
 from demo.catalog import Picks
 from demo.columns import Column
 from demo.errors import DemoError
-from demo.sentences import clean, read_table
+from demo.sentences import check_cells, clean, read_table
 from demo.settings import Limits
 from demo.workbench import Progress, Workbench
 
@@ -92,11 +93,20 @@ def sample_pairs(split: str, first: str, second: str) -> GradedPairs:
     )
 
 
-def read_pairs(name: str, content: bytes, languages: tuple[str, str], limits: Limits) -> GradedPairs:
+def read_pairs(
+    name: str, content: bytes, languages: tuple[str, str], limits: Limits, empty: Empty = "error"
+) -> GradedPairs:
     """A CSV or TSV file with the columns `text_1`, `text_2` and `score`, all pairs in the same languages.
 
+    Args:
+        name: of the file.
+        content: of the file.
+        languages: of the first and of the second sentences.
+        limits: of the demo.
+        empty: what to do about pairs that lack a sentence: `error` names their lines, `missing` leaves them out.
+
     Raises:
-        DemoError: too large, not such a file, or without pairs.
+        DemoError: too large, not such a file, without pairs, or with empty cells.
     """
     for code in languages:
         check_language(code)
@@ -108,14 +118,21 @@ def read_pairs(name: str, content: bytes, languages: tuple[str, str], limits: Li
     if len(lines) > limits.pairs:
         raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} are scored: upload a part of them")
     first, second, scores = [], [], []
-    for number, line in enumerate(lines, start=2):
-        cells = [line[column] if column is not None and column < len(line) else "" for column in at]
+    table = [
+        (number, [line[column] if column is not None and column < len(line) else "" for column in at])
+        for number, line in lines
+    ]
+    if empty == "error":
+        check_cells((number, text) for number, cells in table for text in cells[:2])
+    for number, cells in table:
+        texts = [clean(cell) for cell in cells[:2]]
+        if not all(texts):
+            continue
         try:
             score = float(cells[2].replace(",", "."))
         except ValueError:
             raise DemoError(f"line {number}: expected a number as score, found {clean(cells[2])[:40]!r}") from None
-        texts = [clean(cell) for cell in cells[:2]]
-        if not all(texts) or max(map(len, texts)) > limits.characters or not np.isfinite(score):
+        if max(map(len, texts)) > limits.characters or not np.isfinite(score):
             raise DemoError(
                 f"line {number}: expected two sentences of up to {limits.characters} characters and a score"
             )
@@ -145,8 +162,8 @@ def grade(
     for column in columns:
         sides = []
         for texts, code in zip((pairs.first, pairs.second), pairs.languages, strict=True):
-            language = code if column.kind != "base" and code in picks.modules else None
-            weights = column.align(code, picks.objectives(code)) if language else {}
+            language = find_language(code, picks.modules) if column.kind != "base" else None
+            weights = column.align(language, picks.objectives(language)) if language else {}
             parts = []
             for start in range(0, len(texts), _CHUNK):  # so that others get their turn in between
                 if progress:

@@ -13,8 +13,10 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
-import pycountry
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from adapters_hub.languages import find_language, long_code
+from adapters_hub.texts import canonical
 
 PAPER = (
     *("amh", "arb", "azj", "ces", "deu", "eng", "fra", "hau", "ita", "kaz", "kin", "kir", "kor", "mar", "nld", "pol"),
@@ -27,7 +29,6 @@ _PREFERENCE = 2.0
 """How many times likelier a language with a module counts, where the text itself does not decide."""
 _UNSURE = 0.1
 """The probability under which the detector knows nothing: of one or two words, mostly."""
-_SPECIAL = {"ar": "arb", "az": "azj", "uz": "uzn", "uzs": "uzs", "fa": "fas", "sw": "swa", "ms": "msa", "no": "nob"}
 _lock = threading.Lock()
 
 
@@ -42,16 +43,18 @@ def guess_language(text: str, offered: Sequence[str] = ()) -> str:
     if not any(character.isalpha() for character in text):
         return unknown
     with _lock:  # it keeps a buffer of counts between calls
-        ranked = _identifier().rank(text[:1000])
+        ranked = _identifier().rank(canonical(text[:1000]))
     if float(ranked[0][1]) < _UNSURE:
         return unknown
-    preferred = {code.partition("_")[0]: code for code in offered}
     best, most = _UNKNOWN, -np.inf
     for code, probability in ranked[:12]:
         language = to_alpha3(code)
-        score = float(probability) * (_PREFERENCE if language in preferred else 1.0 if language in PAPER else 0.5)
-        if language is not None and score > most:
-            best, most = preferred.get(language, language), score
+        if language is None:
+            continue
+        preferred = find_language(language, offered)
+        score = float(probability) * (_PREFERENCE if preferred else 1.0 if language in PAPER else 0.5)
+        if score > most:
+            best, most = preferred or language, score
     return best
 
 
@@ -59,10 +62,7 @@ def to_alpha3(code: str) -> str | None:
     """ISO 639-3 for a code of the detector; of a macro-language the member that the paper has. None for no language."""
     if code in ("zxx", "und"):
         return None
-    if code in _SPECIAL:
-        return _SPECIAL[code]
-    language = pycountry.languages.get(**{"alpha_2" if len(code) == 2 else "alpha_3": code})
-    return str(language.alpha_3) if language else None
+    return find_language(code, PAPER) or long_code(code)
 
 
 def known_languages() -> list[str]:

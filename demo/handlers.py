@@ -139,14 +139,17 @@ class Handlers:
 
         return self._or_notice(answer, others=1, last=True)
 
-    def upload(self, file: str | None, names: Sequence[str] | None, request: gr.Request) -> Views:
+    def upload(
+        self, file: str | None, names: Sequence[str] | None, request: gr.Request, skip_empty: bool = False
+    ) -> Views:
         """The rows of an uploaded file, and what is said of it."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
             limits = self.demo.settings.limits
             name, content = _content(file, limits.file_bytes)
-            rows = read_file(name, content, limits, list(self.demo.picks(names).modules))
+            offered = list(self.demo.picks(names).modules)
+            rows = read_file(name, content, limits, offered, "missing" if skip_empty else "error")
             return [row.to_record() for row in rows], f'<p class="mse-note">{len(rows)} sentences taken.</p>'
 
         return self._or_notice(answer, others=1, last=True)
@@ -240,6 +243,7 @@ class Handlers:
         columns: object,
         names: Sequence[str] | None,
         request: gr.Request,
+        skip_empty: bool = False,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> str:
         """Score graded pairs on the chosen compositions."""
@@ -248,7 +252,7 @@ class Handlers:
             limits = self.demo.settings.limits
             if source == "upload":
                 name, content = _content(file, limits.file_bytes)
-                pairs = read_pairs(name, content, (first, second), limits)
+                pairs = read_pairs(name, content, (first, second), limits, "missing" if skip_empty else "error")
             else:
                 pairs = sample_pairs(source, first, second)
             picks, compositions = self.demo.picks(names), self.demo.columns(columns)

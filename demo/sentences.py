@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.languages import check_language
+from adapters_hub.languages import check_language, find_language
+from adapters_hub.texts import Empty, canonical, numbered
 from demo.errors import DemoError
 from demo.guessing import guess_language
 from demo.settings import Limits
@@ -52,7 +53,7 @@ def clean(text: object) -> str:
     """
     joined = " ".join(str(text).split())
     kept = (c for c in joined if unicodedata.category(c) not in ("Cc", "Cs", "Cn", "Co") and c not in _DIRECTIONS)
-    return unicodedata.normalize("NFC", "".join(kept)).strip()
+    return canonical("".join(kept)).strip()
 
 
 def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
@@ -83,6 +84,7 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
         if not text:
             continue
         code = str(record.get("language") or "")
+        code = find_language(code, offered) or code
         if code:
             try:
                 check_language(code)
@@ -125,11 +127,20 @@ def read_lines(text: str, limits: Limits, offered: Sequence[str] = ()) -> list[R
     return check_rows(records, limits, offered)
 
 
-def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
+def read_file(
+    name: str, content: bytes, limits: Limits, offered: Sequence[str] = (), empty: Empty = "error"
+) -> list[Row]:
     """A CSV or TSV file with a header: `text`, and optionally `language` and `meaning`; or one column a language.
 
+    Args:
+        name: of the file.
+        content: of the file.
+        limits: of the demo.
+        offered: languages with a module, which guesses prefer.
+        empty: what to do about cells without text: `error` names their lines, `missing` leaves them out.
+
     Raises:
-        DemoError: too large, not UTF-8, or without such columns.
+        DemoError: too large, not UTF-8, without such columns, or with empty cells.
     """
     header, lines = read_table(name, content, limits)
     folded = [column.strip().casefold() for column in header]
@@ -138,19 +149,20 @@ def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] 
     if text is not None:
         code = next((folded.index(column) for column in _LANGUAGE_NAMES if column in folded), None)
         meaning = next((folded.index(column) for column in _MEANING_NAMES if column in folded), None)
-        records = [
+        records: list[dict[str, Any]] = [
             {
                 "text": _cell(line, text),
                 "language": _cell(line, code).strip(),
                 "meaning": _cell(line, meaning).strip(),
+                "line": number,
             }
-            for line in lines
+            for number, line in lines
         ]
     elif codes:
         # Rows of translations: the line is the meaning.
         records = [
-            {"text": _cell(line, at), "language": code, "meaning": str(number)}
-            for number, line in enumerate(lines, start=1)
+            {"text": _cell(line, at), "language": code, "meaning": str(count), "line": number}
+            for count, (number, line) in enumerate(lines, start=1)
             for at, code in codes
         ]
     else:
@@ -158,14 +170,30 @@ def read_file(name: str, content: bytes, limits: Limits, offered: Sequence[str] 
             f"expected a column 'text' (and 'language', 'meaning' if you like), or one column a language such as "
             f"'deu', found {', '.join(header)[:120] or 'none'}: add a header line"
         )
+    if empty == "error":
+        check_cells((record["line"], record["text"]) for record in records)
     rows = check_rows(records, limits, offered)
     if not rows:
         raise DemoError(f"{_short(name)} has a header and no sentences: add a row")
     return rows
 
 
-def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[list[str]]]:
-    """Header and lines of a CSV or TSV file.
+def check_cells(cells: Iterable[tuple[int, str]]) -> None:
+    """Refuse cells of a file that hold no text.
+
+    Args:
+        cells: of each the number of its line, and what it holds.
+
+    Raises:
+        DemoError: names the lines.
+    """
+    if without := list(dict.fromkeys(line for line, text in cells if not clean(text))):
+        lines = f"line {without[0]}" if len(without) == 1 else f"lines {numbered(without)}"
+        raise DemoError(f"{lines}: no text: write it, or choose to leave out what has none")
+
+
+def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Header of a CSV or TSV file, and its rows with the number of the line that each ends in; blank ones are none.
 
     Raises:
         DemoError: too large, not UTF-8, or no table.
@@ -185,12 +213,13 @@ def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], li
     delimiter = "\t" if "\t" in first else ";" if first.count(";") > first.count(",") else ","
     quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" and '"' not in first else csv.QUOTE_MINIMAL
     try:
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting) if any(line)]
+        reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting)
+        lines = [(reader.line_num, line) for line in reader if any(map(str.strip, line))]
     except csv.Error as error:
         raise DemoError(f"{_short(name)} cannot be read as a table ({error}): save it as CSV or TSV") from None
     if not lines:
         raise DemoError(f"{_short(name)} is empty: expected a header line and rows")
-    return lines[0], lines[1:]
+    return lines[0][1], lines[1:]
 
 
 def _record(line: str, number: int) -> dict[str, Any]:

@@ -39,8 +39,13 @@ def graded_tab(demo: Demo) -> dict[str, Any]:
         visible=not codes,
         elem_id="mse-pairs",
     )
+    skip = gr.Checkbox(label="Leave out pairs that lack a sentence", visible=not codes, elem_id="mse-skip-pairs")
     source.change(
-        lambda name: gr.update(visible=name == "upload"), source, file, show_progress="hidden", api_visibility="private"
+        lambda name: [gr.update(visible=name == "upload")] * 2,
+        source,
+        [file, skip],
+        show_progress="hidden",
+        api_visibility="private",
     )
     run = gr.Button("Score these pairs", variant="secondary", elem_id="mse-score")
     view = gr.HTML(
@@ -49,7 +54,7 @@ def graded_tab(demo: Demo) -> dict[str, Any]:
         **PLAIN,
         min_height=80,
     )
-    return {"source": source, "first": first, "second": second, "file": file, "run": run, "view": view}
+    return {"source": source, "first": first, "second": second, "file": file, "skip": skip, "run": run, "view": view}
 
 
 def modules_tab(demo: Demo) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import for_language, tag_of
 from adapters_hub.encoder import pad, split_passes
+from adapters_hub.texts import canonical
 
 logger = logging.getLogger(__name__)
 
@@ -105,10 +106,9 @@ def cache_key(data: Dataset, tokenizer: PreTrainedTokenizerFast, *settings: obje
 
 
 def text_key(text: str) -> int:
-    """A hash of a text without the white space around it, 64 bits, equal for equal texts."""
-    return int.from_bytes(
-        hashlib.blake2b(text.strip().encode("utf-8", "replace"), digest_size=8).digest(), "little", signed=True
-    )
+    """A hash of a text without the white space around it, 64 bits, equal for canonically equal texts."""
+    plain = canonical(text.strip()).encode("utf-8", "replace")
+    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little", signed=True)
 
 
 class Rows(TorchDataset[dict[str, Any]]):

@@ -17,6 +17,7 @@ from datasets import Dataset, Features, Value, concatenate_datasets, load_datase
 from datasets.exceptions import DatasetNotFoundError
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.texts import canonical
 from trainer.settings import DataSource, fill
 
 logger = logging.getLogger(__name__)
@@ -344,7 +345,9 @@ def _clean(
     labels: list[str] | None,
     optional: Sequence[str] = (),
 ) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence, exact duplicates and what is over the limits; say how many.
+    """Drop empty rows, pairs of twice the same sentence, duplicates and what is over the limits; say how many.
+
+    Canonically equal sentences are the same.
 
     Args:
         data: the rows.
@@ -360,7 +363,7 @@ def _clean(
     position = 0
     for batch in data.iter(batch_size=4096):
         for row in zip(*(batch[name] for name in (*required, *optional)), strict=True):
-            parts = [part.strip() if isinstance(part, str) else "" for part in row]
+            parts = [canonical(part.strip()) if isinstance(part, str) else "" for part in row]
             needed = parts[: len(required)]
             same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
             identical += same

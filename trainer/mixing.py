@@ -16,8 +16,8 @@ from collections.abc import Iterable
 
 import simplemma
 from datasets import Dataset, Features, Value, concatenate_datasets
-from langcodes import Language
 
+from adapters_hub.languages import hub_code
 from trainer.corpora import load_first, load_words
 from trainer.settings import MixingSettings, has_data
 
@@ -121,7 +121,7 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
 
 def _inflected(language: str) -> str | None:
     """What the lemmatizer calls a language; None if it does not know it."""
-    code = Language.get(language).language or language
+    code = hub_code(language)  # two letters where there are any, by which it goes
     try:
         simplemma.lemmatize("a", lang=code)
     except ValueError:

@@ -4,7 +4,7 @@ from adapters_hub.base.architectures import ARCHITECTURES, Architecture, archite
 from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.language_tags import for_language, tag_of
 from adapters_hub.base.loading import BaseEncoder, load_base
-from adapters_hub.base.tokenizers import plain_tokenizer
+from adapters_hub.base.tokenizers import plain_tokenizer, read_composed
 from adapters_hub.base.writing import write_base
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "for_language",
     "load_base",
     "plain_tokenizer",
+    "read_composed",
     "tag_of",
     "write_base",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tokenizers.normalizers import Lowercase, Sequence
+from tokenizers import Tokenizer
+from tokenizers.normalizers import NFC, NFD, NFKC, NFKD, Lowercase, Sequence
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from adapters_hub.base.language_tags import for_language, tag_of, tags_of
@@ -75,13 +76,30 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
     if lower_case:
         backend = plain.backend_tokenizer
         backend.normalizer = Sequence([Lowercase(), *([backend.normalizer] if backend.normalizer else [])])
+        read_composed(backend)
     return plain
+
+
+def read_composed(backend: Tokenizer) -> None:
+    """Make a tokenizer read canonically equal texts as one, whichever of them it is given: it composes them first.
+
+    Most tokenizers know composed characters alone: of `한` in parts, as macOS writes it, or of Vietnamese with loose
+    marks, they make other tokens, or unknown ones. Text that is composed (NFC) is read as ever. Written into
+    `tokenizer.json`, it holds wherever the tokenizer goes.
+    """
+    steps = backend.normalizer
+    first = steps
+    while isinstance(first, Sequence) and len(first):
+        first = first[0]
+    if not isinstance(first, NFC | NFD | NFKC | NFKD):
+        backend.normalizer = Sequence([NFC(), *([steps] if steps is not None else [])])
 
 
 def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> PreTrainedTokenizerFast:
     """The same tokenizer as the plain class, which reads `tokenizer.json` as it stands.
 
-    Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary.
+    Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary. It reads
+    canonically equal texts as one (see `read_composed`).
     """
     settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
     if settings.get("unk_token") in (settings.get("pad_token"), settings.get("eos_token")):
@@ -95,4 +113,6 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> Pr
         "model_input_names": ["input_ids", "attention_mask"],
         "clean_up_tokenization_spaces": False,
     }
-    return PreTrainedTokenizerFast(**(settings | changes))
+    plain = PreTrainedTokenizerFast(**(settings | changes))
+    read_composed(plain.backend_tokenizer)
+    return plain

@@ -14,6 +14,7 @@ from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty, read_texts
 
 with needed_for("a composed SentenceTransformer"):
     from sentence_transformers.base.modules import InputModule
@@ -27,8 +28,8 @@ class ModularInput(InputModule):
 
     It is for inference: gradients that reach it are refused. Layers after it can be trained once it is frozen by
     `requires_grad_(False)`. `encode` of sentence-transformers takes `language=` (ISO 639-3, one for all sentences of
-    the call) and `align=` (see `ModularEncoder.encode`). Each language puts its own prompt before the sentences.
-    Vectors `[n, dim]` have unit length, and the precision that is computed in.
+    the call), `align=` and `empty=` (see `ModularEncoder.encode`). Each language puts its own prompt before the
+    sentences. Vectors `[n, dim]` have unit length, and the precision that is computed in.
 
     Attributes:
         encoder: the encoder.
@@ -48,7 +49,7 @@ class ModularInput(InputModule):
         AdaptersHubError: it is another base, or `dtype` or `max_length` is none.
     """
 
-    forward_kwargs = {"language", "align"}  # noqa: RUF012  # declared so by sentence-transformers
+    forward_kwargs = {"language", "align", "empty"}  # noqa: RUF012  # declared so by sentence-transformers
     save_in_root = True
 
     def __init__(
@@ -124,6 +125,7 @@ class ModularInput(InputModule):
         features: dict[str, Any],
         language: str | None = None,
         align: Align | None = None,
+        empty: Empty = "error",
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
         """Set `sentence_embedding` `[batch, dim]`.
@@ -132,6 +134,7 @@ class ModularInput(InputModule):
             features: with `sentences`.
             language: of all of them; None for the folder's default.
             align: None for the folder's default.
+            empty: as for `ModularEncoder.encode`.
             kwargs: what other modules take; not used.
 
         Raises:
@@ -143,12 +146,21 @@ class ModularInput(InputModule):
                 f"expected one language for all sentences of a call, found {type(language).__name__}: "
                 "call encode once per language, or use ModularEncoder"
             )
+        try:
+            read_texts(features["sentences"], empty)
+        except InputTextError as error:
+            if len(features["sentences"]) < 2:
+                raise
+            raise InputTextError(
+                f"{error} (numbered within a batch, which sentence-transformers sorts by length, the longest first)"
+            ) from None
         vectors = self.encoder.encode(
             features["sentences"],
             language or self.default_language,
             align=self.default_align if align is None else align,
             batch_size=max(len(features["sentences"]), 1),
             max_length=self._max_length,
+            empty=empty,
             convert_to="tensor",
         )
         features["sentence_embedding"] = _NoGradients.apply(vectors.to(self._place.dtype), self._place)  # type: ignore[no-untyped-call]

@@ -6,9 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
-import langcodes
 import numpy as np
-import pycountry
 import torch
 
 from adapters_hub.bridges.side_language import language_among
@@ -16,7 +14,9 @@ from adapters_hub.cards import CITATION, PAPER, common_license
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.languages import same_language, usual_script
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty
 
 with needed_for("an evaluation by MTEB"):
     from mteb.models import ModelMeta
@@ -29,13 +29,6 @@ if TYPE_CHECKING:
     from mteb.abstasks.task_metadata import TaskMetadata
     from mteb.types import BatchedInput, PromptType
     from torch.utils.data import DataLoader
-
-# Macro-languages, and the one of their languages that is meant where a corpus names the macro-language alone.
-_MACRO = {
-    "ara": "arb", "aze": "azj", "est": "ekk", "fas": "pes", "lav": "lvs", "mlg": "plt", "mon": "khk", "msa": "zsm",
-    "nep": "npi", "ori": "ory", "orm": "gaz", "pus": "pbt", "sqi": "als", "swa": "swh", "uzb": "uzn", "yid": "ydd",
-    "zho": "cmn",
-}  # fmt: skip
 
 
 class MTEBEncoder(AbsEncoder):
@@ -50,6 +43,8 @@ class MTEBEncoder(AbsEncoder):
         align: as for `ModularEncoder.encode`; None: on for bitext mining and for subsets of two languages, where a
             language has an alignment adapter, and off for tasks within one language.
         batch_size: sentences per pass; None: what MTEB asks for.
+        empty: what to do about empty texts: `error` refuses them by their numbers, `missing` gives them vectors of
+            zeros, which are similar to nothing; MTEB's classifiers and searches take no NaN.
         name: `organisation/model` that results are stored under.
 
     Example:
@@ -62,11 +57,13 @@ class MTEBEncoder(AbsEncoder):
         align: Align | None = None,
         *,
         batch_size: int | None = None,
+        empty: Empty = "error",
         name: str = "modular-sentence-encoders/composed",
     ) -> None:
         self.model = encoder
         self.align = align
         self.batch_size = batch_size
+        self.empty = empty
         self.name = name
         self._loaded_as: ModelMeta | None = None
 
@@ -189,9 +186,10 @@ class MTEBEncoder(AbsEncoder):
             language,
             align=align,
             batch_size=self.batch_size or int(kwargs.get("batch_size", 32)),
+            empty=self.empty,
             show_progress=bool(kwargs.get("show_progress_bar", False)),
         )
-        return vectors
+        return vectors if self.empty == "error" else np.nan_to_num(vectors, copy=False, nan=0.0)
 
     def language_of(
         self,
@@ -213,7 +211,7 @@ class MTEBEncoder(AbsEncoder):
         """
         codes = _named(task_metadata, hf_subset)
         if _has_several(codes):
-            own = language_among(sentences, codes, _same)
+            own = language_among(sentences, codes)
             if own is None:
                 side = f"{prompt_type} side" if prompt_type else "side"
                 raise AdaptersHubError(
@@ -221,7 +219,7 @@ class MTEBEncoder(AbsEncoder):
                     f"({hf_subset}) is, and each has a module of its own: evaluate it with python -m eval run"
                 )
             codes = [own]
-        matches = [code for code in self.model.languages if any(_same(code, other) for other in codes)]
+        matches = [code for code in self.model.languages if any(same_language(code, other) for other in codes)]
         exact = [code for code in matches if code.replace("_", "-") in codes] or matches
         if len(exact) != 1:
             found = f"fits {' and '.join(exact)}: remove all but one" if exact else "is not loaded: add its module"
@@ -239,28 +237,10 @@ def _named(task_metadata: TaskMetadata, hf_subset: str) -> list[str]:
 
 def _has_several(codes: Sequence[str]) -> bool:
     """Whether they are of several languages, and not of one in several scripts."""
-    return len({_split(code)[0] for code in codes}) > 1
-
-
-def _split(code: str) -> tuple[str, str]:
-    """Language (ISO 639-3, that of a macro-language replaced) and script of `kaz-Cyrl`, `kaz_Cyrl`, `kaz` or `kk`."""
-    language, _, script = code.replace("_", "-").partition("-")
-    if len(language) == 2 and (known := pycountry.languages.get(alpha_2=language)):
-        language = known.alpha_3
-    return _MACRO.get(language, language), script
-
-
-def _same(one: str, other: str) -> bool:
-    (language, script), (other_language, other_script) = _split(one), _split(other)
-    return language == other_language and (not script or not other_script or script == other_script)
+    first, *others = [code.partition("-")[0] for code in codes]
+    return not all(same_language(first, other) for other in others)
 
 
 def _langscript(code: str) -> str:
     """`kaz` or `kaz_Cyrl` as MTEB writes it: `kaz-Cyrl`."""
-    language, script = _parts(code)
-    return f"{language}-{script or langcodes.Language.get(language).maximize().script or 'Latn'}"
-
-
-def _parts(code: str) -> Sequence[str]:
-    language, _, script = code.partition("_")
-    return language, script
+    return f"{code.partition('_')[0]}-{usual_script(code)}"

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.requirements import needed_for
+from adapters_hub.texts import Empty, read_texts
 
 MODEL_FILE = "onnx/model.onnx"
 CONFIG_FILE = "onnx_encoder.json"
@@ -46,19 +47,16 @@ class OnnxEncoder:
         threads: int | None = None,
     ) -> None:
         with needed_for("OnnxEncoder"):
-            import onnxruntime
+            import onnxruntime  # noqa: F401
             from tokenizers import Tokenizer
         folder = Path(folder)
         self.config = _read_config(folder)
         self.language: str = self.config["language"]
         self.dimension: int = self.config["dimension"]
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        self._made_of = (folder.absolute(), tuple(providers), threads)
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
+            self._session = self._open()
         except Exception as error:  # both libraries raise bare exceptions of their own for a damaged file
             raise ModuleFormatError(
                 f"{folder}: {MODEL_FILE} or tokenizer.json cannot be read ({str(error).splitlines()[0]}): "
@@ -67,12 +65,14 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.config["max_length"])
 
-    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32) -> np.ndarray:
+    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32, empty: Empty = "error") -> np.ndarray:
         """Sentence vectors of unit length.
 
         Args:
             sentences: one sentence or many. What is longer than `max_length` tokens is cut.
             batch_size: sentences per pass; they are sorted by length first.
+            empty: what to do about sentences that are empty or missing: `error` refuses them by their numbers,
+                `missing` gives them vectors of NaN.
 
         Returns:
             `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string.
@@ -80,20 +80,31 @@ class OnnxEncoder:
         Raises:
             InputTextError: a sentence is not text, or is empty.
         """
-        single = isinstance(sentences, str)
-        texts = [sentences] if isinstance(sentences, str) else list(sentences)
-        for number, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise InputTextError(f"sentence {number} is empty or not a string: {text!r:.80}: leave it out")
+        texts = read_texts(sentences, empty)
         if batch_size < 1:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
-        vectors = np.empty((len(texts), self.dimension), np.float32)
-        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts])
-        order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
+        vectors = np.full((texts.count, self.dimension), np.nan, np.float32)
+        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts.present])
+        order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            vectors[indices] = self._run([encodings[index].ids for index in indices])
-        return vectors[0] if single else vectors
+            vectors[[texts.places[index] for index in indices]] = self._run([encodings[index].ids for index in indices])
+        return vectors[0] if isinstance(sentences, str) else vectors
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies, and other processes that it is sent to, read the folder again."""
+        return _restored, self._made_of
+
+    def _open(self) -> Any:  # noqa: ANN401
+        import onnxruntime
+
+        folder, providers, threads = self._made_of
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._process = os.getpid()
+        return onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
 
     def _run(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
         width = max(map(len, sequences))
@@ -102,8 +113,14 @@ class OnnxEncoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
+        if self._process != os.getpid():  # a forked child has no threads of its parent's session
+            self._session = self._open()
         (vectors,) = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors)
+
+
+def _restored(folder: Path, providers: tuple[str, ...], threads: int | None) -> OnnxEncoder:
+    return OnnxEncoder(folder, providers=providers, threads=threads)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from adapters_hub.languages import same_language
 from adapters_hub.requirements import needed_for
 
 _MOST = 200
@@ -15,13 +16,12 @@ _MAJORITY = 0.75
 _lock = threading.Lock()
 
 
-def language_among(texts: Sequence[str], candidates: Sequence[str], same: Callable[[str, str], bool]) -> str | None:
+def language_among(texts: Sequence[str], candidates: Sequence[str]) -> str | None:
     """The language of texts that are all in one of a few; `py3langid` tells.
 
     Args:
         texts: sentences or passages, of which the first two hundred are looked at.
         candidates: codes of the languages.
-        same: whether two codes mean the same language.
 
     Returns:
         One of the candidates; None where fewer than three texts in four are in it, as far as can be told.
@@ -31,7 +31,10 @@ def language_among(texts: Sequence[str], candidates: Sequence[str], same: Callab
     """
     identifier = _identifier()
     named = {
-        code: candidate for code in identifier.nb_classes for candidate in candidates if same(str(code), candidate)
+        code: candidate
+        for code in identifier.nb_classes
+        for candidate in candidates
+        if same_language(str(code), candidate)
     }
     others = [candidate for candidate in candidates if candidate not in named.values()]
     if len(others) > 1:

@@ -160,6 +160,11 @@ class Composition:
             self._bottlenecks = bottlenecks
         self._is_known = True
 
+    def distrust(self) -> None:
+        """Take nothing of the transformer's present state for granted at the next change."""
+        self._is_known = False
+        self._merged_for = None
+
     def forget(self, prepared: Prepared) -> None:
         """Keep nothing of a module that is unloaded."""
         if not self._is_known or self._active[0] is prepared:

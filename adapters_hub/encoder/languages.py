@@ -78,6 +78,13 @@ class Languages:
         """Objectives of the adapters, by language."""
         return {code: list(language.adapters) for code, language in self._known.items()}
 
+    def modules(self) -> list[LanguageModule | AlignmentAdapter]:
+        """All that were added: the language modules, each with its adapters behind it."""
+        found: list[LanguageModule | AlignmentAdapter] = []
+        for language in self._known.values():
+            found += [language.module, *language.adapters.values()]
+        return found
+
     def find(self, code: str, objective: str | None = None) -> Language:
         """A language that was added.
 

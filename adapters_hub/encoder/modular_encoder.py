@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,27 +19,34 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import BaseEncoder, load_base
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition, Prepared
+from adapters_hub.encoder.encoded import Encoded
 from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.languages import Languages
 from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.precision import Precision, resolve_precision
-from adapters_hub.encoder.sentences import check_sentences, group_by_language
-from adapters_hub.encoder.tokens import TokenIds, token_ids
+from adapters_hub.encoder.recipe import Recipe
+from adapters_hub.encoder.sentences import group_by_language
+from adapters_hub.encoder.tokens import TokenIds, Tokens, tokenize
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
+from adapters_hub.texts import Empty, Texts, read_texts
 
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
 # With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
 _MERGING_PAYS = 4096
+_LIVE: weakref.WeakSet[ModularEncoder] = weakref.WeakSet()
+"""All encoders of this process."""
 
 
 class ModularEncoder:
     """Sentence vectors out of one frozen base and language modules that never touch each other.
 
     The vectors of a language are the same bits whatever other modules are loaded, whatever was encoded before and in
-    whatever order the sentences come. All methods may be called from several threads.
+    whatever order the sentences come. All methods may be called from several threads, and in forked processes. Pickled
+    or copied, an encoder is the names of what it is made of, which are loaded again: `Dataset.map(num_proc=…)`, the
+    workers of a DataLoader and processes that are spawned take it as it is.
 
     Args:
         base: a `BaseEncoder`, or what `load_base` takes; by default the base named by the first module. A
@@ -59,6 +67,9 @@ class ModularEncoder:
         >>> encoder.similarity(vectors[0], vectors[1])
     """
 
+    _stranded = False
+    """Whether this is a forked child that its GPU does not answer."""
+
     def __init__(
         self,
         base: BaseEncoder | str | os.PathLike[str] | None = None,
@@ -75,15 +86,51 @@ class ModularEncoder:
             base = _base_of(loaded)
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
+        self._compose(base, loaded, device, dtype, max_loaded_modules)
+
+    def _compose(
+        self,
+        base: BaseEncoder,
+        modules: Iterable[LanguageModule | AlignmentAdapter],
+        device: str | torch.device | None,
+        dtype: Precision,
+        max_loaded_modules: int | None,
+    ) -> None:
         self.base = base
         if max_loaded_modules is not None and max_loaded_modules < 1:
             raise AdaptersHubError(f"max_loaded_modules must be at least 1, not {max_loaded_modules}")
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._composition = Composition(base, device, resolve_precision(dtype, device))
         self._languages = Languages(self._composition, max_loaded_modules)
+        self._max_loaded_modules = max_loaded_modules
         self._lock = threading.RLock()
-        for module in sorted(loaded, key=lambda module: isinstance(module, AlignmentAdapter)):
+        _LIVE.add(self)
+        for module in sorted(modules, key=lambda module: isinstance(module, AlignmentAdapter)):
             self.add_module(module)
+
+    def __getstate__(self) -> Recipe:
+        """What it is made of: copies, and other processes that it is sent to, load that again."""
+        with self._lock:
+            return Recipe.of(
+                self.base,
+                self._languages.modules(),
+                hub=self._hub,
+                device=self.device,
+                dtype=self.dtype,
+                max_loaded_modules=self._max_loaded_modules,
+            )
+
+    def __setstate__(self, state: Recipe) -> None:
+        options = dict(state.options)
+        self._hub = options.pop("hub")
+        self._compose(state.load_base(), state.load_modules(), **options)
+
+    def _after_fork(self) -> None:
+        """In a forked child: another thread may have held the lock, or been changing the transformer."""
+        self._lock = threading.RLock()
+        self._composition.distrust()
+        if self.device.type == "cuda":
+            self._stranded = True
 
     @property
     def languages(self) -> list[str]:
@@ -200,6 +247,8 @@ class ModularEncoder:
         truncate_dim: int | None = ...,
         max_length: int | None = ...,
         base_language: str | None = ...,
+        empty: Empty = ...,
+        details: Literal[False] = ...,
         convert_to: Literal["numpy"] = ...,
         show_progress: bool = ...,
     ) -> np.ndarray: ...
@@ -216,9 +265,29 @@ class ModularEncoder:
         truncate_dim: int | None = ...,
         max_length: int | None = ...,
         base_language: str | None = ...,
+        empty: Empty = ...,
+        details: Literal[False] = ...,
         convert_to: Literal["tensor"],
         show_progress: bool = ...,
     ) -> torch.Tensor: ...
+
+    @overload
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        language: str | Sequence[str | None] | None,
+        *,
+        align: Align = ...,
+        batch_size: int | None = ...,
+        normalize: bool = ...,
+        truncate_dim: int | None = ...,
+        max_length: int | None = ...,
+        base_language: str | None = ...,
+        empty: Empty = ...,
+        details: Literal[True],
+        convert_to: Literal["numpy", "tensor"] = ...,
+        show_progress: bool = ...,
+    ) -> Encoded: ...
 
     def encode(
         self,
@@ -231,14 +300,17 @@ class ModularEncoder:
         truncate_dim: int | None = None,
         max_length: int | None = None,
         base_language: str | None = None,
+        empty: Empty = "error",
+        details: bool = False,
         convert_to: Literal["numpy", "tensor"] = "numpy",
         show_progress: bool = False,
-    ) -> np.ndarray | torch.Tensor:
+    ) -> np.ndarray | torch.Tensor | Encoded:
         """Sentence vectors.
 
         Args:
-            sentences: one sentence or many. Longer ones than the module's `max_length` tokens are cut, with a
-                warning.
+            sentences: one sentence or many: a list, an array, a column of a table. Longer ones than the module's
+                `max_length` tokens are cut, with a warning; there is another one for letters and signs that the
+                vocabulary does not have.
             language: the language of all of them, or one per sentence. None stands for the untouched base.
             align: False for comparisons within a language. True switches the alignment adapter of every language on,
                 for comparisons across languages. A mapping chooses per language: `{"deu": "both"}`,
@@ -251,19 +323,22 @@ class ModularEncoder:
                 `max_length`, or the base's.
             base_language: which language (ISO 639-3) the sentences are in that the untouched base encodes. It matters
                 to bases whose tokenizer marks every sentence with its language (NLLB, SONAR): by default English.
+            empty: what to do about sentences that are empty or missing (white space, None, NaN): `error` refuses them
+                by their numbers, `missing` gives them vectors of NaN.
+            details: tell what of each sentence is not in its vector.
             convert_to: `numpy` or `tensor`.
             show_progress: show a progress bar.
 
         Returns:
-            `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string.
+            `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string. With `details` an `Encoded`
+            that holds them.
 
         Raises:
-            InputTextError: a sentence is not text, or a language or adapter is not loaded.
+            InputTextError: a sentence is not text or is empty, or a language or adapter is not loaded.
             AdaptersHubError: a number is out of its range, or the base has tags and `base_language` is no ISO code.
             CompositionError: the folder of a language that was unloaded holds another module by now.
         """
-        single = isinstance(sentences, str)
-        texts = check_sentences([sentences] if isinstance(sentences, str) else sentences)
+        texts = read_texts(sentences, empty)
         if batch_size is not None and batch_size < 1:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
         if truncate_dim is not None and not 1 <= truncate_dim <= self.dimension:
@@ -272,22 +347,41 @@ class ModularEncoder:
             raise AdaptersHubError(f"expected max_length between 1 and {self.base.max_positions}, found {max_length}")
         if convert_to not in ("numpy", "tensor"):
             raise AdaptersHubError(f"convert_to must be 'numpy' or 'tensor', not {convert_to!r}")
-        with self._lock, tqdm(total=len(texts), unit="sentence", disable=not show_progress) as progress:
-            groups = group_by_language(len(texts), language, self.languages)
+        if self._stranded:
+            raise AdaptersHubError(
+                "an encoder on a GPU cannot compute in a forked process: start the processes by spawn, such as "
+                "DataLoader(…, multiprocessing_context='spawn')"
+            )
+        count = len(texts.present)
+        found: list[Tokens | None] = [None] * texts.count
+        with self._lock, tqdm(total=count, unit="sentence", disable=not show_progress) as progress:
+            groups = group_by_language(texts, language, self.languages)
             check_aligned(align, self.languages)
             # Refused before anything is computed.
             weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
-            vectors = torch.empty(len(texts), self.dimension, device=self.device)
-            for code, indices, ids in self._tokenized(texts, groups, max_length, base_language):
+            vectors = torch.empty(count, self.dimension, device=self.device)
+            for code, indices, tokens in self._tokenized(texts, groups, max_length, base_language):
                 bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
+                ids = [one.ids for one in tokens]
                 vectors[indices] = self._encode_language(code, ids, bottlenecks, batch_size, progress)
+                for index, one in zip(indices, tokens, strict=True):
+                    found[texts.places[index]] = one
         if truncate_dim is not None:
             vectors = vectors[:, :truncate_dim]
         if normalize:
             vectors = unit_length(vectors, dim=-1)
-        if single:
+        if count < texts.count:
+            present, vectors = vectors, vectors.new_full((texts.count, vectors.shape[1]), torch.nan)
+            vectors[texts.places] = present
+        if isinstance(sentences, str):
             vectors = vectors[0]
-        return vectors.cpu().numpy() if convert_to == "numpy" else vectors
+        result = vectors.cpu().numpy() if convert_to == "numpy" else vectors
+        if not details:
+            return result
+        missing = [number for number, one in enumerate(found) if one is None]
+        return Encoded(
+            result, [one.unknown if one else () for one in found], [bool(one and one.cut) for one in found], missing
+        )
 
     @staticmethod
     def similarity(a: np.ndarray | torch.Tensor, b: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -300,7 +394,7 @@ class ModularEncoder:
         Returns:
             `[n, m]`; an axis is left out where a single vector was given.
         """
-        left, right = (torch.as_tensor(x, dtype=torch.float32).cpu() for x in (a, b))
+        left, right = _in_float32(a), _in_float32(b)
         if left.shape[-1] != right.shape[-1]:
             raise AdaptersHubError(f"vectors of {left.shape[-1]} and {right.shape[-1]} dimensions are not comparable")
         return (unit_length(left, dim=-1) @ unit_length(right, dim=-1).transpose(0, -1)).numpy()
@@ -348,25 +442,28 @@ class ModularEncoder:
 
     def _tokenized(
         self,
-        texts: Sequence[str],
+        texts: Texts,
         groups: dict[str | None, list[int]],
         max_length: int | None,
         base_language: str | None,
-    ) -> Iterator[tuple[str | None, list[int], list[TokenIds]]]:
-        """Each language with its sentences' token ids; the next language's are made while one is computed."""
+    ) -> Iterator[tuple[str | None, list[int], list[Tokens]]]:
+        """Each language with its sentences' tokens; the next language's are made while one is computed."""
 
-        def tokenize(code: str | None, facts: _Facts) -> list[TokenIds]:
-            prompted = [facts.prompt + texts[index] for index in groups[code]]
-            return token_ids(prompted, facts.tokenizer, max_length or facts.max_length, code or "base")
+        def of(code: str | None, facts: _Facts) -> list[Tokens]:
+            sentences = [texts.present[index] for index in groups[code]]
+            numbers = [texts.places[index] for index in groups[code]]
+            return tokenize(
+                sentences, facts.prompt, facts.tokenizer, max_length or facts.max_length, code or "base", numbers
+            )
 
         if len(groups) < 2 or not self._languages.holds_two:
             for code, indices in groups.items():
-                yield code, indices, tokenize(code, self._facts(code, base_language))
+                yield code, indices, of(code, self._facts(code, base_language))
             return
         with ThreadPoolExecutor(1) as executor:
-            ahead: list[tuple[str | None, Future[list[TokenIds]]]] = []
+            ahead: list[tuple[str | None, Future[list[Tokens]]]] = []
             for code in groups:
-                ahead.append((code, executor.submit(tokenize, code, self._facts(code, base_language))))
+                ahead.append((code, executor.submit(of, code, self._facts(code, base_language))))
                 if len(ahead) > 1:
                     ready, future = ahead.pop(0)
                     yield ready, groups[ready], future.result()
@@ -424,6 +521,24 @@ class _Facts:
     max_length: int
     prompt: str
     pooling: str
+
+
+def _after_fork() -> None:
+    if _LIVE:
+        torch.set_num_threads(1)  # the threads of the parent are not here, and OpenMP would wait for them
+    for encoder in list(_LIVE):
+        encoder._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Vectors on the CPU, whatever their strides, byte order and precision."""
+    if isinstance(vectors, torch.Tensor):
+        return vectors.detach().to("cpu", torch.float32)
+    return torch.from_numpy(np.array(vectors, dtype=np.float32))  # a copy: PyTorch has no negative strides
 
 
 def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:

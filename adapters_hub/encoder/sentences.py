@@ -1,61 +1,52 @@
-"""Check what people hand to `encode`, and group it by language."""
+"""Which sentences are in which language."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from adapters_hub.errors import InputTextError
-
-
-def check_sentences(sentences: Iterable[str]) -> list[str]:
-    """The sentences as a list.
-
-    Raises:
-        InputTextError: names the first one that is not a string, is empty, or is not valid Unicode.
-    """
-    if not isinstance(sentences, Iterable):
-        raise InputTextError(f"expected a string or strings to encode, found {type(sentences).__name__}")
-    checked = list(sentences)
-    for index, sentence in enumerate(checked):
-        if not isinstance(sentence, str):
-            raise InputTextError(f"sentence {index} is {type(sentence).__name__}, not a string: {sentence!r:.80}")
-        if not sentence.strip():
-            raise InputTextError(f"sentence {index} is empty: leave it out, there is nothing to encode")
-        try:
-            sentence.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise InputTextError(
-                f"sentence {index} has a lone surrogate at character {error.start}: decode the text it came from "
-                "as UTF-8 with errors='replace'"
-            ) from None
-    return checked
+from adapters_hub.languages import find_language
+from adapters_hub.texts import Texts, in_order, is_missing
 
 
 def group_by_language(
-    count: int, language: str | Sequence[str | None] | None, known: Sequence[str]
+    texts: Texts, language: str | Sequence[str | None] | None, known: Sequence[str]
 ) -> dict[str | None, list[int]]:
-    """Which sentences are in which language.
+    """Group sentences by their language.
 
     Args:
-        count: number of sentences.
-        language: one for all or one per sentence; None stands for the untouched base.
+        texts: the sentences.
+        language: one for all or one per sentence; None stands for the untouched base. What it says of sentences that
+            are missing does not count.
         known: the languages that are loaded.
 
     Returns:
-        Indices of the sentences per language, in the order of first appearance.
+        Indices of `texts.present` per language, in the order of first appearance.
 
     Raises:
         InputTextError: an unknown language, or not one per sentence.
     """
-    if not (language is None or isinstance(language, Iterable)):
-        raise InputTextError(f"expected a language or one per sentence, found {type(language).__name__}")
-    languages = [language] * count if language is None or isinstance(language, str) else list(language)
-    if len(languages) != count:
-        raise InputTextError(f"{count} sentences but {len(languages)} languages: give one, or one per sentence")
+    one = language is None or isinstance(language, str)
+    languages = [language] * texts.count if one else in_order(language, "a language or one per sentence")
+    if len(languages) != texts.count:
+        raise InputTextError(f"{texts.count} sentences but {len(languages)} languages: give one, or one per sentence")
     groups: dict[str | None, list[int]] = {}
-    for index, code in enumerate(languages):
-        if code is not None and code not in known:
-            loaded = ", ".join(known) or "none"
-            raise InputTextError(f"language {code!r} is not loaded (loaded: {loaded}): add its module first")
+    for index, place in enumerate(texts.places):
+        code = languages[place]
+        if code is not None and (not isinstance(code, str) or code not in known):
+            raise _unknown(code, place, known)
         groups.setdefault(code, []).append(index)
     return groups
+
+
+def _unknown(code: object, place: int, known: Sequence[str]) -> InputTextError:
+    loaded = ", ".join(known) or "none"
+    if not isinstance(code, str):
+        what = "missing" if is_missing(code) else "not a string"
+        return InputTextError(
+            f"the language of sentence {place} is {what} ({type(code).__name__}): expected one that is loaded "
+            f"({loaded}), or None for the untouched base"
+        )
+    same = find_language(code, known)
+    hint = f"say {same!r}, which is the same" if same else "add its module first"
+    return InputTextError(f"language {code!r} is not loaded (loaded: {loaded}): {hint}")

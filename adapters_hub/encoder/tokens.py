@@ -1,46 +1,101 @@
-"""From sentences to token ids, with a warning where something of them is lost."""
+"""From sentences to token ids, and what of them is lost on the way."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
 logger = logging.getLogger(__name__)
 
 TokenIds = tuple[int, ...]
-# Of a sentence's tokens; a name or a sign that is unknown is no reason to warn.
+# Of a sentence's tokens; with more than these it is likely to be of another language or script.
 _TOO_MANY_UNKNOWN = 0.2
+_SHOWN = 3
+_SHOWN_SIGNS = 8
 
 
-def token_ids(
-    sentences: Sequence[str], tokenizer: PreTrainedTokenizerFast, max_length: int, where: str
-) -> list[TokenIds]:
-    """The token ids of sentences, special tokens included.
+@dataclass(frozen=True)
+class Tokens:
+    """A sentence as the transformer reads it.
+
+    Attributes:
+        ids: special tokens included.
+        unknown: what of the sentence the vocabulary cannot write, in its order, each once.
+        cut: whether it has more tokens than are read.
+    """
+
+    ids: TokenIds
+    unknown: tuple[str, ...]
+    cut: bool
+
+
+def tokenize(
+    sentences: Sequence[str],
+    prompt: str,
+    tokenizer: PreTrainedTokenizerFast,
+    max_length: int,
+    where: str,
+    numbers: Sequence[int],
+) -> list[Tokens]:
+    """The tokens of sentences.
 
     Warns of sentences that are cut, and of those that the vocabulary cannot write: a module whose vocabulary was made
     from text in one script knows no other.
 
     Args:
-        sentences: with their prompt.
+        sentences: without their prompt.
+        prompt: put before each.
         tokenizer: the module's or the base's.
         max_length: tokens that are kept.
         where: whose tokenizer it is, for the warnings.
+        numbers: of the sentences, for the warnings.
     """
-    encoded = tokenizer(list(sentences), truncation=True, max_length=max_length, return_attention_mask=False)
-    ids: list[TokenIds] = [tuple(row) for row in encoded["input_ids"]]
-    if cut := sum(bool(encoding.overflowing) for encoding in encoded.encodings or ()):
-        logger.warning(
-            "%d of %d sentences (%s) have more than %d tokens and were cut", cut, len(ids), where, max_length
-        )
+    texts = [prompt + sentence for sentence in sentences]
+    encoded = tokenizer(texts, truncation=True, max_length=max_length, return_attention_mask=False)
     unknown = tokenizer.unk_token_id
-    if lost := sum(row.count(unknown) > _TOO_MANY_UNKNOWN * len(row) for row in ids):  # type: ignore[arg-type]
-        logger.warning(
-            "%d of %d sentences (%s) consist in good part of letters that its vocabulary does not have: are they of "
-            "another language or script?",
-            lost,
-            len(ids),
-            where,
+    found = [
+        Tokens(
+            tuple(encoding.ids),
+            _unknown(text, len(prompt), encoding, unknown) if unknown in encoding.ids else (),
+            bool(encoding.overflowing),
         )
-    return ids
+        for text, encoding in zip(texts, encoded.encodings or (), strict=True)
+    ]
+    if cut := sum(tokens.cut for tokens in found):
+        logger.warning(
+            "%d of %d sentences (%s) have more than %d tokens and were cut", cut, len(found), where, max_length
+        )
+    lost = [(number, tokens) for number, tokens in zip(numbers, found, strict=True) if tokens.unknown]
+    foreign = {number for number, tokens in lost if tokens.ids.count(unknown) > _TOO_MANY_UNKNOWN * len(tokens.ids)}  # type: ignore[arg-type]
+    for wanted, words in (
+        (
+            True,
+            "consist in good part of letters that its vocabulary does not have (%s): are they of another language "
+            "or script?",
+        ),
+        (False, "have signs that its vocabulary does not have (%s)"),
+    ):
+        some = [(number, tokens.unknown) for number, tokens in lost if (number in foreign) == wanted]
+        if some:
+            logger.warning(f"%d of %d sentences (%s) {words}", len(some), len(found), where, _shown(some))
+    return found
+
+
+def _unknown(text: str, prompt: int, encoding: Encoding, unknown: int | None) -> tuple[str, ...]:
+    """The parts of a text, behind its prompt, that became the unknown token."""
+    spans = (span for span, index in zip(encoding.offsets, encoding.ids, strict=True) if index == unknown)
+    parts = (text[max(start, prompt) : end].strip() for start, end in spans)
+    return tuple(dict.fromkeys(filter(None, parts)))
+
+
+def _shown(lost: Sequence[tuple[int, tuple[str, ...]]]) -> str:
+    """The first of them, for a warning: `sentence 4: '€' '„'; sentence 7: '☃'; …`."""
+    shown = [
+        f"sentence {number}: {' '.join(f'{part!r:.40}' for part in parts[:_SHOWN_SIGNS])}"
+        for number, parts in lost[:_SHOWN]
+    ]
+    return "; ".join([*shown, *(["…"] if len(lost) > _SHOWN else [])])

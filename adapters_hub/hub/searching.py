@@ -9,7 +9,9 @@ from adapters_hub.address import check_author
 from adapters_hub.cards import LIBRARY, base_tag, kind_tag, language_tag
 from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.hub import Hub, Listing
-from adapters_hub.languages import check_language
+from adapters_hub.languages import check_language, same_language
+
+_LANGUAGE = language_tag("")
 
 
 def find_modules(
@@ -23,7 +25,8 @@ def find_modules(
     """The modules on a hub, by name.
 
     Args:
-        language: ISO 639-3; with a script only modules that name the script.
+        language: ISO 639-3; modules of its macro-language too, and the other way round (`uzb` and `uzn`). With a
+            script only modules that name the script.
         base: Hub id or `package:…` of the base encoder.
         author: user or organisation.
         kind: `module` for language modules, `alignment` for alignment adapters.
@@ -37,9 +40,17 @@ def find_modules(
     if author is not None:
         check_author(author)
     if language is not None:
-        tags.append(language_tag(check_language(language)))
+        check_language(language)
     if base is not None:
         tags.append(base_tag(base))
     if kind is not None:
         tags.append(kind_tag("language_module" if kind == "module" else "alignment_adapter"))
-    return sorted(connect(hub).search(author=author, tags=tags), key=lambda listing: listing.repo)
+    found = connect(hub).search(author=author, tags=tags)
+    # Here, not by the hub: it finds tags that are equal, not languages that are the same.
+    fitting = (listing for listing in found if language is None or _is_of(listing, language))
+    return sorted(fitting, key=lambda listing: listing.repo)
+
+
+def _is_of(listing: Listing, language: str) -> bool:
+    codes = [tag.removeprefix(_LANGUAGE) for tag in listing.tags if tag.startswith(_LANGUAGE)]
+    return any(same_language(code, language) and ("_" in code or "_" not in language) for code in codes)

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
+from adapters_hub.base.tokenizers import read_composed
 from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import inner_path, write_folder
 from adapters_hub.format import (
@@ -183,6 +184,8 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
         if not inner_path(folder, name).is_file():
             raise ModuleFormatError(f"{folder}: the tokenizer file {name!r} is missing: fetch the module again")
     try:
-        return cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))
+        loaded = cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))
+        read_composed(loaded.backend_tokenizer)  # of modules that were made before it was so of all
+        return loaded
     except Exception as error:  # the tokenizers library raises bare Exception on a malformed file
         raise ModuleFormatError(f"{folder}: the tokenizer cannot be read ({error}): fetch the module again") from error

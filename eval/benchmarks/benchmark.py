@@ -11,7 +11,7 @@ from eval.benchmarks.data import Data
 from eval.benchmarks.hub import Hub
 from eval.benchmarks.source import Source
 from eval.errors import EvaluationError, NothingToScoreError
-from eval.languages import same_language
+from eval.languages import find_language
 
 Task = Literal["similarity", "relatedness", "classification", "mining", "choice"]
 
@@ -93,9 +93,8 @@ class Benchmark(ABC):
         found: list[str] = []
         lacking = []
         for code in wanted:
-            matches = [name for name in own if same_language(name, code)]
-            if matches:
-                found.append(matches[0])
+            if match := find_language(code, own):
+                found.append(match)
             else:
                 lacking.append(code)
         return list(dict.fromkeys(found)), lacking

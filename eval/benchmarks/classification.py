@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.data import Classification, Data, Labelled
 from eval.benchmarks.source import Source
-from eval.languages import PAPER, USUAL_SCRIPT, with_script
+from eval.languages import PAPER, find_language, usual_script
+
+_SCRIPTS = {"kor": "Hang"}
+"""As FLORES names them, where CLDR has other names."""
 
 
 class SIB200(Benchmark):
@@ -55,10 +58,8 @@ class SIB200(Benchmark):
 def languages_of_flores(source: Source, pattern: str) -> list[str]:
     """Languages named `lan_Scri` in a clone, by the star of a pattern; the paper's on the Hub."""
     if source.folder is None:
-        latin = {"eng", "ces", "fra", "deu", "tur", "hau", "spa", "ita", "nld", "kin", "pol"}
-        scripts = {"tel": "Telu", "amh": "Ethi", "mar": "Deva", "kor": "Hang", "rus": "Cyrl"} | USUAL_SCRIPT
-        return [f"{code}_{'Latn' if code in latin else scripts[code]}" for code in PAPER]
+        return [f"{code}_{_SCRIPTS.get(code) or usual_script(code)}" for code in PAPER]
     available = [name for name in source.matches(pattern) if "_" in name]
     # Where a language comes in several scripts, the usual one comes first and answers to the bare code.
-    usual = {with_script(code.partition("_")[0], available) for code in available}
+    usual = {find_language(code.partition("_")[0], available) for code in available}
     return sorted(available, key=lambda code: code not in usual)

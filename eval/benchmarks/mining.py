@@ -64,19 +64,16 @@ class Tatoeba(Benchmark):
     revision = "69e8f12da6e31d59addadda9a9c8a2e601a0e282"
     splits = ("test",)
     undivided = True
-    _own = {"arb": "ara", "azj": "aze", "uzn": "uzb", "zho": "cmn"}  # noqa: RUF012
     _folder = "LASER/data/tatoeba/v1"
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """Those of the language and of its English; of English, those of any language."""
-        pair = f"{self._own.get(language, language)}-eng" if language != "eng" else "*-eng"
+        pair = f"{language}-eng" if language != "eng" else "*-eng"
         return [f"{self._folder}/tatoeba.{pair}.{side}" for side in pair.split("-")]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
         """Those in the clone; on the Hub, those of LASER."""
-        names = source.matches(self.files("*", split)[1]) if source.folder else _ON_THE_HUB
-        ours = {own: code for code, own in self._own.items()}
-        return [ours.get(name, name) for name in names]
+        return source.matches(self.files("*", split)[1]) if source.folder else _ON_THE_HUB
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
         """English too, where there is anything."""
@@ -88,7 +85,7 @@ class Tatoeba(Benchmark):
         return Bitext({(code, "eng"): self._one(code, split, source) for code in languages if code != "eng"})
 
     def _one(self, language: str, split: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:
-        pair = f"{self._own.get(language, language)}-eng"
+        pair = f"{language}-eng"
         if source.folder is None:
             rows = source.rows(str(self.hub_id), self.revision, pair, "test", ["sentence1", "sentence2"])
             return list(rows["sentence1"]), list(rows["sentence2"])

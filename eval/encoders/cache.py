@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from adapters_hub.texts import canonical, is_missing, numbered
 from eval.encoders.encoder import Encoder
 from eval.errors import EvaluationError
 
@@ -47,12 +48,13 @@ class CachedEncoder:
         Raises:
             EvaluationError: a sentence is empty, or a vector is zero or not finite; names the sentence.
         """
-        if empty := [number for number, sentence in enumerate(sentences) if not sentence.strip()]:
+        if empty := [number for number, sentence in enumerate(sentences, start=1) if is_missing(sentence)]:
             raise EvaluationError(
-                f"sentence {empty[0] + 1} of {len(sentences)} in {language} is empty ({len(empty)} in all): "
+                f"sentence {numbered(empty)} of {len(sentences)} in {language} is empty ({len(empty)} in all): "
                 "the benchmark's data is damaged, fetch it again"
             )
         fingerprint = self.encoder.fingerprint(language, across)
+        sentences = [canonical(sentence) for sentence in sentences]  # the same text for every encoder
         keys = [_key(sentence) for sentence in sentences]
         known = self._memory.setdefault(fingerprint, {})
         wanted = {key: sentence for key, sentence in zip(keys, sentences, strict=True) if key not in known}

@@ -10,7 +10,7 @@ import numpy as np
 
 from adapters_hub import ModularEncoder
 from adapters_hub.encoder.alignment import Align
-from eval.languages import same_language
+from eval.languages import find_language
 
 Alignment = Literal["across", "never", "always"]
 """When alignment adapters are on: for comparisons across languages (as they are meant to be used), or as said."""
@@ -138,8 +138,8 @@ class Modular:
         return True if self.blend is None else {code: self.blend}
 
     def _loaded(self, language: str) -> str:
-        """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl` stand for each other."""
-        return next((code for code in self.encoder.languages if same_language(code, language)), language)
+        """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl`, `uzn` and `uzb` are the same."""
+        return find_language(language, self.encoder.languages) or language
 
 
 def _steps(encoder: ModularEncoder, language: str) -> dict[str, int]:

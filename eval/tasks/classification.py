@@ -13,7 +13,7 @@ from eval.benchmarks.data import Classification, Labelled
 from eval.bootstrap import mean_samples, resample_counts
 from eval.encoders import CachedEncoder
 from eval.errors import EvaluationError
-from eval.languages import same_language
+from eval.languages import find_language
 from eval.metrics import accuracy
 from eval.tasks.figure import Figure, mean_of
 
@@ -32,7 +32,7 @@ def score_classification(data: Classification, encoder: CachedEncoder, resamples
     for code, texts in data.languages.items():
         classifier = _train(encoder(texts.train_texts, code), texts.train_labels, code)
         within.append(_test("mono", (code,), classifier, texts, encoder, across=False, resamples=resamples, seed=seed))
-    pivot = next((code for code in data.languages if same_language(code, PIVOT)), None)
+    pivot = find_language(PIVOT, data.languages)
     across = []
     if pivot is not None:
         source = data.languages[pivot]

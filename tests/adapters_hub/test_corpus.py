@@ -49,7 +49,7 @@ def test_every_row_has_the_vector_of_its_shard_and_rows_without_text_have_none(
 ) -> None:
     corpus = Corpus.open([folder], "text", language_column="code")
     align = {"deu": "both"}
-    done = encode_corpus(encoder, corpus, tmp_path / "out", align=align, rows_per_shard=16)
+    done = encode_corpus(encoder, corpus, tmp_path / "out", align=align, rows_per_shard=16, empty="missing")
     assert done == 4 + 3
     ids, found = vectors(tmp_path / "out")
     assert ids == list(range(90))
@@ -69,10 +69,10 @@ def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(
     encoder: ModularEncoder, folder: Path, tmp_path: Path
 ) -> None:
     corpus = Corpus.open([folder], "text", language_column="code", keep=["id"])
-    encode_corpus(encoder, corpus, tmp_path / "one", rows_per_shard=16)
+    options: dict[str, Any] = {"rows_per_shard": 16, "empty": "missing"}
+    encode_corpus(encoder, corpus, tmp_path / "one", **options)
     counts = [
-        encode_corpus(encoder, corpus, tmp_path / "two", rows_per_shard=16, process=process, processes=2)
-        for process in (0, 1)
+        encode_corpus(encoder, corpus, tmp_path / "two", process=process, processes=2, **options) for process in (0, 1)
     ]
     assert counts == [4, 3]
     files = sorted(path.name for path in (tmp_path / "one").glob("*.parquet"))
@@ -80,8 +80,69 @@ def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     # What was being written when a run was killed does not count.
     (tmp_path / "two" / files[2]).rename(tmp_path / "two" / f".{files[2]}.unfinished")
-    assert encode_corpus(encoder, corpus, tmp_path / "two", rows_per_shard=16) == 1
+    assert encode_corpus(encoder, corpus, tmp_path / "two", **options) == 1
     assert (tmp_path / "two" / files[2]).read_bytes() == (tmp_path / "one" / files[2]).read_bytes()
+
+
+def test_rows_without_text_are_refused_by_their_numbers_before_anything_is_encoded(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus.open([folder], "text", language_column="code")
+    with pytest.raises(
+        InputTextError, match=r"a\.parquet: rows 7, 20 have no text in the column 'text'.*--empty missing"
+    ):
+        encode_corpus(encoder, corpus, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_row_needs_no_language(encoder: ModularEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": ["Gut.", None, " "], "code": ["deu", None, "fin"]}), path)
+    corpus = Corpus.open([path], "text", language_column="code")
+    assert encode_corpus(encoder, corpus, tmp_path / "out", empty="missing") == 1
+    assert [vector is None for vector in pq.read_table(tmp_path / "out")["vector"].to_pylist()] == [False, True, True]
+    pq.write_table(pa.table({"text": ["Gut.", "Ja."], "code": ["deu", None]}), path)
+    with pytest.raises(InputTextError, match=r"rows in no language \(null\)"):
+        encode_corpus(encoder, Corpus.open([path], "text", language_column="code"), tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([b"Gut.", b"Ja."]),
+        pa.array([1, 2]),
+        pa.array([["Gut."], ["Ja."]]),
+        pa.array([1.5, None]),
+        pa.array([{"text": "Gut."}, None]),
+        pa.array([True, False]),
+        pa.array([b"Gut.", b"Ja."]).dictionary_encode(),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_columns_that_hold_no_text_are_refused_with_their_type(tmp_path: Path, values: pa.Array) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": values, "code": ["deu", "deu"], "words": ["Gut.", "Ja."]}), path)
+    with pytest.raises(InputTextError, match=r"expected text in the column 'text', found "):
+        Corpus.open([path], "text", "deu")
+    with pytest.raises(InputTextError, match=r"expected text in the column 'text', found "):
+        Corpus.open([path], "words", language_column="text")
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())], ids=str)
+def test_every_type_of_text_has_the_same_vectors(encoder: ModularEncoder, tmp_path: Path, kind: pa.DataType) -> None:
+    path = tmp_path / "in.parquet"
+    pq.write_table(pa.table({"text": pa.array(["Gut.", "Ja."]).cast(kind)}), path)
+    encode_corpus(encoder, Corpus.open([path], "text", "deu"), tmp_path / "out")
+    found = pq.read_table(tmp_path / "out")["vector"].to_pylist()
+    np.testing.assert_array_equal(np.array(found, np.float32), encoder.encode(["Gut.", "Ja."], "deu"))
+
+
+def test_text_that_is_no_utf_8_is_refused_with_its_row(encoder: ModularEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "in.parquet"
+    broken = pa.array([b"Gut.", "größer".encode("latin-1")]).view(pa.string())
+    pq.write_table(pa.table({"text": broken}), path)
+    with pytest.raises(InputTextError, match=r"in\.parquet: row 1 is not valid UTF-8"):
+        encode_corpus(encoder, Corpus.open([path], "text", "deu"), tmp_path / "out")
 
 
 def test_a_folder_begun_with_something_else_is_refused(encoder: ModularEncoder, folder: Path, tmp_path: Path) -> None:
@@ -113,19 +174,22 @@ def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Pat
         Corpus.open([tmp_path / "x.parquet"], "text", "deu")
     corpus = Corpus.open([folder], "text", language_column="code")
     with pytest.raises(InputTextError, match=r"there are rows in kaz, which is not loaded \(loaded: deu\)"):
-        encode_corpus(shelf.encoder(shelf.deu.folder), corpus, tmp_path / "out")
+        encode_corpus(shelf.encoder(shelf.deu.folder), corpus, tmp_path / "out", empty="missing")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_corpus_with_vectors_is_encoded_anew(
     encoder: ModularEncoder, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    encode_corpus(encoder, Corpus.open([folder], "text", "deu", keep=["id", "text"]), tmp_path / "first")
+    encode_corpus(
+        encoder, Corpus.open([folder], "text", "deu", keep=["id", "text"]), tmp_path / "first", empty="missing"
+    )
     assert "left out" not in caplog.text
     corpus = Corpus.open([tmp_path / "first"], "text", "kaz")
     assert "the column 'vector' of the input is left out: the new vectors have its name; rename it" in caplog.text
-    encode_corpus(encoder, corpus, tmp_path / "second")
-    encode_corpus(encoder, Corpus.open([folder], "text", "kaz", keep=["id"]), tmp_path / "direct")
+    encode_corpus(encoder, corpus, tmp_path / "second", empty="missing")
+    direct_corpus = Corpus.open([folder], "text", "kaz", keep=["id"])
+    encode_corpus(encoder, direct_corpus, tmp_path / "direct", empty="missing")
     second, direct = (pq.read_table(tmp_path / name) for name in ("second", "direct"))
     assert second.equals(direct)
 
@@ -143,7 +207,8 @@ def test_shards_do_not_cross_files_and_cover_every_row(folder: Path) -> None:
 
 def test_two_launched_processes_write_what_one_command_writes(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
     options = [
-        "encode", str(folder), "--language-column", "code", "--rows-per-shard", "16", "--precision", "float32",
+        *("encode", str(folder), "--language-column", "code", "--rows-per-shard", "16"),
+        *("--empty", "missing", "--precision", "float32"),
         *(part for module in (shelf.deu, shelf.kaz, shelf.deu_both) for part in ("--module", str(module.folder))),
     ]  # fmt: skip
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}

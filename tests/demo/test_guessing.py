@@ -36,3 +36,9 @@ def test_languages_with_a_module_are_preferred_where_the_text_is_short() -> None
 
 def test_codes_become_iso_639_3() -> None:
     assert [to_alpha3(code) for code in ("de", "ar", "kab", "zxx")] == ["deu", "arb", "kab", None]
+
+
+def test_a_module_of_a_macro_language_or_of_its_main_language_is_found() -> None:
+    assert guess_language("Watoto wanacheza mpira uwanjani kila siku.", ["swh"]) == "swh"
+    assert guess_language("Lapsed mängivad õues iga päev palli.", ["ekk"]) == "ekk"
+    assert guess_language("Barna leker ute i hagen hver eneste dag.", ["nor", "nob"]) in ("nor", "nob")

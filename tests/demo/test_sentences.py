@@ -21,6 +21,11 @@ def test_empty_rows_are_left_out_and_missing_languages_guessed() -> None:
     assert [(row.language, row.guessed) for row in rows] == [("deu", True), ("kaz", False)]
 
 
+def test_a_language_may_have_another_code_than_its_module() -> None:
+    rows = check_rows([{"text": "salom", "language": code} for code in ("uz", "uzb", "uzn")], LIMITS, ["eng", "uzn"])
+    assert {row.language for row in rows} == {"uzn"}
+
+
 @pytest.mark.parametrize(
     ("records", "says"),
     [
@@ -109,3 +114,16 @@ def test_files_that_do_not_fit_are_refused_in_one_line(content: bytes, says: str
         read_file("../../etc/x.csv", content, LIMITS)
     assert "\n" not in str(caught.value)
     assert "etc" not in str(caught.value)
+
+
+def test_cells_without_text_are_named_or_left_out() -> None:
+    table = b'text,language\nJa,deu\n,deu\n,\n\nNein,deu\n" ",deu\n'
+    with pytest.raises(DemoError, match="^lines 3, 7: no text: write it, or choose to leave out what has none$"):
+        read_file("a.csv", table, LIMITS)
+    assert [row.text for row in read_file("a.csv", table, LIMITS, empty="missing")] == ["Ja", "Nein"]
+    wide = b"eng\tdeu\nYes\tJa\nNo\t\n"
+    with pytest.raises(DemoError, match="^line 3: no text"):
+        read_file("b.tsv", wide, LIMITS)
+    assert [(row.text, row.meaning) for row in read_file("b.tsv", wide, LIMITS, empty="missing")] == [
+        ("Yes", "1"), ("Ja", "1"), ("No", "2"),
+    ]  # fmt: skip

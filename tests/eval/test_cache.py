@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,14 @@ def test_a_damaged_cache_is_one_line(tmp_path: Path) -> None:
     CachedEncoder(Letters(), tmp_path)(["b"], "deu")
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT COUNT(*) FROM vectors").fetchone() == (1,)
+
+
+def test_canonically_equal_sentences_are_one_for_every_encoder(tmp_path: Path) -> None:
+    encoder = Letters()
+    composed = "Café Ünal 한국어 Tiếng Việt"
+    loose = unicodedata.normalize("NFD", composed)
+    one, other = CachedEncoder(encoder, tmp_path)([loose, composed], "deu")
+    assert np.array_equal(one, other)
+    assert encoder.calls == [("deu", False, (composed,))]
+    with pytest.raises(EvaluationError, match=r"sentence 1, 3 of 3 in deu is empty \(2 in all\)"):
+        CachedEncoder(encoder, tmp_path)(["", "a", " "], "deu")

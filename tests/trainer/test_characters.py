@@ -61,6 +61,15 @@ def test_a_language_listed_by_its_macro_language_is_found(code: str, caplog: pyt
     assert {"uzn": "ʻ", "azj": "ə", "arb": "ض", "swh": "w", "cmn": "的", "ekk": "õ", "pes": "گ"}[code] in found
 
 
+def test_digits_and_signs_of_every_script_stay() -> None:
+    # Of the language's own script, of its neighbours', and such as any text may quote.
+    for code in ("tha", "hye", "khm", "deu"):
+        assert set("๕៥։٣५๙፩„“”‚‘’«»‹›()[]{}⟨⟩「」€$£¥₹₽₸₿–—―‐−…·•§°‰№²½→×ʼʻー\u200d\u0301") <= set(
+            filter(Characters(code).__contains__, map(chr, range(0x10000)))
+        )
+        assert "я" not in Characters(code)
+
+
 def test_a_script_chooses_the_alphabet_but_the_others_are_known_too() -> None:
     latin, cyrillic = Characters("uzn_Latn"), Characters("uzn_Cyrl")
     assert "ў" in cyrillic.letters - latin.letters

@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import lzma
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from trainer.batches import text_key
 from trainer.corpora import DataError, load_cross_lingual, load_pairs, load_text
 from trainer.settings import DataSource
 
@@ -167,6 +169,16 @@ def test_empty_and_repeated_lines_of_text_are_dropped_and_counted(
     with caplog.at_level(logging.INFO, logger="trainer.corpora"):
         assert texts_of(written(tmp_path, "a.txt", "b\n\na\nb\n   \nc\n")) == ["b", "a", "c"]
     assert "deu text: 6 rows read, 2 empty, 1 duplicates; 3 used" in caplog.text
+
+
+def test_canonically_equal_texts_are_duplicates(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    composed, loose = (unicodedata.normalize(form, "Trời mưa ở Huế.") for form in ("NFC", "NFD"))
+    path = tmp_path / "a.txt"
+    path.write_text(f"{loose}\n{composed}\nKhác.\n", encoding="utf-8")
+    caplog.set_level(logging.INFO)
+    assert load_text(DataSource(path=str(path)), "vie", "eng")["text"][:] == [loose, "Khác."]
+    assert "vie text: 3 rows read, 1 duplicates; 2 used" in caplog.text
+    assert text_key(loose) == text_key(f" {composed}") != text_key("Khác.")
 
 
 def test_pairs_that_differ_in_their_negative_alone_are_both_kept(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from adapters_hub.folders import sha256
+from adapters_hub.languages import usual_script
 from trainer.preparation.cleaning import Cleaner, Limits
-from trainer.preparation.codes import script_code
 from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.parts import Facts, Part
@@ -100,7 +100,7 @@ def kind_of(kind: str, language: str, pivot: str) -> str:
 
 
 def _limits(source: Source, language: str, pivot: str) -> Limits:
-    own = script_of(f"{language.partition('_')[0]}_{script_code(language)}")
+    own = script_of(f"{language.partition('_')[0]}_{usual_script(language)}")
     crossing = source.kind == "parallel"
     scripts = (script_of(pivot), own) if crossing else (own,)
     return Limits(scripts, crossing, source.min_characters, source.max_characters)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-import langcodes
 import pycountry
+
+from adapters_hub.languages import hub_code, usual_script
 
 Style = Literal["iso3", "iso1", "script"]
 
@@ -24,7 +25,7 @@ def codes_of(language: str, style: Style, exceptions: Mapping[str, str] | None =
     individual, _, _ = language.partition("_")
     if exceptions and (own := exceptions.get(language, exceptions.get(individual))):
         return [own]
-    macro = langcodes.standardize_tag(individual, macro=True).partition("-")[0]
+    macro = hub_code(individual)
     known = pycountry.languages.get(alpha_2=macro) if len(macro) == 2 else None
     long = [individual, *([known.alpha_3] if known else [])]
     if style == "iso3":
@@ -32,11 +33,5 @@ def codes_of(language: str, style: Style, exceptions: Mapping[str, str] | None =
     elif style == "iso1":
         codes = [macro, *long]
     else:
-        codes = [f"{code}_{script_code(language)}" for code in long]
+        codes = [f"{code}_{usual_script(language)}" for code in long]
     return list(dict.fromkeys(codes))
-
-
-def script_code(language: str) -> str:
-    """The script that a language is written in, as ISO 15924: that of its code, else the usual one."""
-    _, _, script = language.partition("_")
-    return script or langcodes.get(language).maximize().script or "Latn"

@@ -11,8 +11,9 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser
 
+from adapters_hub.languages import usual_script
 from trainer.parsing import parse_values
-from trainer.preparation.codes import Style, codes_of, script_code
+from trainer.preparation.codes import Style, codes_of
 from trainer.settings import SettingsError
 
 PUBLIC = Path(__file__).with_name("sources.yaml")
@@ -147,7 +148,7 @@ class Filling:
             "language": self.code,
             "pivot": self.pivot_code,
             "pair": "-".join(sorted((self.code, self.pivot_code))),
-            "script": script_code(self.language),
+            "script": usual_script(self.language),
             "iso3": self.language.partition("_")[0],
         }
         for name, value in values.items():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import langcodes
 
+from adapters_hub.texts import canonical
 from trainer.translation.journal import Translation
 
 # ISO 15924 to the first words of the Unicode names of its letters.
@@ -98,7 +99,7 @@ class Checks:
             return "empty"
         if not translation.finished:
             return "cut off"
-        if text.casefold() == " ".join(source.split()).casefold() and any(map(str.isalpha, text)):
+        if canonical(text).casefold() == canonical(" ".join(source.split())).casefold() and any(map(str.isalpha, text)):
             return "left as it was"
         if is_loop(text) and not is_loop(source):
             return "repeating itself"

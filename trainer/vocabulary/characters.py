@@ -14,8 +14,10 @@ import regex
 
 logger = logging.getLogger(__name__)
 
-# Digits, punctuation, currency and other symbols, accents and joiners: those that all scripts share.
-_SIGN = regex.compile(r"[[\p{N}\p{P}\p{S}\p{M}\p{Cf}]&&[\p{Script=Common}\p{Script=Inherited}]]", regex.VERSION1)
+# Digits, punctuation, currency and other symbols of every script; accents, joiners and apostrophes that scripts share.
+_SIGN = regex.compile(
+    r"[\p{N}\p{P}\p{S}[[\p{M}\p{Cf}\p{Lm}]&&[\p{Script=Common}\p{Script=Inherited}]]]", regex.VERSION1
+)
 _HOLDER = "\u25cc"
 """The dotted circle that CLDR writes combining marks on."""
 _MOST_LETTERS = 1000
@@ -26,7 +28,7 @@ class Characters:
     """Characters that no text of a language has to show: `"ß" in Characters("deu")`.
 
     They are the letters, marks, digits and punctuation of every orthography of the language, in upper and lower case,
-    the letters a to z, and the digits, punctuation and symbols that all scripts share.
+    the letters a to z, and the digits, punctuation and symbols of all scripts.
 
     Args:
         language: ISO 639-3, optionally with a script, which then counts as the language's own.

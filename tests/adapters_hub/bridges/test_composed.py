@@ -165,8 +165,16 @@ def test_what_a_call_cannot_say_is_refused_in_one_line(model: SentenceTransforme
         model.encode(texts.deu[:2], language=["deu", "eng"])
     with pytest.raises(InputTextError, match="each language module has its own prompt"):
         model.encode(texts.deu, prompt="query: ")
-    with pytest.raises(InputTextError, match="sentence 0 is empty"):
+    with pytest.raises(InputTextError, match="sentence 0 is empty: leave it out"):
         model.encode([" "])
+    with pytest.raises(InputTextError, match="are empty: .*numbered within a batch, which sentence-transformers sorts"):
+        model.encode(["", "Ja.", " "])
+
+
+def test_missing_sentences_have_no_vector_if_they_may_be_missing(model: SentenceTransformer, texts: Texts) -> None:
+    found = model.encode(["", texts.deu[0], " "], language="deu", empty="missing")
+    assert np.isnan(found[[0, 2]]).all()
+    np.testing.assert_allclose(found[1], model.encode(texts.deu[0], language="deu"), atol=1e-6)
 
 
 def test_an_export_of_what_is_not_there_is_refused(encoder: ModularEncoder, tmp_path: Path) -> None:

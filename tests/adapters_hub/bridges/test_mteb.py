@@ -16,8 +16,9 @@ from mteb.abstasks.task_metadata import TaskMetadata
 from mteb.abstasks.text.bitext_mining import AbsTaskBitextMining
 from mteb.models.model_implementations import MODEL_REGISTRY
 from scipy.stats import spearmanr
+from torch.utils.data import DataLoader
 
-from adapters_hub import AdaptersHubError, ModularEncoder
+from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
 from adapters_hub.bridges import MTEBEncoder
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import ARCHITECTURES
@@ -286,3 +287,13 @@ def test_the_revision_changes_with_modules_and_alignment(shelf: Shelf) -> None:
     assert MTEBEncoder(encoder).mteb_model_meta.languages == ["deu-Latn", "kaz-Cyrl"]
     revisions.add(MTEBEncoder(encoder).mteb_model_meta.revision)
     assert len(revisions) == 3
+
+
+def test_empty_texts_are_refused_or_similar_to_nothing(encoder: ModularEncoder) -> None:
+    texts = DataLoader(datasets.Dataset.from_dict({"text": ["Ja.", "Gut.", "", "Nein."]}), batch_size=2)  # type: ignore[arg-type]
+    task = {"task_metadata": metadata("Named", "STS", {"x": ["deu-Latn"]}, "f1"), "hf_split": "test", "hf_subset": "x"}
+    with pytest.raises(InputTextError, match="sentence 2 is empty"):
+        MTEBEncoder(encoder).encode(texts, **task)  # type: ignore[arg-type]
+    found = MTEBEncoder(encoder, empty="missing").encode(texts, **task)  # type: ignore[arg-type]
+    assert not found[2].any()
+    np.testing.assert_array_equal(found[[0, 1, 3]], encoder.encode(["Ja.", "Gut.", "Nein."], "deu", batch_size=32))

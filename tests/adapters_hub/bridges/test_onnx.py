@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,10 +101,44 @@ def test_a_graph_that_gives_other_vectors_is_not_written(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [[""], [" "], [None], ["Жақсы.", 5]])
-def test_what_is_not_a_sentence_is_refused(folder: Path, wrong: list[Any]) -> None:
-    with pytest.raises(InputTextError, match=r"sentence \d is empty or not a string"):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ([""], "sentence 0 is empty: leave it out"),
+        (["Жақсы.", None, " ", float("nan")], "sentences 1, 2, 3 of 4 are empty"),
+        (["Жақсы.", 5], "sentence 1 is int, not a string"),
+        (["Жақсы.", "Жа\udfff"], "sentence 1 has a lone surrogate at character 2"),
+        ({"text": ["Жақсы."]}, "found dict of 'text': hand over one column"),
+    ],
+)
+def test_what_is_not_a_sentence_is_refused_as_the_encoder_does(folder: Path, wrong: Any, words: str) -> None:
+    with pytest.raises(InputTextError, match=words):
         OnnxEncoder(folder, threads=1).encode(wrong)
+
+
+def test_missing_sentences_have_no_vector_if_they_may_be_missing(folder: Path, texts: Texts) -> None:
+    onnx = OnnxEncoder(folder, threads=1)
+    found = onnx.encode([texts.kaz[0], "", texts.kaz[1], None], empty="missing")  # type: ignore[list-item]
+    assert np.isnan(found[[1, 3]]).all()
+    np.testing.assert_allclose(found[[0, 2]], onnx.encode(texts.kaz[:2]), atol=1e-6)
+
+
+def test_it_can_be_sent_to_another_process_and_used_after_a_fork(
+    folder: Path, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    onnx = OnnxEncoder(folder, threads=1)
+    expected = onnx.encode(texts.kaz[:2])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(onnx)).encode(texts.kaz[:2]), expected)
+    session = onnx._session
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    np.testing.assert_array_equal(onnx.encode(texts.kaz[:2]), expected)
+    assert onnx._session is not session  # whose threads are the parent's
+
+
+def test_canonically_equal_texts_are_one_text(folder: Path) -> None:
+    onnx = OnnxEncoder(folder, threads=1)
+    composed = "Қайырлы таң, Йозеф мен Әйгерім! Café Tiếng Việt"
+    np.testing.assert_array_equal(onnx.encode(unicodedata.normalize("NFD", composed)), onnx.encode(composed))
 
 
 def test_a_damaged_folder_is_refused(folder: Path, tmp_path: Path) -> None:

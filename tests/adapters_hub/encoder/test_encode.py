@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
+from collections import UserDict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import torch
 
 from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
+from adapters_hub.bridges.composed_language import compose
+from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Shelf
+from tests.conftest import build_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -125,15 +134,129 @@ def test_a_hundred_thousand_characters_are_cut_with_a_warning(
     np.testing.assert_allclose(vectors[1], encoder.encode("Gut.", language, align=align), atol=1e-5)
 
 
-def test_text_that_the_vocabulary_cannot_write_gives_a_warning(
+def test_what_the_vocabulary_cannot_write_is_told_with_its_sentence(
     encoder: ModularEncoder, german: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="adapters_hub"):
-        encoder.encode([*german, "Gut 😀."], "deu")
+        encoder.encode(german, "deu")
     assert not caplog.records
+    with caplog.at_level(logging.WARNING, logger="adapters_hub"):
+        encoder.encode([*german, "Gut 😀."], "deu")
+    told = "1 of 13 sentences (deu) have signs that its vocabulary does not have (sentence 12: '😀')"
+    assert [record.getMessage() for record in caplog.records] == [told]
     with caplog.at_level(logging.WARNING, logger="adapters_hub"):
         encoder.encode(["ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ ᎠᏂ", "Gut."], "deu")
     assert "1 of 2 sentences (deu) consist in good part of letters that its vocabulary does not have" in caplog.text
+    assert "are they of another language or script?" in caplog.text
+
+
+def test_details_tell_what_is_not_in_the_vectors(encoder: ModularEncoder, german: list[str]) -> None:
+    texts = ["Gut ☃ und ☂, sehr ☃!", german[0], None, "Wort " * 80, "Das kostet viele ₿."]
+    languages = ["deu", None, None, "deu", "deu"]
+    found = encoder.encode(texts, languages, align=True, empty="missing", details=True)  # type: ignore[call-overload]
+    assert found.unknown == [("☃", "☂"), (), (), (), ("₿",)]
+    assert (found.cut, found.missing) == ([False, False, False, True, False], [2])
+    rest = [number for number, text in enumerate(texts) if text]
+    plain = encoder.encode([texts[n] for n in rest], [languages[n] for n in rest], align=True)  # type: ignore[call-overload]
+    np.testing.assert_array_equal(found.vectors[rest], plain)
+    one = encoder.encode("Ein ☃.", "deu", convert_to="tensor", details=True)
+    assert (one.vectors.shape, one.unknown) == ((encoder.dimension,), [("☃",)])
+
+
+def test_what_the_prompt_lacks_is_not_the_sentences_fault(shelf: Shelf, tmp_path: Path) -> None:
+    module = make_language(shelf.base, tmp_path / "deu", "deu", 20, build_tokenizer("bpe", 400), prompt="☃ ")
+    encoder = shelf.encoder(module.folder)
+    assert encoder.encode(["Gut.", "Gut ☂"], "deu", details=True).unknown == [(), ("☂",)]
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "wordpiece"])
+def test_canonically_equal_texts_have_the_same_vectors(shelf: Shelf, tmp_path: Path, kind: str) -> None:
+    """Of a module whose tokenizer, saved long ago, knows composed characters only."""
+    tokenizer = build_tokenizer(kind, 500)
+    tokenizer.backend_tokenizer.normalizer = None
+    encoder = shelf.encoder(make_language(shelf.base, tmp_path / "deu", "deu", 20, tokenizer).folder)
+    composed = ["Schöne Grüße über Höfe", "Ünal fährt mit dem Fahrrad", "İyi günler, Čapek", "Ångström é"]
+    loose = [unicodedata.normalize("NFD", text) for text in composed]
+    assert all(one != other for one, other in zip(composed, loose, strict=True))
+    for language in ("deu", None):
+        np.testing.assert_array_equal(encoder.encode(loose, language), encoder.encode(composed, language))
+    assert tokenizer.backend_tokenizer.encode(loose[0]).ids != tokenizer.backend_tokenizer.encode(composed[0]).ids
+    exported = compose(encoder, "deu").tokenizer.backend_tokenizer
+    assert exported.encode(loose[0]).ids == tokenizer.backend_tokenizer.encode(composed[0]).ids
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (pd.DataFrame({"text": ["Gut."], "id": [1]}), "found DataFrame of 'text', 'id': hand over one column"),
+        (pl.DataFrame({"text": ["Gut."]}), "found DataFrame of 'text'"),
+        (pa.table({"text": ["Gut."]}), "found Table of 'text'"),
+        ({"text": ["Gut."]}, "found dict of 'text': hand over one column, table"),
+        (UserDict(deu="Gut."), "found UserDict of 'deu'"),
+        ({"Gut.", "Ja."}, "found set, which has no order"),
+        (b"Gut.", "found bytes: decode it"),
+        (np.array([["Gut.", "Ja."]]), "found ndarray: hand over one column"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_table_is_not_read_by_its_keys(encoder: ModularEncoder, table: Any, words: str) -> None:
+    with pytest.raises(InputTextError, match=words) as caught:
+        encoder.encode(table, "deu")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputTextError, match="expected a language or one per sentence"):
+        encoder.encode(["Gut."], table)
+
+
+@pytest.mark.parametrize("column", [pd.Series, pl.Series, pa.array, np.array, tuple, list])
+def test_columns_of_every_kind_are_taken(encoder: ModularEncoder, german: list[str], column: Any) -> None:
+    expected = encoder.encode(german, "deu")
+    np.testing.assert_array_equal(encoder.encode(column(german), column(["deu"] * len(german))), expected)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT, np.nan, "", " \t\u3000"])
+def test_missing_sentences_are_named_or_have_vectors_of_nan(encoder: ModularEncoder, missing: Any) -> None:
+    texts = [missing, "Gut.", missing, "Ja."]
+    with pytest.raises(InputTextError, match=r"sentences 0, 2 of 4 are empty: leave them out, or .* empty='missing'"):
+        encoder.encode(texts, "deu")
+    found = encoder.encode(texts, ["fin", "deu", pd.NA, "deu"], align=True, empty="missing")  # type: ignore[list-item]
+    assert np.isnan(found[[0, 2]]).all()
+    np.testing.assert_array_equal(found[[1, 3]], encoder.encode(["Gut.", "Ja."], "deu", align=True))
+    assert np.isnan(encoder.encode([missing], "deu", empty="missing", truncate_dim=3)).shape == (1, 3)
+    with pytest.raises(InputTextError, match="empty must be one of error, missing, not 'skip'"):
+        encoder.encode(texts, "deu", empty="skip")  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(pd.NA, "missing .NAType"), (float("nan"), "missing .float"), (5, "not a st")]
+)
+def test_a_language_that_is_missing_is_refused_with_its_number(encoder: ModularEncoder, code: Any, kind: str) -> None:
+    with pytest.raises(InputTextError, match=f"the language of sentence 1 is {kind}"):
+        encoder.encode(["Gut.", "Ja."], ["deu", code])
+
+
+def test_another_code_of_a_language_is_refused_with_the_one_that_is_loaded(encoder: ModularEncoder) -> None:
+    with pytest.raises(InputTextError, match="language 'ger' is not loaded .*: say 'deu', which is the same"):
+        encoder.encode("Gut.", "ger")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[::-1][::-1],
+        lambda x: x[:, ::-1][:, ::-1],
+        lambda x: x.astype(">f4"),
+        lambda x: x.astype("<f8")[::-1][::-1],
+        lambda x: np.asfortranarray(x),
+        lambda x: torch.from_numpy(x).double().requires_grad_(),
+        lambda x: x.tolist(),
+    ],
+)
+def test_similarity_takes_vectors_however_they_lie_in_memory(change: Any) -> None:
+    vectors = np.random.default_rng(5).normal(size=(4, 6)).astype(np.float32)
+    expected = ModularEncoder.similarity(vectors, vectors)
+    flipped = ModularEncoder.similarity(vectors[::-1], vectors)
+    np.testing.assert_allclose(flipped, expected[::-1], atol=1e-6)
+    np.testing.assert_allclose(ModularEncoder.similarity(change(vectors), vectors), expected, atol=1e-6)
 
 
 def test_only_the_beginning_of_a_cut_sentence_counts(

@@ -147,6 +147,17 @@ def test_a_link_that_was_put_into_a_revision_is_not_published_with_the_next(
     assert not (hub / "org" / "deu" / "revisions" / following / "notes.md").exists()
 
 
+def test_modules_are_found_by_every_code_of_their_language(shelf: Shelf, hub: Path, tmp_path: Path) -> None:
+    for code in ("uzn_Latn", "swa", "kir"):
+        module = make_language(shelf.base, tmp_path / code, code, 3)
+        push(module.folder, f"org/{code}", hub=hub)
+    for asked in ("uzn", "uzb", "uzn_Latn", "uzb_Latn"):
+        assert [item.repo for item in find_modules(hub=hub, language=asked)] == ["org/uzn_Latn"], asked
+    assert [item.repo for item in find_modules(hub=hub, language="swh")] == ["org/swa"]
+    # With a script only those that name it.
+    assert find_modules(hub=hub, language="swh_Latn") == find_modules(hub=hub, language="uzb_Cyrl") == []
+
+
 @pytest.mark.parametrize("author", ["/etc", "..", "org/deu", "*", ""])
 def test_an_author_is_a_name_and_no_pattern(hub: Path, author: str) -> None:
     hub.mkdir()
