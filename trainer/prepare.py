@@ -20,7 +20,7 @@ from jsonargparse import ArgumentParser
 from adapters_hub.folders import write_text
 from adapters_hub.languages import check_language
 from trainer.console import run_command
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.parsing import parse_line, parse_recipe
 from trainer.preparation.assembling import Assembled, Contribution, assemble
 from trainer.preparation.building import Builder

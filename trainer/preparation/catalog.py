@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock
 
 from adapters_hub.folders import write_text
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.preparation.assembling import Assembled
 
 MACHINE, HUMAN = "sources.json", "SOURCES.md"

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from adapters_hub.folders import sha256
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.text_files import file_format, read_lines
 
 _KNOWN = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")

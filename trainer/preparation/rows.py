@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.preparation.reading import LABEL, Opened, columns_of
 from trainer.preparation.sources import WIDTH, Filling, Source
 
