@@ -72,8 +72,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401
 def files_below(folder: Path) -> Iterator[Path]:
     """The plain files of a folder and of those in it, however deep, sorted within each.
 
-    Links to folders are not followed. What begins with a dot or an underscore is left out: so are hidden files, and the notes that programs leave beside
-    data.
+    Links to folders are not followed. What begins with a dot or an underscore is left out: so do hidden files, and
+    the notes that programs leave beside data.
     """
     waiting = [folder]
     while waiting:

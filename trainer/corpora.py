@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
+from trainer.cleaning import clean, within_limits
 from trainer.columns import Form, check_text, find_columns
 from trainer.data_files import FORMATS, load_file
 from trainer.errors import DataError
@@ -45,7 +45,7 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
         data = concatenate_datasets([data.select_columns([name]).rename_column(name, "text") for name in columns])
     elif columns != ["text"]:
         data = data.rename_column(columns[0], "text")
-    return _clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
+    return clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
 
 
 def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
@@ -72,7 +72,7 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[st
     if len(names) == 2:
         data = data.select_columns(data.column_names[:2])
     data = _named(data, names)
-    return _clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
+    return clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
 
 
 def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
@@ -102,7 +102,7 @@ def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Seq
     required = [name for name in form if "negative" not in name]
     optional = [name for name in form if "negative" in name]
     labels = _labels(source, language, pivot, len(data))
-    data = _clean(data, required, f"{language} paraphrases", source, labels, optional)
+    data = clean(data, required, f"{language} paraphrases", source, labels, optional)
     if form == pair:
         taken = ("pivot", "pivot", "", "target", "target", "negative")
     else:
@@ -144,7 +144,7 @@ def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
     ]
     data = _load(source, language, pivot, forms, alone=True)
     data = data.select_columns(data.column_names[:1]).rename_columns({data.column_names[0]: "text"})
-    return _clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
+    return clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
 
 
 def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str, str]]:
@@ -161,7 +161,7 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
             raise DataError(
                 f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
             )
-    kept = _within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    kept = within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
     return [rows[row] for row in kept]
 
 
@@ -261,74 +261,3 @@ def _load_from_hub(name: str, source: DataSource) -> Dataset:
         raise DataError(
             f"no file and no Hub dataset {name!r} can be read ({str(error).splitlines()[0]}): check the path"
         ) from error
-
-
-def _clean(
-    data: Dataset,
-    required: Sequence[str],
-    what: str,
-    source: DataSource,
-    labels: list[str] | None,
-    optional: Sequence[str] = (),
-) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence, exact duplicates and what is over the limits; say how many.
-
-    Args:
-        data: the rows.
-        required: columns that must not be empty; the first and the second are a pair, the third and the fourth, …
-        what: the data's name in the log.
-        source: has the limits.
-        labels: from `_labels`.
-        optional: columns that may be empty.
-    """
-    digests = np.zeros(len(data), dtype=np.uint64)
-    usable = np.zeros(len(data), dtype=bool)
-    identical = 0
-    position = 0
-    for batch in data.iter(batch_size=4096):
-        for row in zip(*(batch[name] for name in (*required, *optional)), strict=True):
-            parts = [part.strip() if isinstance(part, str) else "" for part in row]
-            needed = parts[: len(required)]
-            same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
-            identical += same
-            usable[position] = all(needed) and not same
-            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            digests[position] = int.from_bytes(digest, "little")
-            position += 1
-    rows = np.flatnonzero(usable)
-    _, first = np.unique(digests[rows], return_index=True)
-    kept = rows[np.sort(first)]
-    empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    over = len(kept)
-    kept = _within_limits(kept, source, labels)
-    over -= len(kept)
-    notes = [
-        f"{count} {name}"
-        for count, name in (
-            (empty, "empty"),
-            (identical, "identical pairs"),
-            (duplicates, "duplicates"),
-            (over, "over the limit"),
-        )
-        if count
-    ]
-    logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
-    if not len(kept):
-        raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
-    return data.select(kept)
-
-
-def _within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
-    if labels is not None:
-        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
-    return rows[: source.limit]
-
-
-def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
-    """Of the rows with the same label the first `limit`, in their order."""
-    seen: dict[str, int] = {}
-    chosen = np.zeros(len(rows), dtype=bool)
-    for place, label in enumerate(labels.tolist()):
-        seen[label] = seen.get(label, 0) + 1
-        chosen[place] = seen[label] <= limit
-    return rows[chosen]

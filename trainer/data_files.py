@@ -44,7 +44,7 @@ _recorded: ContextVar[Mapping[str, str] | None] = ContextVar("recorded", default
 
 
 @contextmanager
-def as_recorded(settings: Mapping[str, Any]) -> Iterator[None]:
+def as_recorded(settings: Mapping[str, Any] | Sequence[Any]) -> Iterator[None]:
     """Refuse files that are no longer what these settings, from `trainer.workspace.describe`, say."""
     token = _recorded.set(dict(_digests(settings)))
     try:

@@ -157,7 +157,7 @@ def test_columns_may_be_called_what_others_are_to_be_called(tmp_path: Path) -> N
 
 def test_what_is_not_usable_is_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     text = "a\tb\n\tb\na\t \nc\tc\nd\td \na\tb\nb\ta\n a \tb\ne\tf\n"
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert [row[:2] for row in rows_of(written(tmp_path, "a.tsv", text))] == [("a", "b"), ("b", "a"), ("e", "f")]
     assert "deu pairs: 9 rows read, 2 empty, 2 identical pairs, 2 duplicates; 3 used" in caplog.text
 
@@ -165,7 +165,7 @@ def test_what_is_not_usable_is_dropped_and_counted(tmp_path: Path, caplog: pytes
 def test_empty_and_repeated_lines_of_text_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert texts_of(written(tmp_path, "a.txt", "b\n\na\nb\n   \nc\n")) == ["b", "a", "c"]
     assert "deu text: 6 rows read, 2 empty, 1 duplicates; 3 used" in caplog.text
 
@@ -184,7 +184,7 @@ def test_no_group_has_more_rows_than_its_limit(tmp_path: Path, caplog: pytest.Lo
     source = written(tmp_path, "a.txt", "b\n\nb\na\nc\nd\ne\n")
     (tmp_path / "deu.txt").write_text("x\nx\nx\ny\nx\nx\ny\n")
     source.groups, source.group_limit = str(tmp_path / "{language}.txt"), 2
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert texts_of(source) == ["b", "a", "c", "e"]
     assert "deu text: 7 rows read, 1 empty, 1 duplicates, 1 over the limit; 4 used" in caplog.text
     source.limit = 3
