@@ -51,8 +51,8 @@ def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
     """
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401

@@ -219,7 +219,7 @@ def _check_json(copy: Path) -> None:
                 if line.strip():
                     parse_json(line)
             except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from error
+                raise ValueError(f"line {number}: {error}") from None  # whose cause would be told alone
 
 
 def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
