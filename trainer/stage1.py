@@ -238,7 +238,7 @@ class Stage1:
 
     def _language_adaptation(self, folder: PhaseFolder) -> None:
         settings, recipe = self.recipe.la, self.recipe
-        base, tokenizer = self._composed()
+        base, tokenizer = self._composed(trains_embeddings=settings.train_embeddings)
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
             length = min(settings.max_length, base.max_positions)
@@ -325,14 +325,20 @@ class Stage1:
 
         folder.finish(write)
 
-    def _composed(self, whole_vocabulary: bool = False) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
+    def _composed(
+        self, whole_vocabulary: bool = False, trains_embeddings: bool = False
+    ) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
         """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it.
 
         Args:
             whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
+            trains_embeddings: the base's own embeddings, too, are a copy in float32, not those that lie on disk.
         """
         base = own_copy(self.base)
         partial = self._partial_module()
+        if trains_embeddings and partial.embeddings is None:
+            own = base.token_embeddings.weight.detach().to(torch.float32, copy=True)
+            partial = dataclasses.replace(partial, embeddings=own)
         if whole_vocabulary:
             partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
