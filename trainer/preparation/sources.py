@@ -40,7 +40,8 @@ class Source:
         files: Files of the data set to read instead of a configuration (a pattern such as data/{language}/*.jsonl.gz).
         revision: Commit, tag or branch of the data set.
         columns: Names of the columns, in the order of the kind (pivot first); a dot leads into a column of columns
-            (translation.kk). Without names, the columns in their order; TSV and CSV then have no header line.
+            (translation.kk). Without names, those called text, or anchor, positive and negative, or pivot and target;
+            TSV and CSV then have no header line, and their columns are taken in this order.
         codes: How languages are called: iso3 (kaz), iso1 (kk) or script (kaz_Cyrl).
         exceptions: ISO 639-3 codes and what this source calls them instead.
         languages: The languages (ISO 639-3) that it has, if not as many as its codes say.
