@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import re
 
-_LONGEST_VALUE = 200
-_LONGEST_MESSAGE = 2000
-_QUOTED = re.compile(rf"(?<!\w)'[^']{{{_LONGEST_VALUE},}}'(?!\w)|(?<!\w)\"[^\"]{{{_LONGEST_VALUE},}}\"(?!\w)")
-_BREAK = re.compile(r"\s*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+_LONGEST = 1500  # characters; what a file of somebody else's holds must not fill a terminal, a log or a page
+_TAIL = 300  # the end says what to do
+# All at which Python, terminals or log readers break a line, and the escape that steers a terminal.
+_BREAKS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]\s*")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f\x80-\x84\x86-\x9f]")
 
 
 class AdaptersHubError(ValueError):
     """Something given to the library does not fit.
 
-    The message is one line: what was expected, what was found, what to do. Command lines print it alone, without
-    a traceback. What it quotes may come from anywhere: line breaks become spaces, and long values lose their middle.
+    The message is one line of bounded length: what was expected, what was found, what to do. Command lines print it
+    alone, without a traceback.
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(_in_one_line(str(message)))
-
-
-def _in_one_line(message: str) -> str:
-    line = _BREAK.sub(" ", _QUOTED.sub(lambda quoted: _shortened(quoted[0], _LONGEST_VALUE), message))
-    return _shortened(line, _LONGEST_MESSAGE)
-
-
-def _shortened(text: str, length: int) -> str:
-    """The beginning and the end, which says what to do."""
-    return text if len(text) <= length else f"{text[: length * 2 // 3]} … {text[-(length // 3) :]}"
+        super().__init__(one_line(str(message)))
 
 
 class BaseEncoderError(AdaptersHubError):
@@ -49,3 +40,11 @@ class CompositionError(AdaptersHubError):
 
 class InputTextError(AdaptersHubError):
     """Sentences or languages that cannot be encoded."""
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, its middle left out if it is long."""
+    if len(text) > 4 * _LONGEST:  # before anything goes through all of it
+        text = f"{text[: 2 * _LONGEST]} … {text[-2 * _LONGEST :]}"
+    text = _CONTROL.sub("\ufffd", _BREAKS.sub(" ", text))
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - _TAIL]} … {text[-_TAIL:]}"

@@ -1,6 +1,6 @@
 """Files of training data: read once for their content, whatever their name and date, and only as they were recorded.
 
-The rows of a file lie as Arrow files in the cache of `datasets`, under a key of its content, so that the file that is
+The rows of a file lie as Arrow files in the cache folder, under a key of its content, so that the file that is
 named is the one that is read: no part of its name is a pattern, and one with the date of another is not taken for it.
 """
 
@@ -20,12 +20,11 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import datasets
 import pyarrow.parquet as pq
 from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import sha256, write_folder
+from adapters_hub.folders import cache_folder, sha256, write_folder
 from adapters_hub.reading import check_regular, parse_json
 from trainer.columns import Form, refuse_header, width_of
 from trainer.errors import DataError
@@ -92,7 +91,7 @@ def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) 
             "command again, which begins anew with what is there now"
         )
     key = hashlib.sha256(repr((_VERSION, digest, path.suffix, form, columns, list(forms))).encode()).hexdigest()[:32]
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "modular-sentence-encoders" / key
+    folder = cache_folder() / "data" / key
     if (known := _kept(folder, key)) is not None:
         return known
     try:
@@ -101,7 +100,7 @@ def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) 
     except DataError:
         raise
     except AdaptersHubError as error:
-        raise DataError(f"{error}; HF_DATASETS_CACHE names another folder for the data that is read") from error
+        raise DataError(f"{error}; MSE_CACHE names another folder for the cache") from error
     made = _kept(folder, key)
     assert made is not None
     return made

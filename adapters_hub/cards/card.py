@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 import jinja2
 from huggingface_hub import ModelCard
 
+from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import card_data, model_name, public_source
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
@@ -72,10 +74,13 @@ def render_card(
         [Score.from_record(record) for record in manifest.metrics],
         adapter.pivot if adapter else None,
     )
+    data = list(_data_rows(manifest.training.get("data")))
+    metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
+    # The metadata is YAML, which quotes; from here on all is Markdown.
+    shown = {name: plain(getattr(manifest, name)) for name in ("base", "license", "training")}
+    manifest, data, scores = dataclasses.replace(manifest, **shown), plain(data), plain(scores)
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
-    data = list(_data_rows(training.get("data")))
-    metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
         manifest=manifest,
         repo=repo,
@@ -123,7 +128,7 @@ def _base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
 
 
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
-    facts = manifest.vocabulary if isinstance(manifest, LanguageModuleManifest) else {}
+    facts = plain(manifest.vocabulary) if isinstance(manifest, LanguageModuleManifest) else {}
     return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
 
 

@@ -8,7 +8,6 @@ import os
 import shutil
 from pathlib import Path
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -67,7 +66,7 @@ def test_equal_content_is_kept_once_and_damage_to_it_is_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = tmp_path / "cache [1]"
-    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", cache)
+    monkeypatch.setenv("MSE_CACHE", str(cache))
     for name in ("one.txt", "two.txt"):
         (tmp_path / name).write_text("a\nb\n")
         assert load_file(tmp_path / name, None, TEXT)["text"][:] == ["a", "b"]
@@ -80,7 +79,7 @@ def test_equal_content_is_kept_once_and_damage_to_it_is_mended(
     assert "is damaged" in caplog.text
     shutil.rmtree(cache)
     cache.write_text("a file where the folder should be")
-    with pytest.raises(DataError, match="HF_DATASETS_CACHE names another folder") as caught:
+    with pytest.raises(DataError, match="MSE_CACHE names another folder") as caught:
         load_file(tmp_path / "two.txt", None, TEXT)
     assert "\n" not in str(caught.value)
 
