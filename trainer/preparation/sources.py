@@ -11,6 +11,8 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser
 
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.reading import read_text
 from trainer.parsing import parse_values
 from trainer.preparation.codes import Style, codes_of, script_code
 from trainer.settings import SettingsError
@@ -163,9 +165,9 @@ def read_sources(path: Path) -> list[Source]:
         SettingsError: it cannot be read, or a source is none.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        values = yaml.safe_load(read_text(path))
+    except (AdaptersHubError, yaml.YAMLError, RecursionError) as error:
+        told = str(error).splitlines()[0]
         raise SettingsError(f"list of sources {str(path)!r} cannot be read ({told}): check --sources") from error
     listed = values.get("sources") if isinstance(values, dict) else None
     if not isinstance(listed, list) or not listed:
