@@ -6,17 +6,24 @@ import gzip
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from adapters_hub import BaseEncoder
+from tests.conftest import sample_sentences
+from trainer import stage1
 from trainer.columns import Form
 from trainer.corpora import load_cross_lingual, load_first, load_pairs, load_text, load_words
 from trainer.data_files import as_recorded, load_file
 from trainer.errors import DataError
+from trainer.parsing import parse_recipe
 from trainer.settings import DataSource, Recipe
+from trainer.stage1 import Stage1
 from trainer.workspace import describe_data
 
 TEXT = [Form(("text",))]
@@ -189,3 +196,28 @@ def test_pipes_devices_and_folders_are_no_data(tmp_path: Path) -> None:
     (tmp_path / "c" / "x.txt").write_text("a\n")
     with pytest.raises(DataError, match="does not exist|is a folder"):
         texts(tmp_path / "c")
+
+
+def test_a_stage_refuses_data_that_was_replaced_while_it_ran(
+    bases: Callable[[str], BaseEncoder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "deu.txt"
+    data.write_text("\n".join(sample_sentences("deu")))
+    recipe = parse_recipe(
+        "stage1.py", "", [f"--output_dir={tmp_path / 'out'}", "--vocabulary.strategy=trim", f"--la.data.path={data}",
+                          "--la.data.columns=null", "--phases=vocabulary,la"],
+    )  # fmt: skip
+    stage = Stage1(recipe, "deu", bases("bert"))
+    built = stage1.build_vocabulary
+
+    def build(*given: Any, **options: Any) -> Any:
+        data.write_text("\n".join(sample_sentences("kaz")))  # after the vocabulary read it, before LA does
+        return built(*given, **options)
+
+    monkeypatch.setattr(stage1, "build_vocabulary", build)
+    with pytest.raises(DataError, match=r"deu\.txt was replaced after this run had begun"):
+        stage.run(tmp_path / "out" / "deu")
+    assert not (tmp_path / "out" / "deu").exists()
+    data.unlink()
+    assert stage.data[0]["bytes"] > 0  # the card says what was read, whatever is there at the end
+    assert "dataset" not in stage.data[0]

@@ -32,7 +32,10 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     ),
     "it is for transformers' own models and losses": (
         "label_smoothing_factor", "neftune_noise_alpha", "use_liger_kernel", "liger_kernel_config", "use_cache",
-        "optim_target_modules", "torch_compile", "torch_compile_backend", "torch_compile_mode",
+        "optim_target_modules",
+    ),
+    "passes are of every length, and it would compile anew for each": (
+        "torch_compile", "torch_compile_backend", "torch_compile_mode",
     ),
     "the stages always train, and evaluation is of the loss alone": (
         "do_train", "do_eval", "do_predict", "include_for_metrics", "include_num_input_tokens_seen",
