@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,12 @@ def test_a_damaged_cache_is_one_line(tmp_path: Path) -> None:
     CachedEncoder(Letters(), tmp_path)(["b"], "deu")
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT COUNT(*) FROM vectors").fetchone() == (1,)
+
+
+def test_a_cache_damaged_inside_is_told_when_it_is_read(tmp_path: Path) -> None:
+    CachedEncoder(Letters(), tmp_path)(["one", "two"], "deu")
+    (path,) = tmp_path.glob("*.sqlite")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE vectors RENAME COLUMN vector TO something")
+    with pytest.raises(EvaluationError, match="cannot be used .*: delete it or choose another --cache"):
+        CachedEncoder(Letters(), tmp_path)(["one"], "deu")
