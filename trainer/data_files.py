@@ -167,7 +167,8 @@ def _prepare(path: Path, digest: str, columns: Sequence[str] | None, forms: Sequ
 def _told(path: Path, copy: Path, error: Exception) -> str:
     cause = error.__cause__ or error
     why = (str(cause) or repr(cause)).splitlines()[0].replace(str(copy), str(path))
-    return f"{path} cannot be read as {file_format(path.name)[1:]}: {why}"
+    hint = ": save it as UTF-8, or convert it with iconv" if isinstance(cause, UnicodeDecodeError) else ""
+    return f"{path} cannot be read as {file_format(path.name)[1:]}: {why}{hint}"
 
 
 class _Hashed(io.RawIOBase):
