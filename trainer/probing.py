@@ -32,7 +32,8 @@ def check_trainable(recipe: Recipe) -> None:
 
 def _try(training: dict[str, object], phase: str, recipe: Recipe) -> None:
     arguments = training_arguments(phase, training, Path(recipe.output_dir), recipe.seed)
-    for name in arguments.report_to:
+    names = arguments.report_to or []
+    for name in [names] if isinstance(names, str) else names:
         if name not in INTEGRATION_TO_CALLBACK:
             raise ValueError(f"report_to takes {', '.join(INTEGRATION_TO_CALLBACK)}, not {name!r}")
         try:
