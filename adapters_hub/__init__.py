@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 
 __version__ = "0.1.0"
+
+# An empty one counts as none (XDG Base Directory Specification); huggingface_hub would write into the working folder.
+if not os.environ.get("XDG_CACHE_HOME", "/"):
+    del os.environ["XDG_CACHE_HOME"]
 
 __all__ = [
     "AdaptersHubError",

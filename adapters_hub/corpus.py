@@ -22,13 +22,12 @@ from tqdm.auto import tqdm
 
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
-from adapters_hub.errors import AdaptersHubError, InputTextError
-from adapters_hub.folders import write_text
+from adapters_hub.errors import InputTextError
+from adapters_hub.shards import Unchanged, begin, check_names, parquet_files, readable, shards_of
 from adapters_hub.texts import Empty, check_empty, is_missing, numbered
 
 logger = logging.getLogger(__name__)
 
-FACTS_FILE = "_encoding.json"  # readers of Parquet folders leave out what begins with an underscore
 VECTOR = "vector"
 
 
@@ -71,17 +70,14 @@ class Corpus:
             raise InputTextError(
                 f"column {VECTOR!r} cannot be kept: the new vectors have its name; rename it, or do not keep it"
             )
-        files = [path for given in inputs for path in (sorted(given.glob("*.parquet")) if given.is_dir() else [given])]
-        if not files:
-            raise InputTextError(f"no .parquet file in {', '.join(map(str, inputs)) or 'nothing'}")
+        files = parquet_files(inputs)
         wanted = [text, *([language_column] if language_column else []), *(keep or [])]
         encoded = False
         for path in files:
-            try:
+            with readable(path):
                 schema = pq.read_schema(path)
-            except (OSError, pa.ArrowException) as error:
-                raise InputTextError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]})") from error
             columns = schema.names
+            check_names(path, columns)
             for column in wanted:
                 if column not in columns:
                     raise InputTextError(f"{path} has no column {column!r}; it has {', '.join(columns)}")
@@ -109,16 +105,17 @@ class Corpus:
         for path in self.files:
             missing: list[int] = []
             start = 0
-            for batch in pq.ParquetFile(path).iter_batches(columns=self._read_columns):
-                texts = _decoded(batch.column(self.text), path, start)
-                without = [row for row, text in enumerate(texts) if is_missing(text)]
-                missing += [start + row for row in without]
-                start += len(batch)
-                if self.language_column:
-                    codes = batch.column(self.language_column)
-                    there = np.ones(len(batch), dtype=bool)
-                    there[without] = False
-                    found.update(pc.unique(codes.filter(pa.array(there))).to_pylist())
+            with readable(path):
+                for batch in pq.ParquetFile(path).iter_batches(columns=self._read_columns):
+                    texts = _decoded(batch.column(self.text), path, start)
+                    without = [row for row, text in enumerate(texts) if is_missing(text)]
+                    missing += [start + row for row in without]
+                    start += len(batch)
+                    if self.language_column:
+                        codes = batch.column(self.language_column)
+                        there = np.ones(len(batch), dtype=bool)
+                        there[without] = False
+                        found.update(pc.unique(codes.filter(pa.array(there))).to_pylist())
             if missing and empty == "error":
                 raise InputTextError(
                     f"{path}: rows {numbered(missing)} have no text in the column {self.text!r} (the first row is 0): "
@@ -129,39 +126,6 @@ class Corpus:
     @property
     def _read_columns(self) -> list[str]:
         return list(dict.fromkeys([self.text, *([self.language_column] if self.language_column else [])]))
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A range of rows of one file."""
-
-    number: int
-    path: Path
-    start: int
-    stop: int
-
-    @property
-    def name(self) -> str:
-        """Of the file with its vectors."""
-        return f"part-{self.number:06d}.parquet"
-
-    def read(self, columns: Sequence[str]) -> pa.Table:
-        """Its rows; only the row groups that they lie in are read."""
-        file = pq.ParquetFile(self.path)
-        ends = np.cumsum([file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)])
-        first, last = np.searchsorted(ends, [self.start, self.stop - 1], side="right")
-        table = file.read_row_groups(list(range(first, last + 1)), columns=list(columns))
-        return table.slice(self.start - (int(ends[first - 1]) if first else 0), self.stop - self.start)
-
-
-def shards_of(files: Sequence[Path], rows: int) -> list[Shard]:
-    """Cut files into shards of at most `rows` rows."""
-    shards: list[Shard] = []
-    for path in files:
-        total = pq.read_metadata(path).num_rows
-        for start in range(0, total, rows):
-            shards.append(Shard(len(shards), path, start, min(start + rows, total)))
-    return shards
 
 
 def encode_corpus(
@@ -197,9 +161,10 @@ def encode_corpus(
         How many shards this process encoded.
 
     Raises:
-        InputTextError: a language occurs that has no module, or rows have no text.
-        AdaptersHubError: `output` was begun with other text, modules or settings.
+        InputTextError: a language occurs that has no module, rows have no text, or the input is changed meanwhile.
+        AdaptersHubError: `output` was begun with other text, modules or settings, or cannot be written.
     """
+    inputs = {path: Unchanged(path) for path in corpus.files}
     codes = corpus.languages(empty)
     if unknown := [code for code in codes if code not in encoder.languages]:
         named = ", ".join("no language (null)" if code is None else str(code) for code in unknown)
@@ -209,16 +174,17 @@ def encode_corpus(
         )
     shards = shards_of(corpus.files, rows_per_shard)
     facts = {
-        "files": [[path.name, pq.read_metadata(path).num_rows, path.stat().st_size] for path in corpus.files],
+        "files": [[path.name, one.digest] for path, one in inputs.items()],
         **{name: value for name, value in asdict(corpus).items() if name != "files"},
         "rows_per_shard": rows_per_shard,
         "vectors": {str(code): list(encoder.fingerprints(code, align=align)) for code in codes},
         "precision": str(encoder.dtype).removeprefix("torch."),
         "type": "float16" if half else "float32",
     }
-    _begin(output, json.loads(json.dumps(facts)))
-    waiting = [shard for shard in shards if not (output / shard.name).is_file()]
-    mine = [shard for shard in waiting if shard.number % processes == process]
+    facts = json.loads(json.dumps(facts))
+    begin(output, facts)
+    share = [shard for shard in shards if shard.number % processes == process]
+    mine = [shard for shard in share if not shard.is_finished(output, facts)]
     without = 0
     rows = sum(shard.stop - shard.start for shard in mine)
     with tqdm(total=rows, unit="sentence", desc="encoding", disable=process != 0) as progress:
@@ -226,7 +192,8 @@ def encode_corpus(
             table = shard.read(_columns(corpus, shard.path))
             vectors, missing = _vectors(encoder, corpus, table, align, batch_size, half)
             without += missing
-            _write(table.select(_kept(corpus, table.column_names)).append_column(VECTOR, vectors), output / shard.name)
+            inputs[shard.path].check()
+            shard.write(table.select(_kept(corpus, table.column_names)).append_column(VECTOR, vectors), output, facts)
             progress.update(len(table))
     if without:
         logger.warning("%d rows have no text, and so no vector", without)
@@ -280,34 +247,3 @@ def _vectors(
         values[there] = encoder.encode(chosen, languages, align=align, batch_size=batch_size)
     flat, missing = pa.array(values.reshape(-1)), pa.array(~there)
     return pa.FixedSizeListArray.from_arrays(flat, encoder.dimension, mask=missing), int((~there).sum())
-
-
-def _begin(output: Path, facts: dict[str, Any]) -> None:
-    """Record what is done here, or refuse to mix it with something else."""
-    path = output / FACTS_FILE
-    if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if changed := [name for name in facts if found.get(name) != facts[name]]:
-            name = changed[0]
-            raise AdaptersHubError(
-                f"{output} was begun with {name} {found.get(name)!r:.100}, now {facts[name]!r:.100}: choose another "
-                "--output, or delete it"
-            )
-        return
-    if output.exists() and any(output.glob("*.parquet")):
-        raise AdaptersHubError(f"{output} has Parquet files of something else in it: choose another --output")
-    output.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
-
-
-def _write(table: pa.Table, path: Path) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        pq.write_table(table, unfinished)
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise AdaptersHubError(
-            f"{path} cannot be written ({error.strerror or error}): free some space and start again; finished shards "
-            "are kept"
-        ) from error

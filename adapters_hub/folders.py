@@ -19,10 +19,23 @@ _CHUNK = 1 << 20
 
 
 def cache_folder() -> Path:
-    """Where decoded bases are kept: `$MSE_CACHE`, else `$XDG_CACHE_HOME` or `~/.cache`, `modular-sentence-encoders`."""
+    """Where everything is kept that can be made again, in a folder `modular-sentence-encoders` of the user's cache.
+
+    `$MSE_CACHE` names another folder. The user's cache is `$XDG_CACHE_HOME`, or `~/.cache` where that is not set, is
+    empty or is no absolute path, as the XDG Base Directory Specification says.
+
+    Raises:
+        AdaptersHubError: there is no home folder either.
+    """
     if own := os.environ.get("MSE_CACHE"):
         return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "modular-sentence-encoders"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+        try:
+            cache = Path.home() / ".cache"
+        except RuntimeError as error:
+            raise AdaptersHubError("there is no home folder for the cache: set MSE_CACHE to a folder") from error
+    return cache / "modular-sentence-encoders"
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ def publish_folder(folder: Path, hub: Path) -> Iterator[str]:
         DemoError: there are none.
         HubError: the hub cannot be written.
     """
-    modules = sorted(path.parent for path in folder.glob(f"*/{FILE_NAME}"))
+    modules = sorted(path.parent for path in folder.glob(f"[!.]*/{FILE_NAME}"))
     if not modules:
         raise DemoError(f"no modules in {folder}: make some with make quickstart, or name another folder")
     # The modules before the adapters, whose cards link to them.

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
+from adapters_hub.reading import read_json
 from eval.benchmarks import origin
 from eval.errors import EvaluationError
 from eval.tasks.figure import Figure
@@ -90,7 +92,7 @@ class Result:
             EvaluationError: it is none.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             if values.pop("format") != FORMAT:
                 raise ValueError("it has another format")
             figures = [_figure(record) for record in values.pop("figures")]
@@ -130,7 +132,8 @@ def read_results(places: Sequence[Path]) -> list[Result]:
     """
     results: list[Result] = []
     for place in places:
-        files = [place] if place.is_file() else sorted(path for depth in _DEPTHS for path in place.glob(depth))
+        inner = [path for depth in _DEPTHS for path in place.glob(depth) if not path.name.startswith((".", "_"))]
+        files = [place] if place.is_file() else sorted(inner)
         found = [Result.read(path) for path in files if _is_result(path)]
         results += sorted(found, key=lambda result: str(result.facts.get("finished", "")))
     if not results:
@@ -142,8 +145,8 @@ def read_results(places: Sequence[Path]) -> list[Result]:
 
 def _is_result(path: Path) -> bool:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        values = read_json(path)
+    except AdaptersHubError:
         return False
     return isinstance(values, dict) and "figures" in values and "format" in values
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -17,11 +18,15 @@ from adapters_hub.processes import start_missing_processes, use_all_cores
 
 logger = logging.getLogger(__name__)
 
+_OF_THE_DISK = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
+}  # fmt: skip
+
 
 def run_command(command: Callable[[], None]) -> None:
     """Run a command line: log on the main process only, and show a user's mistake as one line.
 
-    Leaves with status 1 after a mistake and 130 after Ctrl-C.
+    Leaves with status 1 after a mistake, or when the disk fails, and 130 after Ctrl-C.
     """
     # Said explicitly, or the tokenizers library warns when data loading forks.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -47,6 +52,14 @@ def run_command(command: Callable[[], None]) -> None:
     except AdaptersHubError as error:
         if PartialState().is_main_process:
             sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        sys.stderr.write(
+            f"error: {error.filename or 'a file'} cannot be read or written ({error.strerror}): free space, or give "
+            "access; MSE_CACHE names another folder for the cache, and the same command goes on\n"
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from the last checkpoint\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from adapters_hub.base.settings import TRAINING_FILE
+from adapters_hub.reading import read_json
 from trainer.control_targets import pivot_identity
 from trainer.controls import CONTROLS, Control
 from trainer.part_sources import PartSource, mixed_languages
@@ -78,7 +78,7 @@ def recorded(folder: Path) -> dict[str, Any]:
         SettingsError: the file is damaged.
     """
     try:
-        values: dict[str, Any] = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+        values: dict[str, Any] = read_json(folder / TRAINING_FILE)
         return values
     except (OSError, ValueError) as error:
         raise SettingsError(f"{folder / TRAINING_FILE} cannot be read: --overwrite true trains it again") from error

@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import bz2
-import csv
-import gzip
-import hashlib
 import logging
-import lzma
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import cast
 
 import numpy as np
 from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from adapters_hub.errors import AdaptersHubError
-from adapters_hub.texts import canonical
+from trainer.cleaning import clean, within_limits
+from trainer.columns import Form, check_text, find_columns
+from trainer.data_files import FORMATS, load_file
+from trainer.errors import DataError
 from trainer.settings import DataSource, fill
+from trainer.text_files import OPENERS
 
 logger = logging.getLogger(__name__)
 
-_OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
-_FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-_SEPARATORS = {".tsv": "\t", ".csv": ","}
-_MARK = "\ufeff"
-"""The byte order mark, which some editors put before UTF-8."""
-_CROSS_LINGUAL = (
-    ("pivot", "target", "negative"),
-    ("pivot anchor", "pivot positive", "anchor", "positive"),
-    ("pivot anchor", "pivot positive", "pivot negative", "anchor", "positive", "negative"),
+_NEGATIVE = ("negative",)
+_PARAPHRASES = (
+    Form(("pivot anchor", "pivot positive", "anchor", "positive")),
+    Form(("pivot anchor", "pivot positive", "pivot negative", "anchor", "positive", "negative")),
 )
-"""The forms of paraphrases across two languages."""
-
-
-class DataError(AdaptersHubError):
-    """Training data that is missing, unreadable or has other columns than expected."""
+"""Paraphrases in two languages, beside pairs across them."""
+_LABEL = Form(("label",))
 
 
 def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
@@ -48,13 +38,14 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
     Raises:
         DataError: the data is missing, unreadable or empty.
     """
-    data = _load(source, language, pivot, expected=("text",), at_least=1, any_number=True)
+    form = Form(("text",), aliases=((language, "text"),))
+    data = _load(source, language, pivot, [form], any_number=True, alone=True)
     columns = data.column_names
     if len(columns) > 1:
         data = concatenate_datasets([data.select_columns([name]).rename_column(name, "text") for name in columns])
     elif columns != ["text"]:
         data = data.rename_column(columns[0], "text")
-    return _clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
+    return clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
 
 
 def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
@@ -73,11 +64,15 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[st
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
     """
-    data = _load(source, language, pivot, expected=(*names, "negative")[:3], at_least=2)
+    texts = (*names, *_NEGATIVE)[:3]
+    forms = [Form(texts, texts[2:], _codes(texts, language, pivot))]
+    if language == pivot and names[0] != "anchor":  # pairs of the pivot with itself are paraphrases
+        forms.append(Form(("anchor", "positive", "negative"), _NEGATIVE))
+    data = _load(source, language, pivot, forms)
     if len(names) == 2:
         data = data.select_columns(data.column_names[:2])
     data = _named(data, names)
-    return _clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
+    return clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
 
 
 def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
@@ -99,15 +94,16 @@ def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Seq
     Raises:
         DataError: likewise.
     """
-    pair, *wider = _CROSS_LINGUAL
-    data = _load(source, language, pivot, expected=pair, at_least=2, wider=wider)
-    form = next(form for form in _CROSS_LINGUAL if len(data.column_names) <= len(form))
+    pair = ("pivot", "target", "negative")
+    across = Form(pair, _NEGATIVE, _codes(pair, language, pivot))
+    data = _load(source, language, pivot, [across, *_PARAPHRASES])
+    form = next(form.texts for form in (across, *_PARAPHRASES) if len(data.column_names) <= len(form.texts))
     data = _named(data, form)
     required = [name for name in form if "negative" not in name]
     optional = [name for name in form if "negative" in name]
     labels = _labels(source, language, pivot, len(data))
-    data = _clean(data, required, f"{language} paraphrases", source, labels, optional)
-    if form is pair:
+    data = clean(data, required, f"{language} paraphrases", source, labels, optional)
+    if form == pair:
         taken = ("pivot", "pivot", "", "target", "target", "negative")
     else:
         half = len(form) // 2
@@ -141,9 +137,14 @@ def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
     Raises:
         DataError: the data is missing, unreadable or empty.
     """
-    data = _load(source, language, pivot, expected=("text", "pair", "negative"), at_least=1)
+    texts = ("text", "pair", "negative")
+    forms = [
+        Form(texts, texts[1:], ((language, "text"),)),
+        Form(("anchor", "positive", "negative"), _NEGATIVE),
+    ]
+    data = _load(source, language, pivot, forms, alone=True)
     data = data.select_columns(data.column_names[:1]).rename_columns({data.column_names[0]: "text"})
-    return _clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
+    return clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
 
 
 def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str, str]]:
@@ -152,7 +153,7 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
     Raises:
         DataError: the data is missing or unreadable, or has other columns, or a row has no translation.
     """
-    data = _load(source, language, pivot, expected=("word", "translation"), at_least=2)
+    data = _load(source, language, pivot, [Form(("word", "translation"))])
     rows = list(zip(*(data[name] for name in data.column_names), strict=True))
     for number, (word, translation) in enumerate(rows, start=1):
         if not word or not translation:
@@ -160,7 +161,7 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
             raise DataError(
                 f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
             )
-    kept = _within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    kept = within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
     return [rows[row] for row in kept]
 
 
@@ -171,22 +172,35 @@ def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[st
     if not source.groups:
         raise DataError(f"group_limit needs groups: the file with a label for each row of {source.path!r}")
     path = Path(fill(source.groups, language, pivot))
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"file of groups {str(path)!r} does not exist (for language {language!r}): check the recipe")
-    labels: list[str] = load_file(path, None, ("label",))["text"]
+    labels = labels_of(path)
     if len(labels) != rows:
         raise DataError(f"{path}: expected a label for each of the {rows} rows of the data, found {len(labels)}")
     return labels
 
 
+def labels_of(path: Path) -> list[str]:
+    """The only column of a file.
+
+    Raises:
+        DataError: it is missing, unreadable or has several columns.
+    """
+    data = load_file(path, None, [_LABEL])
+    (name,) = find_columns(path, data.column_names, [_LABEL], alone=True)
+    labels: list[str] = data[name]
+    return labels
+
+
+def _codes(texts: Sequence[str], language: str, pivot: str) -> tuple[tuple[str, str], ...]:
+    """The languages' codes, where they tell which side a column is."""
+    if language == pivot or tuple(texts[:2]) != ("pivot", "target"):
+        return ()
+    return (pivot, "pivot"), (language, "target")
+
+
 def _load(
-    source: DataSource,
-    language: str,
-    pivot: str,
-    expected: Sequence[str],
-    at_least: int,
-    any_number: bool = False,
-    wider: Sequence[Sequence[str]] = (),
+    source: DataSource, language: str, pivot: str, forms: Sequence[Form], any_number: bool = False, alone: bool = False
 ) -> Dataset:
     """The chosen columns, in the order asked for, as strings.
 
@@ -194,217 +208,56 @@ def _load(
         source: where they are.
         language: fills `{language}`.
         pivot: fills `{pivot}`.
-        expected: what the columns hold; the last one may be missing.
-        at_least: how many there must be.
+        forms: what the columns hold.
         any_number: take all columns that are named.
-        wider: what they may hold instead, where there are exactly as many.
+        alone: the only column there is needs no name.
     """
     where = fill(source.path, language, pivot)
     if not where:
-        raise DataError(f"no data for {language!r}: set the path of its data ({', '.join(expected)}) in the recipe")
+        raise DataError(f"no data for {language!r}: set the path of its data ({forms[0]}) in the recipe")
     columns = [fill(name, language, pivot) for name in source.columns] if source.columns else None
     path = Path(where)
-    looks_local = path.suffix in (*_FORMATS, *_OPENERS) or where.startswith((".", "/", "~"))
-    if path.is_file():
-        data = load_file(path, columns, expected, wider)
+    looks_local = path.suffix in (*FORMATS, *OPENERS) or where.startswith((".", "/", "~"))
+    if path.exists() and not path.is_dir():
+        data = load_file(path, columns, forms)
     elif looks_local:
         raise DataError(f"data file {where!r} does not exist (for language {language!r}): check the path in the recipe")
     else:
         data = _load_from_hub(where, source)
-    expected = _form(len(columns or data.column_names), expected, wider)
-    names = columns or data.column_names[: len(expected)]
-    if len(names) > len(expected) and not any_number:
-        raise DataError(
-            f"{where}: expected the columns {', '.join(expected)}; 'columns' names {len(names)}: name fewer"
-        )
-    if len(set(names)) < len(names):
-        raise DataError(f"{where}: expected different columns, found {', '.join(names)}: name each one once")
-    missing = [name for name in names if name not in data.column_names]
-    if missing or len(names) < at_least:
-        wanted = ", ".join(columns or expected[:at_least])
-        raise DataError(
-            f"{where}: expected the columns {wanted}; found {', '.join(data.column_names)}: "
-            "name the right ones under 'columns'"
-        )
-    for name in names:
-        kind = getattr(data.features[name], "dtype", type(data.features[name]).__name__)
-        if kind not in ("string", "large_string", "null"):
-            raise DataError(f"{where}: the column {name} holds {kind}, not text: name those to take under 'columns'")
+    names = find_columns(where, data.column_names, forms, alone) if columns is None else columns
+    if columns is not None:
+        _check_named(where, columns, data.column_names, forms, any_number)
+    check_text(where, data.features, names)
     return data.select_columns(names)
 
 
-def _form(width: int, expected: Sequence[str], wider: Sequence[Sequence[str]]) -> Sequence[str]:
+def _check_named(
+    where: str, columns: Sequence[str], there: Sequence[str], forms: Sequence[Form], any_number: bool
+) -> None:
+    """Refuse columns of a recipe that are not there, or are too many or too few."""
+    form = _form(len(columns), forms)
+    if len(columns) > len(form.texts) and not any_number:
+        raise DataError(f"{where}: expected the columns {form}; 'columns' names {len(columns)}: name fewer")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{where}: expected different columns, found {', '.join(columns)}: name each one once")
+    if any(name not in there for name in columns) or len(columns) < len(form.required):
+        wanted = ", ".join(columns) if len(columns) >= len(form.required) else str(form)
+        raise DataError(
+            f"{where}: expected the columns {wanted}; found {', '.join(there)}: name the right ones under 'columns'"
+        )
+
+
+def _form(width: int, forms: Sequence[Form]) -> Form:
     """What a table of so many columns holds."""
-    return next((form for form in wider if len(form) == width), expected)
+    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), forms[0])
 
 
 def _load_from_hub(name: str, source: DataSource) -> Dataset:
+    if Path(name).exists():  # it would be taken for a data set, whatever is in it
+        raise DataError(f"{name} is a folder: name a file in it, or the name of a Hub dataset that no folder here has")
     try:
         return cast(Dataset, load_dataset(name, source.subset, split=source.split))
     except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
         raise DataError(
             f"no file and no Hub dataset {name!r} can be read ({str(error).splitlines()[0]}): check the path"
         ) from error
-
-
-def load_file(
-    path: Path, columns: list[str] | None, expected: Sequence[str], wider: Sequence[Sequence[str]] = ()
-) -> Dataset:
-    """All rows of a file, as they are.
-
-    Args:
-        path: .txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these.
-        columns: that a TSV or CSV file must have; it then has a header line. None: it has none.
-        expected: what to call the columns of a table without a header line; the last may be missing.
-        wider: what to call them instead in a table that has exactly as many.
-
-    Raises:
-        DataError: the file is empty, unreadable or has other columns.
-    """
-    suffix = path.with_suffix("").suffix if path.suffix in _OPENERS else path.suffix
-    if suffix not in _FORMATS:
-        raise DataError(f"{path}: unknown format; expected one of {' '.join(_FORMATS)}, also as .xz or .gz")
-    options: dict[str, Any] = {}
-    try:
-        with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-            if not file.read(1):  # some readers of datasets fail on it without a word
-                raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
-        if suffix in _SEPARATORS:
-            options = _table_options(path, _SEPARATORS[suffix], columns, expected, wider)
-        loaded = cast(Dataset, load_dataset(_FORMATS[suffix], data_files=str(path), split="train", **options))
-        first = _first_line(path) if suffix in (".txt", ".tsv") else ""
-        if first.startswith(_MARK) or first.endswith("\r\n"):  # as editors on Windows write
-            loaded = loaded.map(_without_marks, batched=True)
-    except DataError:
-        raise
-    except Exception as error:  # the readers of datasets raise their own and pandas' and pyarrow's exceptions
-        cause = error.__cause__ or error
-        told = (str(cause) or repr(cause)).splitlines()[0]
-        raise DataError(f"{path} cannot be read as {suffix[1:]}: {told}") from error
-    return loaded
-
-
-def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
-    return {name: [text and text.removeprefix(_MARK).removesuffix("\r") for text in batch[name]] for name in batch}
-
-
-def _first_line(path: Path) -> str:
-    """Up to the first line feed: a carriage return may stand inside a sentence."""
-    with _OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
-        return str(file.readline())
-
-
-def _table_options(
-    path: Path, separator: str, columns: list[str] | None, expected: Sequence[str], wider: Sequence[Sequence[str]]
-) -> dict[str, Any]:
-    """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL  # type: ignore[assignment]
-    if separator == "\t":
-        quoting = csv.QUOTE_NONE  # type: ignore[assignment]
-        first = _first_line(path).removeprefix(_MARK).rstrip("\r\n").split(separator)
-    else:
-        with _OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="") as file:
-            first = next(csv.reader(file), [])
-    if first in ([], [""]):
-        raise DataError(f"{path} is empty: expected lines with {', '.join(expected)}")
-    if columns:
-        if missing := [name for name in columns if name not in first]:
-            raise DataError(
-                f"{path}: expected the columns {', '.join(columns)}; its header line has {', '.join(first)} "
-                f"(missing: {', '.join(missing)})"
-            )
-        names, header = first, 0
-    else:
-        widths = {max(len(expected) - 1, 1), len(expected), *map(len, wider)}
-        expected = _form(len(first), expected, wider)
-        if len(first) not in widths:
-            raise DataError(
-                f"{path}: expected {' or '.join(map(str, sorted(widths)))} columns ({', '.join(expected)}), "
-                f"found {len(first)}: name those to take under 'columns'"
-            )
-        names, header = list(expected), None
-    return {
-        "sep": separator,
-        "header": header,
-        "names": names,
-        "quoting": quoting,
-        "keep_default_na": False,
-        "na_values": [],
-        "index_col": False,
-        "features": Features({name: Value("string") for name in names}),
-        "encoding": "utf-8-sig",
-        "lineterminator": "\n" if separator == "\t" else None,
-    }
-
-
-def _clean(
-    data: Dataset,
-    required: Sequence[str],
-    what: str,
-    source: DataSource,
-    labels: list[str] | None,
-    optional: Sequence[str] = (),
-) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence, duplicates and what is over the limits; say how many.
-
-    Canonically equal sentences are the same.
-
-    Args:
-        data: the rows.
-        required: columns that must not be empty; the first and the second are a pair, the third and the fourth, …
-        what: the data's name in the log.
-        source: has the limits.
-        labels: from `_labels`.
-        optional: columns that may be empty.
-    """
-    digests = np.zeros(len(data), dtype=np.uint64)
-    usable = np.zeros(len(data), dtype=bool)
-    identical = 0
-    position = 0
-    for batch in data.iter(batch_size=4096):
-        for row in zip(*(batch[name] for name in (*required, *optional)), strict=True):
-            parts = [canonical(part.strip()) if isinstance(part, str) else "" for part in row]
-            needed = parts[: len(required)]
-            same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
-            identical += same
-            usable[position] = all(needed) and not same
-            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            digests[position] = int.from_bytes(digest, "little")
-            position += 1
-    rows = np.flatnonzero(usable)
-    _, first = np.unique(digests[rows], return_index=True)
-    kept = rows[np.sort(first)]
-    empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    over = len(kept)
-    kept = _within_limits(kept, source, labels)
-    over -= len(kept)
-    notes = [
-        f"{count} {name}"
-        for count, name in (
-            (empty, "empty"),
-            (identical, "identical pairs"),
-            (duplicates, "duplicates"),
-            (over, "over the limit"),
-        )
-        if count
-    ]
-    logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
-    if not len(kept):
-        raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
-    return data.select(kept)
-
-
-def _within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
-    if labels is not None:
-        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
-    return rows[: source.limit]
-
-
-def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
-    """Of the rows with the same label the first `limit`, in their order."""
-    seen: dict[str, int] = {}
-    chosen = np.zeros(len(rows), dtype=bool)
-    for place, label in enumerate(labels.tolist()):
-        seen[label] = seen.get(label, 0) + 1
-        chosen[place] = seen[label] <= limit
-    return rows[chosen]

@@ -125,7 +125,6 @@ class KeptVectors:
     def _write(self, items: list[tuple[int, str]]) -> None:
         keys = np.array([key for key, _ in items], dtype=np.int64)
         vectors = self.encoder.encode([text for _, text in items])
-        self.folder.mkdir(parents=True, exist_ok=True)
         with write_folder(self.folder / hashlib.sha256(keys.tobytes()).hexdigest()[:16], replace=True) as folder:
             np.save(folder / "vectors.npy", vectors.astype(np.float32, copy=False))
             np.save(folder / "keys.npy", keys)

@@ -55,8 +55,9 @@ class MaskedLanguageModelHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, hidden: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
-        """`[n, dim]` and `[vocabulary, dim]` to logits `[n, vocabulary]`."""
-        return nn.functional.linear(self.norm(self.act(self.dense(hidden))), embeddings, self.bias)
+        """`[n, dim]` and `[vocabulary, dim]`, in whatever precision they are kept, to logits `[n, vocabulary]`."""
+        features = self.norm(self.act(self.dense(hidden)))
+        return nn.functional.linear(features, embeddings.to(features.dtype), self.bias)
 
 
 def pretrained_output_bias(base: BaseEncoder) -> torch.Tensor | None:

@@ -25,6 +25,7 @@ from trainer.console import run_command
 from trainer.control_settings import recorded, settings_of
 from trainer.control_targets import find_targets
 from trainer.controls import CONTROLS, Control, with_starts
+from trainer.data_files import as_recorded
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.joining import beside_itself, joined_languages
@@ -69,6 +70,9 @@ class Monolithic:
         self.section = control.section(recipe)
         self.sources = {language: control.sources(recipe, language) for language in control.languages(recipe)}
         self.settings = settings_of(recipe, control)
+        self.data = source_facts(
+            [source for listed in self.sources.values() for source in listed], control.kind, recipe.pivot
+        )
         self.target = control.folder(recipe)
         self.workspace = Workspace(recipe.output_dir, self.target.name)
 
@@ -88,7 +92,8 @@ class Monolithic:
         logger.info("%s: training all parameters of %s", self.control.kind, base.source)
         folder = self.workspace.phase("full", self.settings)
         set_seed(self.recipe.seed)
-        facts = self._train(base, untouched, folder)
+        with as_recorded(self.settings):
+            facts = self._train(base, untouched, folder)
         self._write(base, facts)
         self.workspace.remove()
 
@@ -208,7 +213,6 @@ class Monolithic:
         """The finished encoder, as a folder that transformers and `load_base` read; on the main process."""
         recipe, state = self.recipe, PartialState()
         if state.is_main_process:
-            sources = [source for listed in self.sources.values() for source in listed]
             with write_folder(self.target, replace=True) as folder:
                 write_base(base, folder)
                 values = {
@@ -222,7 +226,7 @@ class Monolithic:
                     "sha256": sha256(folder / _WEIGHTS),
                     "settings": self.settings,
                     "training": facts,
-                    "data": source_facts(sources, self.control.kind, recipe.pivot),
+                    "data": self.data,
                     "hardware": hardware(),
                     "versions": versions(),
                 }

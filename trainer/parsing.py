@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from jsonargparse import ArgumentParser, Namespace
 
+from adapters_hub.reading import read_text
+from trainer.probing import check_trainable
 from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
 
 _TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
@@ -33,7 +35,8 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         prog=prog,
         exit_on_error=False,
         description=description,
-        epilog="The `training` settings take any field of transformers.TrainingArguments.",
+        epilog="The `training` settings take the fields of transformers.TrainingArguments; those that would do nothing "
+        "here, or harm, are refused with the reason.",
     )
     parser.add_argument(
         "--recipe",
@@ -44,6 +47,7 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
     values = parse_line(parser, _with_earlier_training(arguments))
     recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
     recipe.check()
+    check_trainable(recipe)
     return recipe
 
 
@@ -115,12 +119,20 @@ def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
 
 
 def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
-    """The `training` of each phase in a YAML file; of one that cannot be read nothing, which the parser tells."""
+    """The `training` of each phase in a YAML file; of one that is not as it should be nothing, which the parser tells.
+
+    Raises:
+        AdaptersHubError: it is there, but is no plain file of UTF-8.
+    """
+    if not recipe.exists():
+        return {}
     try:
-        values = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+        values = yaml.safe_load(read_text(recipe))
         sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
         return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError):
+    except RecursionError:
+        raise SettingsError(f"{recipe} is nested too deeply to be a recipe") from None
+    except (yaml.YAMLError, AttributeError, TypeError):
         return {}
 
 

@@ -19,8 +19,9 @@ from jsonargparse import ArgumentParser
 
 from adapters_hub.folders import write_text
 from adapters_hub.languages import check_language
+from adapters_hub.reading import read_text
 from trainer.console import run_command
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.parsing import parse_line, parse_recipe
 from trainer.preparation.assembling import Assembled, Contribution, assemble
 from trainer.preparation.building import Builder
@@ -255,7 +256,7 @@ def _is_changed(path: Path) -> bool:
     """Whether a recipe was written by somebody else, or changed since."""
     if not path.is_file():
         return False
-    text = path.read_text(encoding="utf-8")
+    text = read_text(path)
     return _sealed(text.rpartition("# ")[0]) != text
 
 

@@ -27,6 +27,7 @@ from adapters_hub.modules import LoRA, save_language_module, write_lora, write_v
 from trainer.batches import Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_text
+from trainer.data_files import as_recorded
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
@@ -132,14 +133,24 @@ class Stage1:
         self.language = language
         self.base = base
         self.settings = settings_of(recipe, language)
+        self.rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
         self.workspace = Workspace(recipe.output_dir, language)
         self.phases = recipe.phases_of(language)
+        self.data = self._data_facts()
         self.parts: dict[str, Path] = {}
         """Where the parts of the module lie: `vocabulary` or `tokenizer`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}
 
     def run(self, target: Path) -> bool:
-        """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before."""
+        """Run the phases that are not done yet, and assemble the module at `target`; False if it stopped before.
+
+        Raises:
+            DataError: data was replaced since its hash was taken, or does not fit.
+        """
+        with as_recorded(self.settings):
+            return self._run(target)
+
+    def _run(self, target: Path) -> bool:
         if "la" in self.phases:
             check_can_mask(self.base)
         if self.recipe.start_from:
@@ -200,8 +211,6 @@ class Stage1:
         settings = self.recipe.vocabulary
         source = settings.data if settings.data.path else self.recipe.la.data
 
-        rules = read_rules(settings.rewrite, self.language, self.recipe.pivot)
-
         def write(result: Path) -> None:
             data = None if settings.strategy == "keep" else load_text(source, self.language, self.recipe.pivot)
             vocabulary = build_vocabulary(
@@ -212,14 +221,14 @@ class Stage1:
                 pretrained_output_bias(self.base),
                 self.recipe.seed,
                 prompts=[self.base.prompt],
-                rules=rules,
+                rules=self.rules,
             )
             tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
                 # Half precision already here: training starts from, and ends with, what a module holds.
                 write_vocabulary(result, tokenizer, vocabulary.embeddings.to(torch.float16))
-            elif rules:
+            elif self.rules:
                 write_vocabulary(result, tokenizer, None)
             if vocabulary.output_bias is not None:
                 save_file({"bias": vocabulary.output_bias.contiguous()}, result / _BIAS_FILE)
@@ -229,7 +238,7 @@ class Stage1:
 
     def _language_adaptation(self, folder: PhaseFolder) -> None:
         settings, recipe = self.recipe.la, self.recipe
-        base, tokenizer = self._composed()
+        base, tokenizer = self._composed(trains_embeddings=settings.train_embeddings)
         with PartialState().main_process_first():
             text = load_text(settings.data, self.language, recipe.pivot)
             length = min(settings.max_length, base.max_positions)
@@ -316,20 +325,25 @@ class Stage1:
 
         folder.finish(write)
 
-    def _composed(self, whole_vocabulary: bool = False) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
+    def _composed(
+        self, whole_vocabulary: bool = False, trains_embeddings: bool = False
+    ) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
         """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it.
 
         Args:
             whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
+            trains_embeddings: the base's own embeddings, too, are a copy in float32, not those that lie on disk.
         """
         base = own_copy(self.base)
         partial = self._partial_module()
+        if trains_embeddings and partial.embeddings is None:
+            own = base.token_embeddings.weight.detach().to(torch.float32, copy=True)
+            partial = dataclasses.replace(partial, embeddings=own)
         if whole_vocabulary:
             partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
         if whole_vocabulary:
-            rules = read_rules(self.recipe.vocabulary.rewrite, self.language, self.recipe.pivot)
-            return base, rewriting(base.tokenizers.of(self.language), rules)
+            return base, rewriting(base.tokenizers.of(self.language), self.rules)
         return base, module_tokenizer(base, partial)
 
     def _inject(self, base: BaseEncoder, name: str, settings: LoRASettings, part: str) -> Callable[[Path], None]:
@@ -380,7 +394,7 @@ class Stage1:
             training={
                 "settings": self.settings,
                 "phases": self.facts,
-                "data": self._data_facts(),
+                "data": self.data,
                 "hardware": hardware(),
                 "versions": versions(),
             },

@@ -21,6 +21,7 @@ from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
 from trainer.batches import Rows
 from trainer.console import run_command
+from trainer.data_files import as_recorded
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
@@ -140,10 +141,15 @@ class Stage2:
         self.base = base
         self.settings = settings_of(recipe, language, objective)
         self.sources = alignment_sources(recipe.cla, objective, language)
+        self.data = source_facts(self.sources, "cla", recipe.pivot)
         self.workspace = Workspace(recipe.output_dir, f"{language}-{recipe.pivot}-{objective}")
 
     def run(self, target: Path) -> None:
-        """Train and write the adapter to `target`."""
+        """Train and write the adapter to `target`.
+
+        Raises:
+            DataError: data was replaced since its hash was taken, or does not fit.
+        """
         pivot, module = (
             dataclasses.replace(LanguageModule.load(folder), address=address)
             for folder, address in (language_module(self.recipe, code) for code in (self.recipe.pivot, self.language))
@@ -153,7 +159,8 @@ class Stage2:
         logger.info("%s: alignment to %s (%s)", self.language, self.recipe.pivot, self.objective)
         set_seed(self.recipe.seed)
         folder = self.workspace.phase("cla", self.settings)
-        bottlenecks, facts = self._train(folder, module, pivot)
+        with as_recorded(self.settings):
+            bottlenecks, facts = self._train(folder, module, pivot)
         state = PartialState()
         if state.is_main_process:
             save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
@@ -275,7 +282,7 @@ class Stage2:
             training={
                 "settings": self.settings,
                 "phases": {"cla": facts},
-                "data": source_facts(self.sources, "cla", self.recipe.pivot),
+                "data": self.data,
                 "hardware": hardware(),
                 "versions": versions(),
             },

@@ -11,19 +11,26 @@ from pathlib import Path
 from typing import IO, Any
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.reading import check_regular
 
-_OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+"""What reads and writes a file with this suffix."""
 
 
 def file_format(name: str) -> str:
     """The suffix of a file's name, that of compression left out."""
     path = Path(name)
-    return (path.with_suffix("") if path.suffix in _OPENERS else path).suffix
+    return (path.with_suffix("") if path.suffix in OPENERS else path).suffix
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a file, without the line feed that ends each."""
-    with _OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
+    """The lines of a file, without the line feed that ends each.
+
+    Raises:
+        AdaptersHubError: it is no plain file.
+    """
+    check_regular(path)
+    with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
         for line in file:
             yield line.removesuffix("\n")
 
@@ -40,7 +47,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
             unfinished = Path(folder) / path.name
-            with _OPENERS.get(path.suffix, open)(unfinished, "wt", encoding="utf-8", newline="\n") as file:
+            with OPENERS.get(path.suffix, open)(unfinished, "wt", encoding="utf-8", newline="\n") as file:
                 file.writelines(f"{line}\n" for line in lines)
             unfinished.replace(path)
     except OSError as error:

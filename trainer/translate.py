@@ -49,8 +49,9 @@ class TranslationSettings:
             OUTPUT.translations.jsonl; the same command goes on from there.
         originals: File to write too, for cla.paraphrase: the sentences before their translations in each row, .tsv,
             also as .xz or .gz.
-        columns: Names of the columns to take, separated by commas; TSV and CSV files then have a header line. Without
-            names they have none, and the columns are taken in order.
+        columns: Names of the columns to take, in their order, separated by commas; TSV and CSV files then have a header
+            line. Without it they have none, and columns of JSON and Parquet are taken by the names anchor, positive
+            and negative.
         limit: Use at most that many rows.
         revision: Commit, tag or branch of the model on the Hub.
         batch_size: Most sentences at a time.

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from huggingface_hub import ModelCard
 
 from adapters_hub.base.packaged import PACKAGES
+from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import CITATION, PAPER, card_data, library_link, model_name, public_source
 from adapters_hub.cards.sentences import literal, name_in, sentences_of
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
+Described = TypeVar("Described", LanguageModuleManifest, AlignmentManifest)
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=jinja2.StrictUndefined,
@@ -75,10 +78,12 @@ def render_card(
         [Score.from_record(record) for record in manifest.metrics],
         adapter.pivot if adapter else None,
     )
+    data = list(data_rows(manifest.training.get("data")))
+    metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
+    # The metadata is YAML, which quotes; from here on all is Markdown.
+    manifest, data, scores = as_markdown(manifest), plain(data), plain(scores)
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
-    data = list(data_rows(training.get("data")))
-    metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     body = ENVIRONMENT.get_template(f"{manifest.kind}.md").render(
         manifest=manifest,
         repo=repo,
@@ -135,6 +140,12 @@ def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     return text
 
 
+def as_markdown(manifest: Described) -> Described:
+    """The manifest with every free text in it as Markdown that shows just that text."""
+    shown = {name: plain(getattr(manifest, name)) for name in ("base", "license", "training")}
+    return dataclasses.replace(manifest, **shown)
+
+
 def _install(base: str | None) -> str:
     """What pip installs for a module on a base."""
     package = PACKAGES.get(base or "")
@@ -142,7 +153,7 @@ def _install(base: str | None) -> str:
 
 
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
-    facts = manifest.vocabulary if isinstance(manifest, LanguageModuleManifest) else {}
+    facts = plain(manifest.vocabulary) if isinstance(manifest, LanguageModuleManifest) else {}
     return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
 
 

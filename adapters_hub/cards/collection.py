@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from adapters_hub.cards.card import ENVIRONMENT
+from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import public_source
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name, same_language
@@ -44,13 +45,15 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
             "autonym": autonym(manifest.language),
             "code": manifest.language,
             "repo": repo,
-            "vocabulary": manifest.vocabulary.get("strategy", "keep"),
+            "vocabulary": plain(manifest.vocabulary.get("strategy", "keep")),
             "size": manifest.size / 1e6,
             "scores": _scores(manifest, "modules", 1),
             "adapters": [shown[name] for name in own],
         }
-        bases.setdefault(public_source(manifest) or "a base that is not published", []).append(row)
-    text = ENVIRONMENT.get_template("collection.md").render(author=author, bases=bases, homeless=homeless.values())
+        bases.setdefault(plain(public_source(manifest)) or "a base that is not published", []).append(row)
+    text = ENVIRONMENT.get_template("collection.md").render(
+        author=plain(author), bases=bases, homeless=homeless.values()
+    )
     return text.rstrip() + "\n"
 
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 from huggingface_hub import ModelCard
 
-from adapters_hub.cards.card import ENVIRONMENT, base_text, data_rows
+from adapters_hub.cards.card import ENVIRONMENT, as_markdown, base_text, data_rows
+from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import common_license, export_data
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.languages import autonym, language_name
@@ -42,7 +43,12 @@ def render_export_card(
     first = modules[0]
     name, own_name = language_name(first.language), autonym(first.language)
     datasets = {row["dataset"] for part in parts for row in data_rows(part.training.get("data")) if row["dataset"]}
+    metadata = export_data(parts, sorted(datasets), kind)
+    licence = common_license(parts)
     languages = [f"`{module.language}`" for module in modules]
+    # The metadata is YAML, which quotes; from here on all is Markdown.
+    modules, adapters = [as_markdown(module) for module in modules], [as_markdown(adapter) for adapter in adapters]
+    parts, first = [*modules, *adapters], modules[0]
     body = ENVIRONMENT.get_template("export.md").render(
         kind=kind,
         title=f"{', '.join(language_name(module.language) for module in modules)}: sentence vectors",
@@ -55,12 +61,12 @@ def render_export_card(
         aligned=", ".join(dict.fromkeys(f"`{adapter.language}`" for adapter in adapters)),
         adapters=adapters,
         dimension=first.dimension,
+        prompt=" ".join(first.prompt.replace("`", "'").splitlines()),
         parts=parts,
-        license=common_license(parts),
+        license=plain(licence),
         base_text=base_text(first),
         base_inside=base_inside,
         packages=_PACKAGES[kind],
         is_sentence_transformer=is_sentence_transformer,
     )
-    metadata = export_data(parts, sorted(datasets), kind)
     return str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n"

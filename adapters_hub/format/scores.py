@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import same_language
+from adapters_hub.reading import read_json
 
 Encoder = Literal["base", "modules", "aligned"]
 
@@ -90,7 +90,7 @@ def read_scores(path: Path) -> list[Score]:
         AdaptersHubError: the file is not such a report.
     """
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))["scores"]
+        records = read_json(path)["scores"]
         return [Score.from_record(record) for record in records]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AdaptersHubError(

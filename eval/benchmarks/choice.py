@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from adapters_hub.reading import parse_json
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.classification import languages_of_flores
 from eval.benchmarks.data import Choice, Data
@@ -72,7 +72,7 @@ class Belebele(Benchmark):
         rows = []
         for number, line in enumerate(source.lines(name, self.obtain)):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 rows.append({column: row[column] for column in _COLUMNS})
             except (ValueError, KeyError, TypeError) as error:
                 raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from eval.errors import MissingDataError
@@ -38,6 +39,10 @@ class Hub:
         Raises:
             MissingDataError: it cannot be had.
         """
+        if Path(dataset).exists():
+            raise MissingDataError(
+                f"{dataset} is a folder here, which would be read in place of the Hub's dataset: start elsewhere"
+            )
         try:
             with _offline() if self.silence else contextlib.nullcontext():
                 rows = load_part(dataset, subset, split, revision)

@@ -268,5 +268,7 @@ def _zipped_lines(archive: zipfile.ZipFile, name: str) -> list[str]:
     try:
         with archive.open(name) as file:
             return [line.strip() for line in io.TextIOWrapper(file, "utf-8")]
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{name} in {archive.filename} is not UTF-8 ({error}): fetch it again") from error
     except KeyError as error:
         raise EvaluationError(f"{archive.filename} has no {name}: fetch the repository again") from error

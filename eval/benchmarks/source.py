@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -9,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,7 +62,8 @@ class Source:
         """What the star of a pattern stands for, in the files that fit; sorted."""
         assert self.folder is not None
         shape = re.compile(re.escape(pattern).replace(r"\*", "([^/]*)"))
-        found = (path.relative_to(self.folder).as_posix() for path in self.folder.glob(pattern))
+        there = (path.relative_to(self.folder) for path in self.folder.glob(pattern))
+        found = (path.as_posix() for path in there if not any(part.startswith((".", "_")) for part in path.parts))
         return sorted(match[1] for name in found if (match := shape.fullmatch(name)))
 
     def file(self, name: str, obtain: str) -> Path:
@@ -83,7 +86,9 @@ class Source:
 
     def lines(self, name: str, obtain: str) -> list[str]:
         """The lines of a text file; only line feeds end a line."""
-        text = self.file(name, obtain).read_text(encoding="utf-8-sig")
+        path = self.file(name, obtain)
+        with _decoded(path):
+            text = path.read_text(encoding="utf-8-sig")
         return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
     def table(
@@ -107,7 +112,7 @@ class Source:
         """
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         path = self.file(name, obtain)
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _decoded(path), path.open(encoding="utf-8-sig", newline="") as file:
             names = None if header else list(columns)
             rows = list(csv.DictReader(file, names, delimiter=delimiter, quoting=quoting))
         if not rows:
@@ -132,6 +137,10 @@ class Source:
             name = f"{_ON_THE_HUB}{dataset}@{commit_of(rows) or revision or 'unknown'}"
         else:
             name = dataset.rpartition("/")[2]
+            if has_magic(str(self.folder)):
+                raise EvaluationError(
+                    f"the data folder {self.folder} has one of * ? [ in its name, a pattern to the reader: rename it"
+                )
             rows = load_part(str(self.folder / name), subset, split)
         if missing := [column for column in columns if column not in rows.column_names]:
             raise MissingDataError(
@@ -139,6 +148,21 @@ class Source:
             )
         self.read[f"{name}/{subset or 'default'}/{split}"] = _digest(rows)
         return rows
+
+
+@contextlib.contextmanager
+def _decoded(path: Path) -> Iterator[None]:
+    """Say of which file something is no text.
+
+    Raises:
+        EvaluationError: it is not.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"benchmark data {path} is not UTF-8 ({error}): fetch it again, or convert it") from error
+    except csv.Error as error:
+        raise EvaluationError(f"benchmark data {path} is no table ({error}): fetch it again") from error
 
 
 def origin(read: Iterable[str]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,7 @@ class CachedEncoder:
 
     def _read(self, fingerprint: str, keys: list[bytes]) -> dict[bytes, np.ndarray]:
         found: dict[bytes, np.ndarray] = {}
-        with closing(self._open(fingerprint)) as database:
+        with self._opened(fingerprint) as database:
             for start in range(0, len(keys), _QUESTIONS):
                 part = keys[start : start + _QUESTIONS]
                 marks = ",".join("?" * len(part))
@@ -107,23 +107,24 @@ class CachedEncoder:
         return found
 
     def _write(self, fingerprint: str, rows: dict[bytes, np.ndarray]) -> None:
-        with closing(self._open(fingerprint)) as database, database:
+        with self._opened(fingerprint) as database, database:
             database.executemany(
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?)", [(key, vector.tobytes()) for key, vector in rows.items()]
             )
 
-    def _open(self, fingerprint: str) -> sqlite3.Connection:
+    @contextmanager
+    def _opened(self, fingerprint: str) -> Iterator[sqlite3.Connection]:
         assert self.folder is not None
         path = self.folder / f"{fingerprint[:32]}.sqlite"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(path, timeout=60)
-            database.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+            with closing(sqlite3.connect(path, timeout=60)) as database:
+                database.execute("CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB) WITHOUT ROWID")
+                yield database
         except (OSError, sqlite3.Error) as error:
             raise EvaluationError(
                 f"the cache of vectors {path} cannot be used ({error}): delete it or choose another --cache"
             ) from error
-        return database
 
 
 def _key(sentence: str) -> bytes:

@@ -146,7 +146,7 @@ def _kind_of(source: str) -> str:
     folder = Path(source)
     if (folder / "modules.json").is_file() and not (folder / TRAINING_FILE).is_file():  # not one of our own
         return "st"
-    if (folder / "module.json").is_file() or any(folder.glob("*/module.json")):
+    if (folder / "module.json").is_file() or any(folder.glob("[!.]*/module.json")):
         return "modules"
     return "base"
 

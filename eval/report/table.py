@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapters_hub.cards.markdown import plain
 from eval.bootstrap import p_value
 from eval.errors import EvaluationError
 from eval.results import Result
@@ -219,13 +220,13 @@ def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
             value = f"**{number(cell.figure, kind)}**" if cell.best else number(cell.figure, kind)
             mark = "\\*" if cell.significant else ""
             cells.append(f"{value}{mark} {_range(cell.figure, kind)}")
-        lines.append("| " + " | ".join([encoder, *cells]) + " |")
+        lines.append("| " + " | ".join([plain(encoder), *cells]) + " |")
     lines += ["", _NOTE.format(against=table.against or "another encoder").replace("* differs", "\\* differs"), ""]
     lines += [
-        f"- {name}: {title}; {', '.join(table.languages[name])}; {table.split} split, from {table.origins[name]}"
+        f"- {name}: {title}; {', '.join(table.languages[name])}; {table.split} split, from {plain(table.origins[name])}"
         for name, title in table.titles.items()
     ]
-    lines += [f"- {benchmark}: left out; {reason}" for benchmark, reason in left_out.items()]
+    lines += [f"- {benchmark}: left out; {plain(reason)}" for benchmark, reason in left_out.items()]
     return "\n".join(lines) + "\n"
 
 

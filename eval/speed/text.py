@@ -40,7 +40,7 @@ class Text:
         """English, German and others, `count` of them or as many as there are."""
         if self.folder is None:
             return list(_SAMPLE[:count])
-        found = sorted(path.name.partition(".")[0] for path in self.folder.glob("mono/*.txt.xz"))
+        found = sorted(path.name.partition(".")[0] for path in self.folder.glob("mono/[!._]*.txt.xz"))
         return sorted(found, key=lambda code: (code != "eng", code != "deu", code))[:count]
 
     def mono(self, language: str, count: int) -> list[str]:

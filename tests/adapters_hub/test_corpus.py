@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
-from adapters_hub.corpus import FACTS_FILE, Corpus, encode_corpus, shards_of
+from adapters_hub.corpus import Corpus, encode_corpus
+from adapters_hub.shards import FACTS_FILE, shards_of
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import ROOT, sample_sentences
 
@@ -155,6 +156,104 @@ def test_a_folder_begun_with_something_else_is_refused(encoder: ModularEncoder, 
     (tmp_path / "out" / FACTS_FILE).unlink()
     with pytest.raises(AdaptersHubError, match="has Parquet files of something else in it"):
         encode_corpus(encoder, corpus, tmp_path / "out")
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "zeroed", "one bit", "all zeros"])
+def test_a_damaged_shard_is_encoded_again(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    corpus = Corpus.open([folder / "b.parquet"], "text", language="kaz")
+    encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16)
+    shard = tmp_path / "out" / "part-000001.parquet"
+    whole = shard.read_bytes()
+    middle = len(whole) // 2
+    damaged = {
+        "empty": b"",
+        "half": whole[:middle],
+        "zeroed": whole[:middle] + bytes(512) + whole[middle + 512 :],
+        "one bit": whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :],
+        "all zeros": bytes(len(whole)),
+    }
+    shard.write_bytes(damaged[damage])
+    assert encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16) == 1
+    assert shard.read_bytes() == whole
+    assert "part-000001.parquet is damaged" in caplog.text
+
+
+def test_a_shard_of_something_else_is_not_taken_for_a_finished_one(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus.open([folder / "b.parquet"], "text", language="kaz")
+    encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=20)
+    shards = sorted((tmp_path / "out").glob("*.parquet"))
+    shards[0].write_bytes(shards[1].read_bytes())
+    with pytest.raises(AdaptersHubError, match=r"part-000000\.parquet is of something else: choose another --output"):
+        encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=20)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "[" * 100_000, "\x00" * 300])
+def test_damaged_facts_are_written_anew_where_the_shards_fit(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path, content: str
+) -> None:
+    corpus = Corpus.open([folder / "b.parquet"], "text", language="kaz")
+    encode_corpus(encoder, corpus, tmp_path / "out")
+    facts = (tmp_path / "out" / FACTS_FILE).read_bytes()
+    (tmp_path / "out" / FACTS_FILE).write_text(content)
+    assert encode_corpus(encoder, corpus, tmp_path / "out") == 0
+    assert (tmp_path / "out" / FACTS_FILE).read_bytes() == facts
+    (tmp_path / "out" / FACTS_FILE).write_text(content)
+    with pytest.raises(AdaptersHubError, match="is of something else"):
+        encode_corpus(encoder, corpus, tmp_path / "out", half=True)
+
+
+def test_input_that_changed_is_not_mixed_in(
+    encoder: ModularEncoder, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "b.parquet"
+    before, date = path.read_bytes(), path.stat()
+
+    def replace(content: bytes) -> None:
+        """By one of the same size and date."""
+        path.write_bytes(content)
+        os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
+
+    corpus = Corpus.open([path], "text", language="kaz")
+    encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16)
+    (tmp_path / "out" / "part-000001.parquet").unlink()
+    replace(before.replace(b"1", b"2"))  # somewhere in the text, or in what describes it
+    with pytest.raises(AdaptersHubError):
+        encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16)
+    replace(before)
+    assert encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16) == 1
+
+    encode = encoder.encode
+
+    def slow(*given: Any, **options: Any) -> np.ndarray:
+        replace(before)  # the same content even: nobody can tell by now
+        return encode(*given, **options)
+
+    monkeypatch.setattr(encoder, "encode", slow)
+    with pytest.raises(InputTextError, match=r"b\.parquet was changed while it was encoded: start again"):
+        encode_corpus(encoder, corpus, tmp_path / "meanwhile", rows_per_shard=16)
+
+
+def test_hidden_files_are_no_data_and_pipes_no_files(folder: Path, tmp_path: Path) -> None:
+    for name in ("_x.parquet", ".y.parquet"):
+        (folder / name).write_bytes(b"no parquet")
+    assert [path.name for path in Corpus.open([folder], "text", "deu").files] == ["a.parquet", "b.parquet"]
+    os.mkfifo(tmp_path / "p.parquet")
+    with pytest.raises(InputTextError, match=r"p\.parquet is a pipe or a device"):
+        Corpus.open([tmp_path / "p.parquet"], "text", "deu")
+    twice = pa.Table.from_arrays([pa.array(["a"])] * 3, names=["text", "more", "more"])
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    with pytest.raises(InputTextError, match=r"twice\.parquet: two columns are called 'more'"):
+        Corpus.open([tmp_path / "twice.parquet"], "text", "deu")
+
+
+def test_an_output_that_cannot_be_written_is_told(encoder: ModularEncoder, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AdaptersHubError, match="was not written"):
+        encode_corpus(encoder, Corpus.open([folder], "text", "deu"), tmp_path / "file" / "out")
 
 
 def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +105,12 @@ def test_canonically_equal_sentences_are_one_for_every_encoder(tmp_path: Path) -
     assert encoder.calls == [("deu", False, (composed,))]
     with pytest.raises(EvaluationError, match=r"sentence 1, 3 of 3 in deu is empty \(2 in all\)"):
         CachedEncoder(encoder, tmp_path)(["", "a", " "], "deu")
+
+
+def test_a_cache_damaged_inside_is_told_when_it_is_read(tmp_path: Path) -> None:
+    CachedEncoder(Letters(), tmp_path)(["one", "two"], "deu")
+    (path,) = tmp_path.glob("*.sqlite")
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("ALTER TABLE vectors RENAME COLUMN vector TO something")
+    with pytest.raises(EvaluationError, match="cannot be used .*: delete it or choose another --cache"):
+        CachedEncoder(Letters(), tmp_path)(["one"], "deu")

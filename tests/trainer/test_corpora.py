@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from trainer.batches import text_key
-from trainer.corpora import DataError, load_cross_lingual, load_pairs, load_text
+from trainer.corpora import load_cross_lingual, load_pairs, load_text
+from trainer.errors import DataError
 from trainer.settings import DataSource
 
 NAMES = ("anchor", "positive", "negative")
@@ -106,10 +107,10 @@ def test_a_column_without_text_is_told_by_name(tmp_path: Path, name: str) -> Non
     else:
         pq.write_table(pa.table({"anchor": ["a"], "positive": ["b"], "score": [0.9]}), tmp_path / name)
     source = DataSource(path=str(tmp_path / name))
+    assert rows_of(source) == [("a", "b", "")]
+    source.columns = ["anchor", "positive", "score"]
     with pytest.raises(DataError, match=r"column score holds .*64, not text: name those to take under 'columns'"):
         rows_of(source)
-    source.columns = ["anchor", "positive"]
-    assert rows_of(source) == [("a", "b", "")]
 
 
 @pytest.mark.parametrize("packing", PACKERS)
@@ -158,7 +159,7 @@ def test_columns_may_be_called_what_others_are_to_be_called(tmp_path: Path) -> N
 
 def test_what_is_not_usable_is_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     text = "a\tb\n\tb\na\t \nc\tc\nd\td \na\tb\nb\ta\n a \tb\ne\tf\n"
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert [row[:2] for row in rows_of(written(tmp_path, "a.tsv", text))] == [("a", "b"), ("b", "a"), ("e", "f")]
     assert "deu pairs: 9 rows read, 2 empty, 2 identical pairs, 2 duplicates; 3 used" in caplog.text
 
@@ -166,7 +167,7 @@ def test_what_is_not_usable_is_dropped_and_counted(tmp_path: Path, caplog: pytes
 def test_empty_and_repeated_lines_of_text_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert texts_of(written(tmp_path, "a.txt", "b\n\na\nb\n   \nc\n")) == ["b", "a", "c"]
     assert "deu text: 6 rows read, 2 empty, 1 duplicates; 3 used" in caplog.text
 
@@ -195,7 +196,7 @@ def test_no_group_has_more_rows_than_its_limit(tmp_path: Path, caplog: pytest.Lo
     source = written(tmp_path, "a.txt", "b\n\nb\na\nc\nd\ne\n")
     (tmp_path / "deu.txt").write_text("x\nx\nx\ny\nx\nx\ny\n")
     source.groups, source.group_limit = str(tmp_path / "{language}.txt"), 2
-    with caplog.at_level(logging.INFO, logger="trainer.corpora"):
+    with caplog.at_level(logging.INFO, logger="trainer.cleaning"):
         assert texts_of(source) == ["b", "a", "c", "e"]
     assert "deu text: 7 rows read, 1 empty, 1 duplicates, 1 over the limit; 4 used" in caplog.text
     source.limit = 3
@@ -272,7 +273,7 @@ def test_paraphrases_across_languages_have_two_to_six_columns(
         source = written(tmp_path, "a.jsonl", json.dumps(dict(zip(names, cells, strict=True))) + "\n")
     else:
         source = written(tmp_path, "a.tsv", ("\t".join(names) + "\n" if form == "named" else "") + text)
-        source.columns = names if form == "named" else None
+    source.columns = names if form != "plain" else None
     assert crossed(source) == [expected]
 
 

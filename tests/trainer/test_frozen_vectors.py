@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import trainer.frozen_vectors
-from adapters_hub import BaseEncoder, ModularEncoder
+from adapters_hub import AdaptersHubError, BaseEncoder, ModularEncoder
 from tests.conftest import sample_sentences
 from tests.trainer.building import language_module
 from trainer.batches import text_key
@@ -141,3 +141,10 @@ def test_a_text_that_was_never_encoded_is_an_error(encoder: ModularEncoder, tmp_
 
 def test_an_empty_text_is_not_encoded(encoder: ModularEncoder, tmp_path: Path) -> None:
     assert kept_by(encoder, "eng", tmp_path).add(["", " ", TEXTS[0]]) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_told_in_one_line(encoder: ModularEncoder, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AdaptersHubError, match="cannot write beside .*: Not a directory") as caught:
+        kept_by(encoder, "eng", tmp_path / "file" / "cache").add(TEXTS)
+    assert "\n" not in str(caught.value)

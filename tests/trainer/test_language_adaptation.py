@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForMaskedLM
 
-from adapters_hub import BaseEncoder
+from adapters_hub import BaseEncoder, load_base
+from adapters_hub.encoder import Composition
 from tests.conftest import sample_sentences
 from tests.trainer.building import adaptation_trainer
 from trainer.language_adaptation import MaskedLanguageModel, mlm_head, pretrained_output_bias
@@ -179,3 +182,22 @@ def test_bases_are_not_changed_by_training(bases: Bases, tmp_path: Path) -> None
     after = base.backbone.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_embeddings_that_stay_on_disk_in_half_precision_give_the_loss_of_those_in_memory(
+    base_folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As the packaged base's do where no vocabulary is made and the embeddings are frozen."""
+    shutil.copytree(base_folders("bert"), tmp_path / "half")
+    weights = tmp_path / "half" / "model.safetensors"
+    save_file({name: tensor.half() for name, tensor in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    base = load_base(tmp_path / "half")
+    batch = masked_batch(base)
+    expected = masked_language_model(own_copy(base))(**batch)
+    composed = own_copy(base)
+    Composition(composed).activate(None)
+    assert composed.token_embeddings.weight.dtype == torch.float16
+    loss = masked_language_model(composed)(**batch)
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(masked_language_model(composed)(**batch), expected, rtol=0.05, atol=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.mixing import Lexicon, with_mixed
 from trainer.settings import RECIPES, AlignmentSettings, DataSource, MixingSettings, Recipe, SettingsError
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def test_help_names_every_setting_and_where_training_fields_come_from(capsys: py
     assert left.value.code == 0
     text = capsys.readouterr().out
     assert [name for name in all_settings(Recipe()) if f"--{name}" not in text] == []
-    assert "any field of transformers.TrainingArguments" in text
+    assert "fields of transformers.TrainingArguments" in " ".join(text.split())
     assert "quickstart.yaml" in text
 
 
@@ -153,6 +155,56 @@ def test_an_unknown_training_field_is_refused_with_a_suggestion(phase: str) -> N
 def test_a_training_field_that_the_stages_set_is_refused(field: str) -> None:
     with pytest.raises(SettingsError, match=f"'{field}' cannot be set under 'training'"):
         parse(f"--se.training.{field}", "1")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("neftune_noise_alpha", 5, "transformers' own models"),
+        ("label_smoothing_factor", 0.1, "transformers' own models"),
+        ("auto_find_batch_size", True, "set tokens_per_pass"),
+        ("average_tokens_across_devices", False, "mean over all processes"),
+        ("save_only_model", True, "could not go on"),
+        ("train_sampling_strategy", "group_by_length", "order of the rows"),
+        ("fsdp", "full_shard", "holds the whole base"),
+        ("hub_token", "hf_secret", "it would be written into the module"),
+        ("include_for_metrics", ["inputs"], "loss alone"),
+        ("dataloader_persistent_workers", True, "needs dataloader_num_workers"),
+        ("metric_for_best_model", "accuracy", "is to be loss, not 'accuracy'"),
+        ("optim", "adamw_apex_fused", "apex"),
+        ("optim", "no_such", "no_such"),
+        ("optim_args", "gamma", "cla"),
+        ("lr_scheduler_type", "cosine_with_min_lr", "min_lr"),
+        ("report_to", "wandb", "report_to wandb: .*wandb.*install"),
+        ("report_to", ["none_such"], "report_to takes .*tensorboard.*not 'none_such'"),
+        ("load_best_model_at_end", True, "strategy"),
+    ],
+)
+def test_a_training_field_that_cannot_work_is_refused_before_anything_begins(
+    field: str, value: object, reason: str
+) -> None:
+    with pytest.raises(SettingsError, match=reason) as caught:
+        parse("--cla.training", json.dumps({field: value}))
+    assert "\n" not in str(caught.value)
+    assert "hf_secret" not in str(caught.value)
+
+
+def test_fields_at_their_defaults_and_those_that_work_are_taken() -> None:
+    fields = {"neftune_noise_alpha": None, "fsdp": "", "include_num_input_tokens_seen": "no", "use_cache": False}
+    works = {"optim": "adafactor", "lr_scheduler_type": "cosine", "report_to": "tensorboard", "weight_decay": 0.1}
+    taken = parse("--se.training", json.dumps(fields | works)).se.training
+    assert {name: taken[name] for name in works} == works
+
+
+def test_recipes_are_plain_files_of_utf_8(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "latin.yaml").write_bytes("license: für alle\n".encode("latin-1"))
+    (tmp_path / "deep.yaml").write_text("la: " + "[" * 20_000)
+    for name, told in (("pipe", "a pipe or a device"), ("latin", "is not UTF-8"), ("deep", "nested too deeply")):
+        for given in (["--recipe", str(tmp_path / f"{name}.yaml")], [f"--recipe={tmp_path / name}.yaml"]):
+            with pytest.raises(AdaptersHubError, match=told) as caught:
+                parse_recipe("stage1.py", "", given)
+            assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

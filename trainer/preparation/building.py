@@ -7,11 +7,13 @@ import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm.auto import tqdm
 
 from adapters_hub.folders import sha256
 from adapters_hub.languages import usual_script
+from trainer.data_files import as_recorded
 from trainer.preparation.cleaning import Cleaner, Limits
 from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
@@ -47,16 +49,17 @@ class Builder:
             LanguageMissing: nothing.
             DataError: it cannot be read.
         """
-        part = Part(
-            self.output, kind_of(source.kind, language, self.pivot), source.name, self._wanted(source, language)
-        )
+        wanted = self._wanted(source, language)
+        part = Part(self.output, kind_of(source.kind, language, self.pivot), source.name, wanted)
         if facts := part.facts():
             logger.info("%s, %s: %s; finished already", part.kind, source.name, facts)
             return part, facts
         opened = open_source(source, language, self.pivot)
         logger.info("%s, %s: reading %s", part.kind, source.name, opened.where)
         cleaner = Cleaner(_limits(source, language, self.pivot), self.excluded)
-        kept = self._write(part, cleaner.clean(rows_of(source, opened)), self._limit(source))
+        recorded = zip(opened.files, wanted.get("files", ()), strict=True)
+        with as_recorded([{"path": str(path), "sha256": digest} for path, digest in recorded]):
+            kept = self._write(part, cleaner.clean(rows_of(source, opened)), self._limit(source))
         if not kept:
             part.path.unlink()
             dropped = ", ".join(f"{count} {reason}" for reason, count in cleaner.dropped.most_common())
@@ -77,12 +80,12 @@ class Builder:
             part.write(itertools.islice(bar, limit))
             return int(bar.n)
 
-    def _wanted(self, source: Source, language: str) -> dict[str, object]:
+    def _wanted(self, source: Source, language: str) -> dict[str, Any]:
         """Everything that the rows of a part depend on; of a data set the name, not what it holds today."""
         own = asdict(source)
         for name in ("license", "licenses", "release", "translate"):
             own.pop(name)
-        wanted: dict[str, object] = {
+        wanted: dict[str, Any] = {
             "source": own,
             "language": language,
             "pivot": self.pivot,

@@ -9,8 +9,10 @@ from typing import Any
 
 from filelock import FileLock
 
+from adapters_hub.cards.markdown import plain
 from adapters_hub.folders import write_text
-from trainer.corpora import DataError
+from adapters_hub.reading import read_json
+from trainer.errors import DataError
 from trainer.preparation.assembling import Assembled
 
 MACHINE, HUMAN = "sources.json", "SOURCES.md"
@@ -47,7 +49,7 @@ def read(output: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        entries: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["files"]
+        entries: dict[str, Any] = read_json(path)["files"]
         return entries
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} cannot be read as a catalog ({error!r}): delete it and start again") from error
@@ -57,7 +59,7 @@ def _page(entries: dict[str, Any]) -> Iterator[str]:
     yield _HEAD
     yield "| file | lines | source | of these | licence | may be released | from |"
     yield "| --- | ---: | --- | ---: | --- | --- | --- |"
-    for name, facts in sorted(entries.items()):
+    for name, facts in sorted(plain(entries).items()):
         for source in facts["sources"]:
             where = source["where"] + (f" @ {source['revision'][:12]}" if source["revision"] else "")
             where += f", translated by {source['translated_by']}" if source["translated_by"] else ""
@@ -71,4 +73,4 @@ def _page(entries: dict[str, Any]) -> Iterator[str]:
                     "yes" if source["release"] else "**no**",
                     where,
                 )
-                yield f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+                yield f"| {' | '.join(cells)} |"

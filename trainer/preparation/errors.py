@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.corpora import DataError
+from trainer.errors import DataError
 
 
 class LanguageMissing(DataError):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import json
+import lzma
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters_hub.folders import sha256
-from trainer.corpora import DataError
+from adapters_hub.reading import files_below, parse_json
+from trainer.errors import DataError
 from trainer.text_files import file_format, read_lines
 
 _KNOWN = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")
@@ -42,12 +44,16 @@ class Excluded:
                 raise DataError(f"--exclude: expected files of text ({' '.join(_KNOWN)}) at {str(path)!r}, found none")
             self.files += found
         self._known: set[bytes] = set()
+        digests = []
         for path in self.files:
             try:
+                digests.append(sha256(path))
                 self._known |= {_digest(folded) for text in _texts(path) if (folded := fold(text))}
-            except (OSError, EOFError, ValueError, csv.Error) as error:
+                if sha256(path) != digests[-1]:
+                    raise ValueError("it was changed while it was read")
+            except (OSError, EOFError, ValueError, csv.Error, pa.ArrowException, lzma.LZMAError) as error:
                 raise DataError(f"--exclude: {path} cannot be read ({str(error).splitlines()[0]})") from error
-        self.digests = sorted(sha256(path) for path in self.files)
+        self.digests = sorted(digests)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -67,7 +73,7 @@ def _digest(text: str) -> bytes:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and file_format(path.name) in _KNOWN)
+    return sorted(path for path in files_below(folder) if file_format(path.name) in _KNOWN)
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -77,10 +83,10 @@ def _texts(path: Path) -> Iterator[str]:
             for value in batch.to_pylist():
                 yield from _strings(value)
     elif form == ".json":
-        yield from _strings(json.loads("\n".join(read_lines(path))))
+        yield from _strings(parse_json("\n".join(read_lines(path))))
     elif form == ".jsonl":
         for line in read_lines(path):
-            yield from _strings(json.loads(line)) if line.strip() else ()
+            yield from _strings(parse_json(line)) if line.strip() else ()
     elif form == ".csv":
         for row in csv.reader(f"{line}\n" for line in read_lines(path)):
             yield from row
@@ -90,8 +96,12 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _strings(inner)
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str() as text:
+                yield text
+            case dict() as inner:
+                waiting += reversed(inner.values())
+            case list() as inner:
+                waiting += reversed(inner)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.folders import sha256, write_text
-from trainer.corpora import DataError
+from trainer.errors import DataError
 from trainer.preparation.rows import Row
 from trainer.text_files import read_lines, write_lines
 

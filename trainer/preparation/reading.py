@@ -13,13 +13,21 @@ from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub import HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError
 
-from trainer.corpora import DataError, load_file
+from trainer.columns import Form
+from trainer.corpora import labels_of
+from trainer.data_files import load_file
+from trainer.errors import DataError
 from trainer.preparation.errors import LanguageMissing
-from trainer.preparation.sources import WIDTH, Filling, Source
+from trainer.preparation.sources import Filling, Kind, Source
 
 logger = logging.getLogger(__name__)
 
 _BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+_FORMS: dict[Kind, Form] = {
+    "text": Form(("text",)),
+    "parallel": Form(("pivot", "target")),
+    "paraphrase": Form(("anchor", "positive", "negative"), ("negative",)),
+}
 LABEL = "\x00label"
 """Key of a raw row's label: no column has such a name."""
 
@@ -82,11 +90,11 @@ def _open_files(source: Source, language: str, pivot: str) -> Opened:
 
     def rows() -> Iterator[dict[str, Any]]:
         top = [_top(filling(name)) for name in columns_of(source)]
-        data = load_file(files[0], list(dict.fromkeys(top)) or None, _names(source))
+        data = load_file(files[0], list(dict.fromkeys(top)) or None, [form_of(source)])
         if len(files) == 1:
             yield from data
             return
-        labels = load_file(files[1], None, ("label",))["text"]
+        labels = labels_of(files[1])
         if len(labels) != len(data):
             raise DataError(f"{files[1]}: expected a label for each of the {len(data)} rows, found {len(labels)}")
         for row, label in zip(data, labels, strict=True):
@@ -96,13 +104,13 @@ def _open_files(source: Source, language: str, pivot: str) -> Opened:
 
 
 def columns_of(source: Source) -> list[str]:
-    """The names of all columns that are looked at; none if they are taken in their order."""
+    """The names of all columns that are looked at; none if they are called what they hold."""
     return [*(source.columns or []), *source.where, *([source.key] if source.key else [])]
 
 
-def _names(source: Source) -> tuple[str, ...]:
-    """What the columns of a table without a header line are called."""
-    return ("text",) if source.kind == "text" else ("first", "second", "negative")[: WIDTH[source.kind][1]]
+def form_of(source: Source) -> Form:
+    """What the columns hold, where the source does not name them."""
+    return _FORMS[source.kind]
 
 
 def _top(name: str) -> str:
@@ -110,6 +118,11 @@ def _top(name: str) -> str:
 
 
 def _open_hub(source: Source, language: str, pivot: str) -> Opened:
+    if Path(source.dataset).exists():
+        raise DataError(
+            f"source {source.name}: {source.dataset} is a folder here, which would be read in place of the Hub's data "
+            "set: start elsewhere"
+        )
     with _explained(source):
         options: dict[str, Any]
         commit = HfApi().dataset_info(source.dataset, revision=source.revision).sha

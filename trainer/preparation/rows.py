@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.corpora import DataError
-from trainer.preparation.reading import LABEL, Opened, columns_of
-from trainer.preparation.sources import WIDTH, Filling, Source
+from trainer.columns import find_columns
+from trainer.errors import DataError
+from trainer.preparation.reading import LABEL, Opened, columns_of, form_of
+from trainer.preparation.sources import Filling, Source
 
 _MISSING = object()
 
@@ -93,10 +94,14 @@ def _first_column(source: Source) -> str:
 
 
 def _chosen(source: Source, opened: Opened) -> Iterator[tuple[str, tuple[str, ...]]]:
-    filling, most = opened.filling, WIDTH[source.kind][1]
-    columns = [filling(name) for name in source.columns] if source.columns else None
+    filling = opened.filling
+    names = [filling(name) for name in source.columns or []]
     for raw in _matching(source, opened, filling):
-        names = columns or [name for name in raw if name != LABEL][:most]
+        if not names:
+            found = [name for name in raw if name != LABEL]
+            names = find_columns(
+                f"source {source.name}: {opened.where}", found, [form_of(source)], source.kind == "text"
+            )
         yield _label(source, raw), tuple(_text(source, opened, raw, name) for name in names)
 
 
@@ -117,12 +122,6 @@ def _check_columns(source: Source, opened: Opened, filling: Filling, raw: dict[s
         raise DataError(
             f"source {source.name}: expected the columns {', '.join(wanted)} in {opened.where}; found {found} "
             f"(missing: {', '.join(missing)})"
-        )
-    least = WIDTH[source.kind][0]
-    if not wanted and len(raw) - (LABEL in raw) < least:
-        raise DataError(
-            f"source {source.name}: expected {least} columns of text in {opened.where}; found {found}: "
-            "name those to take under 'columns'"
         )
 
 

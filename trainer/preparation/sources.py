@@ -11,7 +11,9 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ArgumentParser
 
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import usual_script
+from adapters_hub.reading import read_text
 from trainer.parsing import parse_values
 from trainer.preparation.codes import Style, codes_of
 from trainer.settings import SettingsError
@@ -41,7 +43,8 @@ class Source:
         files: Files of the data set to read instead of a configuration (a pattern such as data/{language}/*.jsonl.gz).
         revision: Commit, tag or branch of the data set.
         columns: Names of the columns, in the order of the kind (pivot first); a dot leads into a column of columns
-            (translation.kk). Without names, the columns in their order; TSV and CSV then have no header line.
+            (translation.kk). Without names, those called text, or anchor, positive and negative, or pivot and target;
+            TSV and CSV then have no header line, and their columns are taken in this order.
         codes: How languages are called: iso3 (kaz), iso1 (kk) or script (kaz_Cyrl).
         exceptions: ISO 639-3 codes and what this source calls them instead.
         languages: The languages (ISO 639-3) that it has, if not as many as its codes say.
@@ -163,9 +166,9 @@ def read_sources(path: Path) -> list[Source]:
         SettingsError: it cannot be read, or a source is none.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        values = yaml.safe_load(read_text(path))
+    except (AdaptersHubError, yaml.YAMLError, RecursionError) as error:
+        told = str(error).splitlines()[0]
         raise SettingsError(f"list of sources {str(path)!r} cannot be read ({told}): check --sources") from error
     listed = values.get("sources") if isinstance(values, dict) else None
     if not isinstance(listed, list) or not listed:

@@ -1,6 +1,7 @@
 """Recipes: every setting of the stages, a file a stage."""
 
 from trainer.settings.errors import SettingsError
+from trainer.settings.fields import TRAINING_FIXED
 from trainer.settings.recipe import RECIPES, ControlName, FullSettings, Recipe
 from trainer.settings.sources import DataSource, fill, has_data, source_list
 from trainer.settings.stage1 import (
@@ -11,7 +12,7 @@ from trainer.settings.stage1 import (
     VocabularySettings,
 )
 from trainer.settings.stage2 import AlignmentSettings, MixingSettings
-from trainer.settings.training import TRAINING_DEFAULTS, TRAINING_FIXED, training_values
+from trainer.settings.training import TRAINING_DEFAULTS, training_values
 
 __all__ = [
     "PHASES",

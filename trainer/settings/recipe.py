@@ -30,7 +30,7 @@ class FullSettings:
             without mono before it; matched mono takes the objective, rows and teachers of the modules' se, and matched
             mono+cross (from matched mono on) those of the first of cla.objectives. What one of them starts from is made
             first. On the command line: "[mono,cross]".
-        training: Any field of transformers.TrainingArguments, over those of se (mono, matched mono) and cla (the
+        training: Fields of transformers.TrainingArguments, over those of se (mono, matched mono) and cla (the
             others). max_steps is by default the sum of the modules' steps.
     """
 

@@ -15,9 +15,10 @@ class DataSource:
 
     Args:
         path: A file (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these) or the name of a Hub dataset.
-        columns: Names of the columns to take; for TSV and CSV the file then has a header line. Without names the
-            columns are taken in order and TSV and CSV have no header line. For plain text given several columns,
-            all of them are read as text.
+        columns: Names of the columns to take, in their order; for TSV and CSV the file then has a header line. Without
+            it TSV and CSV have no header line, and other tables are taken by the names of their columns: text, or
+            anchor, positive and negative, or pivot and target. For plain text given several columns, all of them are
+            read as text.
         subset: Configuration of a Hub dataset.
         split: Split of a Hub dataset.
         limit: Use at most that many rows.

@@ -78,7 +78,7 @@ class LanguageAdaptationSettings:
         tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
             default 2,048 on a CPU and 16,384 on a GPU.
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
-        training: Any field of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
+        training: Fields of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
     """
 
     data: DataSource = field(default_factory=DataSource)
@@ -119,7 +119,7 @@ class SentenceEncodingSettings:
         gradient_cache: Hold the activations of one pass at a time (GradCache): batches of any size in the memory of
             one pass, for one more forward pass of time.
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
-        training: Any field of transformers.TrainingArguments, for example --se.training.max_steps 100.
+        training: Fields of transformers.TrainingArguments, for example --se.training.max_steps 100.
     """
 
     objective: Literal["contrastive", "relational", "both"] = "contrastive"

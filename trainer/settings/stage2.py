@@ -87,7 +87,7 @@ class AlignmentSettings:
             default 2,048 on a CPU and 16,384 on a GPU.
         gradient_cache: Hold the activations of one pass at a time (GradCache).
         eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
-        training: Any field of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
+        training: Fields of transformers.TrainingArguments, for example --cla.training.learning_rate 1e-4.
     """
 
     objectives: list[Objective] = field(default_factory=lambda: ["both"])  # type: ignore[arg-type]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from typing import Any
 
-from transformers import TrainingArguments
-
 from trainer.settings.errors import SettingsError
+from trainer.settings.fields import check_fields
 
 # Over transformers' own defaults, for every phase.
 _COMMON: dict[str, Any] = {
@@ -30,8 +27,6 @@ TRAINING_DEFAULTS: dict[str, dict[str, Any]] = {
     # Over what `se` and `cla` say: a step of full fine-tuning is smaller, its checkpoints are larger.
     "full": {"learning_rate": 2e-5, "save_steps": 100},
 }
-# What the trainers rely on; a recipe cannot set these.
-TRAINING_FIXED = ("output_dir", "seed", "data_seed", "remove_unused_columns", "push_to_hub", "resume_from_checkpoint")
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
@@ -40,16 +35,7 @@ def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SettingsError: a field that does not exist (with the nearest one that does), or that is not for recipes.
     """
-    known = {item.name: item.type for item in dataclasses.fields(TrainingArguments) if item.init}
-    for name, value in training.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SettingsError(f"'training' takes fields of transformers.TrainingArguments, not {name!r}{hint}")
-        if name in TRAINING_FIXED:
-            raise SettingsError(f"{name!r} cannot be set under 'training': the stages set it themselves")
-        if known[name] in (int, float) and not isinstance(value, int | float):
-            raise SettingsError(f"{name!r} under 'training' is to be a number, not {value!r}")
+    check_fields(training)
     values = TRAINING_DEFAULTS[phase] | training
     # YAML takes a plain `no` for false.
     return {name: "no" if name.endswith("_strategy") and value is False else value for name, value in values.items()}
@@ -71,7 +57,7 @@ def check_training(phase: str, training: dict[str, Any], eval_share: float | Non
         return
     if not 0 <= eval_share < 1:
         raise SettingsError(f"{phase}.eval_share must be 0 or more and below 1, not {eval_share}")
-    if eval_share == 0 and values.get("eval_strategy", "no") != "no":
+    if eval_share == 0 and (values.get("eval_strategy", "no") != "no" or values.get("eval_on_start")):
         raise SettingsError(
             f"{phase}.training.eval_strategy needs rows to evaluate on: set {phase}.eval_share, such as 0.01"
         )

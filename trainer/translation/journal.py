@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.reading import parse_json
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class Journal:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """A line that was written to its end."""
     try:
-        parsed: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+        parsed: dict[str, Any] | None = parse_json(line) if line.endswith(b"\n") else None
         return parsed
     except ValueError:
         return None

@@ -11,6 +11,7 @@ from tokenizers.normalizers import Replace
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
+from adapters_hub.reading import read_text
 from trainer.settings import SettingsError
 
 
@@ -29,10 +30,10 @@ def read_rules(template: str, language: str, pivot: str) -> list[tuple[str, str]
     path = Path(template.replace("{language}", language).replace("{pivot}", pivot))
     if not template or ("{language}" in template and not path.is_file()):
         return []
-    if not path.is_file():
+    if not path.exists():
         raise SettingsError(f"file of rules {str(path)!r} does not exist: check vocabulary.rewrite in the recipe")
     rules = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         parts = line.split("\t")

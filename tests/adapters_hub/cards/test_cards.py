@@ -315,3 +315,38 @@ def test_a_card_names_the_teachers_from_outside(kind: str) -> None:
     )
     text = " ".join(render_card(taught, "org/name", LINKS).split())
     assert "`org/good-at-english` and the untouched base encoder" in text
+
+
+NASTY = "a|b\nc `d` <img src=x> [e](http://f) *g* \\ \u2028h\x1b[31m\u202e"
+
+
+def test_what_comes_from_outside_stays_text_in_its_cell() -> None:
+    training = {
+        "settings": {"la": {"training": {"learning_rate": NASTY, "per_device_train_batch_size": 1}}},
+        "phases": {"la": {"steps": 1, "processes": 1, "loss": 1.0, "seconds": 1.0, "rows": {NASTY: 3}}},
+        "data": [{"use": f"la, {NASTY}", "name": NASTY, "columns": [NASTY], "bytes": 5, "license": NASTY}],
+        "hardware": NASTY,
+        "versions": {NASTY: NASTY},
+    }
+    nasty = dataclasses.replace(
+        KAZ,
+        license=NASTY,
+        vocabulary={"strategy": NASTY, "size": 3},
+        base=BaseReference(NASTY, NASTY, "b" * 64, NASTY),
+        training=training,
+        metrics=[{**score(("kaz",), "modules", 80.0, "a" * 64), "benchmark": NASTY, "split": NASTY}],
+    )
+    tame = json.loads(json.dumps(dataclasses.asdict(nasty)).replace(json.dumps(NASTY)[1:-1], "tame"))
+    base, files = (
+        BaseReference(**tame.pop("base")),
+        {name: ModuleFile(**one) for name, one in tame.pop("files").items()},
+    )
+    expected = ModelCard(render_card(LanguageModuleManifest(**tame, base=base, files=files), "org/kaz"))
+    found = ModelCard(render_card(nasty, "org/kaz"))
+    cells = re.compile(r"(?<!\\)\|")
+    shapes = [[len(cells.findall(line)) for line in card.text.split("\n")] for card in (found, expected)]
+    assert shapes[0] == shapes[1]
+    inline = re.compile(r"(?<!\\)<img|(?<!\\)\[e\]|(?<!\\)\*g|`d`|[\x1b\u202e\u2028]")
+    assert inline.findall(found.text) == []
+    assert "a\\|b c 'd'" in found.text
+    assert found.data.to_dict()["license"] == NASTY.strip()

@@ -227,3 +227,22 @@ def test_a_split_that_does_not_exist_is_refused_but_a_divided_clone_of_an_undivi
     BENCHMARKS["tatoeba"].check_split("dev", Source(clones))
     with pytest.raises(EvaluationError, match="it has no dev split on the Hub, only test"):
         BENCHMARKS["tatoeba"].check_split("dev", Source(None))
+
+
+def test_benchmark_files_that_are_not_utf8_are_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.tsv").write_bytes("a\tb\nKälte\tStraße\n".encode("latin-1"))
+    (tmp_path / "y.csv").write_text("a,b\n" + "x" * 200_000 + ",y\n")
+    source = Source(tmp_path)
+    with pytest.raises(EvaluationError, match=r"x\.tsv is not UTF-8 .*: fetch it again") as caught:
+        source.lines("x.tsv", "get it")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(EvaluationError, match=r"x\.tsv is not UTF-8"):
+        source.table("x.tsv", "get it", ["a", "b"], delimiter="\t")
+    with pytest.raises(EvaluationError, match=r"y\.csv is no table"):
+        source.table("y.csv", "get it", ["a", "b"])
+
+
+def test_hidden_files_of_a_clone_are_no_languages(tmp_path: Path) -> None:
+    for name in ("deu_Latn.jsonl", ".deu_Cyrl.jsonl", "_kaz_Cyrl.jsonl"):
+        (tmp_path / name).write_text("")
+    assert Source(tmp_path).matches("*.jsonl") == ["deu_Latn"]

@@ -214,3 +214,13 @@ def test_what_was_read_is_remembered_with_revision_and_content(asked: Asked, mon
     monkeypatch.setitem(COLUMNS, "SemRel/SemRel2024", ["sentence1", "sentence2", "label", "score"])
     assert list(read("semrel", ["hau"])) == list(found)
     assert read("semrel", ["hau"]) != found
+
+
+def test_a_folder_with_the_name_of_a_data_set_is_not_read_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mteb" / "sib200").mkdir(parents=True)
+    (tmp_path / "mteb" / "sib200" / "test.jsonl").write_text('{"text": "a", "category": "b"}\n')
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDataError, match="mteb/sib200 is a folder here"):
+        Hub().fetch("mteb/sib200", None, None, "test")

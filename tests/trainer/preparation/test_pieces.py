@@ -12,6 +12,7 @@ import yaml
 
 from adapters_hub import AdaptersHubError
 from tests.conftest import sample_sentences
+from trainer.errors import DataError
 from trainer.preparation.cleaning import Cleaner, Limits, normalised
 from trainer.preparation.codes import Style, codes_of
 from trainer.preparation.exclusion import Excluded, fold
@@ -179,3 +180,14 @@ def test_lines_are_read_as_they_were_written(tmp_path: Path, suffix: str) -> Non
     write_lines(tmp_path / f"x.txt{suffix}", lines)
     assert list(read_lines(tmp_path / f"x.txt{suffix}")) == lines
     assert [path.name for path in tmp_path.iterdir()] == [f"x.txt{suffix}"]
+
+
+def test_sentences_of_benchmarks_are_found_however_deep_and_not_in_hidden_files(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("[" * 900 + '"tief"' + "]" * 900)
+    (tmp_path / ".y.txt").write_text("versteckt\n")
+    found = Excluded([tmp_path])
+    assert "Tief!" in found
+    assert len(found) == len(found.files) == 1
+    (tmp_path / "x.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"x\.json cannot be read"):
+        Excluded([tmp_path])

@@ -14,6 +14,13 @@ from tests.trainer.runs.launch import STAGE1, Stages, contents, weights, write_r
 LIMITS = {"the vocabulary": 8_000, "the weights of a checkpoint": 30_000, "the optimizer of a checkpoint": 60_000}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _warm(base: Path, stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the runs read lies in the cache already: the limits are for what they make of it."""
+    folder = tmp_path_factory.mktemp("warm")
+    stages.run(STAGE1, "--recipe", write_recipe(folder / "recipe.yaml", base, folder)).ok()
+
+
 @pytest.mark.parametrize("what", LIMITS)
 def test_a_full_disk_in_a_phase_is_one_line_and_the_run_goes_on_with_room(
     what: str, modules: Path, base: Path, stages: Stages, tmp_path: Path

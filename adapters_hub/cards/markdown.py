@@ -1,0 +1,36 @@
+"""What comes from outside, as text of a card: it stays in its line and its cell, and is nothing but text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Any, TypeVar
+
+_SPACE = re.compile(r"\s+")
+_MARKUP = re.compile(r"([\\|<>\[\]*])")
+
+T = TypeVar("T")
+
+
+def plain(value: T) -> T:
+    """A value with all text in it made plain, that in lists, dicts (keys too) and dataclasses included.
+
+    Line breaks become spaces, what cannot be printed is left out, backticks become apostrophes (in a span of code
+    nothing else would keep them from ending it), and what Markdown, HTML or a table would take for its own is escaped.
+    """
+    return _plain(value)  # type: ignore[no-any-return]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    match value:
+        case str():
+            line = "".join(mark for mark in _SPACE.sub(" ", value).strip() if mark.isprintable())
+            return _MARKUP.sub(r"\\\1", line.replace("`", "'"))
+        case dict():
+            return {_plain(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return type(value)(map(_plain, value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        own = {item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
+        return dataclasses.replace(value, **own)
+    return value

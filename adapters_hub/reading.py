@@ -1,0 +1,89 @@
+"""Files and folders that people name: only plain files are read, and whatever is in them is told in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adapters_hub.errors import AdaptersHubError
+
+
+def check_regular(path: str | os.PathLike[str]) -> Path:
+    """Refuse what is no plain file: a pipe may be waited for forever, a device may never end.
+
+    Raises:
+        AdaptersHubError: there is nothing of this name, or it is something else.
+    """
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError) as error:
+        raise AdaptersHubError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if stat.S_ISDIR(mode):
+        raise AdaptersHubError(f"{path} is a folder: name a file in it")
+    if not stat.S_ISREG(mode):
+        raise AdaptersHubError(f"{path} is a pipe or a device: write its content to a file, and name that")
+    return Path(path)
+
+
+def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """The content of a text file.
+
+    Raises:
+        AdaptersHubError: it is not there, not readable, no plain file or not UTF-8.
+    """
+    try:
+        return check_regular(path).read_text(encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise AdaptersHubError(f"{path} is not UTF-8 ({error}): save it as UTF-8, or convert it with iconv") from error
+    except OSError as error:
+        raise AdaptersHubError(f"{path} cannot be read ({error.strerror or error})") from error
+
+
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
+    """JSON of whatever depth.
+
+    Raises:
+        ValueError: it is none, or is nested deeper than the parser goes.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401
+    """The content of a JSON file.
+
+    Raises:
+        AdaptersHubError: as `read_text`, or it is no JSON.
+    """
+    try:
+        return parse_json(read_text(path))
+    except AdaptersHubError:
+        raise
+    except ValueError as error:
+        raise AdaptersHubError(f"{path} is no JSON ({error})") from error
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The plain files of a folder and of those in it, however deep, sorted within each.
+
+    Links to folders are not followed. What begins with a dot or an underscore is left out: so do hidden files, and
+    the notes that programs leave beside data.
+    """
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        inner: list[Path] = []
+        for path in sorted(here.iterdir()):
+            if path.name.startswith((".", "_")):
+                continue
+            if path.is_dir():
+                inner += [] if path.is_symlink() else [path]
+            elif path.is_file():
+                yield path
+        waiting += reversed(inner)

@@ -1,0 +1,87 @@
+"""Which fields of TrainingArguments a recipe can set: those that would do nothing here, or harm, are refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import Any
+
+from transformers import TrainingArguments
+
+from trainer.settings.errors import SettingsError
+
+_BY_THE_STAGES = "the stages set it themselves"
+_REFUSED: dict[str, tuple[str, ...]] = {
+    _BY_THE_STAGES: (
+        "output_dir", "seed", "data_seed", "remove_unused_columns", "push_to_hub", "resume_from_checkpoint",
+        "label_names", "logging_nan_inf_filter", "ddp_find_unused_parameters", "dataloader_pin_memory", "local_rank",
+    ),
+    "every process holds the whole base: accelerate launch --num_processes N shares the batch among devices": (
+        "fsdp", "fsdp_config", "deepspeed", "parallelism_config",
+    ),
+    "batches are cut for the length of their texts: set tokens_per_pass, or gradient_cache": ("auto_find_batch_size",),
+    "the loss is a mean over all processes": ("average_tokens_across_devices",),
+    "a stopped run could not go on from its checkpoints to the same weights": (
+        "save_only_model", "ignore_data_skip", "enable_jit_checkpoint", "dataloader_in_order",
+    ),
+    "the order of the rows depends on the seed alone": (
+        "train_sampling_strategy", "length_column_name", "accelerator_config",
+    ),
+    "it would be written into the module; the recipe's own hub settings publish": (
+        "hub_token", "hub_model_id", "hub_strategy", "hub_private_repo", "hub_always_push", "hub_revision",
+    ),
+    "it is for transformers' own models and losses": (
+        "label_smoothing_factor", "neftune_noise_alpha", "use_liger_kernel", "liger_kernel_config", "use_cache",
+        "optim_target_modules",
+    ),
+    "passes are of every length, and it would compile anew for each": (
+        "torch_compile", "torch_compile_backend", "torch_compile_mode",
+    ),
+    "the stages always train, and evaluation is of the loss alone": (
+        "do_train", "do_eval", "do_predict", "include_for_metrics", "include_num_input_tokens_seen",
+        "batch_eval_metrics", "prediction_loss_only", "eval_do_concat_batches", "eval_use_gather_object",
+        "eval_accumulation_steps", "bf16_full_eval", "fp16_full_eval", "restore_callback_states_from_checkpoint",
+    ),
+}  # fmt: skip
+"""Reason to fields."""
+_REASONS = {name: reason for reason, names in _REFUSED.items() for name in names}
+TRAINING_FIXED = _REFUSED[_BY_THE_STAGES]
+"""What the trainers rely on; a recipe cannot set these, to whatever value."""
+_WITH_WORKERS = ("dataloader_persistent_workers", "dataloader_prefetch_factor", "dataloader_multiprocessing_context")
+_METRICS = ("loss", "eval_loss")
+
+
+def check_fields(training: dict[str, Any]) -> None:
+    """Refuse fields that do not exist, are not for recipes, or cannot go together.
+
+    Raises:
+        SettingsError: names the first, with the nearest one that exists or the reason.
+    """
+    known = {item.name: item for item in dataclasses.fields(TrainingArguments) if item.init}
+    for name, value in training.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SettingsError(f"'training' takes fields of transformers.TrainingArguments, not {name!r}{hint}")
+        if name in TRAINING_FIXED:
+            raise SettingsError(f"{name!r} cannot be set under 'training': {_BY_THE_STAGES}")
+        if name in _REASONS and not _is_default(value, known[name]):
+            raise SettingsError(f"{name!r} cannot be set under 'training': {_REASONS[name]}; leave it out")
+        if value is None and known[name].default is None:
+            continue
+        if known[name].type in (int, float) and not isinstance(value, int | float):
+            raise SettingsError(f"{name!r} under 'training' is to be a number, not {value!r}")
+    if (metric := training.get("metric_for_best_model")) not in (None, *_METRICS):
+        raise SettingsError(
+            f"'metric_for_best_model' under 'training' is to be loss, not {metric!r}: no other is taken"
+        )
+    if not training.get("dataloader_num_workers"):
+        for name in _WITH_WORKERS:
+            if training.get(name):
+                raise SettingsError(f"{name!r} under 'training' needs dataloader_num_workers of 1 or more")
+
+
+def _is_default(value: Any, item: dataclasses.Field[Any]) -> bool:  # noqa: ANN401
+    if item.default is dataclasses.MISSING:
+        return not value
+    return value == item.default or (not value and item.default in (None, False, "no"))  # YAML takes `no` for false
