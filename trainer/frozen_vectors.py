@@ -20,6 +20,7 @@ from accelerate import PartialState
 from adapters_hub import BaseEncoder, ModularEncoder
 from adapters_hub.folders import cache_folder, write_folder
 from trainer.batches import text_key
+from trainer.machines import writes_to
 from trainer.runs import own_copy
 
 logger = logging.getLogger(__name__)
@@ -95,14 +96,15 @@ class KeptVectors:
         self.folder = (root or cache_folder() / "frozen") / name
 
     def add(self, texts: Iterable[str]) -> int:
-        """Encode the texts that are not there yet, on the main process; the others wait. Empty texts are left out.
+        """Encode the texts that are not there yet, on one process for each disk; the others wait.
+
+        Empty texts are left out.
 
         Returns:
             How many there were (0 on the other processes).
         """
-        state = PartialState()
         count = 0
-        if state.is_main_process:
+        if writes_to(self.folder):
             known = set(_keys(self._shards()).tolist())
             missing = {key: text for text in texts if text.strip() and (key := text_key(text)) not in known}
             count = len(missing)
@@ -111,7 +113,7 @@ class KeptVectors:
             items = list(missing.items())
             for start in range(0, count, _CHUNK):
                 self._write(items[start : start + _CHUNK])
-        state.wait_for_everyone()
+        PartialState().wait_for_everyone()
         return count
 
     def read(self) -> Vectors:

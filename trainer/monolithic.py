@@ -20,6 +20,7 @@ from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
+from trainer.arguments import training_arguments
 from trainer.batches import Rows
 from trainer.console import run_command
 from trainer.control_settings import recorded, settings_of
@@ -28,11 +29,11 @@ from trainer.controls import CONTROLS, Control, with_starts
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.joining import beside_itself, joined_languages
+from trainer.machines import on_all
 from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import PartSource, source_facts
 from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
-from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
 from trainer.settings import TRAINING_DEFAULTS, Recipe
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings
@@ -74,7 +75,7 @@ class Monolithic:
 
     def make(self) -> None:
         """Train the encoder and write it to its folder, unless it is there."""
-        if (self.target / TRAINING_FILE).is_file() and not self.recipe.overwrite:
+        if on_all((self.target / TRAINING_FILE).is_file()) and not self.recipe.overwrite:
             found = recorded(self.target).get("settings", {})
             for name in ("languages", "objective"):  # these first: they decide which data there is to compare
                 check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
@@ -108,7 +109,7 @@ class Monolithic:
         training = section.training | TRAINING_DEFAULTS["full"] | own
         if not {"max_steps", "num_train_epochs"} & own.keys():
             training["max_steps"] = sum(steps.values())
-        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed, folder.writes)
         shares = [part.source.share for part in parts]
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         targets = find_targets(recipe, self.control, untouched, parts, numbers_used(order, arguments), length)
@@ -206,8 +207,8 @@ class Monolithic:
 
     def _write(self, base: BaseEncoder, facts: dict[str, Any]) -> None:
         """The finished encoder, as a folder that transformers and `load_base` read; on the main process."""
-        recipe, state = self.recipe, PartialState()
-        if state.is_main_process:
+        recipe = self.recipe
+        if self.workspace.writes:
             sources = [source for listed in self.sources.values() for source in listed]
             with write_folder(self.target, replace=True) as folder:
                 write_base(base, folder)
@@ -229,7 +230,7 @@ class Monolithic:
                 text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
                 (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
             logger.info("%s: encoder written to %s", self.control.kind, self.target)
-        state.wait_for_everyone()
+        PartialState().wait_for_everyone()
 
 
 def _steps_by_name(parts: Sequence[Part], shares: Sequence[float], steps: int) -> dict[str, float]:

@@ -19,16 +19,17 @@ from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
+from trainer.arguments import training_arguments
 from trainer.batches import Rows
 from trainer.console import run_command
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
+from trainer.machines import on_all
 from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import alignment_sources, mixed_languages, source_facts
 from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts
-from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
     hardware,
@@ -103,7 +104,7 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
 
 
 def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
-    if not (target / "module.json").is_file() or recipe.overwrite:
+    if not on_all((target / "module.json").is_file()) or recipe.overwrite:
         return False
     recorded = AlignmentManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language, objective))
@@ -154,11 +155,10 @@ class Stage2:
         set_seed(self.recipe.seed)
         folder = self.workspace.phase("cla", self.settings)
         bottlenecks, facts = self._train(folder, module, pivot)
-        state = PartialState()
-        if state.is_main_process:
+        if self.workspace.writes:
             save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
             logger.info("%s: alignment adapter written to %s", self.language, target)
-        state.wait_for_everyone()
+        PartialState().wait_for_everyone()
         self.workspace.remove()
 
     def _train(
@@ -178,7 +178,7 @@ class Stage2:
             seed=recipe.seed,
         )
         parts = [load_part(source, reading) for source in self.sources]
-        arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         shares = [part.source.share for part in parts]
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         used = numbers_used(order, arguments)
