@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 
 import torch
@@ -16,6 +17,9 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.processes import start_missing_processes, use_all_cores
 
 logger = logging.getLogger(__name__)
+
+_PATIENCE = 10
+"""Seconds that a process waits for another of its machine to tell the same mistake."""
 
 
 def run_command(command: Callable[[], None]) -> None:
@@ -45,12 +49,33 @@ def run_command(command: Callable[[], None]) -> None:
             logger.info("this processor has no bfloat16 instructions, without which it is slow: computing in float32")
         command()
     except AdaptersHubError as error:
-        if PartialState().is_main_process:
-            sys.stderr.write(f"error: {error}\n")
+        _tell(error)
+        sys.exit(1)
+    except RuntimeError as error:
+        if not _is_lost_connection(error):
+            raise
+        sys.stderr.write(
+            "error: another process has ended, or cannot be reached: what it wrote says why; the same command on all "
+            "machines goes on from the last checkpoint\n"
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from the last checkpoint\n")
         sys.exit(130)
+
+
+def _tell(error: AdaptersHubError) -> None:
+    """Say a mistake once on every machine, whichever of its processes has found it."""
+    state = PartialState()
+    if not state.is_local_main_process:
+        time.sleep(_PATIENCE)  # a mistake of all is told by the first of them, and the launcher ends the others
+    sys.stderr.write(f"error: {error}\n")
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    """Whether torch misses a process: NCCL says so by the type of its errors, gloo in their text."""
+    words = ("gloo", "Connection closed by peer", "Connection reset by peer")
+    return isinstance(error, torch.distributed.DistError) or any(word in str(error) for word in words)
 
 
 def _without_slow_bfloat16() -> bool:

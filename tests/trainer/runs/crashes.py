@@ -109,7 +109,9 @@ def _start(run: Run, processes: int, work: Path) -> str:
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     if not any(codes):
         return ""
-    return "\n".join((work / f"log{rank}").read_text(encoding="utf-8")[-2000:] for rank, code in enumerate(codes) if code)
+    return "\n".join(
+        (work / f"log{rank}").read_text(encoding="utf-8")[-2000:] for rank, code in enumerate(codes) if code
+    )
 
 
 def _record(output: Path, states: Path) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.trainer.runs.crashes import failures
-from tests.trainer.runs.launch import Stages, training, write_recipe
+from tests.trainer.runs.launch import training, write_recipe
 
 # 16 rows in batches of 8 are epochs of two steps; the third step is the first of the second epoch, and the last.
 LONG = {"training": training(steps=3, save_steps=2)}
