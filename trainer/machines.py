@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import uuid
 from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from adapters_hub.durable import unfinished
 from adapters_hub.errors import AdaptersHubError
 
 
@@ -24,19 +25,19 @@ def writes_to(folder: Path) -> bool:
     state = PartialState()
     if state.num_processes == 1:
         return True
-    name = f".{uuid.uuid4().hex}.machine" if state.is_local_main_process else ""
-    if name:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).touch()
-        except OSError as error:
-            raise AdaptersHubError(f"cannot write to {folder}: {error.strerror or error}") from error
-    names = gather_object([name])
-    first = next((rank for rank, other in enumerate(names) if other and (folder / other).exists()), None)
-    state.wait_for_everyone()
-    if name:
-        (folder / name).unlink(missing_ok=True)
-    return bool(name) and first == state.process_index
+    with contextlib.ExitStack() as stack:
+        mark = None
+        if state.is_local_main_process:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                mark = stack.enter_context(unfinished(folder / "machine"))
+                mark.touch()
+            except OSError as error:
+                raise AdaptersHubError(f"cannot write to {folder}: {error.strerror or error}") from error
+        marks = gather_object([f"{mark.parent.name}/{mark.name}" if mark else None])
+        first = next((rank for rank, name in enumerate(marks) if name and (folder / name).exists()), None)
+        state.wait_for_everyone()
+    return mark is not None and first == state.process_index
 
 
 def on_all(fact: bool) -> bool:

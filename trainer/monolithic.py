@@ -80,7 +80,7 @@ class Monolithic:
             for name in ("languages", "objective"):  # these first: they decide which data there is to compare
                 check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
             check_same_settings(self.target, found, self.settings)
-            self.workspace.remove()  # left behind if a run was killed at its very end
+            self.workspace.remove(self.target)  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", self.target)
             return
         with PartialState().main_process_first():
@@ -91,7 +91,7 @@ class Monolithic:
         set_seed(self.recipe.seed)
         facts = self._train(base, untouched, folder)
         self._write(base, facts)
-        self.workspace.remove()
+        self.workspace.remove(self.target)
 
     def _untouched(self) -> BaseEncoder:
         recipe = self.recipe

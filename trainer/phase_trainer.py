@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import shutil
@@ -263,6 +264,16 @@ class PhaseTrainer(Trainer):
             f"{last.folder if last else 'the start of the phase'}"
         )
 
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:  # noqa: ANN401
+        """Settings that the optimizer refuses, or a package that it needs and that is not there, are one line."""
+        with _told_in_one_line():
+            return super().create_optimizer(*args, **kwargs)
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> torch.optim.lr_scheduler.LRScheduler:  # noqa: ANN401
+        """Likewise for the schedule of the learning rate."""
+        with _told_in_one_line():
+            return super().create_scheduler(*args, **kwargs)
+
     def _clip_grad_norm(self, model: nn.Module) -> Any:  # noqa: ANN401
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
         if self.accelerator.scaler is None:  # float16's scaler leaves out a step that overflows, and scales less
@@ -311,6 +322,15 @@ class PhaseTrainer(Trainer):
     def _load_best_model(self) -> None:
         assert self.state.best_model_checkpoint is not None
         self._load_from_checkpoint(str(self.folder / Path(self.state.best_model_checkpoint).name))
+
+
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        line = (str(error).strip() or repr(error)).splitlines()[0]
+        raise TrainingError(f"settings under 'training' do not fit: {line}") from error
 
 
 class _SetEpoch(TrainerCallback):

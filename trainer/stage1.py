@@ -74,7 +74,7 @@ def main() -> None:
     for language in recipe.language_list:
         target = Path(recipe.output_dir) / language
         if _is_finished(recipe, language, target):
-            Workspace(recipe.output_dir, language).remove()  # left behind if a run was killed at its very end
+            Workspace(recipe.output_dir, language).remove(target)  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", target)
             failures.append(publish(recipe, target))
             continue
@@ -404,7 +404,7 @@ class Stage1:
             size = sum(file.size for file in module.manifest.files.values())
             logger.info("%s: module written to %s (%.1f MB)", self.language, target, size / 1e6)
         PartialState().wait_for_everyone()
-        self.workspace.remove()
+        self.workspace.remove(target)
 
 
 if __name__ == "__main__":

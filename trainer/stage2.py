@@ -61,7 +61,9 @@ def main() -> None:
         for objective in recipe.cla.objectives:
             target = Path(recipe.output_dir) / f"{language}-{recipe.pivot}-{objective}"
             if _is_finished(recipe, language, objective, target):
-                Workspace(recipe.output_dir, target.name).remove()  # left behind if a run was killed at its very end
+                Workspace(recipe.output_dir, target.name).remove(
+                    target
+                )  # left behind if a run was killed at its very end
                 logger.info("%s is finished: skipped", target)
                 failures.append(publish(recipe, target))
                 continue
@@ -159,7 +161,7 @@ class Stage2:
             save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
             logger.info("%s: alignment adapter written to %s", self.language, target)
         PartialState().wait_for_everyone()
-        self.workspace.remove()
+        self.workspace.remove(target)
 
     def _train(
         self, folder: PhaseFolder, module: LanguageModule, pivot: LanguageModule

@@ -68,13 +68,13 @@ class Workspace:
         PartialState().wait_for_everyone()
         return folder
 
-    def remove(self) -> None:
-        """Delete the folder; the module is finished."""
+    def remove(self, target: Path) -> None:
+        """Delete the folder, and what a killed run has left beside the finished module `target`."""
         if self.writes:
             shutil.rmtree(self.folder, ignore_errors=True)
             with contextlib.suppress(OSError):  # others are at work in it
                 self.folder.parent.rmdir()
-            remove_leftovers(self.folder.parents[1])
+            remove_leftovers(target.parent)
 
 
 class PhaseFolder:

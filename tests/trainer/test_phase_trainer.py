@@ -252,6 +252,22 @@ def test_checkpoints_hold_the_trained_parameters_and_no_others(bases: Bases, fin
     assert held.keys() == encoding_trainer(bases("bert"), tmp_path).model.trained_state().keys()
 
 
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"adam_beta1": 1.5}, "Invalid beta parameter"),
+        ({"optim": "adamw_bnb_8bit"}, "bitsandbytes"),
+        ({"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"waves": 3}}, "waves"),
+    ],
+)
+def test_what_optimizer_and_schedule_refuse_is_told_in_one_line(
+    bases: Bases, tmp_path: Path, values: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"settings under 'training' do not fit: .*{line}") as caught:
+        encoding_trainer(bases("bert"), tmp_path, **values).run()
+    assert "\n" not in str(caught.value)
+
+
 def test_training_values_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"settings under 'training' do not fit: .*sometimes") as caught:
         training_arguments("la", {"save_strategy": "sometimes"}, tmp_path, seed=0)

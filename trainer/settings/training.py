@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import typing
 from typing import Any
 
 from transformers import TrainingArguments
@@ -32,6 +34,9 @@ TRAINING_DEFAULTS: dict[str, dict[str, Any]] = {
 }
 # What the trainers rely on; a recipe cannot set these.
 TRAINING_FIXED = ("output_dir", "seed", "data_seed", "remove_unused_columns", "push_to_hub", "resume_from_checkpoint")
+# -1, or 0, stands for none.
+_ANY_SIGN = ("max_steps", "local_rank", "past_index", "eval_accumulation_steps", "torch_empty_cache_steps")
+_ABOVE_0 = ("_batch_size", "_steps", "num_train_epochs")
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
@@ -48,15 +53,32 @@ def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
             raise SettingsError(f"'training' takes fields of transformers.TrainingArguments, not {name!r}{hint}")
         if name in TRAINING_FIXED:
             raise SettingsError(f"{name!r} cannot be set under 'training': the stages set it themselves")
-        if known[name] in (int, float) and not isinstance(value, int | float):
-            raise SettingsError(f"{name!r} under 'training' is to be a number, not {value!r}")
+        _check_number(name, known[name], value)
     values = TRAINING_DEFAULTS[phase] | training
     # YAML takes a plain `no` for false.
     return {name: "no" if name.endswith("_strategy") and value is False else value for name, value in values.items()}
 
 
+def _check_number(name: str, kind: Any, value: Any) -> None:  # noqa: ANN401
+    """Refuse what is not a number where one is due, is not finite, or is below 0 (or at 0, of steps, rows, epochs)."""
+    kinds = set(typing.get_args(kind) or (kind,))
+    if not {int, float} & kinds or kinds & {str, dict, bool} or (value is None and type(None) in kinds):
+        return
+    what = f"{name!r} under 'training'"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError(f"{what} is to be a number, not {value!r}")
+    if not math.isfinite(value):
+        raise SettingsError(f"{what} is to be finite, not {value}")
+    if float not in kinds and value != int(value):
+        raise SettingsError(f"{what} is to be a whole number, not {value}")
+    if name in _ANY_SIGN:
+        return
+    if value < 0 or (value == 0 and name.endswith(_ABOVE_0) and name != "warmup_steps"):
+        raise SettingsError(f"{what} must be {'above' if name.endswith(_ABOVE_0) else 'at least'} 0, not {value}")
+
+
 def check_training(phase: str, training: dict[str, Any], eval_share: float | None) -> None:
-    """Refuse fields that do not exist, and an evaluation without rows.
+    """Refuse fields that do not exist, numbers that they do not take, and an evaluation without rows.
 
     Args:
         phase: `la`, `se`, `cla` or `full`.
@@ -69,8 +91,6 @@ def check_training(phase: str, training: dict[str, Any], eval_share: float | Non
     values = training_values(phase, training)
     if eval_share is None:
         return
-    if not 0 <= eval_share < 1:
-        raise SettingsError(f"{phase}.eval_share must be 0 or more and below 1, not {eval_share}")
     if eval_share == 0 and values.get("eval_strategy", "no") != "no":
         raise SettingsError(
             f"{phase}.training.eval_strategy needs rows to evaluate on: set {phase}.eval_share, such as 0.01"

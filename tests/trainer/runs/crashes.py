@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import hashlib
 import importlib
@@ -12,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,8 @@ from trainer.parsing import parse_recipe
 from trainer.stage1 import Stage1
 from trainer.stage2 import Stage2
 
-Run = Callable[[], Any]
+Run = Callable[[Path], Any]
+"""What runs a phase; it takes the output folder."""
 _WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.chmod", "open"}
 _TIMES = re.compile(rb'"(seconds|seconds_per_step|tokens_per_second)": [0-9.e-]+')
 _UNFINISHED = re.compile(r"\.[^./]+\.unfinished")
@@ -36,42 +39,80 @@ _UNFINISHED = re.compile(r"\.[^./]+\.unfinished")
 def phase(name: str, recipe_file: Path) -> Run:
     """What runs a phase of a recipe and assembles its module."""
     recipe = parse_recipe(name, name, ["--recipe", str(recipe_file)])
-    output = Path(recipe.output_dir)
-    if name == "full":
-        return lambda: Monolithic(recipe, CONTROLS["mono"]).make()
     base = load_base(recipe.base)
-    if name == "cla":
-        return lambda: Stage2(recipe, "deu", "both", base).run(output / "deu-eng-both")
-    return lambda: Stage1(recipe, "deu", base).run(output / "deu")
+
+    def run(output: Path) -> None:
+        own = dataclasses.replace(recipe, output_dir=str(output))
+        if name == "full":
+            Monolithic(own, CONTROLS["mono"]).make()
+        elif name == "cla":
+            Stage2(own, "deu", "both", base).run(output / "deu-eng-both")
+        else:
+            Stage1(own, "deu", base).run(output / "deu")
+
+    return run
 
 
-def failures(name: str, recipe_file: Path, output: Path, processes: int, work: Path) -> None:
+@dataclass(frozen=True)
+class Launch:
+    """How a phase is started.
+
+    Attributes:
+        phase: `la`, `se`, `cla` or `full`.
+        processes: that train.
+        machines: on which they run, each with a disk of its own.
+        every: of the states in which a crash can leave the disk, only one of so many is gone on from.
+    """
+
+    phase: str
+    processes: int = 1
+    machines: int = 1
+    every: int = 1
+
+    def outputs(self, folder: Path) -> list[Path]:
+        """The output folder of each process."""
+        machines = [folder / f"machine{rank}" for rank in range(self.processes)]
+        return machines if self.machines > 1 else [folder / "machine0"] * self.processes
+
+    def environment(self, rank: int, port: str) -> dict[str, str]:
+        """What a launcher tells a process."""
+        local = self.processes // self.machines
+        own = {"RANK": rank, "WORLD_SIZE": self.processes, "LOCAL_RANK": rank % local, "LOCAL_WORLD_SIZE": local}
+        own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        return {key: str(value) for key, value in own.items()} if self.processes > 1 else {}
+
+
+def crash_everywhere(launch: Launch, recipe_file: Path, work: Path) -> None:
     """Crash at every write; `work/failures` says where a second start did not end with the undisturbed run's folder.
 
     Args:
-        name: `la`, `se`, `cla` or `full`.
-        recipe_file: the recipe, which has no other phase and writes to `output`.
-        output: emptied for every start.
-        processes: that train.
-        work: for the states and what the runs log.
+        launch: how the phase is started.
+        recipe_file: the recipe; it has no other phase.
+        work: for outputs, states, logs and results.
     """
     torch.set_num_threads(1)
     logging.set_verbosity_error()
     os.environ |= {"ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
-    run = phase(name, recipe_file)
+    run = phase(launch.phase, recipe_file)
     for module in ("scipy.io", "torch.profiler"):  # imported once, not in every process
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # or collecting garbage copies all that is shared with the forked processes
-    states = work / "states"
-    states.mkdir(parents=True)
-    problems = _start(lambda: (_record(output, states), run()), processes, work)
+    output, states = work / "out", work / "states"
+    output.mkdir(parents=True)
+    states.mkdir()
+
+    def recorded(own: Path) -> None:
+        _record(output, states)
+        run(own)
+
+    problems = _start(launch, recorded, work)
     expected = _without_times(output)
     found = sorted(states.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    for state in found:
+    for state in found[:: launch.every]:
         shutil.rmtree(output)
         shutil.copytree(state, output)
-        problem = _start(run, processes, work)
+        problem = _start(launch, run, work)
         if not problem and (got := _without_times(output)) != expected:
             differing = sorted(name for name in got.keys() | expected.keys() if got.get(name) != expected.get(name))
             problem = f"other files: {differing}"
@@ -82,23 +123,20 @@ def failures(name: str, recipe_file: Path, output: Path, processes: int, work: P
     (work / "count").write_text(str(len(found)), encoding="utf-8")
 
 
-def _start(run: Run, processes: int, work: Path) -> str:
+def _start(launch: Launch, run: Run, work: Path) -> str:
     """Run in forked processes; what went wrong."""
     port = free_port()
     children = []
-    for rank in range(processes):
+    for rank, output in enumerate(launch.outputs(work / "out")):
         if (child := os.fork()) == 0:
             code = 1
             try:
                 with (work / f"log{rank}").open("w") as log:
                     for number in (1, 2):
                         os.dup2(log.fileno(), number)
-                if processes > 1:
-                    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
-                    os.environ |= {key: str(value) for key, value in own.items()}
-                    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+                os.environ |= launch.environment(rank, port)
                 PartialState(cpu=True)
-                run()
+                run(output)
                 code = 0
             except BaseException:
                 traceback.print_exc()
@@ -107,11 +145,8 @@ def _start(run: Run, processes: int, work: Path) -> str:
                 os._exit(code)
         children.append(child)
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    if not any(codes):
-        return ""
-    return "\n".join(
-        (work / f"log{rank}").read_text(encoding="utf-8")[-2000:] for rank, code in enumerate(codes) if code
-    )
+    logs = [(work / f"log{rank}").read_text(encoding="utf-8") for rank, code in enumerate(codes) if code]
+    return "\n".join(log[-2000:] for log in logs)
 
 
 def _record(output: Path, states: Path) -> None:
