@@ -78,7 +78,7 @@ def recorded(folder: Path) -> dict[str, Any]:
         SettingsError: the file is damaged.
     """
     try:
-        values: dict[str, Any] = json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8"))
+        values: dict[str, Any] = dict(json.loads((folder / TRAINING_FILE).read_text(encoding="utf-8")))
         return values
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"{folder / TRAINING_FILE} cannot be read: --overwrite true trains it again") from error

@@ -35,7 +35,7 @@ from trainer.parsing import parse_recipe
 from trainer.part_sources import PartSource, source_facts
 from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
 from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
-from trainer.settings import TRAINING_DEFAULTS, Recipe
+from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Monolithic:
     def make(self) -> None:
         """Train the encoder and write it to its folder, unless it is there."""
         if on_all((self.target / TRAINING_FILE).is_file()) and not self.recipe.overwrite:
-            found = recorded(self.target).get("settings", {})
+            found = self._finished()
             for name in ("languages", "objective"):  # these first: they decide which data there is to compare
                 check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
             check_same_settings(self.target, found, self.settings)
@@ -92,6 +92,19 @@ class Monolithic:
         facts = self._train(base, untouched, folder)
         self._write(base, facts)
         self.workspace.remove(self.target)
+
+    def _finished(self) -> dict[str, Any]:
+        """The settings that the finished encoder was made with.
+
+        Raises:
+            SettingsError: it is damaged.
+        """
+        values = recorded(self.target)
+        weights = self.target / _WEIGHTS
+        if not weights.is_file() or sha256(weights) != values.get("sha256"):
+            raise SettingsError(f"{weights} is not what {TRAINING_FILE} says: --overwrite true trains it again")
+        settings: dict[str, Any] = values.get("settings", {})
+        return settings
 
     def _untouched(self) -> BaseEncoder:
         recipe = self.recipe

@@ -38,7 +38,6 @@ from trainer.language_adaptation import (
     pretrained_output_bias,
 )
 from trainer.low_rank import copy_lora, lora_config
-from trainer.machines import on_all
 from trainer.masking import MaskingCollator, pack
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
@@ -59,7 +58,15 @@ from trainer.runs import (
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.teachers import Teachers, identity
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, write_facts
+from trainer.workspace import (
+    PhaseFolder,
+    Workspace,
+    check_same_settings,
+    describe,
+    describe_data,
+    finished,
+    write_facts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -88,9 +95,9 @@ def main() -> None:
 
 
 def _is_finished(recipe: Recipe, language: str, target: Path) -> bool:
-    if not on_all((target / "module.json").is_file()) or recipe.overwrite:
+    recorded = finished(target, LanguageModuleManifest, recipe.overwrite)
+    if recorded is None:
         return False
-    recorded = LanguageModuleManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language))
     return True
 

@@ -25,7 +25,6 @@ from trainer.console import run_command
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
-from trainer.machines import on_all
 from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import alignment_sources, mixed_languages, source_facts
@@ -44,7 +43,7 @@ from trainer.runs import (
 from trainer.settings import Recipe, SettingsError, fill
 from trainer.teachers import Teachers, identity
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, finished
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +105,9 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
 
 
 def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
-    if not on_all((target / "module.json").is_file()) or recipe.overwrite:
+    recorded = finished(target, AlignmentManifest, recipe.overwrite)
+    if recorded is None:
         return False
-    recorded = AlignmentManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language, objective))
     return True
 

@@ -14,7 +14,9 @@ from typing import Any
 from accelerate import PartialState
 
 from adapters_hub.durable import remove_leftovers
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import sha256, write_folder, write_text
+from adapters_hub.format import FILE_NAME, Manifest, check_files
 from trainer.machines import on_all, writes_to
 from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
 
@@ -188,6 +190,23 @@ def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str
         if groups.is_file():
             values["groups_sha256"] = sha256(groups)
     return {key: value for key, value in values.items() if value not in (None, "")}
+
+
+def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, Any] | None:
+    """The settings that a finished module was made with; None if there is none on all machines, or it is not to count.
+
+    Raises:
+        SettingsError: it is damaged.
+    """
+    if not on_all((target / FILE_NAME).is_file()) or overwrite:
+        return None
+    try:
+        manifest = kind.read(target)
+        check_files(target, manifest)
+    except (AdaptersHubError, OSError) as error:
+        raise SettingsError(f"{error} (--overwrite true trains {target} again)") from error
+    settings: dict[str, Any] = manifest.training.get("settings", {})
+    return settings
 
 
 def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
