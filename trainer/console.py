@@ -49,14 +49,14 @@ def run_command(command: Callable[[], None]) -> None:
             logger.info("this processor has no bfloat16 instructions, without which it is slow: computing in float32")
         command()
     except AdaptersHubError as error:
-        _tell(error)
+        _tell(str(error))
         sys.exit(1)
     except RuntimeError as error:
         if not _is_lost_connection(error):
             raise
-        sys.stderr.write(
-            "error: another process has ended, or cannot be reached: what it wrote says why; the same command on all "
-            "machines goes on from the last checkpoint\n"
+        _tell(
+            "another process has ended, or cannot be reached: what it wrote says why; the same command on all machines "
+            "goes on from the last checkpoint"
         )
         sys.exit(1)
     except KeyboardInterrupt:
@@ -64,12 +64,11 @@ def run_command(command: Callable[[], None]) -> None:
         sys.exit(130)
 
 
-def _tell(error: AdaptersHubError) -> None:
-    """Say a mistake once on every machine, whichever of its processes has found it."""
-    state = PartialState()
-    if not state.is_local_main_process:
+def _tell(message: str) -> None:
+    """Say what is wrong once on every machine, whichever of its processes has found it."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
         time.sleep(_PATIENCE)  # a mistake of all is told by the first of them, and the launcher ends the others
-    sys.stderr.write(f"error: {error}\n")
+    sys.stderr.write(f"error: {message}\n")
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
