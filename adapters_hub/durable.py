@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -124,13 +125,13 @@ def _replace_in_two_steps(finished: Path, target: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """Swap two names in one step, where system and file system can."""
-    libc = ctypes.CDLL(None, use_errno=True) if sys.platform in ("linux", "darwin") else None
+    libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform in ("linux", "darwin") else None
     names = os.fsencode(one), os.fsencode(other)
     if hasattr(libc, "renameat2"):
-        return libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0  # type: ignore[union-attr,no-any-return]
-    if hasattr(libc, "renamex_np"):
-        return libc.renamex_np(*names, _EXCHANGE) == 0  # type: ignore[union-attr,no-any-return]
-    return False
+        done = libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _EXCHANGE) == 0
+    else:
+        done = hasattr(libc, "renamex_np") and libc.renamex_np(*names, _EXCHANGE) == 0
+    return bool(done)
 
 
 def _sync_file(path: Path) -> None:
