@@ -11,7 +11,7 @@ from tests.trainer.runs.crashes import Launch, crash_everywhere
 from tests.trainer.runs.launch import training, write_recipe
 
 ONE = [Launch("la"), Launch("se"), Launch("cla"), Launch("full")]
-TWO = [Launch("se", processes=2, every=3), Launch("cla", processes=2, machines=2, every=5)]
+TWO = [Launch("se", processes=2, every=4), Launch("cla", processes=2, machines=2, every=8)]
 
 
 @pytest.mark.parametrize("launch", ONE + TWO, ids=str)
