@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from huggingface_hub.constants import HF_HUB_CACHE
 from safetensors import SafetensorError
 
+from adapters_hub.durable import put_in_place, sync, unfinished
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 
 _CHUNK = 1 << 20
@@ -42,7 +42,8 @@ def cache_folder() -> Path:
 def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `target`; on a clean exit rename it to `target`, on an error delete it.
 
-    No reader ever sees half a folder. What a killed process leaves behind starts with a dot and is ignored.
+    No reader ever sees half a folder, nor, where the system can exchange two names, a moment without one. What a
+    killed process leaves behind starts with a dot, is ignored, and goes when the next one writes beside it.
 
     Args:
         target: the folder to make.
@@ -54,43 +55,23 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
     target = Path(target)
     if target.exists() and not replace:
         raise AdaptersHubError(f"{target} exists already: delete it, choose another folder or ask to overwrite")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent))
-    except OSError as error:
-        raise AdaptersHubError(f"cannot write beside {target}: {error.strerror or error}") from error
-    try:
-        yield unfinished
-        _open_to_readers(unfinished)
-        _move_into_place(unfinished, target, replace)
-    except (OSError, SafetensorError) as error:  # safetensors has an exception of its own for a full disk
-        raise AdaptersHubError(
-            f"{target} was not written ({getattr(error, 'strerror', None) or error}); "
-            "what stood there before is untouched"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _move_into_place(finished: Path, target: Path, replace: bool) -> None:
-    # Someone else may write the same folder meanwhile: renaming to a folder with content fails.
-    if not replace or not target.exists():
+    with contextlib.ExitStack() as stack:
         try:
-            finished.rename(target)
-            return
-        except OSError:
-            if not replace or not target.exists():
-                raise
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    try:
-        target.rename(old / target.name)
-        finished.rename(target)
-    except OSError:
-        if not target.exists():
-            (old / target.name).rename(target)
-        old.rmdir()
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(unfinished(target))
+            folder.mkdir()
+        except OSError as error:
+            raise AdaptersHubError(f"cannot write beside {target}: {error.strerror or error}") from error
+        try:
+            yield folder
+            _open_to_readers(folder)
+            sync(folder)
+            put_in_place(folder, target, replace=replace)
+        except (OSError, SafetensorError) as error:  # safetensors has an exception of its own for a full disk
+            raise AdaptersHubError(
+                f"{target} was not written ({getattr(error, 'strerror', None) or error}); "
+                "what stood there before is untouched"
+            ) from error
 
 
 def _open_to_readers(folder: Path) -> None:
@@ -157,14 +138,10 @@ def write_text(path: Path, text: str) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with unfinished(path) as file:
+            file.write_text(text, encoding="utf-8")
+            sync(file)
+            put_in_place(file, path)
     except OSError as error:
         raise AdaptersHubError(f"{path} was not written: {error.strerror or error}") from error
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
-from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.config.config_args import default_config_file, load_config_from_file
 from accelerate.commands.launch import launch_command_parser
 from accelerate.utils import parse_flag_from_env
 
@@ -20,10 +22,11 @@ def start_missing_processes() -> None:
 
     Without a GPU accelerate starts several processes only through MPI (`--mpirun_hostfile`); otherwise it names a
     master for N processes, starts a single one and says nothing. Then this process becomes torch's own launcher
-    (`torch.distributed.run`) of N processes, with the same script and arguments.
+    (`torch.distributed.run`) of this machine's share of the N processes, with the same script and arguments.
 
     Raises:
-        AdaptersHubError: it cannot be found out how many were asked for.
+        AdaptersHubError: it cannot be found out how many were asked for, they cannot be shared out among the machines,
+            or it is not said which of the machines this is.
     """
     asked_for_several = "MASTER_ADDR" in os.environ and parse_flag_from_env("ACCELERATE_USE_CPU")
     if (
@@ -33,18 +36,16 @@ def start_missing_processes() -> None:
         or "PMI_SIZE" in os.environ
     ):
         return
-    count = _asked_for()
-    if count is None:
-        raise AdaptersHubError(
-            "accelerate was asked for several processes on the CPU and has started one: use "
-            "torchrun --nproc_per_node 2 in the place of accelerate launch, or --num_processes 1"
-        )
-    master = ["--master_addr", os.environ["MASTER_ADDR"], "--master_port", os.environ.get("MASTER_PORT", "29500")]
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(count), *master]
+    asked = _asked_for()
+    address, port = os.environ["MASTER_ADDR"], os.environ.get("MASTER_PORT", "29500")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(asked.processes)]
+    launcher += ["--master_addr", address, "--master_port", port]
+    if asked.machines > 1:
+        launcher += ["--nnodes", str(asked.machines), "--node_rank", str(asked.rank)]
     # A package that is run as a module is known by its __main__.py.
     package = sys.argv[0].endswith("__main__.py")
     script = ["-m", Path(sys.argv[0]).parent.name, *sys.argv[1:]] if package else sys.argv
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // count, 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // asked.processes, 1)))
     sys.stdout.flush()
     os.execv(sys.executable, [*launcher, *script])
 
@@ -63,13 +64,47 @@ def use_all_cores() -> None:
     torch.set_num_threads(max(1, min(cores // processes, limit)))
 
 
-def _asked_for() -> int | None:
-    """The number of processes on the command line, or in the configuration, of the `accelerate launch` above."""
+@dataclass(frozen=True)
+class _Asked:
+    """What `accelerate launch` was asked for: processes on each machine, machines, and which of them this is."""
+
+    processes: int
+    machines: int
+    rank: int
+
+
+def _asked_for() -> _Asked:
+    """From the command line of the `accelerate launch` above, or its configuration."""
     command = psutil.Process().parent()
     words = command.cmdline() if command else []
-    if "launch" not in words:
-        return None
-    arguments = launch_command_parser().parse_args(words[words.index("launch") + 1 :])
-    if arguments.num_processes is None and arguments.config_file is not None:
-        return int(load_config_from_file(arguments.config_file).num_processes)
-    return arguments.num_processes and int(arguments.num_processes)
+    places = [place for place, word in enumerate(words) if Path(word).name in ("launch", "accelerate-launch")]
+    if not places:
+        raise AdaptersHubError(
+            "accelerate was asked for several processes on the CPU and has started one: use "
+            "torchrun --nproc_per_node 2 in the place of accelerate launch, or --num_processes 1"
+        )
+    arguments = launch_command_parser().parse_args(words[places[0] + 1 :])
+    # As accelerate has it: what the command line does not say, a file may; its own default one not beside --cpu.
+    config: Any = None
+    if arguments.config_file is not None or (not arguments.cpu and Path(default_config_file).is_file()):
+        config = load_config_from_file(arguments.config_file)
+
+    def value(name: str) -> int | None:
+        found = getattr(arguments, name, None)
+        found = getattr(config, name, None) if found is None else found
+        return None if found is None else int(found)
+
+    machines = value("num_machines") or 1
+    total = value("num_processes") or machines
+    rank = value("machine_rank") if machines > 1 else 0
+    if rank is None or not 0 <= rank < machines:
+        raise AdaptersHubError(
+            f"--num_machines {machines} needs the number of this machine: --machine_rank 0 on that of "
+            f"--main_process_ip, 1 to {machines - 1} on the others"
+        )
+    if total % machines:
+        raise AdaptersHubError(
+            f"--num_processes counts those of all machines: {total} cannot be shared out among {machines} machines, "
+            f"{machines * max(total // machines, 1)} can"
+        )
+    return _Asked(total // machines, machines, rank)

@@ -21,6 +21,7 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import for_language, tag_of
 from adapters_hub.encoder import pad, split_passes
 from adapters_hub.texts import canonical
+from trainer.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,16 @@ def tokenize(
         only_keys: columns that get no ids: their vectors are looked up.
         languages: column to the language (ISO 639-3) whose tag its texts have, where the tokenizer has tags; by default
             the tokenizer's own.
+
+    Raises:
+        SettingsError: `max_length` leaves no room for text.
     """
     tokenizers = {column: for_language(tokenizer, (languages or {}).get(column)) for column in columns}
+    own = max((len(one(prompt)["input_ids"]) for one in tokenizers.values()), default=0)
+    if max_length <= own:
+        raise SettingsError(
+            f"max_length {max_length} leaves no room for {what} beside {own} tokens of prompt and frame"
+        )
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
         result: dict[str, list[Any]] = {}

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable
 
 import torch
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _OF_THE_DISK = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
 }  # fmt: skip
+_PATIENCE = 10
+"""Seconds that a process waits for another of its machine to tell the same mistake."""
 
 
 def run_command(command: Callable[[], None]) -> None:
@@ -50,8 +53,15 @@ def run_command(command: Callable[[], None]) -> None:
             logger.info("this processor has no bfloat16 instructions, without which it is slow: computing in float32")
         command()
     except AdaptersHubError as error:
-        if PartialState().is_main_process:
-            sys.stderr.write(f"error: {error}\n")
+        _tell(str(error))
+        sys.exit(1)
+    except RuntimeError as error:
+        if not _is_lost_connection(error):
+            raise
+        _tell(
+            "another process has ended, or cannot be reached: what it wrote says why; the same command on all machines "
+            "goes on from the last checkpoint"
+        )
         sys.exit(1)
     except OSError as error:
         if error.errno not in _OF_THE_DISK:
@@ -64,6 +74,19 @@ def run_command(command: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.stderr.write("stopped; the same command goes on from the last checkpoint\n")
         sys.exit(130)
+
+
+def _tell(message: str) -> None:
+    """Say what is wrong once on every machine, whichever of its processes has found it."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        time.sleep(_PATIENCE)  # a mistake of all is told by the first of them, and the launcher ends the others
+    sys.stderr.write(f"error: {message}\n")
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    """Whether torch misses a process: NCCL says so by the type of its errors, gloo in their text."""
+    words = ("gloo", "Connection closed by peer", "Connection reset by peer")
+    return isinstance(error, torch.distributed.DistError) or any(word in str(error) for word in words)
 
 
 def _without_slow_bfloat16() -> bool:

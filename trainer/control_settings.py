@@ -78,7 +78,7 @@ def recorded(folder: Path) -> dict[str, Any]:
         SettingsError: the file is damaged.
     """
     try:
-        values: dict[str, Any] = read_json(folder / TRAINING_FILE)
+        values: dict[str, Any] = dict(read_json(folder / TRAINING_FILE))
         return values
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise SettingsError(f"{folder / TRAINING_FILE} cannot be read: --overwrite true trains it again") from error

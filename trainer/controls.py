@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Literal
 
 from adapters_hub.base.settings import FINE_TUNED
+from trainer.arguments import training_arguments
 from trainer.batches import Order
 from trainer.objectives import ENCODING
 from trainer.part_sources import PartSource, alignment_sources, encoding_sources
 from trainer.parts import read_rows
-from trainer.phase_trainer import training_arguments
 from trainer.runs import rows_of_a_step, split, steps_of
 from trainer.settings import (
     AlignmentSettings,

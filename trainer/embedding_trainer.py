@@ -108,6 +108,7 @@ class EmbeddingTrainer(PhaseTrainer):
                     again = model([part])
                 self.accelerator.backward((again.float() * gradient[rows]).sum())
         after.restore()
+        self._clock.add_loss(loss.item() / self.current_gradient_accumulation_steps)
         return loss.detach() / self.current_gradient_accumulation_steps
 
 

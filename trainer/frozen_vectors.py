@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +19,14 @@ import numpy as np
 from accelerate import PartialState
 
 from adapters_hub import BaseEncoder, ModularEncoder
-from adapters_hub.folders import cache_folder, write_folder
+from adapters_hub.folders import cache_folder, sha256, write_folder
 from trainer.batches import text_key
+from trainer.machines import writes_to
 from trainer.runs import own_copy
 
 logger = logging.getLogger(__name__)
 
+_SUM = "sha256"
 _CHUNK = 20_000
 """Texts that are encoded and written in one go: what a killed run loses at most."""
 
@@ -95,14 +98,16 @@ class KeptVectors:
         self.folder = (root or cache_folder() / "frozen") / name
 
     def add(self, texts: Iterable[str]) -> int:
-        """Encode the texts that are not there yet, on the main process; the others wait. Empty texts are left out.
+        """Encode the texts that are not there yet, on one process for each disk; the others wait.
+
+        Empty texts are left out.
 
         Returns:
             How many there were (0 on the other processes).
         """
-        state = PartialState()
         count = 0
-        if state.is_main_process:
+        if writes_to(self.folder):
+            self._delete_damaged()
             known = set(_keys(self._shards()).tolist())
             missing = {key: text for text in texts if text.strip() and (key := text_key(text)) not in known}
             count = len(missing)
@@ -111,7 +116,7 @@ class KeptVectors:
             items = list(missing.items())
             for start in range(0, count, _CHUNK):
                 self._write(items[start : start + _CHUNK])
-        state.wait_for_everyone()
+        PartialState().wait_for_everyone()
         return count
 
     def read(self) -> Vectors:
@@ -122,12 +127,28 @@ class KeptVectors:
     def _shards(self) -> list[Path]:
         return sorted(path for path in self.folder.glob("*") if not path.name.startswith("."))
 
+    def _delete_damaged(self) -> None:
+        """Delete what is no longer as it was written: its texts are encoded again."""
+        for shard in self._shards():
+            try:
+                whole = (shard / _SUM).read_text(encoding="utf-8") == _sum(shard)
+            except (OSError, ValueError):
+                whole = False
+            if not whole:
+                logger.warning("%s is damaged: encoding its sentences again", shard)
+                shutil.rmtree(shard)
+
     def _write(self, items: list[tuple[int, str]]) -> None:
         keys = np.array([key for key, _ in items], dtype=np.int64)
         vectors = self.encoder.encode([text for _, text in items])
         with write_folder(self.folder / hashlib.sha256(keys.tobytes()).hexdigest()[:16], replace=True) as folder:
             np.save(folder / "vectors.npy", vectors.astype(np.float32, copy=False))
             np.save(folder / "keys.npy", keys)
+            (folder / _SUM).write_text(_sum(folder), encoding="utf-8")
+
+
+def _sum(shard: Path) -> str:
+    return " ".join(sha256(shard / name) for name in ("vectors.npy", "keys.npy"))
 
 
 def _keys(shards: list[Path]) -> np.ndarray:

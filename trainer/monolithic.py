@@ -20,6 +20,7 @@ from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
+from trainer.arguments import training_arguments
 from trainer.batches import Rows
 from trainer.console import run_command
 from trainer.control_settings import recorded, settings_of
@@ -29,13 +30,13 @@ from trainer.data_files import as_recorded
 from trainer.dropout import set_dropout
 from trainer.embedding_trainer import SentenceModel
 from trainer.joining import beside_itself, joined_languages
+from trainer.machines import on_all
 from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import PartSource, source_facts
 from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
-from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
-from trainer.settings import TRAINING_DEFAULTS, Recipe
+from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
 from trainer.workspace import PhaseFolder, Workspace, check_same_settings
 
 logger = logging.getLogger(__name__)
@@ -78,12 +79,12 @@ class Monolithic:
 
     def make(self) -> None:
         """Train the encoder and write it to its folder, unless it is there."""
-        if (self.target / TRAINING_FILE).is_file() and not self.recipe.overwrite:
-            found = recorded(self.target).get("settings", {})
+        if on_all((self.target / TRAINING_FILE).is_file()) and not self.recipe.overwrite:
+            found = self._finished()
             for name in ("languages", "objective"):  # these first: they decide which data there is to compare
                 check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
             check_same_settings(self.target, found, self.settings)
-            self.workspace.remove()  # left behind if a run was killed at its very end
+            self.workspace.remove(self.target)  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", self.target)
             return
         with PartialState().main_process_first():
@@ -95,7 +96,20 @@ class Monolithic:
         with as_recorded(self.settings):
             facts = self._train(base, untouched, folder)
         self._write(base, facts)
-        self.workspace.remove()
+        self.workspace.remove(self.target)
+
+    def _finished(self) -> dict[str, Any]:
+        """The settings that the finished encoder was made with.
+
+        Raises:
+            SettingsError: it is damaged.
+        """
+        values = recorded(self.target)
+        weights = self.target / _WEIGHTS
+        if not weights.is_file() or sha256(weights) != values.get("sha256"):
+            raise SettingsError(f"{weights} is not what {TRAINING_FILE} says: --overwrite true trains it again")
+        settings: dict[str, Any] = values.get("settings", {})
+        return settings
 
     def _untouched(self) -> BaseEncoder:
         recipe = self.recipe
@@ -113,7 +127,7 @@ class Monolithic:
         training = section.training | TRAINING_DEFAULTS["full"] | own
         if not {"max_steps", "num_train_epochs"} & own.keys():
             training["max_steps"] = sum(steps.values())
-        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed, folder.writes)
         shares = [part.source.share for part in parts]
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         targets = find_targets(recipe, self.control, untouched, parts, numbers_used(order, arguments), length)
@@ -211,8 +225,8 @@ class Monolithic:
 
     def _write(self, base: BaseEncoder, facts: dict[str, Any]) -> None:
         """The finished encoder, as a folder that transformers and `load_base` read; on the main process."""
-        recipe, state = self.recipe, PartialState()
-        if state.is_main_process:
+        recipe = self.recipe
+        if self.workspace.writes:
             with write_folder(self.target, replace=True) as folder:
                 write_base(base, folder)
                 values = {
@@ -233,7 +247,7 @@ class Monolithic:
                 text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
                 (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
             logger.info("%s: encoder written to %s", self.control.kind, self.target)
-        state.wait_for_everyone()
+        PartialState().wait_for_everyone()
 
 
 def _steps_by_name(parts: Sequence[Part], shares: Sequence[float], steps: int) -> dict[str, float]:

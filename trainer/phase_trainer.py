@@ -2,59 +2,45 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import math
+import shutil
 import statistics
-import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
-from safetensors import SafetensorError, safe_open
+from accelerate.utils import broadcast_object_list, gather_object
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import Sampler
-from transformers import HfArgumentParser, PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState
 from transformers import TrainingArguments as Arguments
 from transformers.integrations.integration_utils import TensorBoardCallback
+from transformers.trainer_utils import rotate_checkpoints
 
 from adapters_hub.errors import AdaptersHubError
 from trainer.batches import Order, Rows
+from trainer.checkpoints import (
+    WEIGHTS,
+    Checkpoint,
+    TrainingError,
+    checkpoint_to_resume,
+    delete_others,
+    last_complete_checkpoint,
+    seal,
+)
+from trainer.clock import Clock
 from trainer.dropout import with_cheap_dropout
 from trainer.frozen import FrozenDense
-from trainer.settings import TRAINING_FIXED, SettingsError, training_values
+from trainer.settings import SettingsError
 
 logger = logging.getLogger(__name__)
 
-_WEIGHTS = "trained.safetensors"
-_STATE = "trainer_state.json"
 _CHECKPOINTING = ("activation_checkpointing_enable", "gradient_checkpointing_enable")
-
-
-class TrainingError(AdaptersHubError):
-    """Training cannot go on; what was reached is kept."""
-
-
-def training_arguments(phase: str, training: dict[str, Any], folder: Path, seed: int) -> Arguments:
-    """The phase's `TrainingArguments`: the recipe's over our defaults, and what the trainers rely on."""
-    fixed = {
-        "output_dir": str(folder),
-        "seed": seed,
-        "remove_unused_columns": False,
-        "label_names": [],
-        "logging_nan_inf_filter": False,
-        "ddp_find_unused_parameters": False,
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
-    assert not set(TRAINING_FIXED) & set(training)
-    try:
-        (arguments,) = HfArgumentParser(Arguments).parse_dict(training_values(phase, training) | fixed)  # type: ignore[arg-type]
-    except (ValueError, TypeError) as error:
-        raise TrainingError(f"settings under 'training' do not fit: {str(error).splitlines()[0]}") from error
-    return arguments  # type: ignore[no-any-return]
 
 
 class EncoderModel(nn.Module):
@@ -159,7 +145,7 @@ class PhaseTrainer(Trainer):
         eval_rows: Rows | None = None,
     ) -> None:
         self._order = order
-        self._clock = _Clock()
+        self._clock = Clock()
         if args.eval_strategy != "no" and not eval_rows:
             raise SettingsError(
                 "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0; of a single row "
@@ -197,38 +183,54 @@ class PhaseTrainer(Trainer):
             logs: where TensorBoard's events go; by default beside the checkpoints.
 
         Returns:
-            Steps, processes, rows of a batch over all of them, precision, final loss, seconds, and of the process:
-            median seconds of a step, and tokens a second, padding left out.
+            Steps, processes, rows of a batch over all of them, precision, mean loss of the last ten steps, seconds,
+            and of the main process: median seconds of a step, and tokens a second, padding left out.
 
         Raises:
-            TrainingError: the loss is not finite, or the disk cannot take a checkpoint.
+            TrainingError: the loss or the weights are not finite, the disk cannot take a checkpoint, or the one to go
+                on from was written by another number of processes.
         """
-        folder = self.folder
-        checkpoint = last_complete_checkpoint(folder, self.args.world_size)
+        checkpoint = checkpoint_to_resume(self.folder, self.args.world_size)
+        if self.args.should_save:
+            delete_others(self.folder, checkpoint)
         if checkpoint:
-            logger.info("resuming from %s", checkpoint)
+            logger.info("resuming from %s", checkpoint.folder)
+            self._clock.go_on_from(checkpoint.progress, self.args.process_index)
         for callback in self.callback_handler.callbacks:
             if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None and logs is not None:
                 callback.logging_dir = str(logs)
-        result = self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and checkpoint.is_last():
+            self._take(checkpoint)
+        else:
+            self.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+        self._check_weights()
+        losses = gather_object([list(self._clock.losses)])
         precision = self.accelerator.mixed_precision
-        losses = [entry["loss"] for entry in self.state.log_history if "loss" in entry]
-        return {
+        facts = {
             "steps": self.state.global_step,
             "processes": self.args.world_size,
             "batch": self._order.block,
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
-            "loss": losses[-1] if losses else result.training_loss,
-            "seconds": round(result.metrics["train_runtime"], 3),
+            "loss": statistics.fmean(statistics.fmean(own) for own in losses),
+            "seconds": round(self._clock.seconds(), 3),
             "seconds_per_step": round(self._clock.median(), 4),
             "tokens_per_second": round(self._clock.tokens_per_second(), 1),
         }
+        return broadcast_object_list([facts])[0]  # type: ignore[no-any-return]
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        """Take over the last checkpoint, written before its run was killed; the trainer would go one step further."""
+        self._load_from_checkpoint(str(checkpoint.folder))
+        self.state = checkpoint.state()
+        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
+            self._load_best_model()
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
         """One forward and backward pass; stops on a loss that is not finite."""
         self._clock.count(inputs["passes"])
         loss = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[arg-type]
         self.check_finite(loss.item(), "loss")
+        self._clock.add_loss(loss.item())
         return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ANN401
@@ -243,11 +245,34 @@ class PhaseTrainer(Trainer):
             TrainingError: `value` is not finite.
         """
         if not math.isfinite(value):
-            last = last_complete_checkpoint(self.folder, self.args.world_size)
-            raise TrainingError(
-                f"the {what} is {value} at step {self.state.global_step + 1}: a lower learning_rate or more "
-                f"warmup_steps may help; the last good state is {last or 'the start of the phase'}"
-            )
+            self._stop(f"the {what} is {value} at step {self.state.global_step + 1}")
+
+    def _check_weights(self) -> None:
+        """Stop before weights that the optimizer has spoilt are written: no later step would tell.
+
+        Raises:
+            TrainingError: they are not finite.
+        """
+        for name, tensor in self.model.trained_state().items():
+            if not tensor.isfinite().all():
+                self._stop(f"{name} is not finite after step {self.state.global_step}")
+
+    def _stop(self, what: str) -> NoReturn:
+        last = last_complete_checkpoint(self.folder)
+        raise TrainingError(
+            f"{what}: a lower learning_rate or more warmup_steps may help; the last good state is "
+            f"{last.folder if last else 'the start of the phase'}"
+        )
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:  # noqa: ANN401
+        """Settings that the optimizer refuses, or a package that it needs and that is not there, are one line."""
+        with _told_in_one_line():
+            return super().create_optimizer(*args, **kwargs)
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> torch.optim.lr_scheduler.LRScheduler:  # noqa: ANN401
+        """Likewise for the schedule of the learning rate."""
+        with _told_in_one_line():
+            return super().create_scheduler(*args, **kwargs)
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:  # noqa: ANN401
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
@@ -259,63 +284,53 @@ class PhaseTrainer(Trainer):
         return self._order
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:  # noqa: ANN401
+        self._check_weights()
+        limit, folder = self.args.save_total_limit, self.folder / f"checkpoint-{self.state.global_step}"
         try:
+            if self.args.should_save:
+                shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
+            self.accelerator.wait_for_everyone()
+            self.args.save_total_limit = None  # nothing is deleted before the new one is sealed
             super()._save_checkpoint(model, trial)
-        except (OSError, SafetensorError, RuntimeError) as error:  # torch's writer raises RuntimeError on a full disk
+            progress = self._clock.progress()
+            self.accelerator.wait_for_everyone()  # all have written their generators' state
+            if self.args.should_save:
+                seal(folder, self.args.world_size, progress)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                best = self.state.best_model_checkpoint
+                rotate_checkpoints(str(self.folder), save_total_limit=limit, best_model_checkpoint=best)
+        except (OSError, SafetensorError, RuntimeError, AdaptersHubError) as error:
+            # torch's writer raises RuntimeError on a full disk
             cause = getattr(error, "strerror", None) or (str(error) or repr(error)).splitlines()[0]
             raise TrainingError(
                 f"a checkpoint could not be written to {self.args.output_dir} ({cause}): free some space and start "
                 "again; the last complete one is kept"
             ) from error
+        finally:
+            self.args.save_total_limit = limit
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.cpu().contiguous() for name, tensor in self.model.trained_state().items()}
-        save_file(state, folder / _WEIGHTS)
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        super()._save_rng_state(output_dir)
-        # trainer_state.json is written next and marks the checkpoint as complete: for all processes.
-        self.accelerator.wait_for_everyone()
+        save_file(state, folder / WEIGHTS)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self.model.load_trained_state(load_file(Path(resume_from_checkpoint) / _WEIGHTS, device=str(self.args.device)))
+        self.model.load_trained_state(load_file(Path(resume_from_checkpoint) / WEIGHTS))
 
     def _load_best_model(self) -> None:
         assert self.state.best_model_checkpoint is not None
-        self._load_from_checkpoint(self.state.best_model_checkpoint)
+        self._load_from_checkpoint(str(self.folder / Path(self.state.best_model_checkpoint).name))
 
 
-class _Clock(TrainerCallback):
-    """Times the steps and counts their tokens."""
-
-    def __init__(self) -> None:
-        self._begun = 0.0
-        self._tokens = 0
-        self._steps: list[tuple[float, int]] = []
-
-    def count(self, passes: list[dict[str, torch.Tensor]]) -> None:
-        """Count the tokens of a batch, padding left out."""
-        self._tokens += sum(int(part["attention_mask"].sum()) for part in passes)
-
-    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        self._begun, self._tokens = time.perf_counter(), 0
-
-    def on_step_end(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        self._steps.append((time.perf_counter() - self._begun, self._tokens))
-
-    def _warm(self) -> list[tuple[float, int]]:
-        """All steps but the first, in which things are set up."""
-        return self._steps[1:] or self._steps
-
-    def median(self) -> float:
-        """Seconds of a step; 0 if there was none."""
-        return statistics.median([seconds for seconds, _ in self._warm()] or [0.0])
-
-    def tokens_per_second(self) -> float:
-        """Over all steps; 0 if there was none."""
-        return sum(tokens for _, tokens in self._warm()) / max(sum(seconds for seconds, _ in self._warm()), 1e-9)
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        line = (str(error).strip() or repr(error)).splitlines()[0]
+        raise TrainingError(f"settings under 'training' do not fit: {line}") from error
 
 
 class _SetEpoch(TrainerCallback):
@@ -326,33 +341,3 @@ class _SetEpoch(TrainerCallback):
 
     def on_epoch_begin(self, args: Arguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:  # noqa: ANN401
         self.order.set_epoch(int(state.epoch or 0))
-
-
-def last_complete_checkpoint(folder: Path, processes: int = 1) -> Path | None:
-    """The newest checkpoint in `folder` that was written to the end, or None.
-
-    `trainer_state.json` is written last, so one that parses marks a complete checkpoint of a killed run. The other
-    files are looked at too: after a power cut the last one on disk need not be the last one written.
-    """
-    found: list[tuple[int, Path]] = []
-    for checkpoint in folder.glob("checkpoint-*"):
-        try:
-            step = int(checkpoint.name.removeprefix("checkpoint-"))
-            json.loads((checkpoint / _STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        names = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
-        if all(_is_whole(checkpoint / name) for name in (_WEIGHTS, "optimizer.pt", "scheduler.pt", *names)):
-            found.append((step, checkpoint))
-    return max(found)[1] if found else None
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether a file was written to its end: safetensors and torch's archives, which are ZIP files, can tell."""
-    if not path.is_file() or path.suffix != ".safetensors":
-        return zipfile.is_zipfile(path)
-    try:
-        with safe_open(path, "pt"):
-            return True
-    except SafetensorError:
-        return False

@@ -8,7 +8,8 @@ import torch
 from transformers import Trainer, get_scheduler
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
-from trainer.phase_trainer import TrainingError, training_arguments
+from trainer.arguments import training_arguments
+from trainer.checkpoints import TrainingError
 from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
 
 

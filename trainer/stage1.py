@@ -23,7 +23,8 @@ from adapters_hub.base import for_language
 from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer, prompt_length
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
-from adapters_hub.modules import LoRA, save_language_module, write_lora, write_vocabulary
+from adapters_hub.modules import LoRA, halved, save_language_module, write_lora, write_vocabulary
+from trainer.arguments import training_arguments
 from trainer.batches import Rows, tokenize
 from trainer.console import run_command
 from trainer.corpora import load_text
@@ -43,7 +44,6 @@ from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.parsing import parse_recipe
 from trainer.part_sources import encoding_sources
 from trainer.parts import Reading, frozen_texts, load_part, row_counts
-from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
     data_facts,
@@ -59,7 +59,15 @@ from trainer.runs import (
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.teachers import Teachers, identity
 from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, write_facts
+from trainer.workspace import (
+    PhaseFolder,
+    Workspace,
+    check_same_settings,
+    describe,
+    describe_data,
+    finished,
+    write_facts,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +82,7 @@ def main() -> None:
     for language in recipe.language_list:
         target = Path(recipe.output_dir) / language
         if _is_finished(recipe, language, target):
-            Workspace(recipe.output_dir, language).remove()  # left behind if a run was killed at its very end
+            Workspace(recipe.output_dir, language).remove(target)  # left behind if a run was killed at its very end
             logger.info("%s is finished: skipped", target)
             failures.append(publish(recipe, target))
             continue
@@ -88,9 +96,9 @@ def main() -> None:
 
 
 def _is_finished(recipe: Recipe, language: str, target: Path) -> bool:
-    if not (target / "module.json").is_file() or recipe.overwrite:
+    recorded = finished(target, LanguageModuleManifest, recipe.overwrite)
+    if recorded is None:
         return False
-    recorded = LanguageModuleManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language))
     return True
 
@@ -227,7 +235,7 @@ class Stage1:
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
                 # Half precision already here: training starts from, and ends with, what a module holds.
-                write_vocabulary(result, tokenizer, vocabulary.embeddings.to(torch.float16))
+                write_vocabulary(result, tokenizer, halved({"weight": vocabulary.embeddings})["weight"])
             elif self.rules:
                 write_vocabulary(result, tokenizer, None)
             if vocabulary.output_bias is not None:
@@ -248,7 +256,7 @@ class Stage1:
             else:
                 encoded = tokenize(text, ["text"], tokenizer, base.prompt, length, what)
         train, evaluation = split(encoded, settings.eval_share)
-        arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments("la", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         rows, order = rows_in_order([train], arguments, recipe.seed)
 
         write_adapter = self._inject(base, f"lang_{self.language}", settings.lora, ADAPTERS[0])
@@ -273,7 +281,7 @@ class Stage1:
         def write(result: Path) -> None:
             write_adapter(result / ADAPTERS[0])
             if settings.train_embeddings:
-                write_vocabulary(result, tokenizer, base.token_embeddings.weight.detach().to(torch.float16))
+                write_vocabulary(result, tokenizer, halved({"weight": base.token_embeddings.weight})["weight"])
             write_facts(result, facts)
 
         folder.finish(write)
@@ -281,7 +289,7 @@ class Stage1:
     def _sentence_encoding(self, folder: PhaseFolder) -> None:
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self._composed(whole_vocabulary=bool(settings.related_list))
-        arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         length = min(settings.max_length, base.max_positions)
         reading = Reading(
             tokenizer, base.prompt, length, settings.eval_share, recipe.pivot, frozen=recipe.pivot, seed=recipe.seed
@@ -412,13 +420,12 @@ class Stage1:
         ]
 
     def _assemble(self, target: Path) -> None:
-        state = PartialState()
-        if state.is_main_process:
+        if self.workspace.writes:
             module = save_language_module(target, self._manifest(), self.parts, replace=True)
             size = sum(file.size for file in module.manifest.files.values())
             logger.info("%s: module written to %s (%.1f MB)", self.language, target, size / 1e6)
-        state.wait_for_everyone()
-        self.workspace.remove()
+        PartialState().wait_for_everyone()
+        self.workspace.remove(target)
 
 
 if __name__ == "__main__":

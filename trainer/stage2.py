@@ -19,6 +19,7 @@ from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
+from trainer.arguments import training_arguments
 from trainer.batches import Rows
 from trainer.console import run_command
 from trainer.data_files import as_recorded
@@ -29,7 +30,6 @@ from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTraine
 from trainer.parsing import parse_recipe
 from trainer.part_sources import alignment_sources, mixed_languages, source_facts
 from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts
-from trainer.phase_trainer import training_arguments
 from trainer.runs import (
     base_reference,
     hardware,
@@ -44,7 +44,7 @@ from trainer.runs import (
 from trainer.settings import Recipe, SettingsError, fill
 from trainer.teachers import Teachers, identity
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data
+from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, finished
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +61,9 @@ def main() -> None:
         for objective in recipe.cla.objectives:
             target = Path(recipe.output_dir) / f"{language}-{recipe.pivot}-{objective}"
             if _is_finished(recipe, language, objective, target):
-                Workspace(recipe.output_dir, target.name).remove()  # left behind if a run was killed at its very end
+                Workspace(recipe.output_dir, target.name).remove(
+                    target
+                )  # left behind if a run was killed at its very end
                 logger.info("%s is finished: skipped", target)
                 failures.append(publish(recipe, target))
                 continue
@@ -104,9 +106,9 @@ def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]
 
 
 def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
-    if not (target / "module.json").is_file() or recipe.overwrite:
+    recorded = finished(target, AlignmentManifest, recipe.overwrite)
+    if recorded is None:
         return False
-    recorded = AlignmentManifest.read(target).training.get("settings", {})
     check_same_settings(target, recorded, settings_of(recipe, language, objective))
     return True
 
@@ -161,12 +163,11 @@ class Stage2:
         folder = self.workspace.phase("cla", self.settings)
         with as_recorded(self.settings):
             bottlenecks, facts = self._train(folder, module, pivot)
-        state = PartialState()
-        if state.is_main_process:
+        if self.workspace.writes:
             save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
             logger.info("%s: alignment adapter written to %s", self.language, target)
-        state.wait_for_everyone()
-        self.workspace.remove()
+        PartialState().wait_for_everyone()
+        self.workspace.remove(target)
 
     def _train(
         self, folder: PhaseFolder, module: LanguageModule, pivot: LanguageModule
@@ -185,7 +186,7 @@ class Stage2:
             seed=recipe.seed,
         )
         parts = [load_part(source, reading) for source in self.sources]
-        arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed)
+        arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         shares = [part.source.share for part in parts]
         rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
         used = numbers_used(order, arguments)

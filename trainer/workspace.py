@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -12,13 +13,18 @@ from typing import Any
 
 from accelerate import PartialState
 
-from adapters_hub.folders import sha256, write_folder
+from adapters_hub.durable import remove_leftovers
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import sha256, write_folder, write_text
+from adapters_hub.format import FILE_NAME, Manifest, check_files
+from trainer.machines import on_all, writes_to
 from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
 
 logger = logging.getLogger(__name__)
 
 _SETTINGS = "settings.json"
 _UNFINISHED = "unfinished"
+_HASHES = "sha256.json"
 # Fields of TrainingArguments that do not change the weights a run ends with.
 _COSMETIC = (
     "logging",
@@ -43,31 +49,34 @@ class Workspace:
 
     def __init__(self, output_dir: str | Path, name: str) -> None:
         self.folder = Path(output_dir) / _UNFINISHED / name
+        self.writes = writes_to(Path(output_dir))
+        """Whether this process is the one that writes; the same files are written on each machine of its own disk."""
 
     def phase(self, name: str, settings: dict[str, Any]) -> PhaseFolder:
-        """The folder of a phase; emptied first if what it holds was begun with other settings."""
-        folder = PhaseFolder(self.folder / name)
+        """The folder of a phase; emptied first if what it holds was begun with other settings.
+
+        Raises:
+            AdaptersHubError: the disk cannot take it.
+        """
+        folder = PhaseFolder(self.folder / name, self.writes)
         text = json.dumps(settings, indent=2, sort_keys=True, default=str)
-        state = PartialState()
-        if state.is_main_process:
+        if self.writes:
             recorded = folder.path / _SETTINGS
-            begun = recorded.is_file()
-            if begun and recorded.read_text(encoding="utf-8") != text:
+            if recorded.is_file() and recorded.read_bytes() != text.encode("utf-8"):
                 logger.warning("%s was begun with other settings: starting it anew", folder.path)
                 shutil.rmtree(folder.path)
-            folder.path.mkdir(parents=True, exist_ok=True)
-            unfinished = recorded.with_suffix(".unfinished")
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(recorded)
-        state.wait_for_everyone()
+            write_text(recorded, text)
+            folder.delete_damaged_result()
+        PartialState().wait_for_everyone()
         return folder
 
-    def remove(self) -> None:
-        """Delete the folder; the module is finished."""
-        if PartialState().is_main_process:
+    def remove(self, target: Path) -> None:
+        """Delete the folder, and what a killed run has left beside the finished module `target`."""
+        if self.writes:
             shutil.rmtree(self.folder, ignore_errors=True)
-            if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
+            with contextlib.suppress(OSError):  # others are at work in it
                 self.folder.parent.rmdir()
+            remove_leftovers(target.parent)
 
 
 class PhaseFolder:
@@ -75,10 +84,12 @@ class PhaseFolder:
 
     Args:
         path: the folder.
+        writes: whether this process writes to it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writes: bool) -> None:
         self.path = path
+        self.writes = writes
 
     @property
     def checkpoints(self) -> Path:
@@ -91,10 +102,8 @@ class PhaseFolder:
         return self.path / "result"
 
     def is_finished(self) -> bool:
-        """Whether the result is there: every process has looked before one of them goes on and may write it."""
-        finished = self.result.is_dir()
-        PartialState().wait_for_everyone()
-        return finished
+        """Whether the result is there, on all machines: a process looks before one of them goes on and may write it."""
+        return on_all(self.result.is_dir())
 
     @property
     def logs(self) -> Path:
@@ -104,19 +113,39 @@ class PhaseFolder:
         return self.path.parents[2] / "logs" / name / phase
 
     def finish(self, write: Callable[[Path], None]) -> None:
-        """Write the result, whole or not at all, and drop the checkpoints; on the main process."""
+        """Write the result, whole or not at all, and drop the checkpoints; each machine its own."""
         state = PartialState()
         state.wait_for_everyone()  # a trainer looks at its checkpoints until the very end
-        if state.is_main_process:
+        if self.writes:
             with write_folder(self.result, replace=True) as folder:
                 write(folder)
-            shutil.rmtree(self.checkpoints, ignore_errors=True)
+                (folder / _HASHES).write_text(json.dumps(_hashes(folder)), encoding="utf-8")
         state.wait_for_everyone()
+        if self.writes:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def delete_damaged_result(self) -> None:
+        """Delete a result that is no longer as it was written; the phase makes it anew."""
+        if not self.result.is_dir():
+            return
+        try:
+            whole = json.loads((self.result / _HASHES).read_text(encoding="utf-8")) == _hashes(self.result)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            logger.warning("%s is damaged: running the phase again", self.result)
+            shutil.rmtree(self.result)
 
     def facts(self) -> dict[str, Any]:
         """What the phase wrote down about itself."""
         values: dict[str, Any] = json.loads((self.result / "facts.json").read_text(encoding="utf-8"))
         return values
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Of all files below a folder but the list of them."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in paths if path.name != _HASHES}
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
@@ -161,6 +190,23 @@ def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str
         if groups.is_file():
             values["groups_sha256"] = sha256(groups)
     return {key: value for key, value in values.items() if value not in (None, "")}
+
+
+def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, Any] | None:
+    """The settings that a finished module was made with; None if there is none on all machines, or it is not to count.
+
+    Raises:
+        SettingsError: it is damaged.
+    """
+    if not on_all((target / FILE_NAME).is_file()) or overwrite:
+        return None
+    try:
+        manifest = kind.read(target)
+        check_files(target, manifest)
+    except (AdaptersHubError, OSError) as error:
+        raise SettingsError(f"{error} (--overwrite true trains {target} again)") from error
+    settings: dict[str, Any] = manifest.training.get("settings", {})
+    return settings
 
 
 def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from adapters_hub.base.fingerprint import fingerprint
 from adapters_hub.base.language_tags import for_language, tag_of
 from adapters_hub.base.loading import BaseEncoder, load_base
 from adapters_hub.base.tokenizers import plain_tokenizer, read_composed
-from adapters_hub.base.writing import write_base
+from adapters_hub.base.writing import write_base, write_tokenizer
 
 __all__ = [
     "ARCHITECTURES",
@@ -19,4 +19,5 @@ __all__ = [
     "read_composed",
     "tag_of",
     "write_base",
+    "write_tokenizer",
 ]

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.tokenizers import read_composed
+from adapters_hub.base.writing import write_tokenizer
 from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import inner_path, write_folder
 from adapters_hub.format import (
@@ -138,10 +139,7 @@ def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embedding
     Without embeddings the tokenizer's ids are those of the base's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        tokenizer.save_pretrained(folder)
-    except Exception as error:  # the tokenizers library raises bare Exception for a full disk
-        raise OSError(str(error)) from error
+    write_tokenizer(tokenizer, folder)
     if embeddings is not None:
         values = {"weight": embeddings.detach().cpu().contiguous()}
         save_file(values, folder / EMBEDDINGS_FILE, metadata={"format": "pt"})

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapters_hub import AdaptersHubError, ModuleFormatError
-from adapters_hub.folders import cache_folder, inner_path, write_folder
+from adapters_hub import AdaptersHubError, ModuleFormatError, durable
+from adapters_hub.durable import remove_leftovers
+from adapters_hub.folders import cache_folder, inner_path, write_folder, write_text
 from tests.conftest import file_limit
 
 
@@ -82,15 +87,101 @@ def test_a_failure_of_the_last_rename_puts_the_old_folder_back(old: Path, monkey
     rename = Path.rename
 
     def failing(self: Path, target: Path) -> Path:
-        if self.name.endswith(".unfinished"):
+        if target == old and self.parent.name != "replaced":
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, target)
 
+    monkeypatch.setattr(durable, "_exchange", lambda one, other: False)  # as on systems that cannot
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(AdaptersHubError, match="untouched"), write_folder(old, replace=True) as folder:
         (folder / "file").write_text("new", encoding="utf-8")
     assert _snapshot(old.parent) == {"module/inner/weights": b"old"}
     assert [path.name for path in old.parent.iterdir()] == ["module"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems may not exchange names")
+def test_a_reader_finds_a_whole_folder_at_any_moment_of_a_hundred_replacements(old: Path) -> None:
+    (old / "inner" / "weights").unlink()
+    (old / "inner").rmdir()
+    for name in ("file", "other"):
+        (old / name).write_text("0", encoding="utf-8")
+    seen: list[set[str]] = []
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            number = os.open(old, os.O_RDONLY)  # raises if nothing is there
+            seen.append(set(os.listdir(number)))  # noqa: PTH208
+            os.close(number)
+
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(read)
+        for count in range(100):
+            with write_folder(old, replace=True) as folder:
+                for name in ("file", "other"):
+                    (folder / name).write_text(str(count), encoding="utf-8")
+        stop.set()
+        reading.result()
+    assert {"file", "other"} in seen
+    assert _snapshot(old.parent) == {"module/file": b"99", "module/other": b"99"}
+
+
+def die_in(function: str, action: Callable[[], None]) -> None:
+    """Run an action in a child that is gone, without another word, before `os.FUNCTION` does anything."""
+    child = os.fork()
+    if child == 0:
+        setattr(os, function, lambda *args, **kwargs: os._exit(9))
+        action()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+@pytest.mark.parametrize("moment", ["fsync", "replace", "rmdir"])
+@pytest.mark.parametrize("kind", ["folder", "text"])
+def test_what_a_killed_process_leaves_goes_with_the_next_write(old: Path, moment: str, kind: str) -> None:
+    def write(text: str) -> None:
+        if kind == "text":
+            write_text(old.parent / "note", text)
+            return
+        with write_folder(old, replace=True) as folder:
+            (folder / "file").write_text(text, encoding="utf-8")
+
+    die_in(moment, lambda: write("killed"))
+    assert [path.name for path in old.parent.iterdir() if path.name.startswith(".")]
+    before = _snapshot(old)
+    assert before in ({"inner/weights": b"old"}, {"file": b"killed"})
+    write("last")
+    assert sorted(path.name for path in old.parent.iterdir()) == (["module", "note"] if kind == "text" else ["module"])
+    assert b"last" in _snapshot(old.parent).values()
+
+
+def test_a_kill_between_the_two_renames_is_undone_by_the_next_write(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed() -> None:
+        monkeypatch.setattr(durable, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(durable, "_replace_in_two_steps", lambda finished, target: moved(finished, target))
+        with write_folder(old, replace=True):
+            pass
+
+    def moved(finished: Path, target: Path) -> None:
+        (finished.parent / "replaced").mkdir()
+        target.rename(finished.parent / "replaced" / target.name)
+        os._exit(9)
+
+    die_in("abort", killed)
+    assert not old.exists()
+    write_text(old.parent / "note", "text")
+    assert _snapshot(old.parent) == {"module/inner/weights": b"old", "note": b"text"}
+
+
+def test_what_a_living_process_writes_and_what_others_made_stays(old: Path) -> None:
+    foreign = old.parent / ".module.mine.unfinished"
+    foreign.mkdir()
+    (foreign / "diary").write_text("not yours", encoding="utf-8")
+    with write_folder(old, replace=True) as folder:
+        (folder / "file").write_text("new", encoding="utf-8")
+        remove_leftovers(old.parent)
+        assert (folder / "file").read_text(encoding="utf-8") == "new"
+    assert _snapshot(old.parent) == {"module/file": b"new", ".module.mine.unfinished/diary": b"not yours"}
 
 
 def test_replacing_leaves_only_the_new_folder(old: Path) -> None:

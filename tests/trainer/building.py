@@ -20,6 +20,7 @@ from adapters_hub.encoder import Composition, SentenceHead
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import build_tokenizer, sample_sentences
+from trainer.arguments import training_arguments
 from trainer.batches import tokenize
 from trainer.embedding_trainer import SentenceModel
 from trainer.language_adaptation import (
@@ -32,7 +33,6 @@ from trainer.low_rank import lora_config
 from trainer.masking import MaskingCollator
 from trainer.objectives import ALIGNMENT, ROLES, ObjectiveCollator, ObjectiveTrainer, columns_of
 from trainer.parts import frozen_columns
-from trainer.phase_trainer import training_arguments
 from trainer.runs import base_reference, own_copy, rows_in_order
 
 SEED = 42

@@ -9,11 +9,11 @@ import torch
 
 from adapters_hub import BaseEncoder, ModularEncoder
 from tests.trainer.building import RandomVectors, alignment_trainer, cross_lingual, language_module
+from trainer.arguments import training_arguments
 from trainer.batches import Order
 from trainer.frozen_vectors import KeptVectors, frozen_language
 from trainer.losses import contrastive_loss, cosine_loss
 from trainer.objectives import ROLES
-from trainer.phase_trainer import training_arguments
 from trainer.runs import numbers_used, own_copy
 
 Bases = Callable[[str], BaseEncoder]

@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
+from adapters_hub import AdaptersHubError
 from trainer import console
 
 
@@ -38,3 +40,38 @@ def test_a_disk_that_fails_is_one_line_and_other_faults_of_the_system_are_not_hi
     assert line.count("\n") == 1
     with pytest.raises(FileNotFoundError):
         console.run_command((tmp_path / "missing").unlink)
+
+
+def fail_with(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("rank", ["0", "1"])
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (AdaptersHubError("the disk of this machine is full"), "error: the disk of this machine is full\n"),
+        (RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [10.0.0.2]"), "error: another proc"),
+        (torch.distributed.DistNetworkError("the client socket has timed out"), "error: another process has ended"),
+    ],
+)
+def test_a_mistake_that_one_process_alone_has_found_is_told_in_one_line(
+    error: Exception, line: str, rank: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    waited: list[float] = []
+    monkeypatch.setattr(console.time, "sleep", waited.append)
+    monkeypatch.setattr(console, "start_missing_processes", lambda: fail_with(error))
+    with pytest.raises(SystemExit, match="1"):
+        console.run_command(lambda: None)
+    told = capsys.readouterr().err
+    assert told.startswith(line)
+    assert told.count("\n") == 1
+    # The first process of a machine speaks at once; the others wait for it to say the same.
+    assert bool(waited) == (rank == "1")
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_lost_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "start_missing_processes", lambda: fail_with(RuntimeError("shapes do not match")))
+    with pytest.raises(RuntimeError, match="shapes"):
+        console.run_command(lambda: None)

@@ -117,6 +117,24 @@ def test_what_a_killed_run_leaves_is_not_taken_for_vectors(encoder: ModularEncod
     assert np.linalg.norm(kept.read()[keys(TEXTS)], axis=1) == pytest.approx(np.ones(20), abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["vectors.npy", "keys.npy"])
+@pytest.mark.parametrize("damage", ["half", "zeros", "gone"])
+def test_vectors_that_are_damaged_are_made_again(
+    encoder: ModularEncoder, tmp_path: Path, name: str, damage: str
+) -> None:
+    kept = kept_by(encoder, "eng", tmp_path)
+    kept.add(TEXTS)
+    sound = kept.read()[keys(TEXTS)].copy()
+    (path,) = kept.folder.glob(f"*/{name}")
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(content[: len(content) // 2] + (b"" if damage == "half" else bytes(len(content) // 2)))
+    assert kept.add(TEXTS) == 20
+    np.testing.assert_array_equal(kept.read()[keys(TEXTS)], sound)
+
+
 def test_a_large_corpus_is_written_in_parts(
     encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,8 +14,10 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from adapters_hub import BaseEncoder
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
+from trainer.arguments import training_arguments
+from trainer.checkpoints import TrainingError, last_complete_checkpoint, seal
 from trainer.objectives import ObjectiveTrainer
-from trainer.phase_trainer import PhaseTrainer, TrainingError, last_complete_checkpoint, training_arguments
+from trainer.phase_trainer import PhaseTrainer
 from trainer.settings import SettingsError
 
 Bases = Callable[[str], BaseEncoder]
@@ -34,6 +36,12 @@ class PlantNaN(TrainerCallback):
         if state.global_step + 1 == self.step:
             with torch.no_grad():
                 self.parameter[self.row] = float("nan")
+
+
+def newest(folder: Path) -> Path | None:
+    """The folder of the newest complete checkpoint."""
+    found = last_complete_checkpoint(folder)
+    return found.folder if found else None
 
 
 def spoilt(trainer: PhaseTrainer, name: str, row: int, step: int) -> str:
@@ -70,7 +78,7 @@ def test_a_loss_that_is_not_a_number_stops_training_and_keeps_the_last_checkpoin
     assert "learning_rate" in message
     assert str(checkpoint) in message
     assert "\n" not in message
-    assert last_complete_checkpoint(tmp_path) == checkpoint
+    assert newest(tmp_path) == checkpoint
     weights = load_file(checkpoint / "trained.safetensors")
     assert weights.keys() == trainer.model.trained_state().keys()
     assert all(tensor.isfinite().all() for tensor in weights.values())
@@ -112,6 +120,27 @@ def test_a_float16_gradient_that_overflows_leaves_out_its_step_and_training_goes
     assert not torch.equal(parameter, before)
 
 
+@pytest.mark.parametrize("save_steps", [1, 100])
+def test_weights_that_the_last_step_spoils_are_not_written(bases: Bases, tmp_path: Path, save_steps: int) -> None:
+    trainer = encoding_trainer(bases("bert"), tmp_path, **SAVING | {"max_steps": 3, "save_steps": save_steps})
+    optimizer = trainer.create_optimizer()
+    step = optimizer.step
+
+    def spoiling(*args: Any, **kwargs: Any) -> Any:
+        result = step(*args, **kwargs)
+        if trainer.state.global_step + 1 == 3:
+            with torch.no_grad():
+                optimizer.param_groups[0]["params"][-1].view(-1)[-1] = float("-inf")
+        return result
+
+    optimizer.step = spoiling  # type: ignore[method-assign]
+    good = str(tmp_path / "checkpoint-2") if save_steps == 1 else "the start of the phase"
+    with pytest.raises(TrainingError, match=f"is not finite after step 3: .*the last good state is {good}") as caught:
+        trainer.run()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "checkpoint-3").exists()
+
+
 def test_an_evaluation_without_rows_is_refused_in_one_line(bases: Bases, tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match="eval_strategy needs rows to evaluate on and there are none: set eval_share"
@@ -145,6 +174,12 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+
 DAMAGE: dict[str, Callable[[Path], None]] = {
     "no state": lambda checkpoint: (checkpoint / "trainer_state.json").unlink(),
     "truncated state": lambda checkpoint: truncate(checkpoint / "trainer_state.json"),
@@ -154,6 +189,10 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "no optimizer": lambda checkpoint: (checkpoint / "optimizer.pt").unlink(),
     "truncated optimizer": lambda checkpoint: truncate(checkpoint / "optimizer.pt"),
     "no generators": lambda checkpoint: (checkpoint / "rng_state.pth").unlink(),
+    "other bits": lambda checkpoint: flip(checkpoint / "trained.safetensors"),
+    "other bits in the state": lambda checkpoint: flip(checkpoint / "trainer_state.json"),
+    "no seal": lambda checkpoint: (checkpoint / "complete.json").unlink(),
+    "a seal of another kind": lambda checkpoint: (checkpoint / "complete.json").write_text("[]", encoding="utf-8"),
     "no checkpoint": lambda checkpoint: shutil.rmtree(checkpoint),
 }
 
@@ -162,9 +201,22 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 def test_a_checkpoint_that_is_not_complete_is_ignored(finished: Path, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
-    assert last_complete_checkpoint(folder) == folder / "checkpoint-3"
+    assert newest(folder) == folder / "checkpoint-3"
     DAMAGE[damage](folder / "checkpoint-3")
-    assert last_complete_checkpoint(folder) == folder / "checkpoint-2"
+    assert newest(folder) == folder / "checkpoint-2"
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_says_so_and_starts_anew(
+    bases: Bases, finished: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished, folder)
+    for checkpoint in folder.iterdir():
+        flip(checkpoint / "optimizer.pt")
+    assert encoding_trainer(bases("bert"), folder, **SAVING | {"max_steps": 2}).run()["steps"] == 2
+    assert "damaged checkpoints only: starting this phase anew" in caplog.text
+    assert newest(folder) == folder / "checkpoint-2"
+    assert not (folder / "checkpoint-3").exists()
 
 
 def test_checkpoints_are_ordered_by_number_and_other_folders_ignored(finished: Path, tmp_path: Path) -> None:
@@ -172,17 +224,21 @@ def test_checkpoints_are_ordered_by_number_and_other_folders_ignored(finished: P
     shutil.copytree(finished, folder)
     (folder / "checkpoint-3").rename(folder / "checkpoint-100")
     shutil.copytree(folder / "checkpoint-2", folder / "checkpoint-new")
-    assert last_complete_checkpoint(folder) == folder / "checkpoint-100"
-    assert last_complete_checkpoint(tmp_path / "nothing") is None
+    assert newest(folder) == folder / "checkpoint-100"
+    assert newest(tmp_path / "nothing") is None
 
 
-def test_a_checkpoint_of_two_processes_needs_the_generators_of_both(finished: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_two_processes_is_not_gone_on_from_with_one(
+    bases: Bases, finished: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     shutil.copytree(finished, folder)
-    assert last_complete_checkpoint(folder, processes=2) is None
-    for rank in range(2):
-        shutil.copyfile(folder / "checkpoint-2" / "rng_state.pth", folder / "checkpoint-2" / f"rng_state_{rank}.pth")
-    assert last_complete_checkpoint(folder, processes=2) == folder / "checkpoint-2"
+    for checkpoint in folder.iterdir():
+        seal(checkpoint, 2, {})
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(TrainingError, match=r"begun with 2 processes.* with 1 process.*--num_processes 2, or delete"):
+        encoding_trainer(bases("bert"), folder, **SAVING).run()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_checkpoint_of_another_phase_is_refused(bases: Bases, finished: Path, tmp_path: Path) -> None:
@@ -194,6 +250,22 @@ def test_a_checkpoint_of_another_phase_is_refused(bases: Bases, finished: Path, 
 def test_checkpoints_hold_the_trained_parameters_and_no_others(bases: Bases, finished: Path, tmp_path: Path) -> None:
     held = load_file(finished / "checkpoint-3" / "trained.safetensors")
     assert held.keys() == encoding_trainer(bases("bert"), tmp_path).model.trained_state().keys()
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"adam_beta1": 1.5}, "Invalid beta parameter"),
+        ({"optim": "adamw_bnb_8bit"}, "bitsandbytes"),
+        ({"lr_scheduler_type": "cosine", "lr_scheduler_kwargs": {"waves": 3}}, "waves"),
+    ],
+)
+def test_what_optimizer_and_schedule_refuse_is_told_in_one_line(
+    bases: Bases, tmp_path: Path, values: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"settings under 'training' do not fit: .*{line}") as caught:
+        encoding_trainer(bases("bert"), tmp_path, **values).run()
+    assert "\n" not in str(caught.value)
 
 
 def test_training_values_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:

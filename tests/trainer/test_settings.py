@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from adapters_hub import AdaptersHubError
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
@@ -15,11 +18,13 @@ from trainer.settings import (
     RECIPES,
     TRAINING_DEFAULTS,
     TRAINING_FIXED,
+    DataSource,
     Recipe,
     SettingsError,
     fill,
     training_values,
 )
+from trainer.settings.numbers import check_numbers
 
 RECIPE = """\
 languages: [deu, kaz]
@@ -55,6 +60,18 @@ def all_settings(settings: Any, prefix: str = "") -> list[str]:
         one = dataclasses.is_dataclass(value) and "list[" not in str(item.type)
         names += all_settings(value, f"{name}.") if one else [name]
     return names
+
+
+def all_numbers(settings: Any, prefix: str = "") -> dict[str, type]:
+    """The names of the settings that are numbers, and whether these are whole ones."""
+    found: dict[str, type] = {}
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        if dataclasses.is_dataclass(value):
+            found |= all_numbers(value, f"{prefix}{item.name}.")
+        elif str(item.type).split(" ")[0] in ("int", "float"):
+            found[f"{prefix}{item.name}"] = int if str(item.type).startswith("int") else float
+    return found
 
 
 def test_a_recipe_sets_what_it_names_and_leaves_the_rest(recipe_file: Path) -> None:
@@ -269,10 +286,70 @@ def test_a_prompt_that_runs_into_the_sentence_cannot_be_left_out_of_pooling(reci
         parse_recipe("stage", "", [*arguments, "query:"])
 
 
+NUMBERS = all_numbers(Recipe())
+
+
+def test_every_number_of_a_recipe_is_one_that_can_be() -> None:
+    assert {"seed", "la.lora.rank", "se.dropout", "cla.mixed.coverage", "vocabulary.data.limit"} <= NUMBERS.keys()
+    for name, kind in NUMBERS.items():
+        for value in (-1, 2**70) if kind is int else (-0.5, math.nan, math.inf):
+            recipe = Recipe()
+            *sections, field = name.split(".")
+            setattr(functools.reduce(getattr, sections, recipe), field, value)
+            with pytest.raises(SettingsError, match=rf"^{name} must be (at least|above) .*not {value}") as caught:
+                check_numbers(recipe)
+            assert "\n" not in str(caught.value)
+    check_numbers(Recipe())
+
+
+def test_numbers_of_each_of_several_sources_are_looked_at() -> None:
+    recipe = Recipe()
+    recipe.se.data = [DataSource("a", limit=5), DataSource("b", limit=0)]
+    with pytest.raises(SettingsError, match="^se.data.1.limit must be at least 1 .*not 0"):
+        check_numbers(recipe)
+
+
+def test_numbers_are_looked_at_where_they_are_parsed() -> None:
+    with pytest.raises(SettingsError, match="^la.lora.rank must be at least 1 and at most 2147483647, not -2"):
+        parse("--la.lora.rank=-2")
+    with pytest.raises(SettingsError, match="^cla.scale must be above 0 and finite, not nan"):
+        parse("--cla.scale=.nan")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("learning_rate", "-1e-3", "must be at least 0, not -0.001"),
+        ("learning_rate", ".nan", "finite, not nan"),
+        ("learning_rate", ".inf", "finite, not inf"),
+        ("learning_rate", "true", "to be a number, not True"),
+        ("max_grad_norm", ".nan", "finite, not nan"),
+        ("num_train_epochs", "0", "must be above 0, not 0"),
+        ("num_train_epochs", "-2", "must be above 0, not -2"),
+        ("per_device_train_batch_size", "0", "must be above 0, not 0"),
+        ("per_device_train_batch_size", "7.5", "a whole number, not 7.5"),
+        ("gradient_accumulation_steps", "-4", "must be above 0, not -4"),
+        ("save_steps", "0", "must be above 0, not 0"),
+        ("save_total_limit", "-1", "must be at least 0, not -1"),
+        ("dataloader_num_workers", "-3", "must be at least 0, not -3"),
+        ("weight_decay", "-.inf", "finite, not -inf"),
+    ],
+)
+def test_a_number_under_training_that_cannot_be_is_refused(field: str, value: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=f"'{field}' under 'training' .*{message}") as caught:
+        training_values("la", {field: yaml.safe_load(value) if value != "-1e-3" else -1e-3})
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_under_training_that_stand_for_none_pass() -> None:
+    none = {"max_steps": -1, "warmup_steps": 0, "learning_rate": 0, "save_total_limit": None, "eval_steps": None}
+    assert none.items() <= training_values("se", none).items()
+
+
 @pytest.mark.parametrize("phase", ["la", "se", "cla"])
 def test_an_evaluation_without_rows_is_refused(phase: str) -> None:
     for share in (-0.1, 1.0, 1.5):
-        with pytest.raises(SettingsError, match=rf"{phase}.eval_share must be 0 or more and below 1, not {share}"):
+        with pytest.raises(SettingsError, match=rf"{phase}.eval_share must be at least 0 and below 1, not {share}"):
             parse(f"--{phase}.eval_share", str(share))
     evaluated = (f"--{phase}.training.eval_strategy", "steps")
     with pytest.raises(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import typing
 from typing import Any
 
 from transformers import TrainingArguments
@@ -49,6 +51,9 @@ TRAINING_FIXED = _REFUSED[_BY_THE_STAGES]
 """What the trainers rely on; a recipe cannot set these, to whatever value."""
 _WITH_WORKERS = ("dataloader_persistent_workers", "dataloader_prefetch_factor", "dataloader_multiprocessing_context")
 _METRICS = ("loss", "eval_loss")
+# -1, or 0, stands for none.
+_ANY_SIGN = ("max_steps", "past_index", "torch_empty_cache_steps")
+_ABOVE_0 = ("_batch_size", "_steps", "num_train_epochs")
 
 
 def check_fields(training: dict[str, Any]) -> None:
@@ -67,10 +72,7 @@ def check_fields(training: dict[str, Any]) -> None:
             raise SettingsError(f"{name!r} cannot be set under 'training': {_BY_THE_STAGES}")
         if name in _REASONS and not _is_default(value, known[name]):
             raise SettingsError(f"{name!r} cannot be set under 'training': {_REASONS[name]}; leave it out")
-        if value is None and known[name].default is None:
-            continue
-        if known[name].type in (int, float) and not isinstance(value, int | float):
-            raise SettingsError(f"{name!r} under 'training' is to be a number, not {value!r}")
+        _check_number(name, known[name].type, value)
     if (metric := training.get("metric_for_best_model")) not in (None, *_METRICS):
         raise SettingsError(
             f"'metric_for_best_model' under 'training' is to be loss, not {metric!r}: no other is taken"
@@ -85,3 +87,21 @@ def _is_default(value: Any, item: dataclasses.Field[Any]) -> bool:  # noqa: ANN4
     if item.default is dataclasses.MISSING:
         return not value
     return value == item.default or (not value and item.default in (None, False, "no"))  # YAML takes `no` for false
+
+
+def _check_number(name: str, kind: Any, value: Any) -> None:  # noqa: ANN401
+    """Refuse what is not a number where one is due, is not finite, or is below 0 (or at 0, of steps, rows, epochs)."""
+    kinds = set(typing.get_args(kind) or (kind,))
+    if not {int, float} & kinds or kinds & {str, dict, bool} or (value is None and type(None) in kinds):
+        return
+    what = f"{name!r} under 'training'"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SettingsError(f"{what} is to be a number, not {value!r}")
+    if not math.isfinite(value):
+        raise SettingsError(f"{what} is to be finite, not {value}")
+    if float not in kinds and value != int(value):
+        raise SettingsError(f"{what} is to be a whole number, not {value}")
+    if name in _ANY_SIGN:
+        return
+    if value < 0 or (value == 0 and name.endswith(_ABOVE_0) and name != "warmup_steps"):
+        raise SettingsError(f"{what} must be {'above' if name.endswith(_ABOVE_0) else 'at least'} 0, not {value}")

@@ -10,6 +10,7 @@ from adapters_hub.address import Address
 from adapters_hub.format import WITHOUT_PROMPT
 from adapters_hub.languages import check_language
 from trainer.settings.errors import SettingsError
+from trainer.settings.numbers import Range, check_numbers, number
 from trainer.settings.sources import as_list, language_codes
 from trainer.settings.stage1 import PHASES, LanguageAdaptationSettings, SentenceEncodingSettings, VocabularySettings
 from trainer.settings.stage2 import AlignmentSettings
@@ -83,7 +84,7 @@ class Recipe:
     pivot: str = "eng"
     modules_dir: str | None = None
     output_dir: str = "out"
-    seed: int = 42
+    seed: int = number(42, Range(0, 2**32 - 1))
     phases: list[str] | str = field(default_factory=lambda: list(PHASES))
     pivot_phases: list[str] | str = field(default_factory=list)
     stop_after: Literal["vocabulary", "la", "se"] | None = None
@@ -135,6 +136,7 @@ class Recipe:
             SettingsError: they cannot.
             AdaptersHubError: a language's code is none.
         """
+        check_numbers(self)
         if not self.language_list:
             raise SettingsError("no language: give --languages deu or --languages deu,kaz")
         check_language(self.pivot)

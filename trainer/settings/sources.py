@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters_hub.languages import check_language
-from trainer.settings.errors import SettingsError
 
 
 @dataclass
@@ -69,13 +68,3 @@ def language_codes(value: list[str] | str) -> list[str]:
         AdaptersHubError: a code is none.
     """
     return [check_language(code) for code in as_list(value)]
-
-
-def check_share(name: str, share: float, hint: str = "") -> None:
-    """Refuse a share of the batches that leaves either kind none.
-
-    Raises:
-        SettingsError: it is not between 0 and 1.
-    """
-    if not 0 < share < 1:
-        raise SettingsError(f"{name} must lie between 0 and 1, not be {share}" + (f": {hint}" if hint else ""))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from trainer.settings.sources import DataSource, as_list, check_share, fill, language_codes
+from trainer.settings.numbers import DROPPED, SHARE, Range, number
+from trainer.settings.sources import DataSource, as_list, fill, language_codes
 
 PHASES = ("vocabulary", "la", "se")
 
@@ -59,7 +60,7 @@ class LoRASettings:
 
     rank: int = 8
     alpha: int = 16
-    dropout: float = 0.0
+    dropout: float = number(0.0, DROPPED)
     start: str = ""
 
 
@@ -85,10 +86,10 @@ class LanguageAdaptationSettings:
     lora: LoRASettings = field(default_factory=LoRASettings)
     max_length: int = 256
     packing: bool = False
-    mask_probability: float = 0.15
+    mask_probability: float = number(0.15, Range(0, 1, open_low=True))
     train_embeddings: bool = True
     tokens_per_pass: int | None = None
-    eval_share: float = 0.0
+    eval_share: float = number(0.0, DROPPED)
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -125,17 +126,17 @@ class SentenceEncodingSettings:
     objective: Literal["contrastive", "relational", "both"] = "contrastive"
     data: DataSource | list[DataSource] = field(default_factory=DataSource)
     relations: DataSource = field(default_factory=DataSource)
-    relational_share: float = 0.5
+    relational_share: float = number(0.5, SHARE)
     related: list[str] | str = field(default_factory=list)
-    related_share: float = 0.5
+    related_share: float = number(0.5, SHARE)
     teacher: list[str] | str = field(default_factory=list)
     lora: LoRASettings = field(default_factory=LoRASettings)
-    dropout: float | None = None
+    dropout: float | None = number(None, DROPPED)
     max_length: int = 64
     scale: float = 20.0
     tokens_per_pass: int | None = None
     gradient_cache: bool = False
-    eval_share: float = 0.0
+    eval_share: float = number(0.0, DROPPED)
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -151,9 +152,6 @@ class SentenceEncodingSettings:
         """Refuse values that cannot be.
 
         Raises:
-            SettingsError: a share is none.
             AdaptersHubError: a related language's code is none.
         """
-        check_share("se.relational_share", self.relational_share)
-        check_share("se.related_share", self.related_share)
         _ = self.related_list

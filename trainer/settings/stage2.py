@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from trainer.settings.errors import SettingsError
-from trainer.settings.sources import DataSource, as_list, check_share, fill, language_codes
+from trainer.settings.numbers import DROPPED, SHARE, Range, number
+from trainer.settings.sources import DataSource, as_list, fill, language_codes
 
 Objective = Literal["both", "paraphrase", "parallel", "graded", "balanced"]
 
@@ -25,7 +26,7 @@ class MixingSettings:
 
     lexicon: DataSource = field(default_factory=DataSource)
     sentences: DataSource = field(default_factory=DataSource)
-    coverage: float = 0.6
+    coverage: float = number(0.6, Range(0, 1))
 
     def check(self, languages: Sequence[str]) -> None:
         """Refuse values that cannot go together.
@@ -36,8 +37,6 @@ class MixingSettings:
         Raises:
             SettingsError: they cannot.
         """
-        if not 0 <= self.coverage <= 1:
-            raise SettingsError(f"cla.mixed.coverage must be from 0 to 1, not {self.coverage}")
         lexicon = self.lexicon
         if not lexicon.path:
             return
@@ -95,20 +94,22 @@ class AlignmentSettings:
     parallel: DataSource = field(default_factory=DataSource)
     mixed: MixingSettings = field(default_factory=MixingSettings)
     related: list[str] | str = field(default_factory=list)
-    related_share: float = 0.5
+    related_share: float = number(0.5, SHARE)
     start: str = ""
-    dropout: float | None = None
+    dropout: float | None = number(None, DROPPED)
     teacher: list[str] | str = field(default_factory=list)
-    parallel_share: float = 0.5
+    parallel_share: float = number(
+        0.5, replace(SHARE, hint="for one kind of pairs choose the objective paraphrase or parallel")
+    )
     reduction_factor: float = 2.0
     adapter_scaling: float = 4.0
-    strength: float = 1.0
+    strength: float = number(1.0, Range(0, 1, open_low=True))
     non_linearity: str = "relu"
     max_length: int = 128
     scale: float = 20.0
     tokens_per_pass: int | None = None
     gradient_cache: bool = False
-    eval_share: float = 0.0
+    eval_share: float = number(0.0, DROPPED)
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -131,12 +132,4 @@ class AlignmentSettings:
             SettingsError: they cannot.
             AdaptersHubError: a related language's code is none.
         """
-        check_share("cla.related_share", self.related_share)
-        check_share(
-            "cla.parallel_share",
-            self.parallel_share,
-            "for one kind of pairs choose the objective paraphrase or parallel",
-        )
-        if not 0 < self.strength <= 1:
-            raise SettingsError(f"cla.strength must be above 0 and at most 1, not {self.strength}")
         self.mixed.check(sorted({*languages, *self.related_list} - {pivot}))

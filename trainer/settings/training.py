@@ -42,7 +42,7 @@ def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_training(phase: str, training: dict[str, Any], eval_share: float | None) -> None:
-    """Refuse fields that do not exist, and an evaluation without rows.
+    """Refuse fields that do not exist, numbers that they do not take, and an evaluation without rows.
 
     Args:
         phase: `la`, `se`, `cla` or `full`.
@@ -55,8 +55,6 @@ def check_training(phase: str, training: dict[str, Any], eval_share: float | Non
     values = training_values(phase, training)
     if eval_share is None:
         return
-    if not 0 <= eval_share < 1:
-        raise SettingsError(f"{phase}.eval_share must be 0 or more and below 1, not {eval_share}")
     if eval_share == 0 and (values.get("eval_strategy", "no") != "no" or values.get("eval_on_start")):
         raise SettingsError(
             f"{phase}.training.eval_strategy needs rows to evaluate on: set {phase}.eval_share, such as 0.01"

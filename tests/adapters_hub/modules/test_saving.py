@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from adapters_hub import AdaptersHubError, AlignmentAdapter, LanguageModule, ModuleFormatError
 from adapters_hub.format import read_kind
-from adapters_hub.modules import save_alignment_adapter, save_language_module
+from adapters_hub.modules import save_alignment_adapter, save_language_module, write_vocabulary
 from adapters_hub.modules.tensors import halved
 from tests.adapters_hub.builders import SCORE, language_manifest, language_parts, make_language, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
@@ -79,6 +79,14 @@ def test_an_alignment_adapter_comes_back_as_it_was_written(shelf: Shelf) -> None
     found = adapter.bottlenecks.state_dict()
     assert all(torch.equal(tensor, expected[name].half().float()) for name, tensor in found.items())
     assert not any(parameter.requires_grad for parameter in adapter.bottlenecks.parameters())
+
+
+def test_a_tokenizer_is_written_as_it_is_whatever_its_last_call_was(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer("wordpiece", 300)
+    write_vocabulary(tmp_path / "fresh", tokenizer, None)
+    tokenizer(["Guten Morgen!", "Ja"], truncation=True, max_length=3, padding="max_length")
+    write_vocabulary(tmp_path / "used", tokenizer, None)
+    assert _files(tmp_path / "used") == _files(tmp_path / "fresh")
 
 
 def test_weights_are_halved_unless_one_is_too_large() -> None:

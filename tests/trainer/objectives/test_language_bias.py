@@ -13,13 +13,13 @@ from adapters_hub import BaseEncoder, ModularEncoder, load_base
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.conftest import ROOT
+from trainer.arguments import training_arguments
 from trainer.embedding_trainer import SentenceModel
 from trainer.frozen_vectors import KeptVectors, frozen_language
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.objectives.collator import Cell
 from trainer.part_sources import PartSource
 from trainer.parts import Reading, frozen_texts, load_part
-from trainer.phase_trainer import training_arguments
 from trainer.runs import own_copy, rows_in_order
 from trainer.settings import DataSource
 

@@ -158,4 +158,4 @@ def test_mixed_sentences_join_translations_and_are_named(
     for stage, where in ((STAGE2, "cla.mixed.deu.lexicon.bytes"), (MONOLITHIC, "mixed.deu.lexicon.bytes")):
         assert where in stages.run(stage, "--recipe", recipe).error_line()
     line = stages.run(STAGE2, "--recipe", recipe, "--cla.mixed.coverage=2").error_line()
-    assert "cla.mixed.coverage must be from 0 to 1, not 2.0" in line
+    assert "cla.mixed.coverage must be at least 0 and at most 1, not 2.0" in line

@@ -1,0 +1,41 @@
+"""A crash at any write of any phase: the same command then ends with the folder of a run that was left alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from tests.trainer.runs.crashes import Launch, crash_everywhere
+from tests.trainer.runs.launch import training, write_recipe
+
+ONE = [Launch("la"), Launch("se"), Launch("cla"), Launch("full")]
+TWO = [Launch("se", processes=2, every=4), Launch("cla", processes=2, machines=2, every=8)]
+
+
+@pytest.mark.parametrize("launch", ONE + TWO, ids=str)
+def test_a_crash_at_any_write_leaves_no_trace(launch: Launch, base: Path, modules: Path, tmp_path: Path) -> None:
+    # 16 rows in batches of 8 are epochs of two steps; the third step is the first of the second epoch, and the last.
+    steps = {"training": training(steps=3, batch=8 // launch.processes, save_steps=2)}
+    changes = {name: steps | {"data": {"limit": 16}} for name in ("la", "se")}
+    changes["cla"] = steps | {"paraphrase": {"limit": 16}, "parallel": {"limit": 16}}
+    start = {"phases": [launch.phase], "start_from": str(modules / "deu")} if launch.phase in ("la", "se") else {}
+    recipe = write_recipe(
+        tmp_path / "recipe.yaml",
+        base,
+        tmp_path / "out",
+        modules_dir=str(modules),
+        vocabulary={"strategy": "keep"},
+        full={"controls": ["mono"], "training": {"max_steps": 3}},
+        **start,
+        **changes,
+    )
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["trainer.stage1", "trainer.stage2", "trainer.monolithic"])
+    child = context.Process(target=crash_everywhere, args=(launch, recipe, tmp_path / "work"))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert not (tmp_path / "work" / "failures").read_text(encoding="utf-8")
+    assert int((tmp_path / "work" / "count").read_text(encoding="utf-8")) > 20

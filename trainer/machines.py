@@ -1,0 +1,45 @@
+"""Which processes write: one for each place, on one machine or many, that share a file system or do not."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from adapters_hub.durable import unfinished
+from adapters_hub.errors import AdaptersHubError
+
+
+@functools.cache
+def writes_to(folder: Path) -> bool:
+    """Whether this process is the one that writes to a folder: of all the machines that see it, the first's main one.
+
+    Called by all processes, each with its own machine's folder.
+
+    Raises:
+        AdaptersHubError: the folder cannot be written.
+    """
+    state = PartialState()
+    if state.num_processes == 1:
+        return True
+    with contextlib.ExitStack() as stack:
+        mark = None
+        if state.is_local_main_process:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                mark = stack.enter_context(unfinished(folder / "machine"))
+                mark.touch()
+            except OSError as error:
+                raise AdaptersHubError(f"cannot write to {folder}: {error.strerror or error}") from error
+        marks = gather_object([f"{mark.parent.name}/{mark.name}" if mark else None])
+        first = next((rank for rank, name in enumerate(marks) if name and (folder / name).exists()), None)
+        state.wait_for_everyone()
+    return mark is not None and first == state.process_index
+
+
+def on_all(fact: bool) -> bool:
+    """Whether something holds on all processes. Called by all of them."""
+    return all(gather_object([fact]))
