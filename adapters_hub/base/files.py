@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,7 @@ from transformers.utils.hub import cached_file
 
 from adapters_hub.errors import BaseEncoderError, ModuleFormatError
 from adapters_hub.folders import inner_path
-
-_LARGEST_JSON = 4 << 20
+from adapters_hub.json_files import load_json
 
 
 @dataclass(frozen=True)
@@ -72,8 +70,6 @@ class CheckpointFiles:
         if path is None:
             return None
         try:
-            if path.stat().st_size > _LARGEST_JSON:
-                raise ValueError(f"it has more than {_LARGEST_JSON} bytes")
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            return load_json(path)
+        except ValueError as error:
             raise BaseEncoderError(f"{path} cannot be read ({error}): fetch the base encoder again") from error

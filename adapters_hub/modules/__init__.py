@@ -5,6 +5,7 @@ from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks, Paral
 from adapters_hub.modules.language_module import LanguageModule, save_language_module, write_vocabulary
 from adapters_hub.modules.loading import load_module
 from adapters_hub.modules.lora import LoRA, stack_loras, write_lora
+from adapters_hub.modules.tensors import require_finite
 
 __all__ = [
     "AlignmentAdapter",
@@ -15,6 +16,7 @@ __all__ = [
     "ParallelBottleneck",
     "blend",
     "load_module",
+    "require_finite",
     "save_alignment_adapter",
     "save_language_module",
     "stack_loras",

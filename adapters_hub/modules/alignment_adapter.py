@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
-from adapters_hub.modules.tensors import halved, read_config, read_tensors
+from adapters_hub.modules.tensors import Shapes, halved, read_config, read_tensors, require_finite
 
 _CONFIG, _WEIGHTS = ADAPTER_FILES
+_NOTES = {"base_model_name_or_path"}
 
 
 @dataclass
@@ -60,15 +62,15 @@ class AlignmentAdapter(PublishedModule):
         values = read_config(folder / _CONFIG)
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:
+            if odd := sorted(values.keys() - names - _NOTES):
+                raise ModuleFormatError(f"the option {odd[0]!r:.80} is not supported")
             config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
-            tensors = read_tensors(folder / _WEIGHTS)
-            _check_shapes(config, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+            tensors = read_tensors(folder / _WEIGHTS, functools.partial(_check_shapes, config))
+            require_finite(tensors, folder / _WEIGHTS)
             bottlenecks = Bottlenecks(config)
             bottlenecks.load_state_dict(tensors, strict=True)
-        except (TypeError, RuntimeError, OverflowError, ModuleFormatError) as error:
-            raise ModuleFormatError(
-                f"{folder}: not a usable alignment adapter: {str(error).splitlines()[0]}"
-            ) from error
+        except (TypeError, RuntimeError, ArithmeticError, ModuleFormatError) as error:
+            raise ModuleFormatError(f"{folder}: not a usable alignment adapter: {error}") from error
         return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address)
 
     def check_base(self, base: BaseEncoder) -> None:
@@ -114,7 +116,11 @@ def save_alignment_adapter(
         manifest: without `files` and `fingerprint`, which are filled in here.
         bottlenecks: the weights; written in half precision, see `halved`.
         replace: take the place of an existing folder.
+
+    Raises:
+        ModuleFormatError: see `require_finite`.
     """
+    require_finite(bottlenecks.state_dict(), target)
     with write_folder(target, replace=replace) as folder:
         base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # of a folder no place
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": base}
@@ -138,12 +144,10 @@ def _check_module(
         )
 
 
-def _check_shapes(config: BottleneckConfig, shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_shapes(config: BottleneckConfig, shapes: Shapes) -> None:
     """Compare with the config before memory is taken for what the config claims."""
     if len(shapes) != 4 * config.num_layers:
         raise ModuleFormatError(f"expected {4 * config.num_layers} tensors, found {len(shapes)}")
-    if shapes.get("layers.0.down.weight") != (config.bottleneck_size, config.hidden_size):
-        raise ModuleFormatError(
-            f"expected layers.0.down.weight {[config.bottleneck_size, config.hidden_size]}, "
-            f"found {list(shapes.get('layers.0.down.weight', ()))}"
-        )
+    for name, shape in config.shapes.items():
+        if shapes.get(name) != shape:
+            raise ModuleFormatError(f"expected {name} {list(shape)}, found {list(shapes.get(name, ()))}")

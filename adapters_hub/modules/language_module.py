@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 from safetensors.torch import save_file
@@ -16,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
-from adapters_hub.folders import inner_path, write_folder
+from adapters_hub.folders import write_folder
 from adapters_hub.format import (
     ADAPTER_FILES,
     ADAPTERS,
@@ -26,8 +25,11 @@ from adapters_hub.format import (
     list_files,
 )
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
+from adapters_hub.json_files import parse_json
 from adapters_hub.modules.lora import LoRA
-from adapters_hub.modules.tensors import read_tensors
+from adapters_hub.modules.tensors import Shapes, read_tensors, require_finite
+from adapters_hub.modules.tokenizer import read_tokenizer
+from adapters_hub.modules.tokenizer_format import check_tokenizer
 
 _VOCABULARIES = {"vocabulary": (*TOKENIZER_FILES, EMBEDDINGS_FILE), "tokenizer": TOKENIZER_FILES}
 """Components with a tokenizer, and their files."""
@@ -78,15 +80,14 @@ class LanguageModule(PublishedModule):
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
         tokenizer, embeddings = None, None
+        if "vocabulary" in manifest.components:
+            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify)
         if {"vocabulary", "tokenizer"} & set(manifest.components):
-            tokenizer = _load_tokenizer(folder)
-        if tokenizer is not None and "vocabulary" in manifest.components:
-            embeddings = read_tensors(folder / EMBEDDINGS_FILE).get("weight")
-            if embeddings is None or embeddings.ndim != 2:
-                raise ModuleFormatError(f"{folder / EMBEDDINGS_FILE}: expected one tensor 'weight' [vocabulary, width]")
-            if len(tokenizer) > embeddings.shape[0]:
+            rows = None if embeddings is None else embeddings.shape[0]
+            tokenizer = read_tokenizer(folder, rows, tried=address is not None)
+            if rows is not None and len(tokenizer) > rows:
                 raise ModuleFormatError(
-                    f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {embeddings.shape[0]} rows"
+                    f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {rows} rows"
                 )
         loras = {name: LoRA.read(folder / name) for name in ADAPTERS if name in manifest.components}
         return cls(manifest, tokenizer, embeddings, loras, folder, address)
@@ -135,7 +136,18 @@ def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embedding
     """Write a tokenizer and its embeddings `[vocabulary, dim]`, in their own precision, into `folder`.
 
     Without embeddings the tokenizer's ids are those of the base's.
+
+    Raises:
+        ModuleFormatError: the embeddings are not all finite, or the tokenizer has parts that no module may have.
     """
+    if embeddings is not None:
+        require_finite({"weight": embeddings}, folder)
+    try:
+        check_tokenizer(
+            parse_json(tokenizer.backend_tokenizer.to_str()), None if embeddings is None else len(embeddings)
+        )
+    except ValueError as error:
+        raise ModuleFormatError(f"{folder}: the tokenizer could not be read again: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     try:
         tokenizer.save_pretrained(folder)
@@ -174,15 +186,18 @@ def save_language_module(
         components = tuple(name for name in (*_VOCABULARIES, *ADAPTERS) if name in parts)
         manifest = dataclasses.replace(manifest, files=list_files(folder), components=components)
         dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
-        LanguageModule.load(folder, verify=False)
+        written = LanguageModule.load(folder, verify=False)
+        if written.embeddings is not None:
+            require_finite({"weight": written.embeddings}, target)
     return LanguageModule.load(Path(target), verify=False)
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    for name in TOKENIZER_FILES:
-        if not inner_path(folder, name).is_file():
-            raise ModuleFormatError(f"{folder}: the tokenizer file {name!r} is missing: fetch the module again")
-    try:
-        return cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))
-    except Exception as error:  # the tokenizers library raises bare Exception on a malformed file
-        raise ModuleFormatError(f"{folder}: the tokenizer cannot be read ({error}): fetch the module again") from error
+def _read_embeddings(path: Path, verify: bool) -> torch.Tensor:
+    def check(shapes: Shapes) -> None:
+        if shapes.keys() != {"weight"} or len(shapes["weight"]) != 2 or 0 in shapes["weight"]:
+            raise ModuleFormatError(f"{path}: expected one tensor 'weight' [vocabulary, width]")
+
+    tensors = read_tensors(path, check)
+    if verify:  # which reads the file anyway; without, it stays on disk
+        require_finite(tensors, path)
+    return tensors["weight"]
