@@ -18,6 +18,7 @@ from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
 from adapters_hub.encoder.dense import LanguageDense
 from adapters_hub.errors import CompositionError
+from adapters_hub.folders import file_state
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
 
 _Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -76,6 +77,8 @@ class Composition:
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         mapped = base.mapped_token_embeddings() if self._may_share else None
+        self._mapped = base.weights_file() if mapped is not None else None
+        self._mapped_state = file_state(self._mapped) if self._mapped is not None else None
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
         self._move()
@@ -126,6 +129,17 @@ class Composition:
             embeddings = embeddings.to(self.device, self.dtype)
         beside = {name: (a.T.to(self.dtype), b.T.to(self.dtype)) for name, (a, b) in factors.items()}
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
+
+    def check_mapped(self) -> None:
+        """Refuse to compute with embeddings of the base that lie on disk, if somebody has written into their file.
+
+        Raises:
+            CompositionError: the file is another than when the base was loaded.
+        """
+        if self._mapped is not None and file_state(self._mapped) != self._mapped_state:
+            raise CompositionError(
+                f"{self._mapped} was replaced while the base was in use: make a new encoder from what lies there now"
+            )
 
     def activate(
         self,

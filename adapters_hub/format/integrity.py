@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapters_hub.errors import ModuleFormatError
-from adapters_hub.folders import inner_path, sha256
+from adapters_hub.folders import inner_path, sha256, walk
 from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
 
 CARD = "README.md"
@@ -23,7 +23,7 @@ def list_files(folder: Path) -> dict[str, ModuleFile]:
     """Size and SHA-256 of every file below `folder`, but for the manifest and the card."""
     return {
         path.relative_to(folder).as_posix(): ModuleFile(path.stat().st_size, sha256(path))
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(walk(folder))
         if path.is_file() and path.relative_to(folder).as_posix() not in (FILE_NAME, CARD)
     }
 
@@ -39,11 +39,12 @@ def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> 
     Raises:
         ModuleFormatError: names the first file that is missing, changed or out of place.
     """
-    found = sorted(path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    found = sorted(walk(folder))
     names = [path.relative_to(folder).as_posix() for path in found]
     refuse_strangers((name for name, path in zip(names, found, strict=True) if not path.is_symlink()), manifest, folder)
     for name in names:
-        inner_path(folder, name)
+        if not inner_path(folder, name).is_file():
+            raise ModuleFormatError(f"{folder}: {name!r:.200} is a pipe or a device: a module holds plain files only")
     check_files(folder, manifest, content=content)
 
 

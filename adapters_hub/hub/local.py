@@ -20,12 +20,14 @@ from filelock import FileLock
 from adapters_hub.address import Address
 from adapters_hub.cards import tags_of
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import link_or_copy, sha256, write_folder, write_text
+from adapters_hub.folders import inner_path, link_or_copy, sha256, walk, write_folder, write_text
 from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
 from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
+from adapters_hub.json_files import read_plain
 
 _MAIN = "main"
 _SHOWN = 10
+_LONGEST_REFERENCE = 1000  # bytes
 
 
 class LocalHub:
@@ -46,10 +48,8 @@ class LocalHub:
     def snapshot(self, address: Address) -> Snapshot:
         """The commit that an address means now."""
         folder, commit = self._find(address)
-        names = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-        return Snapshot(
-            address.repo, commit, {path.relative_to(folder).as_posix(): path.lstat().st_size for path in names}
-        )
+        sizes = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in walk(folder)}
+        return Snapshot(address.repo, commit, sizes)
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """The folder of a commit."""
@@ -118,7 +118,7 @@ class LocalHub:
         self._check()
         place = self._place(address.repo)
         if (place / FILE_NAME).is_file():
-            commit = _digest([FILE_NAME, sha256(place / FILE_NAME)])
+            commit = _digest([FILE_NAME, sha256(inner_path(place, FILE_NAME))])
             if address.revision in (None, _MAIN, commit):
                 return place, commit
         else:
@@ -142,8 +142,13 @@ class LocalHub:
 
     def _resolve(self, place: Path, revision: str) -> str:
         """The commit of a branch; what is no branch stays as it is."""
-        reference = place / "refs" / revision
-        return reference.read_text(encoding="utf-8").strip() if reference.is_file() else revision
+        reference = inner_path(place / "refs", revision)
+        if not reference.is_file():
+            return revision
+        try:
+            return read_plain(reference, _LONGEST_REFERENCE).decode().strip()
+        except ValueError as error:
+            raise HubError(f"{reference} does not name a commit ({error}): push to this branch again") from error
 
     def _commit(self, place: Path, address: Address, files: Mapping[str, Path | bytes], message: str) -> Pushed:
         assert address.revision
@@ -152,7 +157,9 @@ class LocalHub:
         if not previous.is_dir():  # a new branch starts from main, as on the Hub
             head = self._resolve(place, _MAIN)
             previous = place / "revisions" / head
-        old = {p.relative_to(previous).as_posix(): p for p in previous.rglob("*") if p.is_file()}
+        present = Address(address.repo, head).is_pinned and previous.is_dir() and not previous.is_symlink()
+        names = [path.relative_to(previous).as_posix() for path in walk(previous)] if present else []
+        old = {name: path for name in names if (path := inner_path(previous, name)).is_file()}
         kept = {name: path for name, path in old.items() if name not in MODULE_FILES}
         wanted: dict[str, Path | bytes] = {**kept, **files}
         digests = {name: _sha256(content) for name, content in sorted(wanted.items())}

@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,7 @@ from torch import nn
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
-from adapters_hub.folders import write_folder
+from adapters_hub.folders import FileState, file_state, write_folder
 from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
@@ -35,12 +36,14 @@ class AlignmentAdapter(PublishedModule):
         bottlenecks: the weights, frozen.
         folder: where it lies.
         address: `org/name@commit` if it came from a hub.
+        states: of its files, as they were when they were read.
     """
 
     manifest: AlignmentManifest
     bottlenecks: Bottlenecks
     folder: Path
     address: str | None = None
+    states: Mapping[str, FileState | None] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -54,24 +57,34 @@ class AlignmentAdapter(PublishedModule):
 
     @classmethod
     def load(
-        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        hub: Hub | str | os.PathLike[str] | None = None,
+        verify: bool = True,
+        base: BaseEncoder | None = None,
     ) -> AlignmentAdapter:
         """Load and check an adapter; arguments and errors as those of `LanguageModule.load`."""
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = AlignmentManifest.read(folder)
+        states = {name: file_state(folder / name) for name in manifest.needed_files}
+        if base is not None:
+            manifest.base.check(base.fingerprint, f"the alignment adapter of {manifest.language!r}")
         values = read_config(folder / _CONFIG)
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:
             if odd := sorted(values.keys() - names - _NOTES):
                 raise ModuleFormatError(f"the option {odd[0]!r:.80} is not supported")
             config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
+            if base is not None:
+                _check_blocks(config, base)
             tensors = read_tensors(folder / _WEIGHTS, functools.partial(_check_shapes, config))
             require_finite(tensors, folder / _WEIGHTS)
             bottlenecks = Bottlenecks(config)
             bottlenecks.load_state_dict(tensors, strict=True)
         except (TypeError, RuntimeError, ArithmeticError, ModuleFormatError) as error:
             raise ModuleFormatError(f"{folder}: not a usable alignment adapter: {error}") from error
-        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address)
+        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the adapter was not trained on.
@@ -81,13 +94,10 @@ class AlignmentAdapter(PublishedModule):
             ModuleFormatError: the bottlenecks do not fit the base's blocks.
         """
         self.manifest.base.check(base.fingerprint, f"the alignment adapter of {self.language!r}")
-        blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
-        config = self.bottlenecks.config
-        if (config.num_layers, config.hidden_size) != (blocks, base.width):
-            raise ModuleFormatError(
-                f"{self.folder}: bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit "
-                f"the base, which has {blocks} of width {base.width}"
-            )
+        try:
+            _check_blocks(self.bottlenecks.config, base)
+        except ModuleFormatError as error:
+            raise ModuleFormatError(f"{self.folder}: {error}") from None
 
     def check_target(self, module: LanguageModule) -> None:
         """Refuse a language module that the adapter was not trained on.
@@ -141,6 +151,15 @@ def _check_module(
         raise CompositionError(
             f"{what} was trained with another {role} module of {language!r} (fingerprint {fingerprint[:12]}, "
             f"loaded {module.manifest.fingerprint[:12]}): load that module, or train the adapter again"
+        )
+
+
+def _check_blocks(config: BottleneckConfig, base: BaseEncoder) -> None:
+    blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
+    if (config.num_layers, config.hidden_size) != (blocks, base.width):
+        raise ModuleFormatError(
+            f"bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit the base, which has "
+            f"{blocks} of width {base.width}"
         )
 
 

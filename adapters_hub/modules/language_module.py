@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
-from adapters_hub.folders import write_folder
+from adapters_hub.folders import FileState, file_state, write_folder
 from adapters_hub.format import (
     ADAPTER_FILES,
     ADAPTERS,
@@ -48,6 +48,7 @@ class LanguageModule(PublishedModule):
         loras: the adapters by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
         folder: where it lies.
         address: `org/name@commit` if it came from a hub.
+        states: of its files, as they were when they were read.
     """
 
     manifest: LanguageModuleManifest
@@ -56,6 +57,7 @@ class LanguageModule(PublishedModule):
     loras: dict[str, LoRA]
     folder: Path
     address: str | None = None
+    states: Mapping[str, FileState | None] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -64,7 +66,12 @@ class LanguageModule(PublishedModule):
 
     @classmethod
     def load(
-        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        hub: Hub | str | os.PathLike[str] | None = None,
+        verify: bool = True,
+        base: BaseEncoder | None = None,
     ) -> LanguageModule:
         """Load and check a module.
 
@@ -72,16 +79,21 @@ class LanguageModule(PublishedModule):
             source: a folder as `save_language_module` wrote it, or `org/name[@revision]`.
             hub: see `adapters_hub.hub.connect`.
             verify: compare every file's SHA-256 with the manifest, which reads them all once more.
+            base: that it is for: a module of another is refused before any of its tensors is read.
 
         Raises:
+            CompositionError: it was not trained on `base`.
             ModuleFormatError: something is missing, damaged, tampered with, out of place or too new.
             HubError: it cannot be fetched.
         """
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
+        states = {name: file_state(folder / name) for name in manifest.needed_files}
+        if base is not None:
+            manifest.base.check(base.fingerprint, f"the language module of {manifest.language!r}")
         tokenizer, embeddings = None, None
         if "vocabulary" in manifest.components:
-            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify)
+            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify, base and base.width)
         if {"vocabulary", "tokenizer"} & set(manifest.components):
             rows = None if embeddings is None else embeddings.shape[0]
             tokenizer = read_tokenizer(folder, rows, tried=address is not None)
@@ -89,8 +101,9 @@ class LanguageModule(PublishedModule):
                 raise ModuleFormatError(
                     f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {rows} rows"
                 )
-        loras = {name: LoRA.read(folder / name) for name in ADAPTERS if name in manifest.components}
-        return cls(manifest, tokenizer, embeddings, loras, folder, address)
+        backbone = None if base is None else base.backbone
+        loras = {name: LoRA.read(folder / name, backbone) for name in ADAPTERS if name in manifest.components}
+        return cls(manifest, tokenizer, embeddings, loras, folder, address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the module was not trained on.
@@ -106,11 +119,8 @@ class LanguageModule(PublishedModule):
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
             )
-        if self.embeddings is not None and self.embeddings.shape[1] != base.width:
-            raise ModuleFormatError(
-                f"{self.folder / EMBEDDINGS_FILE}: the embeddings have {self.embeddings.shape[1]} numbers a token, the "
-                f"base {base.width}"
-            )
+        if self.embeddings is not None:
+            _check_width(self.folder / EMBEDDINGS_FILE, self.embeddings.shape[1], base.width)
         rows = len(base.own_embeddings)
         if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:
             raise ModuleFormatError(
@@ -192,12 +202,19 @@ def save_language_module(
     return LanguageModule.load(Path(target), verify=False)
 
 
-def _read_embeddings(path: Path, verify: bool) -> torch.Tensor:
+def _read_embeddings(path: Path, verify: bool, width: int | None) -> torch.Tensor:
     def check(shapes: Shapes) -> None:
         if shapes.keys() != {"weight"} or len(shapes["weight"]) != 2 or 0 in shapes["weight"]:
             raise ModuleFormatError(f"{path}: expected one tensor 'weight' [vocabulary, width]")
+        if width is not None:
+            _check_width(path, shapes["weight"][1], width)
 
     tensors = read_tensors(path, check)
     if verify:  # which reads the file anyway; without, it stays on disk
         require_finite(tensors, path)
     return tensors["weight"]
+
+
+def _check_width(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        raise ModuleFormatError(f"{path}: the embeddings have {found} numbers a token, the base {expected}")

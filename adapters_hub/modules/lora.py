@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,12 @@ class LoRA:
     scaling: float
 
     @classmethod
-    def read(cls, folder: Path) -> LoRA:
+    def read(cls, folder: Path, backbone: nn.Module | None = None) -> LoRA:
         """Read a PEFT adapter folder.
+
+        Args:
+            folder: as `write_lora` wrote it.
+            backbone: that it is for: one that does not fit is refused before its tensors are read.
 
         Raises:
             ModuleFormatError: not a LoRA, damaged, or with options that are not supported.
@@ -85,6 +89,8 @@ class LoRA:
             for name, (a, _) in _layers(folder, shapes).items():
                 if a[0] != rank:
                     raise ModuleFormatError(f"{folder}: {name!r} has rank {a[0]}, adapter_config.json says {rank}")
+            if backbone is not None:
+                _check_layers(backbone, _layers(folder, shapes), folder)
 
         tensors = read_tensors(folder / _WEIGHTS, check)
         require_finite(tensors, folder / _WEIGHTS)
@@ -100,16 +106,7 @@ class LoRA:
         Raises:
             ModuleFormatError: a layer is unknown or has another shape.
         """
-        layers = dict(backbone.named_modules())
-        for name, (a, b) in self.factors.items():
-            layer = layers.get(name)
-            if not isinstance(layer, nn.Linear):
-                raise ModuleFormatError(f"{folder}: the base has no dense layer {name!r}: made for another base?")
-            if (b.shape[0], a.shape[1]) != tuple(layer.weight.shape):
-                raise ModuleFormatError(
-                    f"{folder}: {name!r} changes a weight of {[b.shape[0], a.shape[1]]}, "
-                    f"the base has {list(layer.weight.shape)}"
-                )
+        _check_layers(backbone, {name: (a.shape, b.shape) for name, (a, b) in self.factors.items()}, folder)
 
 
 def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -146,6 +143,18 @@ def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor])
 
 def _scaling(config: dict[str, Any], rank: int, alpha: float) -> float:
     return alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
+
+
+def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]], folder: Path) -> None:
+    layers = dict(backbone.named_modules())
+    for name, (a, b) in shapes.items():
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Linear):
+            raise ModuleFormatError(f"{folder}: the base has no dense layer {name!r:.200}: made for another base?")
+        if (b[0], a[1]) != tuple(layer.weight.shape):
+            raise ModuleFormatError(
+                f"{folder}: {name!r} changes a weight of {[b[0], a[1]]}, the base has {list(layer.weight.shape)}"
+            )
 
 
 def _check_options(folder: Path, config: dict[str, Any]) -> None:
