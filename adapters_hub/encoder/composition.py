@@ -76,7 +76,7 @@ class Composition:
         }
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
-        mapped = base.mapped_token_embeddings() if self._may_share else None
+        mapped = base.mapped_token_embeddings() if self.may_share else None
         self._mapped = base.weights_file() if mapped is not None else None
         self._mapped_state = file_state(self._mapped) if self._mapped is not None else None
         if mapped is None and dtype != torch.float32:
@@ -109,7 +109,7 @@ class Composition:
             setattr(self.backbone.get_submodule(owner), attribute, buffer.to(self.device))
 
     @property
-    def _may_share(self) -> bool:
+    def may_share(self) -> bool:
         """Whether embeddings may stay on disk in their own precision: one that scales has to do so in ours."""
         return self.device.type == "cpu" and type(self.base.token_embeddings) is nn.Embedding
 
@@ -125,7 +125,7 @@ class Composition:
             name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
         }
         embeddings = module.embeddings
-        if embeddings is not None and not (share and self._may_share):
+        if embeddings is not None and not (share and self.may_share):
             embeddings = embeddings.to(self.device, self.dtype)
         beside = {name: (a.T.to(self.dtype), b.T.to(self.dtype)) for name, (a, b) in factors.items()}
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)

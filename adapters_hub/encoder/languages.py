@@ -184,8 +184,8 @@ class Languages:
             ModuleFormatError: none lies there any more, or a damaged one.
         """
         language = self.find(code)
-        mapped = [EMBEDDINGS_FILE] if EMBEDDINGS_FILE in language.module.states else []
-        if language.memory is not None and mapped and not language.module.is_as_read(*mapped):
+        mapped = self._composition.may_share and EMBEDDINGS_FILE in language.module.states
+        if language.memory is not None and mapped and not language.module.is_as_read(EMBEDDINGS_FILE):
             self._unload(code)
         if language.memory is None:
             for added in (language.module, *language.adapters.values()):

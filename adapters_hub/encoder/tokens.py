@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.errors import InputTextError
+
 logger = logging.getLogger(__name__)
 
 TokenIds = tuple[int, ...]
@@ -27,9 +29,16 @@ def token_ids(
         tokenizer: the module's or the base's.
         max_length: tokens that are kept.
         where: whose tokenizer it is, for the warnings.
+
+    Raises:
+        InputTextError: a sentence has no token.
     """
     encoded = tokenizer(list(sentences), truncation=True, max_length=max_length, return_attention_mask=False)
     ids: list[TokenIds] = [tuple(row) for row in encoded["input_ids"]]
+    if not all(ids):
+        raise InputTextError(
+            f"{sentences[ids.index(())]!r:.80} ({where}) becomes no token at all: the vocabulary has none of its letters"
+        )
     if cut := sum(bool(encoding.overflowing) for encoding in encoded.encodings or ()):
         logger.warning(
             "%d of %d sentences (%s) have more than %d tokens and were cut", cut, len(ids), where, max_length

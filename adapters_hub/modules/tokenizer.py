@@ -47,8 +47,8 @@ def read_tokenizer(folder: Path, rows: int | None = None, *, tried: bool = False
         settings = _settings(load_json(config))
         content = read_plain(path, LARGEST_FILE)
         check_tokenizer(parse_json(content), rows)
-        if tried and (why := _found_wrong(hashlib.sha256(content).hexdigest(), path, rows)):
-            raise ValueError(why)
+        if tried:
+            _try(hashlib.sha256(content).hexdigest(), path, rows)
         built = PreTrainedTokenizerFast(tokenizer_file=str(path), name_or_path=str(folder), **settings)
         if built.pad_token_id is None:
             raise ValueError("it has no padding token")
@@ -99,13 +99,16 @@ def _are_inputs(names: list[Any]) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _found_wrong(digest: str, path: Path, rows: int | None) -> str:
-    """What a trial in a process of its own finds wrong with a tokenizer; nothing if all is well.
+def _try(digest: str, path: Path, rows: int | None) -> None:
+    """Encode with a tokenizer in a process of its own; what was found sound is not tried again.
 
     Args:
-        digest: of the file, so that one that was tried is not tried again.
+        digest: of the file.
         path: of the file.
         rows: of the embeddings.
+
+    Raises:
+        ValueError: says what is wrong with it.
     """
     del digest
     library = Path(tokenizers.__file__).parent.parent
@@ -114,8 +117,7 @@ def _found_wrong(digest: str, path: Path, rows: int | None) -> str:
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        return "encoding with it takes too long"
-    if done.returncode == trial.SOUND:
-        return ""
-    said = done.stdout.decode("utf-8", "replace").strip()
-    return said if done.returncode == trial.UNSOUND and said else "encoding with it takes too much memory or time"
+        raise ValueError("encoding with it takes too long") from None
+    if done.returncode != trial.SOUND:
+        said = done.stdout.decode("utf-8", "replace").strip() if done.returncode == trial.UNSOUND else ""
+        raise ValueError(said or "encoding with it takes too much memory or time")

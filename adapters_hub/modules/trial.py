@@ -14,7 +14,8 @@ from pathlib import Path
 SOUND, UNSOUND = 70, 71
 """Exit statuses; any other means that the process was ended."""
 
-_CPU_SECONDS = 60
+_CPU_SECONDS = 10
+_CPU_SECONDS_PER_MEGABYTE = 2  # of the file; reading one takes a tenth
 _MEMORY = 3 << 30
 _MEMORY_PER_BYTE = 40  # of the file; that of XLM-R takes 20
 _ENCODING_SECONDS = 5.0  # for what takes a tenth of one
@@ -90,7 +91,7 @@ def _limit(size: int) -> None:
 
         for kind, most in (
             (resource.RLIMIT_AS, _MEMORY + _MEMORY_PER_BYTE * size),
-            (resource.RLIMIT_CPU, _CPU_SECONDS),
+            (resource.RLIMIT_CPU, _CPU_SECONDS + _CPU_SECONDS_PER_MEGABYTE * (size >> 20)),
             (resource.RLIMIT_CORE, 0),
         ):
             hard = resource.getrlimit(kind)[1]
