@@ -37,7 +37,7 @@ def token_ids(
     ids: list[TokenIds] = [tuple(row) for row in encoded["input_ids"]]
     if not all(ids):
         raise InputTextError(
-            f"{sentences[ids.index(())]!r:.80} ({where}) becomes no token at all: the vocabulary has none of its letters"
+            f"{sentences[ids.index(())]!r:.80} ({where}) has no token at all: none of its letters is in the vocabulary"
         )
     if cut := sum(bool(encoding.overflowing) for encoding in encoded.encodings or ()):
         logger.warning(
