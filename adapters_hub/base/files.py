@@ -12,6 +12,9 @@ from adapters_hub.errors import BaseEncoderError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.json_files import load_json
 
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_MOST_SHARDS = 1000
+
 
 @dataclass(frozen=True)
 class CheckpointFiles:
@@ -73,3 +76,18 @@ class CheckpointFiles:
             return load_json(path)
         except ValueError as error:
             raise BaseEncoderError(f"{path} cannot be read ({error}): fetch the base encoder again") from error
+
+    def weights(self) -> list[Path]:
+        """Where the weights lie: one safetensors file, or those that its index names; none if there are none.
+
+        Raises:
+            BaseEncoderError: the index is damaged.
+        """
+        if (whole := self.path(_WEIGHTS)) is not None:
+            return [whole]
+        index = self.json(_INDEX)
+        shards = index.get("weight_map") if isinstance(index, dict) else None
+        names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+        if len(names) > _MOST_SHARDS:
+            raise BaseEncoderError(f"base encoder {self.checkpoint!r} has its weights in {len(names)} files")
+        return [path for name in names if (path := self.path(name)) is not None]

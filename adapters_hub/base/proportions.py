@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,8 +14,6 @@ from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import check_safetensors_header
 
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
-_MOST_SHARDS = 1000
 # Attributes that multiply memory, under all the names that transformers knows them by.
 _COUNTS = re.compile(
     r"(num_|n_)?(hidden|encoder|decoder)?_?layers|num_hidden_layers|.*(_size|_dim|d_model|_heads)|d_model|max_position_\w+"
@@ -80,7 +77,7 @@ def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module
 
 def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Names and shapes that the headers of the weights declare."""
-    for path in _weights(source, files):
+    for path in files.weights():
         try:
             check_safetensors_header(path)
             with safe_open(path, "pt") as file:
@@ -90,16 +87,3 @@ def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[str, tuple[in
             raise BaseEncoderError(
                 f"the weights of base encoder {source!r} cannot be read from safetensors: {error}"
             ) from error
-
-
-def _weights(source: str, files: CheckpointFiles) -> list[Path]:
-    if (whole := files.path(_WEIGHTS)) is not None:
-        return [whole]
-    index = files.json(_INDEX)
-    shards = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(shards, dict):
-        return []
-    names = sorted({name for name in shards.values() if isinstance(name, str)})
-    if len(names) > _MOST_SHARDS:
-        raise BaseEncoderError(f"base encoder {source!r} has its weights in {len(names)} files: fetch it again")
-    return [path for name in names if (path := files.path(name)) is not None]

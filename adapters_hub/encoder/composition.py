@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.language_tags import tag_of
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
@@ -77,8 +78,9 @@ class Composition:
         # In float32, to merge into; the same memory as what is computed with where that is float32 too.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         mapped = base.mapped_token_embeddings() if self.may_share else None
-        self._mapped = base.weights_file() if mapped is not None else None
-        self._mapped_state = file_state(self._mapped) if self._mapped is not None else None
+        # On the CPU the transformer's weights may lie there as well, as transformers reads them.
+        files = CheckpointFiles(base.checkpoint, base.revision).weights() if self.device.type == "cpu" else []
+        self._states = {path: file_state(path) for path in files}
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
         self._move()
@@ -131,14 +133,14 @@ class Composition:
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
 
     def check_mapped(self) -> None:
-        """Refuse to compute with embeddings of the base that lie on disk, if somebody has written into their file.
+        """Refuse to compute with weights of the base that lie on disk, if somebody has written into their file.
 
         Raises:
-            CompositionError: the file is another than when the base was loaded.
+            CompositionError: a file is another than when the base was loaded.
         """
-        if self._mapped is not None and file_state(self._mapped) != self._mapped_state:
+        if changed := [path for path, state in self._states.items() if file_state(path) != state]:
             raise CompositionError(
-                f"{self._mapped} was replaced while the base was in use: make a new encoder from what lies there now"
+                f"{changed[0]} was replaced while the base was in use: make a new encoder from what lies there now"
             )
 
     def activate(

@@ -406,8 +406,7 @@ class ModularEncoder:
         sequences = sorted(set(ids), key=lambda sequence: (len(sequence), sequence))
         lengths = [len(sequence) for sequence in sequences]
         prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
-        if prepared is None or prepared.embeddings is None:
-            self._composition.check_mapped()
+        self._composition.check_mapped()
         self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
         head = SentenceHead.of(self.base, facts.tokenizer, facts)
         pooled = torch.empty(len(sequences), self.dimension, device=self.device)

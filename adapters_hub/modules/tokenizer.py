@@ -81,8 +81,8 @@ def _settings(values: object) -> dict[str, Any]:
     if extra:
         settings["extra_special_tokens"] = extra
     length = values.get("model_max_length")
-    if isinstance(length, int | float) and not isinstance(length, bool) and length >= 1:
-        settings["model_max_length"] = int(min(length, _LONGEST))
+    if isinstance(length, int | float) and not isinstance(length, bool) and 1 <= length <= _LONGEST:
+        settings["model_max_length"] = int(length)
     for side in ("padding_side", "truncation_side"):
         if values.get(side) in _SIDES:
             settings[side] = values[side]
