@@ -225,9 +225,10 @@ def _check_added(entries: object) -> int:
     for entry in entries if isinstance(entries, list) else [entries] if entries is not None else []:
         values = _fields(entry, "an added token")
         token, row = values.get("content"), values.get("id")
-        if not isinstance(token, str) or not 1 <= len(token) <= _LONGEST_TOKEN or not _is_number(row, LARGEST_FILE):
+        sound = isinstance(token, str) and 1 <= len(token) <= _LONGEST_TOKEN
+        if not sound or not isinstance(row, int) or not _is_number(row, LARGEST_FILE):
             raise ValueError(f"an added token has no id, or not between 1 and {_LONGEST_TOKEN} characters")
-        largest = max(largest, row)  # type: ignore[call-overload]
+        largest = max(largest, row)
     return largest
 
 
