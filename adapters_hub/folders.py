@@ -87,6 +87,41 @@ def _umask() -> int:
     return mask
 
 
+FileState = tuple[int, int, int]
+"""What changes when a file is replaced or written to."""
+
+
+def file_state(path: Path) -> FileState | None:
+    """The identity, size and time of change of a file; None if it is not there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def walk(folder: Path, most: int = 10_000) -> Iterator[Path]:
+    """All below a folder but folders, links and what is no plain file among it, however deep it is nested.
+
+    Raises:
+        ModuleFormatError: there is more than `most`.
+    """
+    waiting, count = [folder], 0
+    while waiting:
+        try:
+            entries = sorted(waiting.pop().iterdir())
+        except OSError as error:
+            raise ModuleFormatError(f"{folder} cannot be read: {error.strerror or error}") from error
+        for path in entries:
+            count += 1
+            if count > most:
+                raise ModuleFormatError(f"{folder} holds over {most} files and folders: it is no module's")
+            if path.is_dir() and not path.is_symlink():
+                waiting.append(path)
+            else:
+                yield path
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, streamed, in hexadecimal."""
     digest = hashlib.sha256()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.json_files import parse_json
 
 
 def check_regular(path: str | os.PathLike[str]) -> Path:
@@ -41,18 +41,6 @@ def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
         raise AdaptersHubError(f"{path} is not UTF-8 ({error}): save it as UTF-8, or convert it with iconv") from error
     except OSError as error:
         raise AdaptersHubError(f"{path} cannot be read ({error.strerror or error})") from error
-
-
-def parse_json(text: str | bytes) -> Any:  # noqa: ANN401
-    """JSON of whatever depth.
-
-    Raises:
-        ValueError: it is none, or is nested deeper than the parser goes.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401

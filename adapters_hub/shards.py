@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 
 from adapters_hub.errors import AdaptersHubError, InputTextError
 from adapters_hub.folders import sha256, write_text
-from adapters_hub.reading import check_regular, parse_json
+from adapters_hub.json_files import parse_json
+from adapters_hub.reading import check_regular
 
 logger = logging.getLogger(__name__)
 

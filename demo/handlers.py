@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import inner_path
 from adapters_hub.format import CARD
 from adapters_hub.hub import HubError, fetch_module
 from demo.catalog import Picks
@@ -226,7 +227,7 @@ class Handlers:
                 return "Choose a module to read its card."
             entry = self.demo.bench.catalog.resolve(address)
             folder = fetch_module(entry.address, self.demo.bench.catalog.hub, card=True).folder
-            path = folder / CARD
+            path = inner_path(folder, CARD)
             if not path.is_file() or path.stat().st_size > _CARD_BYTES:
                 return "This module has no card: its publisher can make one with `adapters-hub push`."
             text = path.read_text(encoding="utf-8", errors="replace")

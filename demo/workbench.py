@@ -219,15 +219,14 @@ class Workbench:
             raise DemoError(f"no module for {language!r} is chosen: choose one under Modules")
         present = self._loaded.get(language)
         if present is None or present.entry.address != entry.address:
-            module, seconds = _timed(entry, self.catalog)
+            module, seconds = self._timed(entry)
             if not isinstance(module, LanguageModule):
                 raise DemoError(f"{entry.repo} is not a language module: choose one")
-            # Adapters of other languages that were made for another pivot are in the way of this one.
-            for code in [code for code, item in self._loaded.items() if _hinders(item, entry)]:
+            # Whatever is in the way of this one, other visitors can use until it is sure that this one can be.
+            self.encoder.add_module(module, replace=True)
+            # Adapters of other languages that were made for another pivot went; what is left of those is read again.
+            for code in [code for code, item in self._loaded.items() if code != language and _hinders(item, entry)]:
                 self._unload(code)
-            if present is not None:
-                self._unload(language)
-            self.encoder.add_module(module)
             tokenizer = module_tokenizer(self.encoder.base, module)
             self._loaded[language] = Loaded(entry, tokenizer, _module_bytes(module), seconds)
         for code in self._order.use(language):
@@ -244,17 +243,21 @@ class Workbench:
         present = item.adapters.get(objective)
         if present is not None and present[0].address == wanted.address:
             return
-        adapter, seconds = _timed(wanted, self.catalog)
+        adapter, seconds = self._timed(wanted)
         if not isinstance(adapter, AlignmentAdapter):
             raise DemoError(f"{wanted.repo} is not an alignment adapter: choose one")
+        adapter.check_base(self.encoder.base)
         pivot = self._loaded.get(adapter.manifest.pivot)
         if pivot is not None and pivot.entry.manifest.fingerprint != adapter.manifest.pivot_fingerprint:
             self._unload(adapter.manifest.pivot)  # another visitor's; it comes back when it is asked for
-        if present is not None:
-            self.encoder.remove_module(language, objective)
-        self.encoder.add_module(adapter)
+        self.encoder.add_module(adapter, replace=True)
         size = sum(tensor.numel() * tensor.element_size() for tensor in adapter.bottlenecks.state_dict().values())
         item.adapters[objective] = (wanted, size, seconds)
+
+    def _timed(self, entry: Entry) -> tuple[LanguageModule | AlignmentAdapter, float]:
+        start = time.perf_counter()
+        module = load_module(entry.address, hub=self.catalog.hub, base=self.encoder.base)
+        return module, time.perf_counter() - start
 
     def _unload(self, language: str) -> None:
         if language in self._loaded:
@@ -267,12 +270,6 @@ class Workbench:
         self._vector_bytes += vectors.nbytes
         while self._vector_bytes > _KEPT_VECTORS and len(self._vectors) > 1:
             self._vector_bytes -= self._vectors.popitem(last=False)[1].nbytes
-
-
-def _timed(entry: Entry, catalog: Catalog) -> tuple[LanguageModule | AlignmentAdapter, float]:
-    start = time.perf_counter()
-    module = load_module(entry.address, hub=catalog.hub)
-    return module, time.perf_counter() - start
 
 
 def _module_bytes(module: LanguageModule) -> int:

@@ -25,7 +25,8 @@ from datasets import Dataset, Features, Value, concatenate_datasets, load_datase
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import cache_folder, sha256, write_folder
-from adapters_hub.reading import check_regular, parse_json
+from adapters_hub.json_files import parse_json
+from adapters_hub.reading import check_regular
 from trainer.columns import Form, refuse_header, width_of
 from trainer.errors import DataError
 from trainer.text_files import OPENERS, file_format

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,10 @@ from transformers.utils.hub import cached_file
 
 from adapters_hub.errors import BaseEncoderError, ModuleFormatError
 from adapters_hub.folders import inner_path
+from adapters_hub.json_files import load_json
 
-_LARGEST_JSON = 4 << 20
+_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
+_MOST_SHARDS = 1000
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,21 @@ class CheckpointFiles:
         if path is None:
             return None
         try:
-            if path.stat().st_size > _LARGEST_JSON:
-                raise ValueError(f"it has more than {_LARGEST_JSON} bytes")
-            return json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            return load_json(path)
+        except ValueError as error:
             raise BaseEncoderError(f"{path} cannot be read ({error}): fetch the base encoder again") from error
+
+    def weights(self) -> list[Path]:
+        """Where the weights lie: one safetensors file, or those that its index names; none if there are none.
+
+        Raises:
+            BaseEncoderError: the index is damaged.
+        """
+        if (whole := self.path(_WEIGHTS)) is not None:
+            return [whole]
+        index = self.json(_INDEX)
+        shards = index.get("weight_map") if isinstance(index, dict) else None
+        names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
+        if len(names) > _MOST_SHARDS:
+            raise BaseEncoderError(f"base encoder {self.checkpoint!r} has its weights in {len(names)} files")
+        return [path for name in names if (path := self.path(name)) is not None]

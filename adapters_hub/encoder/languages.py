@@ -6,15 +6,19 @@ import copy
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.encoder.alignment import Align, Weights, resolve_alignment
 from adapters_hub.encoder.composition import Composition, Prepared, module_tokenizer
 from adapters_hub.errors import CompositionError
+from adapters_hub.format import EMBEDDINGS_FILE
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend
 
 _KEPT_BLENDS = 4
+
+Module = TypeVar("Module", LanguageModule, AlignmentAdapter)
 
 
 @dataclass
@@ -97,26 +101,51 @@ class Languages:
             raise CompositionError(f"{what}{code!r} is not loaded (loaded: {self.alignments()})")
         return found
 
-    def add(self, module: LanguageModule) -> None:
+    def add(self, module: LanguageModule, *, replace: bool = False) -> None:
         """Add a language.
+
+        Args:
+            module: its module.
+            replace: take the place of the one that is there, and remove the adapters that were made for that.
 
         Raises:
             CompositionError: it is there already, or is not the pivot that adapters were made for.
         """
         code = module.language
-        if code in self._known:
+        present = self._known.get(code)
+        if present is not None and not replace:
             raise CompositionError(f"language {code!r} is loaded already: remove_module({code!r}) first")
-        for language in self._known.values():
-            for adapter in language.adapters.values():
-                if adapter.manifest.pivot == code:
-                    adapter.check_pivot(module)
-        memory = self._memory(module)
+        adapters = [adapter for language in self._known.values() for adapter in language.adapters.values()]
+        aligned = [adapter for adapter in adapters if adapter.manifest.pivot == code]
+        if not replace:
+            for adapter in aligned:
+                adapter.check_pivot(module)
+        memory: Memory | None = self._memory(module)
         own = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
-        self._known[code] = Language(own, memory=memory)
-        self._touch(code)
+        # Nothing is taken away before everything of what takes its place has succeeded.
+        own_adapters: dict[str, AlignmentAdapter] = {}
+        if present is not None:
+            own_adapters = {
+                objective: adapter
+                for objective, adapter in present.adapters.items()
+                if adapter.manifest.target_fingerprint == module.manifest.fingerprint
+            }
+            if present.memory is None and own_adapters:  # whose weights are not there: all are read together
+                memory = None
+            self._unload(code)
+        for adapter in aligned:
+            if adapter.manifest.pivot_fingerprint != module.manifest.fingerprint and adapter.language != code:
+                self.remove(adapter.language, adapter.objective)
+        self._known[code] = Language(own, own_adapters, memory)
+        if memory is not None:
+            self._touch(code)
 
-    def add_adapter(self, adapter: AlignmentAdapter) -> None:
+    def add_adapter(self, adapter: AlignmentAdapter, *, replace: bool = False) -> None:
         """Add an alignment adapter to a language.
+
+        Args:
+            adapter: the adapter.
+            replace: take the place of the one of its objective that is there.
 
         Raises:
             CompositionError: the language is not there, the adapter is there already, or belongs to other modules.
@@ -126,7 +155,8 @@ class Languages:
             raise CompositionError(
                 f"an alignment adapter needs its language module: add the module of {adapter.language!r} first"
             )
-        if adapter.objective in language.adapters:
+        present = adapter.objective in language.adapters
+        if present and not replace:
             raise CompositionError(
                 f"{adapter.language!r} has an alignment adapter {adapter.objective!r} already: "
                 f"remove_module({adapter.language!r}, {adapter.objective!r}) first"
@@ -134,6 +164,8 @@ class Languages:
         adapter.check_target(language.module)
         if pivot := self._known.get(adapter.manifest.pivot):
             adapter.check_pivot(pivot.module)
+        if present:
+            self.remove(adapter.language, adapter.objective)
         language.adapters[adapter.objective] = adapter if language.memory else _without_weights(adapter)
 
     def remove(self, code: str, objective: str | None = None) -> None:
@@ -149,22 +181,26 @@ class Languages:
                 language.memory.blends.clear()
 
     def memory(self, code: str) -> Memory:
-        """What a language is computed with; read from its folder again if it was unloaded.
+        """What a language is computed with; read from its folder again if it was unloaded or replaced there.
+
+        Embeddings stay on disk while they are used: where somebody has written into their file since, they are not
+        looked at any more, and what lies there now serves if it is the same to the byte.
 
         Raises:
             CompositionError: another module or adapter lies there by now.
             ModuleFormatError: none lies there any more, or a damaged one.
         """
         language = self.find(code)
+        mapped = self._composition.may_share and EMBEDDINGS_FILE in language.module.states
+        if language.memory is not None and mapped and not language.module.is_as_read(EMBEDDINGS_FILE):
+            self._unload(code)
         if language.memory is None:
-            module = LanguageModule.load(language.module.folder, verify=False)
-            adapters = {
-                name: dataclasses.replace(AlignmentAdapter.load(old.folder, verify=False), address=old.address)
-                for name, old in language.adapters.items()
-            }
             for added in (language.module, *language.adapters.values()):
                 added.check_unchanged()
+            module = self._again(language.module)
+            adapters = {name: self._again(old) for name, old in language.adapters.items()}
             language.memory, language.adapters = self._memory(module), adapters
+            language.module = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
         self._touch(code)
         return language.memory
 
@@ -188,6 +224,13 @@ class Languages:
             own = copy.deepcopy(blend([(adapters[objective].bottlenecks, weight) for objective, weight in weights]))
             blends[weights] = own.to(self._composition.device, self._composition.dtype)
         return blends[weights]
+
+    def _again(self, added: Module) -> Module:
+        """A module or an adapter from its folder; its files are read twice, to compare them, only if they changed."""
+        base, verify = self._composition.base, not added.is_as_read()
+        loaded = type(added).load(added.folder, verify=verify, base=base)
+        loaded.check_base(base)
+        return dataclasses.replace(loaded, address=added.address)  # type: ignore[return-value]
 
     def _memory(self, module: LanguageModule) -> Memory:
         prepared = self._composition.prepare(module, share=True)

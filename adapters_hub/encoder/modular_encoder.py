@@ -27,7 +27,7 @@ from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.recipe import Recipe
 from adapters_hub.encoder.sentences import group_by_language
 from adapters_hub.encoder.tokens import TokenIds, Tokens, tokenize
-from adapters_hub.errors import AdaptersHubError
+from adapters_hub.errors import AdaptersHubError, CompositionError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
@@ -166,26 +166,34 @@ class ModularEncoder:
         return self._composition.device
 
     def add_module(
-        self, module: str | os.PathLike[str] | LanguageModule | AlignmentAdapter, *, verify: bool = True
+        self,
+        module: str | os.PathLike[str] | LanguageModule | AlignmentAdapter,
+        *,
+        verify: bool = True,
+        replace: bool = False,
     ) -> LanguageModule | AlignmentAdapter:
         """Load a language module or an alignment adapter into the running encoder.
+
+        If it is refused, everything is as it was.
 
         Args:
             module: a folder, `org/name[@revision]`, or a module that is loaded already.
             verify: compare every file's SHA-256 with the manifest.
+            replace: take the place of the module of the same language, or of the adapter of the same language and
+                objective, if there is one; adapters that were made for a module which is replaced are removed.
 
         Raises:
             CompositionError: it is there already, or does not belong to this base, module or pivot.
             ModuleFormatError: the folder is not a sound module.
         """
         if isinstance(module, str | os.PathLike):
-            module = load_module(module, hub=self._hub, verify=verify)
+            module = load_module(module, hub=self._hub, verify=verify, base=self.base)
         module.check_base(self.base)
         with self._lock:
             if isinstance(module, LanguageModule):
-                self._languages.add(module)
+                self._languages.add(module, replace=replace)
             else:
-                self._languages.add_adapter(module)
+                self._languages.add_adapter(module, replace=replace)
         return module
 
     def remove_module(self, language: str, objective: str | None = None) -> None:
@@ -495,6 +503,7 @@ class ModularEncoder:
         sequences = sorted(set(ids), key=lambda sequence: (len(sequence), sequence))
         lengths = [len(sequence) for sequence in sequences]
         prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
+        self._composition.check_mapped()
         self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
         head = SentenceHead.of(self.base, facts.tokenizer, facts)
         pooled = torch.empty(len(sequences), self.dimension, device=self.device)
@@ -508,6 +517,11 @@ class ModularEncoder:
             ).last_hidden_state
             pooled[part] = head(hidden, mask)
             progress.update(part.stop - part.start)
+        if not torch.isfinite(pooled).all():
+            raise CompositionError(
+                f"the vectors of {code or 'the base'!r} are not finite in {self.dtype}: use dtype float32, or another "
+                "module or alignment adapter, whose training has not diverged"
+            )
         progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}
         return pooled[[row[sequence] for sequence in ids]]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from tokenizers import Encoding
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.errors import InputTextError
+
 logger = logging.getLogger(__name__)
 
 TokenIds = tuple[int, ...]
@@ -53,9 +55,17 @@ def tokenize(
         max_length: tokens that are kept.
         where: whose tokenizer it is, for the warnings.
         numbers: of the sentences, for the warnings.
+
+    Raises:
+        InputTextError: a sentence has no token.
     """
     texts = [prompt + sentence for sentence in sentences]
     encoded = tokenizer(texts, truncation=True, max_length=max_length, return_attention_mask=False)
+    if not all(encoded["input_ids"]):
+        bare = texts[encoded["input_ids"].index([])]
+        raise InputTextError(
+            f"{bare!r:.80} ({where}) has no token at all: none of its letters is in the vocabulary"
+        )
     unknown = tokenizer.unk_token_id
     found = [
         Tokens(

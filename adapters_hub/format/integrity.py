@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapters_hub.errors import ModuleFormatError
-from adapters_hub.folders import inner_path, sha256
+from adapters_hub.folders import inner_path, sha256, walk
 from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
 
 CARD = "README.md"
@@ -25,7 +25,7 @@ def list_files(folder: Path) -> dict[str, ModuleFile]:
     """Size and SHA-256 of every file below `folder`, but for the manifest and the card."""
     return {
         path.relative_to(folder).as_posix(): ModuleFile(path.stat().st_size, sha256(path))
-        for path in sorted(folder.rglob("*"))
+        for path in sorted(walk(folder))
         if path.is_file() and path.relative_to(folder).as_posix() not in (FILE_NAME, CARD)
     }
 
@@ -41,8 +41,8 @@ def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> 
     Raises:
         ModuleFormatError: names the first file that is missing, changed or could run.
     """
-    beside = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-    refuse_what_could_run(sorted(beside), folder)
+    found = sorted(walk(folder))
+    refuse_what_could_run([path.relative_to(folder).as_posix() for path in found], folder)
     check_files(folder, manifest, content=content)
 
 

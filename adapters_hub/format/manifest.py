@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from adapters_hub.errors import AdaptersHubError, CompositionError, ModuleFormatError, NewerFormatError
+from adapters_hub.errors import CompositionError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format.scores import Score
+from adapters_hub.json_files import load_json
 from adapters_hub.languages import check_language
 
 FORMAT_VERSION = 1
@@ -42,6 +43,9 @@ MODULE_FILES = frozenset(
 Kind = Literal["language_module", "alignment_adapter"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_LARGEST = 1 << 50  # bytes, tokens or dimensions: what is larger was not written by this library
+_LONGEST_PROMPT = 2000  # characters: it is put before every sentence
+_MOST_SCORES = 5000
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class ModuleFile:
 
     def __post_init__(self) -> None:
         _check_types(self, size=int, sha256=str)
-        if self.size < 0 or not _SHA256.fullmatch(self.sha256):
+        if not _is_count(self.size) or not _SHA256.fullmatch(self.sha256):
             raise ModuleFormatError(f"a file cannot have the size {self.size!r} and the SHA-256 {self.sha256!r}")
 
 
@@ -121,6 +125,8 @@ class Manifest:
     def __post_init__(self) -> None:
         check_language(self.language)
         _check_types(self, fingerprint=str, license=str, training=dict, metrics=list)
+        if len(self.metrics) > _MOST_SCORES:
+            raise ModuleFormatError(f"metrics has {len(self.metrics)} records, expected up to {_MOST_SCORES}")
         for record in self.metrics:
             Score.from_record(record)
 
@@ -167,7 +173,7 @@ class Manifest:
             values["base"] = BaseReference(**values["base"])
             values["files"] = {name: ModuleFile(**entry) for name, entry in values["files"].items()}
             manifest = cls(**values)
-        except (KeyError, TypeError, AttributeError, AdaptersHubError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModuleFormatError(f"{folder / FILE_NAME} is not a valid {cls.__name__}: {error}") from error
         for name in manifest.files:
             inner_path(folder, name)
@@ -198,13 +204,13 @@ class LanguageModuleManifest(Manifest):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "components", tuple(self.components))
+        object.__setattr__(self, "components", tuple(map(str, self.components)))
         sound = {
             "kind": self.kind == "language_module",
             "pooling": self.pooling in POOLINGS,
-            "prompt": isinstance(self.prompt, str),
-            "max_length": isinstance(self.max_length, int) and self.max_length > 0,
-            "dimension": isinstance(self.dimension, int),
+            "prompt": isinstance(self.prompt, str) and len(self.prompt) <= _LONGEST_PROMPT,
+            "max_length": _is_count(self.max_length) and self.max_length > 0,
+            "dimension": _is_count(self.dimension),
             "vocabulary": isinstance(self.vocabulary, dict),
             "components": set(self.components) <= {"vocabulary", "tokenizer", *ADAPTERS},
         }
@@ -315,8 +321,8 @@ def _read_json(folder: Path) -> dict[str, Any]:
     if path.stat().st_size > MAX_BYTES:
         raise ModuleFormatError(f"{path} has more than {MAX_BYTES} bytes: it is not a manifest")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        values = load_json(path, MAX_BYTES)
+    except ValueError as error:
         raise ModuleFormatError(f"{path} is not valid JSON ({error}): fetch or train the module again") from error
     if not isinstance(values, dict):
         raise ModuleFormatError(f"{path} does not hold a JSON object")
@@ -325,7 +331,7 @@ def _read_json(folder: Path) -> dict[str, Any]:
 
 def _check_header(folder: Path, values: dict[str, Any]) -> None:
     version = values.get("format_version")
-    if not isinstance(version, int) or version < 1:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModuleFormatError(f"{folder / FILE_NAME} has no format_version: it is not a module")
     if version > FORMAT_VERSION:
         raise NewerFormatError(
@@ -334,6 +340,10 @@ def _check_header(folder: Path, values: dict[str, Any]) -> None:
         )
     if values.get("kind") not in ("language_module", "alignment_adapter"):
         raise ModuleFormatError(f"{folder / FILE_NAME}: unknown kind {values.get('kind')!r}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
 
 
 def _check_types(values: object, **expected: type | tuple[type | None, ...]) -> None:

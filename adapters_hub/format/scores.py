@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError
+from adapters_hub.json_files import load_json
 from adapters_hub.languages import same_language
-from adapters_hub.reading import read_json
 
 Encoder = Literal["base", "modules", "aligned"]
+
+_LARGEST_REPORT = 64 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +63,14 @@ class Score:
                 "interval": (float(interval[0]), float(interval[1])) if interval else None,
             }
             score = cls(**values)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
             raise AdaptersHubError(f"not a score: {error!r}") from error
         texts = (score.task, score.benchmark, score.dataset, score.split, score.metric, score.encoder)
-        if not all(isinstance(text, str) for text in texts):
-            raise AdaptersHubError(f"not a score: expected text for the task, benchmark and metric, found {texts}")
+        if not all(isinstance(text, str) for text in texts) or not isinstance(score.size, int | None):
+            raise AdaptersHubError(
+                f"not a score: expected text for the task, benchmark and metric and a number for the size, "
+                f"found {(*texts, score.size)}"
+            )
         return score
 
     @property
@@ -90,9 +95,9 @@ def read_scores(path: Path) -> list[Score]:
         AdaptersHubError: the file is not such a report.
     """
     try:
-        records = read_json(path)["scores"]
+        records = load_json(path, _LARGEST_REPORT)["scores"]
         return [Score.from_record(record) for record in records]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise AdaptersHubError(
             f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval run"
         ) from error
@@ -120,11 +125,15 @@ def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: s
     own = [score for score in scores if fingerprint in score.modules]
     if pivot is None:
         wanted = {comparison(score) for score in own}
-        return [score for score in scores if score in own or (score.encoder == "base" and comparison(score) in wanted)]
+        return [
+            score
+            for score in scores
+            if fingerprint in score.modules or (score.encoder == "base" and comparison(score) in wanted)
+        ]
     # Beside the aligned figures: those made with some of the same modules, without alignment.
     used = {comparison(score): set(score.modules) for score in own}
     return [
         score
         for score in scores
-        if comparison(score) in used and (score in own or set(score.modules) < used[comparison(score)])
+        if comparison(score) in used and (fingerprint in score.modules or set(score.modules) < used[comparison(score)])
     ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from adapters_hub.address import Address, locate
 from adapters_hub.errors import ModuleFormatError, NewerFormatError
-from adapters_hub.folders import write_folder
+from adapters_hub.folders import inner_path, write_folder
 from adapters_hub.format import (
     CARD,
     FILE_NAME,
@@ -157,9 +157,9 @@ def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bo
     names: Sequence[str] = (FILE_NAME, CARD, *manifest.needed_files)
     with write_folder(target, replace=replace) as folder:
         for name in names:
-            if (fetched.folder / name).is_file():
+            if (source := inner_path(fetched.folder, name)).is_file():
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(fetched.folder / name, folder / name)
+                shutil.copyfile(source, folder / name)
         verify_folder(folder, manifest)
     return Path(target)
 

@@ -23,15 +23,16 @@ from filelock import FileLock
 from adapters_hub.address import Address
 from adapters_hub.cards import tags_of
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import link_or_copy, sha256, write_folder, write_text
+from adapters_hub.folders import inner_path, link_or_copy, sha256, walk, write_folder, write_text
 from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
 from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
+from adapters_hub.json_files import read_plain
 
 logger = logging.getLogger(__name__)
 
 _MAIN = "main"
-_REFERENCE = 100  # characters, of which a commit has 40
 _SHOWN = 10
+_LONGEST_REFERENCE = 1000  # bytes
 
 
 class LocalHub:
@@ -53,9 +54,8 @@ class LocalHub:
         """The commit that an address means now."""
         folder, commit = self._find(address)
         with _told():
-            paths = (path for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-            files = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in paths}
-        return Snapshot(address.repo, commit, files)
+            sizes = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in walk(folder)}
+        return Snapshot(address.repo, commit, sizes)
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """The folder of a commit."""
@@ -134,7 +134,7 @@ class LocalHub:
         self._check()
         place = self._place(address.repo)
         if (place / FILE_NAME).is_file():
-            commit = _digest([FILE_NAME, sha256(place / FILE_NAME)])
+            commit = _digest([FILE_NAME, sha256(inner_path(place, FILE_NAME))])
             if address.revision in (None, _MAIN, commit):
                 return place, commit
         else:
@@ -159,13 +159,12 @@ class LocalHub:
 
     def _resolve(self, place: Path, revision: str) -> str:
         """The commit of a branch; what is no branch stays as it is."""
-        reference = place / "refs" / revision
+        reference = inner_path(place / "refs", revision)
         if not reference.is_file():
             return revision
         try:
-            with reference.open(encoding="utf-8") as file:
-                return file.read(_REFERENCE).strip()
-        except (OSError, ValueError) as error:
+            return read_plain(reference, _LONGEST_REFERENCE).decode().strip()
+        except ValueError as error:
             raise HubError(f"{reference} cannot be read ({error}): write a commit into it, or delete it") from error
 
     def _commit(self, place: Path, address: Address, files: Mapping[str, Path | bytes], message: str) -> Pushed:
@@ -175,7 +174,8 @@ class LocalHub:
         if not previous.is_dir():  # a new branch starts from main, as on the Hub
             head = self._resolve(place, _MAIN)
             previous = place / "revisions" / head
-        paths = (path for path in previous.rglob("*") if path.is_file() and not path.is_symlink())
+        present = Address(address.repo, head).is_pinned and previous.is_dir() and not previous.is_symlink()
+        paths = [path for path in walk(previous) if not path.is_symlink() and path.is_file()] if present else []
         old = {path.relative_to(previous).as_posix(): path for path in paths}
         kept = {name: path for name, path in old.items() if name not in MODULE_FILES}
         wanted: dict[str, Path | bytes] = {**kept, **files}

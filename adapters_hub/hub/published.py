@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from adapters_hub.errors import CompositionError
+from adapters_hub.folders import FileState, file_state
 from adapters_hub.format import Manifest, read_manifest
 from adapters_hub.hub.hub import Hub, Pushed
 from adapters_hub.hub.publishing import push
@@ -18,10 +19,16 @@ class PublishedModule:
     Attributes:
         manifest: what it is.
         folder: where it lies.
+        states: of its files, as they were when they were read.
     """
 
     manifest: Manifest
     folder: Path
+    states: Mapping[str, FileState | None]
+
+    def is_as_read(self, *names: str) -> bool:
+        """Whether nobody has replaced or written to its files, or those of these names, since they were read."""
+        return all(file_state(self.folder / name) == self.states[name] for name in names or self.states)
 
     def check_unchanged(self) -> None:
         """Refuse a folder in which another module lies by now.

@@ -5,7 +5,7 @@ from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks, Paral
 from adapters_hub.modules.language_module import LanguageModule, save_language_module, write_vocabulary
 from adapters_hub.modules.loading import load_module
 from adapters_hub.modules.lora import LoRA, stack_loras, write_lora
-from adapters_hub.modules.tensors import halved
+from adapters_hub.modules.tensors import halved, require_finite
 
 __all__ = [
     "AlignmentAdapter",
@@ -17,6 +17,7 @@ __all__ = [
     "blend",
     "halved",
     "load_module",
+    "require_finite",
     "save_alignment_adapter",
     "save_language_module",
     "stack_loras",

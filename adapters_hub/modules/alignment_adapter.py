@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -14,14 +16,15 @@ from torch import nn
 
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.errors import CompositionError, ModuleFormatError
-from adapters_hub.folders import write_folder
+from adapters_hub.folders import FileState, file_state, write_folder
 from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
-from adapters_hub.modules.tensors import halved, read_config, read_tensors
+from adapters_hub.modules.tensors import Shapes, halved, read_config, read_tensors, require_finite
 
 _CONFIG, _WEIGHTS = ADAPTER_FILES
+_NOTES = {"base_model_name_or_path"}
 
 
 @dataclass
@@ -33,12 +36,14 @@ class AlignmentAdapter(PublishedModule):
         bottlenecks: the weights, frozen.
         folder: where it lies.
         address: `org/name@commit` if it came from a hub.
+        states: of its files, as they were when they were read.
     """
 
     manifest: AlignmentManifest
     bottlenecks: Bottlenecks
     folder: Path
     address: str | None = None
+    states: Mapping[str, FileState | None] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -52,24 +57,34 @@ class AlignmentAdapter(PublishedModule):
 
     @classmethod
     def load(
-        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        hub: Hub | str | os.PathLike[str] | None = None,
+        verify: bool = True,
+        base: BaseEncoder | None = None,
     ) -> AlignmentAdapter:
         """Load and check an adapter; arguments and errors as those of `LanguageModule.load`."""
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = AlignmentManifest.read(folder)
+        states = {name: file_state(folder / name) for name in manifest.needed_files}
+        if base is not None:
+            manifest.base.check(base.fingerprint, f"the alignment adapter of {manifest.language!r}")
         values = read_config(folder / _CONFIG)
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:
+            if odd := sorted(values.keys() - names - _NOTES):
+                raise ModuleFormatError(f"the option {odd[0]!r:.80} is not supported")
             config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
-            tensors = read_tensors(folder / _WEIGHTS)
-            _check_shapes(config, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
+            if base is not None:
+                _check_blocks(config, base)
+            tensors = read_tensors(folder / _WEIGHTS, functools.partial(_check_shapes, config))
+            require_finite(tensors, folder / _WEIGHTS)
             bottlenecks = Bottlenecks(config)
             bottlenecks.load_state_dict(tensors, strict=True)
-        except (TypeError, RuntimeError, OverflowError, ModuleFormatError) as error:
-            raise ModuleFormatError(
-                f"{folder}: not a usable alignment adapter: {str(error).splitlines()[0]}"
-            ) from error
-        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address)
+        except (TypeError, RuntimeError, ArithmeticError, ModuleFormatError) as error:
+            raise ModuleFormatError(f"{folder}: not a usable alignment adapter: {error}") from error
+        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the adapter was not trained on.
@@ -79,13 +94,10 @@ class AlignmentAdapter(PublishedModule):
             ModuleFormatError: the bottlenecks do not fit the base's blocks.
         """
         self.manifest.base.check(base.fingerprint, f"the alignment adapter of {self.language!r}")
-        blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
-        config = self.bottlenecks.config
-        if (config.num_layers, config.hidden_size) != (blocks, base.width):
-            raise ModuleFormatError(
-                f"{self.folder}: bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit "
-                f"the base, which has {blocks} of width {base.width}"
-            )
+        try:
+            _check_blocks(self.bottlenecks.config, base)
+        except ModuleFormatError as error:
+            raise ModuleFormatError(f"{self.folder}: {error}") from None
 
     def check_target(self, module: LanguageModule) -> None:
         """Refuse a language module that the adapter was not trained on.
@@ -114,7 +126,11 @@ def save_alignment_adapter(
         manifest: without `files` and `fingerprint`, which are filled in here.
         bottlenecks: the weights; written in half precision, see `halved`.
         replace: take the place of an existing folder.
+
+    Raises:
+        ModuleFormatError: see `require_finite`.
     """
+    require_finite(bottlenecks.state_dict(), target)
     with write_folder(target, replace=replace) as folder:
         base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # of a folder no place
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": base}
@@ -138,12 +154,19 @@ def _check_module(
         )
 
 
-def _check_shapes(config: BottleneckConfig, shapes: dict[str, tuple[int, ...]]) -> None:
+def _check_blocks(config: BottleneckConfig, base: BaseEncoder) -> None:
+    blocks = len(cast(nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks)))
+    if (config.num_layers, config.hidden_size) != (blocks, base.width):
+        raise ModuleFormatError(
+            f"bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit the base, which has "
+            f"{blocks} of width {base.width}"
+        )
+
+
+def _check_shapes(config: BottleneckConfig, shapes: Shapes) -> None:
     """Compare with the config before memory is taken for what the config claims."""
     if len(shapes) != 4 * config.num_layers:
         raise ModuleFormatError(f"expected {4 * config.num_layers} tensors, found {len(shapes)}")
-    if shapes.get("layers.0.down.weight") != (config.bottleneck_size, config.hidden_size):
-        raise ModuleFormatError(
-            f"expected layers.0.down.weight {[config.bottleneck_size, config.hidden_size]}, "
-            f"found {list(shapes.get('layers.0.down.weight', ()))}"
-        )
+    for name, shape in config.shapes.items():
+        if shapes.get(name) != shape:
+            raise ModuleFormatError(f"expected {name} {list(shape)}, found {list(shapes.get(name, ()))}")

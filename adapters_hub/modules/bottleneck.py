@@ -21,6 +21,10 @@ from adapters_hub.errors import ModuleFormatError
 
 ADAPTER_TYPE = "parallel_bottleneck"
 
+_WIDEST = 1 << 16
+_MOST_LAYERS = 512
+_LARGEST_SCALING = 1e4
+
 
 @dataclass(frozen=True)
 class BottleneckConfig:
@@ -44,10 +48,16 @@ class BottleneckConfig:
     def __post_init__(self) -> None:
         if self.adapter_type != ADAPTER_TYPE:
             raise ModuleFormatError(f"expected adapter_type {ADAPTER_TYPE!r}, found {self.adapter_type!r}")
-        if self.non_linearity not in ACT2FN:
+        if not isinstance(self.non_linearity, str) or self.non_linearity not in ACT2FN:
             raise ModuleFormatError(f"non_linearity {self.non_linearity!r} is unknown to transformers")
-        if not isinstance(self.scaling, int | float) or not abs(self.scaling) < float("inf"):
-            raise ModuleFormatError(f"scaling must be a number, not {self.scaling!r}")
+        for name, most in (("hidden_size", _WIDEST), ("num_layers", _MOST_LAYERS)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+                raise ModuleFormatError(f"{name} must be a number from 1 to {most}, not {value!r}")
+        for name, most in (("scaling", _LARGEST_SCALING), ("reduction_factor", _WIDEST)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
+                raise ModuleFormatError(f"{name} must be a number of up to {most:g}, not {value!r}")
         if not 1 <= self.bottleneck_size <= 16 * self.hidden_size:
             raise ModuleFormatError(
                 f"reduction_factor {self.reduction_factor} of {self.hidden_size} gives no usable bottleneck width"
@@ -56,7 +66,15 @@ class BottleneckConfig:
     @property
     def bottleneck_size(self) -> int:
         """Width of the bottleneck."""
-        return int(self.hidden_size / self.reduction_factor) if self.reduction_factor > 0 else 0
+        width = self.hidden_size / self.reduction_factor if self.reduction_factor > 0 else 0
+        return int(min(width, _WIDEST * 16 + 1))
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all tensors, by name, without making them."""
+        width, size = self.hidden_size, self.bottleneck_size
+        one = {"down.weight": (size, width), "down.bias": (size,), "up.weight": (width, size), "up.bias": (width,)}
+        return {f"layers.{layer}.{name}": shape for layer in range(self.num_layers) for name, shape in one.items()}
 
 
 class ParallelBottleneck(nn.Module):

@@ -6,19 +6,17 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import torch
 from safetensors.torch import save_file
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base.loading import BaseEncoder
-from adapters_hub.base.tokenizers import read_composed
 from adapters_hub.base.writing import write_tokenizer
 from adapters_hub.errors import CompositionError, ModuleFormatError
-from adapters_hub.folders import inner_path, write_folder
+from adapters_hub.folders import FileState, file_state, write_folder
 from adapters_hub.format import (
     ADAPTER_FILES,
     ADAPTERS,
@@ -28,8 +26,11 @@ from adapters_hub.format import (
     list_files,
 )
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
+from adapters_hub.json_files import parse_json
 from adapters_hub.modules.lora import LoRA
-from adapters_hub.modules.tensors import read_tensors
+from adapters_hub.modules.tensors import Shapes, read_tensors, require_finite
+from adapters_hub.modules.tokenizer import read_tokenizer
+from adapters_hub.modules.tokenizer_format import check_tokenizer
 
 _VOCABULARIES = {"vocabulary": (*TOKENIZER_FILES, EMBEDDINGS_FILE), "tokenizer": TOKENIZER_FILES}
 """Components with a tokenizer, and their files."""
@@ -48,6 +49,7 @@ class LanguageModule(PublishedModule):
         loras: the adapters by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
         folder: where it lies.
         address: `org/name@commit` if it came from a hub.
+        states: of its files, as they were when they were read.
     """
 
     manifest: LanguageModuleManifest
@@ -56,6 +58,7 @@ class LanguageModule(PublishedModule):
     loras: dict[str, LoRA]
     folder: Path
     address: str | None = None
+    states: Mapping[str, FileState | None] = field(default_factory=dict)
 
     @property
     def language(self) -> str:
@@ -64,7 +67,12 @@ class LanguageModule(PublishedModule):
 
     @classmethod
     def load(
-        cls, source: str | os.PathLike[str], *, hub: Hub | str | os.PathLike[str] | None = None, verify: bool = True
+        cls,
+        source: str | os.PathLike[str],
+        *,
+        hub: Hub | str | os.PathLike[str] | None = None,
+        verify: bool = True,
+        base: BaseEncoder | None = None,
     ) -> LanguageModule:
         """Load and check a module.
 
@@ -72,26 +80,31 @@ class LanguageModule(PublishedModule):
             source: a folder as `save_language_module` wrote it, or `org/name[@revision]`.
             hub: see `adapters_hub.hub.connect`.
             verify: compare every file's SHA-256 with the manifest, which reads them all once more.
+            base: that it is for: a module of another is refused before any of its tensors is read.
 
         Raises:
+            CompositionError: it was not trained on `base`.
             ModuleFormatError: something is missing, damaged, tampered with, out of place or too new.
             HubError: it cannot be fetched.
         """
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
+        states = {name: file_state(folder / name) for name in manifest.needed_files}
+        if base is not None:
+            manifest.base.check(base.fingerprint, f"the language module of {manifest.language!r}")
         tokenizer, embeddings = None, None
+        if "vocabulary" in manifest.components:
+            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify, base and base.width)
         if {"vocabulary", "tokenizer"} & set(manifest.components):
-            tokenizer = _load_tokenizer(folder)
-        if tokenizer is not None and "vocabulary" in manifest.components:
-            embeddings = read_tensors(folder / EMBEDDINGS_FILE).get("weight")
-            if embeddings is None or embeddings.ndim != 2:
-                raise ModuleFormatError(f"{folder / EMBEDDINGS_FILE}: expected one tensor 'weight' [vocabulary, width]")
-            if len(tokenizer) > embeddings.shape[0]:
+            rows = None if embeddings is None else embeddings.shape[0]
+            tokenizer = read_tokenizer(folder, rows, tried=address is not None)
+            if rows is not None and len(tokenizer) > rows:
                 raise ModuleFormatError(
-                    f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {embeddings.shape[0]} rows"
+                    f"{folder}: the tokenizer has {len(tokenizer)} tokens, the embeddings {rows} rows"
                 )
-        loras = {name: LoRA.read(folder / name) for name in ADAPTERS if name in manifest.components}
-        return cls(manifest, tokenizer, embeddings, loras, folder, address)
+        backbone = None if base is None else base.backbone
+        loras = {name: LoRA.read(folder / name, backbone) for name in ADAPTERS if name in manifest.components}
+        return cls(manifest, tokenizer, embeddings, loras, folder, address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the module was not trained on.
@@ -107,11 +120,8 @@ class LanguageModule(PublishedModule):
                 f"{self.folder}: dimension {self.manifest.dimension} and max_length {self.manifest.max_length} do not "
                 f"fit the base, which has dimension {base.dimension} and {base.max_positions} positions"
             )
-        if self.embeddings is not None and self.embeddings.shape[1] != base.width:
-            raise ModuleFormatError(
-                f"{self.folder / EMBEDDINGS_FILE}: the embeddings have {self.embeddings.shape[1]} numbers a token, the "
-                f"base {base.width}"
-            )
+        if self.embeddings is not None:
+            _check_width(self.folder / EMBEDDINGS_FILE, self.embeddings.shape[1], base.width)
         rows = len(base.own_embeddings)
         if self.tokenizer is not None and self.embeddings is None and len(self.tokenizer) > rows:
             raise ModuleFormatError(
@@ -137,7 +147,18 @@ def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embedding
     """Write a tokenizer and its embeddings `[vocabulary, dim]`, in their own precision, into `folder`.
 
     Without embeddings the tokenizer's ids are those of the base's.
+
+    Raises:
+        ModuleFormatError: the embeddings are not all finite, or the tokenizer has parts that no module may have.
     """
+    if embeddings is not None:
+        require_finite({"weight": embeddings}, folder)
+    try:
+        check_tokenizer(
+            parse_json(tokenizer.backend_tokenizer.to_str()), None if embeddings is None else len(embeddings)
+        )
+    except ValueError as error:
+        raise ModuleFormatError(f"{folder}: the tokenizer could not be read again: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     write_tokenizer(tokenizer, folder)
     if embeddings is not None:
@@ -173,17 +194,25 @@ def save_language_module(
         components = tuple(name for name in (*_VOCABULARIES, *ADAPTERS) if name in parts)
         manifest = dataclasses.replace(manifest, files=list_files(folder), components=components)
         dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)
-        LanguageModule.load(folder, verify=False)
+        written = LanguageModule.load(folder, verify=False)
+        if written.embeddings is not None:
+            require_finite({"weight": written.embeddings}, target)
     return LanguageModule.load(Path(target), verify=False)
 
 
-def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    for name in TOKENIZER_FILES:
-        if not inner_path(folder, name).is_file():
-            raise ModuleFormatError(f"{folder}: the tokenizer file {name!r} is missing: fetch the module again")
-    try:
-        loaded = cast(PreTrainedTokenizerFast, PreTrainedTokenizerFast.from_pretrained(folder))
-        read_composed(loaded.backend_tokenizer)  # of modules that were made before it was so of all
-        return loaded
-    except Exception as error:  # the tokenizers library raises bare Exception on a malformed file
-        raise ModuleFormatError(f"{folder}: the tokenizer cannot be read ({error}): fetch the module again") from error
+def _read_embeddings(path: Path, verify: bool, width: int | None) -> torch.Tensor:
+    def check(shapes: Shapes) -> None:
+        if shapes.keys() != {"weight"} or len(shapes["weight"]) != 2 or 0 in shapes["weight"]:
+            raise ModuleFormatError(f"{path}: expected one tensor 'weight' [vocabulary, width]")
+        if width is not None:
+            _check_width(path, shapes["weight"][1], width)
+
+    tensors = read_tensors(path, check)
+    if verify:  # which reads the file anyway; without, it stays on disk
+        require_finite(tensors, path)
+    return tensors["weight"]
+
+
+def _check_width(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        raise ModuleFormatError(f"{path}: the embeddings have {found} numbers a token, the base {expected}")

@@ -7,7 +7,8 @@ and unmerging in place drifts. Source: Hu et al. 2022, LoRA.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,17 +17,38 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from adapters_hub.base.architectures import ARCHITECTURES
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.format import ADAPTER_FILES
-from adapters_hub.modules.tensors import halved, read_config, read_tensors
+from adapters_hub.modules.tensors import Shapes, finite_number, halved, read_config, read_tensors, require_finite
 
 if TYPE_CHECKING:
     from peft import LoraConfig  # which who trains has; encoding does without
 
 _PREFIX = "base_model.model."
 _CONFIG, _WEIGHTS = ADAPTER_FILES
-# Options of PEFT that change what a LoRA computes and that a weight change `scaling * B @ A` does not cover.
-_UNSUPPORTED = ("use_dora", "modules_to_save", "rank_pattern", "alpha_pattern", "lora_bias", "trainable_token_indices")
+# Options of PEFT that change nothing of what a finished LoRA computes: how it was trained, and notes.
+_WITHOUT_EFFECT = frozenset(
+    (
+        "auto_mapping",
+        "base_model_name_or_path",
+        "inference_mode",
+        "lora_dropout",
+        "megatron_core",
+        "peft_type",
+        "peft_version",
+        "qalora_group_size",
+        "revision",
+        "runtime_config",
+        "task_type",
+    )
+)
+# Options that are understood, each checked where it is used.
+_UNDERSTOOD = frozenset(["init_lora_weights", "lora_alpha", "r", "target_modules", "use_rslora"])
+# PEFT changes the base's own weights when it loads a LoRA that was initialised in other ways.
+_INITIALISATIONS = (True, False, None, "gaussian")
+_LARGEST_RANK = 8192
+_LARGEST_SCALING = 1e4
 
 
 @dataclass(frozen=True)
@@ -42,8 +64,12 @@ class LoRA:
     scaling: float
 
     @classmethod
-    def read(cls, folder: Path) -> LoRA:
+    def read(cls, folder: Path, backbone: nn.Module | None = None) -> LoRA:
         """Read a PEFT adapter folder.
+
+        Args:
+            folder: as `write_lora` wrote it.
+            backbone: that it is for: one that does not fit is refused before its tensors are read.
 
         Raises:
             ModuleFormatError: not a LoRA, damaged, or with options that are not supported.
@@ -51,17 +77,30 @@ class LoRA:
         config = read_config(folder / _CONFIG)
         if config.get("peft_type") != "LORA":
             raise ModuleFormatError(f"{folder}: expected peft_type 'LORA', found {config.get('peft_type')!r}")
-        used = [option for option in _UNSUPPORTED if config.get(option)]
-        if used or config.get("bias", "none") != "none":
-            raise ModuleFormatError(f"{folder}: LoRA option {(used or ['bias'])[0]!r} is not supported")
-        rank, alpha = config.get("r"), config.get("lora_alpha")
-        if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, int | float):
+        _check_options(folder, config)
+        rank = config.get("r")
+        alpha = finite_number(config.get("lora_alpha"), _LARGEST_SCALING * _LARGEST_RANK)
+        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= _LARGEST_RANK or alpha is None:
             raise ModuleFormatError(f"{folder}: adapter_config.json has no usable r and lora_alpha")
-        factors = _pair(folder, read_tensors(folder / _WEIGHTS))
-        for name, (a, _) in factors.items():
-            if a.shape[0] != rank:
-                raise ModuleFormatError(f"{folder}: {name!r} has rank {a.shape[0]}, adapter_config.json says {rank}")
-        return cls(factors, _scaling(config, rank, alpha))
+        scaling = _scaling(config, rank, alpha)
+        if abs(scaling) > _LARGEST_SCALING:
+            raise ModuleFormatError(f"{folder}: adapter_config.json has no usable r and lora_alpha: scaling {scaling}")
+
+        def check(shapes: Shapes) -> None:
+            _check_targets(folder, config.get("target_modules"), _layers(folder, shapes))
+            for name, (a, _) in _layers(folder, shapes).items():
+                if a[0] != rank:
+                    raise ModuleFormatError(f"{folder}: {name!r} has rank {a[0]}, adapter_config.json says {rank}")
+            if backbone is not None:
+                _check_layers(backbone, _layers(folder, shapes), folder)
+
+        tensors = read_tensors(folder / _WEIGHTS, check)
+        require_finite(tensors, folder / _WEIGHTS)
+        factors = {
+            layer: (tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"])
+            for layer, name in _names(tensors).items()
+        }
+        return cls(factors, scaling)
 
     def check_fits(self, backbone: nn.Module, folder: Path) -> None:
         """Refuse a LoRA whose layers the backbone does not have.
@@ -69,16 +108,7 @@ class LoRA:
         Raises:
             ModuleFormatError: a layer is unknown or has another shape.
         """
-        layers = dict(backbone.named_modules())
-        for name, (a, b) in self.factors.items():
-            layer = layers.get(name)
-            if not isinstance(layer, nn.Linear):
-                raise ModuleFormatError(f"{folder}: the base has no dense layer {name!r}: made for another base?")
-            if (b.shape[0], a.shape[1]) != tuple(layer.weight.shape):
-                raise ModuleFormatError(
-                    f"{folder}: {name!r} changes a weight of {[b.shape[0], a.shape[1]]}, "
-                    f"the base has {list(layer.weight.shape)}"
-                )
+        _check_layers(backbone, {name: (a.shape, b.shape) for name, (a, b) in self.factors.items()}, folder)
 
 
 def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
@@ -109,6 +139,7 @@ def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor])
     config.inference_mode = True
     config.save_pretrained(str(folder))
     tensors = {_PREFIX + name: tensor for name, tensor in state.items()}
+    require_finite(tensors, folder)
     save_file(halved(tensors), folder / _WEIGHTS, metadata={"format": "pt"})
 
 
@@ -116,14 +147,71 @@ def _scaling(config: dict[str, Any], rank: int, alpha: float) -> float:
     return alpha / math.sqrt(rank) if config.get("use_rslora") else alpha / rank
 
 
-def _pair(folder: Path, tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    halves: dict[str, dict[str, torch.Tensor]] = {}
-    for name, tensor in tensors.items():
-        layer, _, half = name.removeprefix(_PREFIX).removesuffix(".weight").rpartition(".")
-        if half not in ("lora_A", "lora_B") or tensor.ndim != 2:
-            raise ModuleFormatError(f"{folder}: unexpected tensor {name!r} {list(tensor.shape)} in a LoRA")
-        halves.setdefault(layer, {})[half] = tensor
+def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int], Sequence[int]]], folder: Path) -> None:
+    layers = dict(backbone.named_modules())
+    for name, (a, b) in shapes.items():
+        layer = layers.get(name)
+        if not isinstance(layer, nn.Linear):
+            raise ModuleFormatError(f"{folder}: the base has no dense layer {name!r:.200}: made for another base?")
+        if (b[0], a[1]) != tuple(layer.weight.shape):
+            raise ModuleFormatError(
+                f"{folder}: {name!r} changes a weight of {[b[0], a[1]]}, the base has {list(layer.weight.shape)}"
+            )
+
+
+def _check_options(folder: Path, config: dict[str, Any]) -> None:
+    """Every option that PEFT would honour means what is computed here, or has PEFT's default."""
+    usual = LoraConfig().to_dict()
+    for option, value in config.items():
+        if option in _WITHOUT_EFFECT:
+            continue
+        if option in _UNDERSTOOD:
+            fits = option != "init_lora_weights" or any(value is known or value == known for known in _INITIALISATIONS)
+            fits = fits and (option != "use_rslora" or isinstance(value, bool))
+        else:
+            fits = (not value and not usual.get(option)) or (option in usual and value == usual[option])
+        if not fits:
+            raise ModuleFormatError(f"{folder}: LoRA option {option!r:.80} is not supported as {value!r:.80}")
+
+
+def _check_targets(folder: Path, targets: object, layers: Iterable[str]) -> None:
+    """PEFT computes only with the layers that are targets, whatever other tensors there are."""
+    if isinstance(targets, str):
+        # One of our own expressions: any other may take for ever to match.
+        known = targets in {architecture.lora_targets for architecture in ARCHITECTURES.values()}
+        missed = [layer for layer in layers if not known or not re.fullmatch(targets, layer)]
+        if targets == "all-linear":
+            missed = []
+    else:
+        names = {name for name in targets if isinstance(name, str)} if isinstance(targets, list) else set()
+        missed = [layer for layer in layers if not any(end in names for end in _ends(layer))]
+    if missed:
+        raise ModuleFormatError(
+            f"{folder}: LoRA option 'target_modules' is not supported as {targets!r:.200}: it does not name "
+            f"{missed[0]!r:.200}, or in a way that is not known"
+        )
+
+
+def _ends(layer: str) -> Iterator[str]:
+    parts = layer.split(".")
+    return (".".join(parts[place:]) for place in range(len(parts)))
+
+
+def _names(tensors: Iterable[str]) -> dict[str, str]:
+    """Layer to the name of its tensors without `.lora_A.weight`."""
+    names = {name.removesuffix(".weight").rpartition(".")[0] for name in tensors}
+    return {name.removeprefix(_PREFIX): name for name in sorted(names)}
+
+
+def _layers(folder: Path, shapes: Shapes) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
+    """Layer to the shapes of its factors A and B."""
+    halves: dict[str, dict[str, tuple[int, ...]]] = {}
+    for name, shape in shapes.items():
+        layer, _, half = name.removesuffix(".weight").rpartition(".")
+        if half not in ("lora_A", "lora_B") or len(shape) != 2 or not name.endswith(".weight"):
+            raise ModuleFormatError(f"{folder}: unexpected tensor {name!r:.200} {list(shape)} in a LoRA")
+        halves.setdefault(layer.removeprefix(_PREFIX), {})[half] = shape
     for layer, pair in halves.items():
-        if len(pair) != 2 or pair["lora_A"].shape[0] != pair["lora_B"].shape[1]:
-            raise ModuleFormatError(f"{folder}: the two factors of {layer!r} do not fit")
+        if len(pair) != 2 or pair["lora_A"][0] != pair["lora_B"][1]:
+            raise ModuleFormatError(f"{folder}: the two factors of {layer!r:.200} do not fit")
     return {layer: (pair["lora_A"], pair["lora_B"]) for layer, pair in halves.items()}

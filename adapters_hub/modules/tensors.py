@@ -1,36 +1,93 @@
-"""Read safetensors files with an error that says what is wrong; no other weight format is ever read."""
+"""Read safetensors files: what they declare before what they hold; no other weight format is ever read."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from adapters_hub.errors import ModuleFormatError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import check_safetensors_header
+from adapters_hub.json_files import load_json
 
-_MAX_JSON_BYTES = 4 << 20
+Shapes = Mapping[str, tuple[int, ...]]
+"""Name to shape."""
+
+LARGEST_VALUE = 1e6
+"""Of a tensor of a module: many thousands of times what training gives."""
+
+_DTYPES = ("F32", "F16", "BF16")
+_MOST_TENSORS = 20_000
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a safetensors file, on the CPU.
+def read_tensors(path: Path, check: Callable[[Shapes], None] | None = None) -> dict[str, torch.Tensor]:
+    """All tensors of a safetensors file, on the CPU, memory-mapped.
+
+    Args:
+        path: of the file.
+        check: told the names and shapes before anything else is read; raises ModuleFormatError.
 
     Raises:
-        ModuleFormatError: the file is missing, truncated or not safetensors.
+        ModuleFormatError: the file is missing, truncated or not safetensors, or holds other than real numbers of 16 or
+            32 bits.
     """
     if not inner_path(path.parent, path.name).is_file():
         raise ModuleFormatError(f"{path} is missing: expected a plain safetensors file")
     check_safetensors_header(path)
     try:
+        with safe_open(path, "pt") as file:
+            names = list(file.keys())
+            if len(names) > _MOST_TENSORS:
+                raise ModuleFormatError(f"{path} holds {len(names)} tensors, no module has over {_MOST_TENSORS}")
+            parts = {name: file.get_slice(name) for name in names}
+            shapes = {name: tuple(part.get_shape()) for name, part in parts.items()}
+            kinds = {str(part.get_dtype()) for part in parts.values()}
+        if odd := sorted(kinds - set(_DTYPES)):
+            raise ModuleFormatError(f"{path} holds numbers of the type {odd[0]}, expected {', '.join(_DTYPES)}")
+        if check is not None:
+            check(shapes)
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
+        if isinstance(error, AdaptersHubError):
+            raise
         raise ModuleFormatError(f"{path} is truncated or not safetensors ({error}): fetch it again") from error
+
+
+def require_finite(tensors: Mapping[str, torch.Tensor], where: Path | str) -> None:
+    """Refuse tensors with values that are no numbers (NaN), infinite or too large to compute with.
+
+    Training that has diverged leaves such values, and vectors would be NaN. For what is about to be written and for
+    what was read alike.
+
+    Args:
+        tensors: by name, of any shape and real dtype.
+        where: their file or folder, for the message.
+
+    Raises:
+        ModuleFormatError: names the first tensor.
+    """
+    for name, tensor in tensors.items():
+        if tensor.numel() == 0:
+            continue
+        low, high = (float(end) for end in torch.aminmax(tensor.detach()))
+        # Of NaN no comparison is true.
+        if not -LARGEST_VALUE <= low <= high <= LARGEST_VALUE:
+            raise ModuleFormatError(
+                f"{where}: the tensor {name!r:.200} has values from {low:g} to {high:g}, expected finite ones of up to "
+                f"{LARGEST_VALUE:g}: its training has diverged, or it was tampered with; train it again"
+            )
+
+
+def finite_number(value: object, most: float) -> float | None:
+    """A number of a configuration as a float; None if it is none, not finite, or beyond `most`, up or down."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
+        return None
+    return float(value)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -39,11 +96,11 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         ModuleFormatError: the file is missing, too large or not a JSON object.
     """
-    if not inner_path(path.parent, path.name).is_file() or path.stat().st_size > _MAX_JSON_BYTES:
+    if not inner_path(path.parent, path.name).is_file():
         raise ModuleFormatError(f"{path} is missing, or not a small plain file: expected a JSON object")
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        values = load_json(path)
+    except ValueError as error:
         raise ModuleFormatError(f"{path} is not valid JSON ({error})") from error
     if not isinstance(values, dict):
         raise ModuleFormatError(f"{path} does not hold a JSON object")

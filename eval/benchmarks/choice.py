@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.reading import parse_json
+from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.classification import languages_of_flores
 from eval.benchmarks.data import Choice, Data

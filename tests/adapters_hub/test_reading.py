@@ -9,7 +9,8 @@ import pytest
 
 from adapters_hub import AdaptersHubError, InputTextError
 from adapters_hub.folders import cache_folder
-from adapters_hub.reading import check_regular, files_below, parse_json, read_json, read_text
+from adapters_hub.json_files import parse_json
+from adapters_hub.reading import check_regular, files_below, read_json, read_text
 
 
 def test_what_is_no_plain_file_is_refused_without_waiting_for_it(tmp_path: Path) -> None:

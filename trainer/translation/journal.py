@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.reading import parse_json
+from adapters_hub.json_files import parse_json
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,89 @@
+"""Whether a checkpoint's configuration is in proportion to its weights, before a transformer is built from it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from adapters_hub.base.files import CheckpointFiles
+from adapters_hub.errors import BaseEncoderError
+from adapters_hub.format import check_safetensors_header
+
+# Attributes that multiply memory, under all the names that transformers knows them by.
+_COUNTS = re.compile(
+    r"(num_|n_)?(hidden|encoder|decoder)?_?layers|num_hidden_layers|.*(_size|_dim|d_model|_heads)|d_model|max_position_\w+"
+)
+_LARGEST = {"layers": 512, "heads": 1024, "position": 1 << 20, "vocab": 1 << 23, "": 1 << 20}
+_MOST_MISSING = 1 << 26  # numbers that a checkpoint need not hold: tables of positions, masks
+
+
+def check_config(source: str, files: CheckpointFiles) -> None:
+    """Refuse a config.json that is none, or that asks for more than any base has, before anything is made of it.
+
+    Args:
+        source: of the base, for errors.
+        files: of its checkpoint.
+
+    Raises:
+        BaseEncoderError: it does, or the checkpoint is quantised, or an adapter of another model.
+    """
+    config = files.json("config.json")
+    if config is None:
+        return  # what is missing is told where it is read
+    if not isinstance(config, dict) or config.get("quantization_config") or files.path("adapter_config.json"):
+        raise BaseEncoderError(
+            f"base encoder {source!r} is quantised, an adapter of another model, or has no JSON object as config.json: "
+            "choose the encoder itself, in 16 or 32 bits"
+        )
+    for name, value in config.items():
+        if not _COUNTS.fullmatch(name) or value is None:
+            continue
+        most = next(most for part, most in _LARGEST.items() if part in name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise BaseEncoderError(
+                f"config.json of base encoder {source!r} has {name} {value!r:.80}, expected a number up to {most}: "
+                "fetch it again"
+            )
+
+
+def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module]) -> None:
+    """Refuse a configuration that is for more weights than the checkpoint has.
+
+    Args:
+        source: of the base, for errors.
+        files: of its checkpoint.
+        make: makes the transformer; called where that takes no memory.
+
+    Raises:
+        BaseEncoderError: it is.
+    """
+    present = sum(math.prod(shape) for _, shape in _shapes(source, files))
+    if not present:
+        return  # what is missing is told where it is read
+    with torch.device("meta"):
+        model = make()
+    needed = sum(tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
+    if needed > present + _MOST_MISSING:
+        raise BaseEncoderError(
+            f"config.json of base encoder {source!r} is for {needed:,} weights, its files have {present:,}: damaged or "
+            "tampered with; fetch it again"
+        )
+
+
+def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Names and shapes that the headers of the weights declare."""
+    for path in files.weights():
+        try:
+            check_safetensors_header(path)
+            with safe_open(path, "pt") as file:
+                for name in file.keys():  # noqa: SIM118
+                    yield name, tuple(file.get_slice(name).get_shape())
+        except (SafetensorError, OSError, ValueError) as error:
+            raise BaseEncoderError(
+                f"the weights of base encoder {source!r} cannot be read from safetensors: {error}"
+            ) from error

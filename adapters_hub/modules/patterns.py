@@ -1,0 +1,227 @@
+"""Regular expressions that a tokenizer may have: those of well-known families, and simple ones.
+
+The engine of the tokenizers library backtracks: on the wrong text some expressions take minutes, and then abort.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+FAMILIES = frozenset(
+    [
+        # GPT-2, RoBERTa, ModernBERT
+        r"""'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+""",
+        # Qwen 2 and 3
+        _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + _REST,
+        # Llama 3, GPT-4
+        _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" + _REST,
+        # Qwen 3.5
+        _CONTRACTIONS
+        + r"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+        # SeamlessM4T
+        " +▁",
+        "^▁+$",
+    ]
+)
+
+_LONGEST = 20_000  # characters: a prompt is cut by an expression that names each of its parts
+_MOST_CHOICES = 10_000
+_LARGEST_COUNT = 64
+_MOST_LISTED = 2000
+_QUANTIFIER = re.compile(r"[*+?]|\{(\d{1,4})(?:(,)(\d{0,4}))?\}")
+_LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
+_CLASSES = frozenset("sSdDwWhH")
+_ANCHORS = frozenset("bBAzZ")
+_LITERALS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
+
+
+@dataclass(frozen=True)
+class Match:
+    """What an expression can match.
+
+    Attributes:
+        shortest: characters of the shortest match.
+        characters: those that a match can consist of; None: any.
+        choices: how many ways there are to go on from one place in a text, at most.
+    """
+
+    shortest: int
+    characters: frozenset[str] | None
+    choices: int = 1
+
+
+_NOTHING = Match(0, frozenset())
+
+
+def check_pattern(pattern: str) -> Match:
+    """What a regular expression matches, if it is sure to take time that grows no faster than the text.
+
+    Simple are literals, classes of characters, groups, alternatives and looking around, with counted repetitions of a
+    single character, and uncounted ones of a single character at the end of an alternative.
+
+    Raises:
+        ValueError: it is neither simple nor of a known family, or matches nothing at all.
+    """
+    if pattern in FAMILIES:
+        return Match(1, None)
+    if len(pattern) > _LONGEST:
+        raise ValueError(f"a regular expression has {len(pattern)} characters")
+    parser = _Parser(pattern)
+    match = parser.alternatives(depth=0)
+    if parser.place < len(pattern):
+        raise parser.refusal("a bracket too many")
+    if match.shortest < 1:
+        raise parser.refusal("it matches no text at all")
+    if match.choices > _MOST_CHOICES:
+        raise parser.refusal("it has too many ways to match")
+    return match
+
+
+class _Parser:
+    """By recursive descent, over the part of the syntax that is simple."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = pattern
+        self.place = 0
+
+    def refusal(self, why: str) -> ValueError:
+        """An error about this expression."""
+        return ValueError(f"the regular expression {self.pattern[:80]!r} is not a simple one: {why}")
+
+    def alternatives(self, depth: int) -> Match:
+        """Up to the closing bracket or the end."""
+        if depth > 8:
+            raise self.refusal("brackets in brackets")
+        found = [self._sequence(depth)]
+        while self._skip("|"):
+            found.append(self._sequence(depth))
+        listed = [match.characters for match in found]
+        characters = None if None in listed else frozenset().union(*(part for part in listed if part is not None))
+        return Match(min(match.shortest for match in found), characters, sum(match.choices for match in found))
+
+    def _sequence(self, depth: int) -> Match:
+        whole, ends = _NOTHING, False
+        while self.place < len(self.pattern) and self.pattern[self.place] not in "|)":
+            if ends:
+                raise self.refusal("an uncounted repetition is not at the end")
+            part, ends = self._item(depth)
+            listed = None if None in (whole.characters, part.characters) else whole.characters | part.characters  # type: ignore[operator]
+            whole = Match(whole.shortest + part.shortest, listed, whole.choices * part.choices)
+            if whole.choices > _MOST_CHOICES:
+                raise self.refusal("it has too many ways to match")
+        if ends and depth:
+            raise self.refusal("an uncounted repetition in brackets")
+        return whole
+
+    def _item(self, depth: int) -> tuple[Match, bool]:
+        """A part, and whether it repeats without end."""
+        character = self.pattern[self.place]
+        if character == "(":
+            return self._group(depth), False
+        if character in "^$":
+            self.place += 1
+            return _NOTHING, False
+        if character in "*+?{":
+            raise self.refusal("a repetition of nothing, or of a group")
+        if character == "[":
+            listed = self._class()
+        elif character == "\\":
+            listed = self._escape()
+        else:
+            self.place += 1
+            listed = None if character == "." else frozenset(character)
+        if listed is not None and not listed:  # an anchor
+            return _NOTHING, False
+        return self._repeated(listed)
+
+    def _repeated(self, listed: frozenset[str] | None) -> tuple[Match, bool]:
+        found = _QUANTIFIER.match(self.pattern, self.place)
+        if found is None:
+            return Match(1, listed), False
+        self.place = found.end()
+        if self.pattern[self.place : self.place + 1] in ("?", "+", "*", "{"):
+            raise self.refusal("a repetition of a repetition")
+        sign, least = found.group(), int(found[1] or 0)
+        if sign in ("*", "+") or (found[2] and not found[3]):
+            least = {"*": 0, "+": 1}.get(sign, least)
+            most = None
+        else:
+            most = 1 if sign == "?" else int(found[3] or least)
+        if max(least, most or 0) > _LARGEST_COUNT or (most is not None and most < max(least, 1)):
+            raise self.refusal("a repetition with an odd count")
+        return Match(least, listed, 1 if most is None else most - least + 1), most is None
+
+    def _group(self, depth: int) -> Match:
+        looks = next((sign for sign in _LOOKAROUND if self.pattern.startswith(sign, self.place)), None)
+        opening = looks or ("(?:" if self.pattern.startswith("(?:", self.place) else "(")
+        self.place += len(opening)
+        if opening == "(" and self.pattern[self.place : self.place + 1] in ("?", "*"):
+            raise self.refusal("a group of another kind")
+        match = self.alternatives(depth + 1)
+        if not self._skip(")"):
+            raise self.refusal("a bracket is not closed")
+        return Match(0, frozenset(), match.choices) if looks else match
+
+    def _escape(self) -> frozenset[str] | None:
+        """The characters that an escape stands for; none for a place."""
+        sign = self.pattern[self.place + 1 : self.place + 2]
+        self.place += 2
+        if sign in ("p", "P"):
+            name = re.compile(r"\{\^?\w{1,40}\}").match(self.pattern, self.place)
+            if name is None:
+                raise self.refusal("a property without a name")
+            self.place = name.end()
+            return None
+        if sign in _CLASSES and sign:
+            return None
+        if sign in _ANCHORS and sign:
+            return frozenset()
+        if sign in _LITERALS:
+            return frozenset(_LITERALS[sign])
+        if not sign or (sign.isalnum() and sign.isascii()):
+            raise self.refusal(f"\\{sign}")
+        return frozenset(sign)
+
+    def _class(self) -> frozenset[str] | None:
+        self.place += 1
+        inverted = self._skip("^")
+        listed: set[str] | None = set()
+        first = True
+        while first or not self.pattern.startswith("]", self.place):
+            first = False
+            if self.place >= len(self.pattern) or self.pattern[self.place] == "[" or self._next("&&"):
+                raise self.refusal("a class of another kind")
+            one = self._member()
+            if self._next("-") and not self._next("-]"):
+                self.place += 1
+                if self.place >= len(self.pattern):
+                    raise self.refusal("a class is not closed")
+                last = self._member()
+                if one is None or last is None or ord(min(last)) < ord(min(one)):
+                    raise self.refusal("an odd range")
+                span = range(ord(min(one)), ord(min(last)) + 1)
+                one = frozenset(map(chr, span)) if len(span) <= _MOST_LISTED else None
+            listed = None if listed is None or one is None else listed | one
+        self.place += 1
+        return None if inverted or listed is None else frozenset(listed)
+
+    def _member(self) -> frozenset[str] | None:
+        if self._next("\\"):
+            found = self._escape()
+            if found is not None and not found:
+                raise self.refusal("a place in a class")
+            return found
+        self.place += 1
+        return frozenset(self.pattern[self.place - 1])
+
+    def _next(self, text: str) -> bool:
+        return self.pattern.startswith(text, self.place)
+
+    def _skip(self, text: str) -> bool:
+        if not self._next(text):
+            return False
+        self.place += len(text)
+        return True
