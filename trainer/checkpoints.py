@@ -46,7 +46,7 @@ class Checkpoint:
 
     def state(self) -> TrainerState:
         """The trainer's state."""
-        return TrainerState.load_from_json(str(self.folder / STATE))
+        return TrainerState.load_from_json(str(self.folder / STATE))  # type: ignore[no-any-return]
 
     def is_last(self) -> bool:
         """Whether nothing is left to train."""

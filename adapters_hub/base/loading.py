@@ -291,7 +291,7 @@ def _load_backbone(
     loader: Any = AutoModel
     make: Callable[[], nn.Module] = functools.partial(AutoModel.from_config, copy.deepcopy(config))
     if architecture.model_type == "m2m_100" and config.architectures == ["M2M100Encoder"]:
-        make = functools.partial(M2M100Encoder, copy.deepcopy(config))
+        make = functools.partial(M2M100Encoder, copy.deepcopy(config))  # type: ignore[arg-type]
         loader = M2M100Encoder
     elif architecture.blocks == "encoder.layer":
         options["add_pooling_layer"] = False

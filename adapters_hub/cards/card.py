@@ -19,7 +19,7 @@ from adapters_hub.cards.sentences import literal, name_in, sentences_of
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
 
-Described = TypeVar("Described", LanguageModuleManifest, AlignmentManifest)
+Described = TypeVar("Described", bound=LanguageModuleManifest | AlignmentManifest)
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=jinja2.StrictUndefined,

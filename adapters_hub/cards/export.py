@@ -39,7 +39,7 @@ def render_export_card(
         base_inside: whether the base's weights are in it.
         is_sentence_transformer: whether sentence-transformers loads the folder.
     """
-    parts = [*modules, *adapters]
+    parts: list[LanguageModuleManifest | AlignmentManifest] = [*modules, *adapters]
     first = modules[0]
     name, own_name = language_name(first.language), autonym(first.language)
     datasets = {row["dataset"] for part in parts for row in data_rows(part.training.get("data")) if row["dataset"]}

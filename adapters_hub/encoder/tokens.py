@@ -63,9 +63,7 @@ def tokenize(
     encoded = tokenizer(texts, truncation=True, max_length=max_length, return_attention_mask=False)
     if not all(encoded["input_ids"]):
         bare = texts[encoded["input_ids"].index([])]
-        raise InputTextError(
-            f"{bare!r:.80} ({where}) has no token at all: none of its letters is in the vocabulary"
-        )
+        raise InputTextError(f"{bare!r:.80} ({where}) has no token at all: none of its letters is in the vocabulary")
     unknown = tokenizer.unk_token_id
     found = [
         Tokens(

@@ -54,10 +54,10 @@ class BottleneckConfig:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
                 raise ModuleFormatError(f"{name} must be a number from 1 to {most}, not {value!r}")
-        for name, most in (("scaling", _LARGEST_SCALING), ("reduction_factor", _WIDEST)):
+        for name, largest in (("scaling", _LARGEST_SCALING), ("reduction_factor", float(_WIDEST))):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= most:
-                raise ModuleFormatError(f"{name} must be a number of up to {most:g}, not {value!r}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= largest:
+                raise ModuleFormatError(f"{name} must be a number of up to {largest:g}, not {value!r}")
         if not 1 <= self.bottleneck_size <= 16 * self.hidden_size:
             raise ModuleFormatError(
                 f"reduction_factor {self.reduction_factor} of {self.hidden_size} gives no usable bottleneck width"

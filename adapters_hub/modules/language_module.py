@@ -94,7 +94,7 @@ class LanguageModule(PublishedModule):
             manifest.base.check(base.fingerprint, f"the language module of {manifest.language!r}")
         tokenizer, embeddings = None, None
         if "vocabulary" in manifest.components:
-            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify, base and base.width)
+            embeddings = _read_embeddings(folder / EMBEDDINGS_FILE, verify, None if base is None else base.width)
         if {"vocabulary", "tokenizer"} & set(manifest.components):
             rows = None if embeddings is None else embeddings.shape[0]
             tokenizer = read_tokenizer(folder, rows, tried=address is not None)

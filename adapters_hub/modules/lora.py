@@ -161,7 +161,7 @@ def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int],
 
 def _check_options(folder: Path, config: dict[str, Any]) -> None:
     """Every option that PEFT would honour means what is computed here, or has PEFT's default."""
-    usual = LoraConfig().to_dict()
+    usual = LoraConfig().to_dict()  # type: ignore[no-untyped-call]
     for option, value in config.items():
         if option in _WITHOUT_EFFECT:
             continue

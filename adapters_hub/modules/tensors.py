@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def read_tensors(path: Path, check: Callable[[Shapes], None] | None = None) -> d
         raise ModuleFormatError(f"{path} is truncated or not safetensors ({error}): fetch it again") from error
 
 
-def require_finite(tensors: Mapping[str, torch.Tensor], where: Path | str) -> None:
+def require_finite(tensors: Mapping[str, torch.Tensor], where: str | os.PathLike[str]) -> None:
     """Refuse tensors with values that are no numbers (NaN), infinite or too large to compute with.
 
     Training that has diverged leaves such values, and vectors would be NaN. For what is about to be written and for
