@@ -16,7 +16,7 @@ from trainer.settings import RECIPES, fill
 
 logger = logging.getLogger(__name__)
 
-# What separates the shipped recipes: see trainer/recipes/README.md.
+# What separates the shipped recipes: see docs/train.md.
 _MUCH, _SOME, _KINDS = 20_000, 8_000, 3
 _HOME = "data/"
 """Where the shipped recipes read from."""
