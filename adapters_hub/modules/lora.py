@@ -160,8 +160,7 @@ def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int],
 
 
 def _check_options(folder: Path, config: dict[str, Any]) -> None:
-    """Every option that PEFT would honour means what is computed here, or has PEFT's default."""
-    usual = LoraConfig().to_dict()  # type: ignore[no-untyped-call]
+    """Every option that PEFT would honour means what is computed here, or has PEFT's default, which is nothing."""
     for option, value in config.items():
         if option in _WITHOUT_EFFECT:
             continue
@@ -169,7 +168,7 @@ def _check_options(folder: Path, config: dict[str, Any]) -> None:
             fits = option != "init_lora_weights" or any(value is known or value == known for known in _INITIALISATIONS)
             fits = fits and (option != "use_rslora" or isinstance(value, bool))
         else:
-            fits = (not value and not usual.get(option)) or (option in usual and value == usual[option])
+            fits = not value or (option == "bias" and value == "none")
         if not fits:
             raise ModuleFormatError(f"{folder}: LoRA option {option!r:.80} is not supported as {value!r:.80}")
 

@@ -161,7 +161,7 @@ def test_figures_of_a_language_with_its_script_are_the_modules_too() -> None:
 
 
 def test_a_module_that_names_its_script_has_figures_but_not_those_of_another_script() -> None:
-    own, other = ("uzn_Latn", "uzn"), ("uzn_Cyrl", "uzb", "kaz")
+    own, other = ("uzn_Latn", "uzn", "uzb"), ("uzn_Cyrl", "kaz")
     metrics = [score((code,), "modules", 81.0, "a" * 64) for code in (*own, *other)]
     text = render_card(dataclasses.replace(KAZ, language="uzn_Latn", metrics=metrics), "org/uzn")
     assert all(f"| {code} |" in text for code in own)
