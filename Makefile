@@ -12,7 +12,7 @@ PEERS ?= out/peers
 LOWEST ?= out/lowest
 LOWEST_TESTS ?= tests/adapters_hub tests/eval tests/trainer --ignore tests/trainer/runs
 
-.PHONY: help install quickstart hub-demo demo screenshots test lowest peers lint types check clean
+.PHONY: help install quickstart hub-demo demo screenshots docs test lowest peers lint types check clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -43,6 +43,12 @@ demo: install ## Compose the quickstart's modules in the browser
 
 screenshots: install ## Take the README's pictures of the demo (needs chromium and Noto fonts)
 	$(BIN)/python -m demo.screenshots --hub $(HUB) --publish $(OUT) demo/screenshots
+
+docs: install ## Build the documentation site into site/; warnings are errors
+	$(BIN)/python -m typer adapters_hub.__main__ utils docs --name adapters-hub --title adapters-hub --output docs/reference/cli.md
+	$(BIN)/python -m typer eval.__main__ utils docs --name "python -m eval" --title "python -m eval" --output docs/reference/eval.md
+	$(BIN)/python -m typer demo.__main__ utils docs --name "python -m demo" --title "python -m demo" --output docs/reference/demo.md
+	$(BIN)/zensical build --clean --strict
 
 test: install ## Run the tests (offline), on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
