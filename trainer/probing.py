@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 from transformers import Trainer, get_scheduler
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
@@ -32,7 +33,13 @@ def check_trainable(recipe: Recipe) -> None:
 
 
 def _try(training: dict[str, object], phase: str, recipe: Recipe) -> None:
-    arguments = training_arguments(phase, training, Path(recipe.output_dir), recipe.seed)
+    state = dict(PartialState._shared_state)
+    try:
+        arguments = training_arguments(phase, training, Path(recipe.output_dir), recipe.seed)
+    finally:
+        # The arguments set up the processes anew; a trial is not to decide how many there are.
+        PartialState._shared_state.clear()
+        PartialState._shared_state.update(state)
     names = arguments.report_to or []
     for name in [names] if isinstance(names, str) else names:
         if name not in INTEGRATION_TO_CALLBACK:
