@@ -18,7 +18,7 @@ class PublishedModule:
 
     Attributes:
         manifest: what it is.
-        folder: where it lies.
+        folder: where it lies, wherever the process is by now.
         states: of its files, as they were when they were read.
     """
 

@@ -84,7 +84,7 @@ class AlignmentAdapter(PublishedModule):
             bottlenecks.load_state_dict(tensors, strict=True)
         except (TypeError, RuntimeError, ArithmeticError, ModuleFormatError) as error:
             raise ModuleFormatError(f"{folder}: not a usable alignment adapter: {error}") from error
-        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder, address, states)
+        return cls(manifest, bottlenecks.requires_grad_(False).eval(), folder.absolute(), address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the adapter was not trained on.

@@ -104,7 +104,7 @@ class LanguageModule(PublishedModule):
                 )
         backbone = None if base is None else base.backbone
         loras = {name: LoRA.read(folder / name, backbone) for name in ADAPTERS if name in manifest.components}
-        return cls(manifest, tokenizer, embeddings, loras, folder, address, states)
+        return cls(manifest, tokenizer, embeddings, loras, folder.absolute(), address, states)
 
     def check_base(self, base: BaseEncoder) -> None:
         """Refuse a base that the module was not trained on.

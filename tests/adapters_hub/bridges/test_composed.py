@@ -80,7 +80,7 @@ def test_without_a_language_the_default_one_is_meant(
     np.testing.assert_allclose(model.encode(texts.deu[0]), expected[0], atol=2e-6)
     assert model.get_embedding_dimension() == encoder.dimension
     assert model.max_seq_length == 64
-    assert sorted(model.get_model_kwargs()) == ["align", "language"]
+    assert sorted(model.get_model_kwargs()) == ["align", "empty", "language"]
 
 
 def test_a_default_alignment_is_recorded_and_can_be_switched_off(
