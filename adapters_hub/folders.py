@@ -156,7 +156,10 @@ def _is_of_the_hubs_cache(link: Path) -> bool:
     It alone writes there, and keeps content wherever it likes. A cache in another place is known by the parts that
     the Hub documents: `models--…/snapshots/COMMIT/NAME` leads to a file in a folder `blobs` of the same cache.
     """
-    target, place = link.resolve(), link.parent.resolve()
+    try:
+        target, place = link.resolve(), link.parent.resolve()
+    except (OSError, RuntimeError):  # it leads in a circle
+        return False
     if not target.is_file():
         return False
     if place.is_relative_to(Path(HF_HUB_CACHE).resolve()):

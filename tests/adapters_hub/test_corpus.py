@@ -253,7 +253,7 @@ def test_hidden_files_are_no_data_and_pipes_no_files(folder: Path, tmp_path: Pat
 def test_an_output_that_cannot_be_written_is_told(encoder: ModularEncoder, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(AdaptersHubError, match="was not written"):
-        encode_corpus(encoder, Corpus.open([folder], "text", "deu"), tmp_path / "file" / "out")
+        encode_corpus(encoder, Corpus.open([folder], "text", "deu"), tmp_path / "file" / "out", empty="missing")
 
 
 def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Path, tmp_path: Path) -> None:

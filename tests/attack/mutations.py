@@ -314,12 +314,20 @@ LANGUAGE: dict[str, Mutation] = {
     ),
     "header nested without end": header("embeddings.safetensors", b'{"a":' * 200_000),
     # folder
-    "pipe": lambda folder: os.mkfifo(folder / "README.md"),
     "pipe for a file": lambda folder: ((folder / "tokenizer.json").unlink(), os.mkfifo(folder / "tokenizer.json")),
+    "link to a system file": lambda folder: (
+        (folder / "tokenizer_config.json").unlink(),
+        (folder / "tokenizer_config.json").symlink_to("/etc/hostname"),
+    ),
+}
+"""By name; for a language module whose vocabulary is BPE, with 400 tokens."""
+
+BESIDE: dict[str, Mutation] = {
+    "pipe": lambda folder: os.mkfifo(folder / "README.md"),
     "folders without end": _fold,
     "link to a system file": lambda folder: (folder / "README.md").symlink_to("/etc/hostname"),
 }
-"""By name; for a language module whose vocabulary is BPE, with 400 tokens."""
+"""By name; what lies beside a module and is not read with it."""
 
 ADAPTER: dict[str, Mutation] = {
     "thousands of layers": _many_layers(9000),

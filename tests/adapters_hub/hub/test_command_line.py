@@ -93,7 +93,7 @@ def test_what_a_module_says_does_not_steer_the_terminal(shelf: Shelf, tmp_path: 
     assert not {"\x1b", "\x9b"} & set(as_json)
     assert json.loads(as_json) == json.loads((folder / "module.json").read_text(encoding="utf-8"))
     edit_json(folder / "module.json", **{"\x1b[2J\nerror: other": 1})
-    assert "'\ufffd[2J\ufffderror: other'" in command("verify", folder).stderr
+    assert "'\ufffd[2J error: other'" in command("verify", folder).stderr
 
 
 def test_the_command_line_tells_its_version_and_the_right_command() -> None:
