@@ -85,9 +85,9 @@ def test_programs_reach_them_too_and_nothing_that_is_no_module(remote: str) -> N
     )
     assert [name.partition("@")[0] for name in answer["modules"]] == ["org/kaz", "org/kaz-eng-parallel"]
     for name, says in (
-        ("org/nothing", "is not on"),
+        ("org/nothing", "does not have this module"),
         ("../../etc/passwd", "expected a module"),
-        ("demo/views", "is not on"),
+        ("demo/views", "does not have this module"),
     ):
         with pytest.raises(AppError, match=says):
             client.predict(["a"], ["kaz"], {}, [name], api_name="/encode")

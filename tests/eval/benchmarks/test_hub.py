@@ -132,10 +132,10 @@ def test_a_clone_of_a_dataset_reads_as_the_hub_does_wherever_it_lies(tmp_path: P
     assert reads[0] == reads[1]
 
 
-def test_a_dataset_that_is_a_script_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_file_here_is_not_read_in_place_of_a_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "kor-sts.py").write_text("raise SystemExit('run')", encoding="utf-8")
     monkeypatch.setattr(Hub, "silence", None)
-    with pytest.raises(MissingDataError, match=r"Dataset scripts are no longer supported"):
+    with pytest.raises(MissingDataError, match=r"kor-sts\.py is a file or folder here"):
         Hub().fetch(str(tmp_path / "kor-sts.py"), None, None, "test")
 
 
