@@ -222,5 +222,5 @@ def test_a_folder_with_the_name_of_a_data_set_is_not_read_in_its_place(
     (tmp_path / "mteb" / "sib200").mkdir(parents=True)
     (tmp_path / "mteb" / "sib200" / "test.jsonl").write_text('{"text": "a", "category": "b"}\n')
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingDataError, match="mteb/sib200 is a folder here"):
+    with pytest.raises(MissingDataError, match="mteb/sib200 is a file or folder here"):
         Hub().fetch("mteb/sib200", None, None, "test")
