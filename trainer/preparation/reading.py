@@ -120,8 +120,8 @@ def _top(name: str) -> str:
 def _open_hub(source: Source, language: str, pivot: str) -> Opened:
     if Path(source.dataset).exists():
         raise DataError(
-            f"source {source.name}: {source.dataset} is a file or folder here, which would be read in place of the Hub's data "
-            "set: start elsewhere"
+            f"source {source.name}: {source.dataset} is a file or folder here, which would be read in place of the "
+            "Hub's data set: start elsewhere"
         )
     with _explained(source):
         options: dict[str, Any]

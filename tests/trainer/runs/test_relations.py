@@ -127,17 +127,14 @@ def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages:
     assert [entry["name"] for entry in facts["data"] if entry["use"] == "se"] == ["small", "large"]
 
 
-@pytest.mark.parametrize("objective", ["relational", "both"])
-def test_two_processes_learn_the_relations_of_one(
-    objective: str, calm_base: Path, stages: Stages, tmp_path: Path
-) -> None:
+def test_two_processes_learn_the_relations_of_one(calm_base: Path, stages: Stages, tmp_path: Path) -> None:
     recipes = [
         write_recipe(
             tmp_path / f"{processes}.yaml",
             calm_base,
             tmp_path / str(processes),
             phases=["vocabulary", "se"],
-            se=section(objective, training=training(batch=8 // processes)),
+            se=section("both", training=training(batch=8 // processes)),
         )
         for processes in (1, 2)
     ]
