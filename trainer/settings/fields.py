@@ -72,7 +72,8 @@ def check_fields(training: dict[str, Any]) -> None:
             raise SettingsError(f"{name!r} cannot be set under 'training': {_BY_THE_STAGES}")
         if name in _REASONS and not _is_default(value, known[name]):
             raise SettingsError(f"{name!r} cannot be set under 'training': {_REASONS[name]}; leave it out")
-        _check_number(name, known[name].type, value)
+        if value is not None or known[name].default is not None:  # the type of some does not say that None is theirs
+            _check_number(name, known[name].type, value)
     if (metric := training.get("metric_for_best_model")) not in (None, *_METRICS):
         raise SettingsError(
             f"'metric_for_best_model' under 'training' is to be loss, not {metric!r}: no other is taken"
