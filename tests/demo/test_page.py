@@ -285,7 +285,7 @@ def test_right_to_left_text_stands_right(opened: Page) -> None:
     assert opened.get_by_label("Text of sentence 2", exact=True).evaluate(direction) == "rtl"
     assert opened.get_by_label("Text of sentence 1", exact=True).evaluate(direction) == "ltr"
     show_tab(opened, "Neighbours")
-    said = opened.locator("#mse-neighbours bdi[lang=arb]").first
+    said = opened.locator("#mse-neighbours bdi[lang=ar]").first
     expect(said).to_be_visible()
     assert said.evaluate(direction) == "rtl"
 
