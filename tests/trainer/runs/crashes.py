@@ -181,10 +181,10 @@ def _keep(output: Path, states: Path) -> None:
             time.sleep(0.001)
             continue
         state = states / _identity(copy)
-        if state.exists():
-            shutil.rmtree(copy)
-        else:
+        try:
             copy.rename(state)
+        except OSError:  # it is kept already, perhaps by the other process at this moment
+            shutil.rmtree(copy)
         return
     raise AssertionError(f"{output} could not be copied")
 
