@@ -70,7 +70,7 @@ lint: install ## Check style and formatting
 types: install ## Check types
 	$(BIN)/mypy
 
-check: test lint types ## Everything that CI runs
+check: test docs lint types ## Everything that CI runs
 
 clean: ## Remove .venv and caches; what was trained in out/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
