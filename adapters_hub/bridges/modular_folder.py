@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from adapters_hub.base import BaseEncoder, load_base, write_base
+from adapters_hub.bridges.facts import read_export_facts
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
@@ -27,7 +28,6 @@ _FACTS: dict[str, type | tuple[type, ...]] = {
     "default_language": str,
     "align": (bool, dict),
 }
-_MAX_BYTES = 1 << 20
 
 
 def write_modular(
@@ -73,21 +73,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         ModuleFormatError: it is missing, not valid, newer, or names something outside the folder.
     """
     path = inner_path(folder, FILE_NAME)
-    if not path.is_file() or path.stat().st_size > _MAX_BYTES:
-        raise ModuleFormatError(f"{folder} has no usable {FILE_NAME}: expected a folder that export_composed wrote")
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ModuleFormatError(f"{path} is not valid JSON ({error}): export it again") from error
-    version = facts.get("format_version") if isinstance(facts, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModuleFormatError(
-            f"{path}: expected format_version {FORMAT_VERSION}, found {version!r}: "
-            "pip install --upgrade modular-sentence-encoders, or export it again"
-        )
-    for name, kind in _FACTS.items():
-        if not isinstance(facts.get(name), kind):
-            raise ModuleFormatError(f"{path}: {name!r} cannot be {facts.get(name)!r}: export it again")
+    facts = read_export_facts(path, "export_composed", FORMAT_VERSION, _FACTS)
     base = facts["base"]
     if not isinstance(base.get("source"), str) or not isinstance(base.get("fingerprint"), str):
         raise ModuleFormatError(f"{path}: 'base' names no source and fingerprint: export it again")

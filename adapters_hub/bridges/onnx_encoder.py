@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters_hub.bridges.facts import read_export_facts
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.requirements import needed_for
 from adapters_hub.texts import Empty, read_texts
@@ -50,7 +50,7 @@ class OnnxEncoder:
             import onnxruntime  # noqa: F401
             from tokenizers import Tokenizer
         folder = Path(folder)
-        self.config = _read_config(folder)
+        self.config = read_export_facts(folder / CONFIG_FILE, "export_onnx", FORMAT_VERSION, _FACTS)
         self.language: str = self.config["language"]
         self.dimension: int = self.config["dimension"]
         self._made_of = (folder.absolute(), tuple(providers), threads)
@@ -121,24 +121,3 @@ class OnnxEncoder:
 
 def _restored(folder: Path, providers: tuple[str, ...], threads: int | None) -> OnnxEncoder:
     return OnnxEncoder(folder, providers=providers, threads=threads)
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModuleFormatError(
-            f"{path} cannot be read ({error}): expected a folder that "
-            "export_onnx wrote in this version: export it again"
-        ) from error
-    version = config.get("format_version") if isinstance(config, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModuleFormatError(
-            f"{path}: expected format_version {FORMAT_VERSION}, found {version!r}: "
-            "pip install --upgrade modular-sentence-encoders, or export it again"
-        )
-    for name, kind in _FACTS.items():
-        if not isinstance(config.get(name), kind):
-            raise ModuleFormatError(f"{path}: {name!r} cannot be {config.get(name)!r}: export it again")
-    return dict(config)
