@@ -10,7 +10,9 @@ from adapters_hub.errors import ModuleFormatError
 from adapters_hub.json_files import load_json
 
 
-def read_export_facts(path: Path, writer: str, version: int, kinds: Mapping[str, type]) -> dict[str, Any]:
+def read_export_facts(
+    path: Path, writer: str, version: int, kinds: Mapping[str, type | tuple[type, ...]]
+) -> dict[str, Any]:
     """The content of the file, checked.
 
     Args:
