@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import struct
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, cast
@@ -12,9 +13,9 @@ from tokenizers.normalizers import Precompiled
 
 from adapters_hub.modules.patterns import Match
 
-_FORMS = ("NFC", "NFD", "NFKC", "NFKD")
-# Of a character that no rule names: one of Arabic is eighteen in NFKC, three characters at most make others.
-_FACTORS = dict.fromkeys(_FORMS, 18) | {"Precompiled": 18, "Lowercase": 3, "BertNormalizer": 12}
+# Of a character that no rule names. Those of the forms are Unicode's own: one Arabic character is eighteen in NFKC.
+_FORMS = {"NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18}
+_FACTORS = _FORMS | {"Lowercase": 3, "BertNormalizer": 12}
 
 
 def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match]) -> float:
@@ -31,7 +32,7 @@ def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match
     named |= {character for step in steps for character in (step.get("content") or "")}
     named |= {part for character in named for part in unicodedata.normalize("NFKD", character)}
     growth: dict[str, float] = dict.fromkeys(named, 1.0)
-    other, known = 1.0, set[str]()
+    other, done = 1.0, dict[str, float]()
     for place, step in reversed(list(enumerate(steps))):
         kind = step["type"]
         if place in replaced:
@@ -46,10 +47,32 @@ def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match
         elif kind in _FACTORS:
             growth = {c: old * _FACTORS[kind] for c, old in before.items()}
         # Done once, it is done: a second time changes nothing but what rules have put in, which are named.
-        if kind in _FACTORS and kind not in known:
-            other = most * _FACTORS[kind]
-        known |= set(_FORMS) if kind in _FORMS else {kind}
+        factor, group = _factor(step), "form" if kind in _FORMS else kind
+        if factor > done.get(group, 1.0):
+            other, done[group] = most * factor / done.get(group, 1.0), factor
     return max([other, *growth.values()])
+
+
+def table_entries(step: Mapping[str, Any]) -> list[bytes]:
+    """What a `Precompiled` step puts in: a table of SentencePiece is a trie, then strings that end with a zero byte.
+
+    Raises:
+        ValueError: the step has no such table.
+    """
+    try:
+        table = base64.b64decode(step.get("precompiled_charsmap"), validate=True)  # type: ignore[arg-type]
+        (size,) = struct.unpack_from("<I", table)
+    except (TypeError, ValueError, struct.error):
+        size, table = -1, b""
+    if size % 4 or not 0 <= size <= len(table) - 4:
+        raise ValueError("its Precompiled normalizer has no readable table")
+    return table[4 + size :].split(b"\0")
+
+
+def _factor(step: Mapping[str, Any]) -> float:
+    if step["type"] == "Precompiled":
+        return max(len(entry.decode(errors="replace")) for entry in table_entries(step)) or 1.0
+    return _FACTORS.get(step["type"], 1.0)
 
 
 def _change(step: Mapping[str, Any]) -> Callable[[str], str] | None:

@@ -88,8 +88,13 @@ def test_those_of_the_packaged_bases_are_sound() -> None:
     from adapters_hub.base.packaged import PACKAGES, packaged_checkpoint
 
     for source in PACKAGES:
-        content = parse_json((packaged_checkpoint(source) / "tokenizer.json").read_bytes())
-        check_tokenizer(content)
+        folder = packaged_checkpoint(source)
+        check_tokenizer(parse_json((folder / "tokenizer.json").read_bytes()))
+        for lower in (False, True):  # as modules have them: they compose first, some in lower case
+            backend = plain_tokenizer(PreTrainedTokenizerFast.from_pretrained(folder)).backend_tokenizer
+            if lower:
+                backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), backend.normalizer])
+            check_tokenizer(parse_json(backend.to_str().encode()))
 
 
 @pytest.mark.parametrize(

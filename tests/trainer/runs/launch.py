@@ -21,6 +21,7 @@ from tests.conftest import ROOT, SAMPLE
 
 STAGE1, STAGE2 = ROOT / "trainer" / "stage1.py", ROOT / "trainer" / "stage2.py"
 MONOLITHIC = ROOT / "trainer" / "monolithic.py"
+EVAL = ROOT / "eval" / "__main__.py"
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def free_port() -> str:
 
 
 class Stages:
-    """Runs `python trainer/stageN.py ARGUMENTS` in processes forked from one that has imported torch already.
+    """Runs `python SCRIPT ARGUMENTS` in processes forked from one that has imported torch already.
 
     Nothing but the seconds of the import is shared: every run is a fresh process with its own arguments and streams.
 
@@ -143,7 +144,7 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["trainer.stage1", "trainer.stage2"])
+        self._context.set_forkserver_preload(["trainer.stage1", "trainer.stage2", "eval.run"])
         self._count = 0
 
     def start(
@@ -185,6 +186,20 @@ class Stages:
     def run(self, script: Path, *arguments: str | Path, file_limit: int | None = None) -> Completed:
         """Start a run and wait for it."""
         return self.result(self.start(script, *arguments, file_limit=file_limit))
+
+    def start_two(self, script: Path, *arguments: str | Path) -> list[BaseProcess]:
+        """Start a run of two processes that talk by gloo, with what launchers put into their environments."""
+        variables = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+        return [
+            self.start(script, *arguments, variables=variables | {"RANK": rank, "LOCAL_RANK": rank})
+            for rank in ("0", "1")
+        ]
+
+    def run_two(self, script: Path, *arguments: str | Path) -> Completed:
+        """Start a run of two processes and wait for it; the streams are those of the first."""
+        first, second = [self.result(process) for process in self.start_two(script, *arguments)]
+        second.ok()
+        return first
 
 
 def _main(script: str, arguments: list[str], streams: str, file_limit: int | None, variables: dict[str, str]) -> None:

@@ -25,7 +25,6 @@ from tests.trainer.runs.launch import (
     STAGE2,
     Stages,
     accelerate,
-    accelerate_on_two,
     contents,
     manifest,
     training,
@@ -337,7 +336,7 @@ def test_two_processes_train_the_encoder_of_one(calm_base: Path, stages: Stages,
         output = tmp_path / str(processes)
         recipes.append(write_recipe(tmp_path / f"{processes}.yaml", calm_base, output, **changes))
     stages.run(MONOLITHIC, "--recipe", recipes[0]).ok()
-    accelerate_on_two(MONOLITHIC, "--recipe", recipes[1]).ok()
+    stages.run_two(MONOLITHIC, "--recipe", recipes[1]).ok()
     for name in (MONO, CROSS):
         one, two = (tmp_path / processes / "monolithic" / name for processes in ("1", "2"))
         moved = largest_change(tensors(one), before_training(calm_base))

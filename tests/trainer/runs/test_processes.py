@@ -18,7 +18,6 @@ from tests.trainer.runs.launch import (
     Completed,
     Stages,
     accelerate_on_two,
-    free_port,
     manifest,
     torchrun_two,
     training,
@@ -146,11 +145,7 @@ def test_processes_finish_together_however_late_one_of_them_is(
     script.write_text(LATE, encoding="utf-8")
     changes = {"phases": "vocabulary,se", "vocabulary": {"strategy": "keep"}, "se": {"training": training(steps=1)}}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path / "out", **changes)
-    port, processes = free_port(), []
-    for rank in ("0", "1"):
-        variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-        variables |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-        processes.append(stages.start(script, "--recipe", recipe, where, variables=variables))
+    processes = stages.start_two(script, "--recipe", recipe, where)
     for process in processes:
         process.join(60)
         process.kill()  # if it waits for the other for ever
@@ -172,7 +167,7 @@ def test_two_processes_train_the_alignment_adapter_of_one(
         )
         for processes in (1, 2)
     ]
-    one, two = stages.run(STAGE2, "--recipe", recipes[0]).ok(), accelerate_on_two(STAGE2, "--recipe", recipes[1]).ok()
+    one, two = stages.run(STAGE2, "--recipe", recipes[0]).ok(), stages.run_two(STAGE2, "--recipe", recipes[1]).ok()
     assert figures(two) == pytest.approx(figures(one), rel=2e-3)
     assert_close(tmp_path / "1" / "deu-eng-both", tmp_path / "2" / "deu-eng-both")
 

@@ -17,7 +17,6 @@ from tests.trainer.runs.launch import (
     STAGE1,
     STAGE2,
     Stages,
-    accelerate_on_two,
     manifest,
     training,
     weights,
@@ -139,7 +138,7 @@ def test_two_processes_learn_the_relations_of_one(calm_base: Path, stages: Stage
         for processes in (1, 2)
     ]
     stages.run(STAGE1, "--recipe", recipes[0]).ok()
-    accelerate_on_two(STAGE1, "--recipe", recipes[1]).ok()
+    stages.run_two(STAGE1, "--recipe", recipes[1]).ok()
     assert_close(tmp_path / "1" / "deu", tmp_path / "2" / "deu")
 
 

@@ -9,20 +9,22 @@ from pathlib import Path
 from adapters_hub.format import scores_of
 from adapters_hub.format.manifest import read_manifest
 from adapters_hub.format.scores import read_scores
-from tests.trainer.runs.launch import Completed, execute
+from tests.trainer.runs.launch import EVAL, Completed, Stages
 
 
-def evaluated(folder: Path, *options: str) -> Completed:
+def evaluated(stages: Stages, folder: Path, *options: str) -> Completed:
     chosen = ("--languages", "eng,deu", "--resamples", "20", "--cache", str(folder / "vectors"))
-    return execute("-m", "eval", "run", "--encoder", folder, *chosen, "--output", folder / "evaluation", *options)
+    return stages.run(EVAL, "run", "--encoder", folder, *chosen, "--output", folder / "evaluation", *options)
 
 
-def test_what_each_stage_bought_is_printed_and_written_for_the_cards(launched: Path, tmp_path: Path) -> None:
+def test_what_each_stage_bought_is_printed_and_written_for_the_cards(
+    launched: Path, stages: Stages, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     for name in ("eng", "deu", "deu-eng-both"):
         (folder / name).symlink_to(launched / name)
-    done = evaluated(folder, "--variants", "base,mono,aligned").ok()
+    done = evaluated(stages, folder, "--variants", "base,mono,aligned").ok()
     for words in (
         "base",
         "modules",
@@ -44,17 +46,17 @@ def test_what_each_stage_bought_is_printed_and_written_for_the_cards(launched: P
     # The same modules and data: the figures are there already.
     paths = sorted((folder / "evaluation" / "results").rglob("*.json"))
     written = [path.stat().st_mtime_ns for path in paths]
-    assert evaluated(folder, "--variants", "base,mono,aligned").ok().stdout == done.stdout
+    assert evaluated(stages, folder, "--variants", "base,mono,aligned").ok().stdout == done.stdout
     assert [path.stat().st_mtime_ns for path in paths] == written
     # Without the adapter there is nothing to align.
     (folder / "deu-eng-both").unlink()
-    result = evaluated(folder, "--variants", "mono,aligned").ok()
+    result = evaluated(stages, folder, "--variants", "mono,aligned").ok()
     assert "aligned" not in result.stdout.partition("In ")[0]
     facts = json.loads(paths[0].read_text(encoding="utf-8"))["facts"]
     assert facts["sentences_encoded"] > 0
 
 
-def test_mistakes_are_one_line(launched: Path) -> None:
+def test_mistakes_are_one_line(launched: Path, stages: Stages) -> None:
     before = sorted(path.name for path in launched.iterdir())
     for options, words in (
         (("--languages", "eng,kaz"), "has no module of kaz (it has"),
@@ -64,9 +66,9 @@ def test_mistakes_are_one_line(launched: Path) -> None:
         (("--encoder", launched), "two encoders are called 'modules, aligned': name them, --encoder NAME=…"),
         (("--variants", "best"), "--variants must be one of base, mono, aligned, always, not 'best'"),
     ):
-        done = execute("-m", "eval", "run", "--encoder", launched, "--no-cache", *options)
+        done = stages.run(EVAL, "run", "--encoder", launched, "--no-cache", *options)
         assert done.code == 1
         assert "Traceback" not in done.stderr
         assert words in done.stderr.splitlines()[-1]
-    assert "no results in" in execute("-m", "eval", "report", launched / "deu").stderr
+    assert "no results in" in stages.run(EVAL, "report", launched / "deu").stderr
     assert sorted(path.name for path in launched.iterdir()) == before
