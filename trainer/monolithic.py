@@ -1,4 +1,4 @@
-"""The monolithic controls: one encoder for all languages, every parameter trained; see `trainer.controls`.
+"""The monolithic controls: one encoder for all languages, every parameter trained; see `trainer.controls.control`.
 
 accelerate launch trainer/monolithic.py [--recipe RECIPE.yaml] [--full.controls "[mono,cross]"] [...]
 """
@@ -20,24 +20,25 @@ from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
-from trainer.arguments import training_arguments
-from trainer.batches import Rows
-from trainer.console import run_command
-from trainer.control_settings import recorded, settings_of
-from trainer.control_targets import find_targets
-from trainer.controls import CONTROLS, Control, with_starts
-from trainer.data_files import as_recorded
-from trainer.dropout import set_dropout
-from trainer.embedding_trainer import SentenceModel
-from trainer.joining import beside_itself, joined_languages
-from trainer.machines import on_all
+from trainer.controls.control import CONTROLS, Control, with_starts
+from trainer.controls.identity import recorded, settings_of
+from trainer.controls.targets import find_targets
+from trainer.data.batches import Rows
+from trainer.data.files import as_recorded
 from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
-from trainer.parsing import parse_recipe
-from trainer.part_sources import PartSource, source_facts
-from trainer.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
-from trainer.runs import base_reference, hardware, numbers_used, rows_in_order, versions
+from trainer.objectives.joining import beside_itself, joined_languages
+from trainer.objectives.part_sources import PartSource, source_facts
+from trainer.objectives.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
+from trainer.runs.console import run_command
+from trainer.runs.parsing import parse_recipe
+from trainer.runs.records import base_reference, hardware, versions
+from trainer.runs.workspace import PhaseFolder, Workspace, check_same_settings
 from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings
+from trainer.training.arguments import training_arguments
+from trainer.training.dropout import set_dropout
+from trainer.training.embedding_trainer import SentenceModel
+from trainer.training.machines import on_all
+from trainer.training.steps import numbers_used, rows_in_order
 
 logger = logging.getLogger(__name__)
 

@@ -20,9 +20,7 @@ from jsonargparse import ArgumentParser
 from adapters_hub.folders import write_text
 from adapters_hub.languages import check_language
 from adapters_hub.reading import read_text
-from trainer.console import run_command
-from trainer.errors import DataError
-from trainer.parsing import parse_line, parse_recipe
+from trainer.data.errors import DataError
 from trainer.preparation.assembling import Assembled, Contribution, assemble
 from trainer.preparation.building import Builder
 from trainer.preparation.catalog import record
@@ -31,6 +29,8 @@ from trainer.preparation.exclusion import Excluded
 from trainer.preparation.recipe import Situation, text_of
 from trainer.preparation.sources import PUBLIC, Kind, Source, read_sources
 from trainer.preparation.translating import TranslationOptions, translated
+from trainer.runs.console import run_command
+from trainer.runs.parsing import parse_line, parse_recipe
 from trainer.settings import SettingsError
 from trainer.settings.sources import as_list
 

@@ -24,42 +24,19 @@ from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer, pr
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import LoRA, halved, save_language_module, write_lora, write_vocabulary
-from trainer.arguments import training_arguments
-from trainer.batches import Rows, tokenize
-from trainer.console import run_command
-from trainer.corpora import load_text
-from trainer.data_files import as_recorded
-from trainer.dropout import set_dropout
-from trainer.embedding_trainer import SentenceModel
-from trainer.language_adaptation import (
-    LanguageAdaptationTrainer,
-    MaskedLanguageModel,
-    check_can_mask,
-    mlm_head,
-    pretrained_output_bias,
-)
-from trainer.low_rank import copy_lora, lora_config
-from trainer.masking import MaskingCollator, pack
+from trainer.data.batches import Rows, tokenize
+from trainer.data.corpora import load_text
+from trainer.data.facts import data_facts
+from trainer.data.files import as_recorded
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
-from trainer.parsing import parse_recipe
-from trainer.part_sources import encoding_sources
-from trainer.parts import Reading, frozen_texts, load_part, row_counts
-from trainer.runs import (
-    base_reference,
-    data_facts,
-    hardware,
-    numbers_used,
-    own_copy,
-    publish,
-    refuse_unpublished,
-    rows_in_order,
-    split,
-    versions,
-)
-from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
-from trainer.teachers import Teachers, identity
-from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
-from trainer.workspace import (
+from trainer.objectives.part_sources import encoding_sources
+from trainer.objectives.parts import Reading, frozen_texts, load_part, row_counts
+from trainer.objectives.teachers import Teachers, identity
+from trainer.runs.console import run_command
+from trainer.runs.parsing import parse_recipe
+from trainer.runs.publishing import publish, refuse_unpublished
+from trainer.runs.records import base_reference, hardware, versions
+from trainer.runs.workspace import (
     PhaseFolder,
     Workspace,
     check_same_settings,
@@ -68,6 +45,21 @@ from trainer.workspace import (
     finished,
     write_facts,
 )
+from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
+from trainer.training.arguments import training_arguments
+from trainer.training.dropout import set_dropout
+from trainer.training.embedding_trainer import SentenceModel
+from trainer.training.language_adaptation import (
+    LanguageAdaptationTrainer,
+    MaskedLanguageModel,
+    check_can_mask,
+    mlm_head,
+    pretrained_output_bias,
+)
+from trainer.training.low_rank import copy_lora, lora_config
+from trainer.training.masking import MaskingCollator, pack
+from trainer.training.steps import numbers_used, rows_in_order, split
+from trainer.vocabulary import build_vocabulary, has_base_embeddings, read_rules, rewriting
 
 logger = logging.getLogger(__name__)
 
@@ -342,7 +334,7 @@ class Stage1:
             whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
             trains_embeddings: the base's own embeddings, too, are a copy in float32, not those that lie on disk.
         """
-        base = own_copy(self.base)
+        base = self.base.copy()
         partial = self._partial_module()
         if trains_embeddings and partial.embeddings is None:
             own = base.token_embeddings.weight.detach().to(torch.float32, copy=True)

@@ -19,32 +19,25 @@ from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
-from trainer.arguments import training_arguments
-from trainer.batches import Rows
-from trainer.console import run_command
-from trainer.data_files import as_recorded
-from trainer.dropout import set_dropout
-from trainer.embedding_trainer import SentenceModel
-from trainer.frozen_vectors import KeptVectors, frozen_language, modular_copy
+from trainer.data.batches import Rows
+from trainer.data.files import as_recorded
 from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
-from trainer.parsing import parse_recipe
-from trainer.part_sources import alignment_sources, mixed_languages, source_facts
-from trainer.parts import Part, Reading, frozen_texts, load_part, row_counts
-from trainer.runs import (
-    base_reference,
-    hardware,
-    language_module,
-    numbers_used,
-    own_copy,
-    publish,
-    refuse_unpublished,
-    rows_in_order,
-    versions,
-)
+from trainer.objectives.frozen_vectors import KeptVectors, frozen_language, modular_copy
+from trainer.objectives.part_sources import alignment_sources, mixed_languages, source_facts
+from trainer.objectives.parts import Part, Reading, frozen_texts, load_part, row_counts
+from trainer.objectives.teachers import Teachers, identity
+from trainer.runs.console import run_command
+from trainer.runs.modules import language_module
+from trainer.runs.parsing import parse_recipe
+from trainer.runs.publishing import publish, refuse_unpublished
+from trainer.runs.records import base_reference, hardware, versions
+from trainer.runs.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, finished
 from trainer.settings import Recipe, SettingsError, fill
-from trainer.teachers import Teachers, identity
+from trainer.training.arguments import training_arguments
+from trainer.training.dropout import set_dropout
+from trainer.training.embedding_trainer import SentenceModel
+from trainer.training.steps import numbers_used, rows_in_order
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
-from trainer.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, finished
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +166,7 @@ class Stage2:
         self, folder: PhaseFolder, module: LanguageModule, pivot: LanguageModule
     ) -> tuple[Bottlenecks, dict[str, Any]]:
         settings, recipe = self.recipe.cla, self.recipe
-        base = own_copy(self.base)
+        base = self.base.copy()
         tokenizer = self._compose(base, module)
         length = min(settings.max_length, base.max_positions)
         reading = Reading(

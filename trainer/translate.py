@@ -20,12 +20,12 @@ from jsonargparse import ArgumentParser
 from tqdm.auto import tqdm
 
 from adapters_hub.errors import AdaptersHubError
-from trainer.console import run_command
-from trainer.corpora import load_pairs, load_text
+from trainer.data.corpora import load_pairs, load_text
+from trainer.data.text_files import file_format, write_lines
 from trainer.objectives import ROLES
-from trainer.parsing import parse_line
+from trainer.runs.console import run_command
+from trainer.runs.parsing import parse_line
 from trainer.settings import DataSource
-from trainer.text_files import file_format, write_lines
 from trainer.translation import Checks, Journal, Translation, TranslationError, Translator, batches_of, script_of
 
 logger = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import functools
 import hashlib
 import os
@@ -66,6 +67,10 @@ class BaseEncoder:
     checkpoint: str
     hub_id: str | None = None
     as_it_comes: bool = True
+
+    def copy(self) -> BaseEncoder:
+        """The same base with a transformer of its own, for those who change it."""
+        return dataclasses.replace(self, backbone=copy.deepcopy(self.backbone), dense=copy.deepcopy(self.dense))
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:

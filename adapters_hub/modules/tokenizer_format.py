@@ -162,9 +162,8 @@ def _check_normalizers(steps: list[dict[str, Any]]) -> None:
             _text(step.get("content"), "what a rule puts in")
         elif step["type"] == "Prepend":
             _text(step.get("prepend"), "what is put before a text", 4)
-        elif step["type"] == "Precompiled":
-            if max(map(len, table_entries(step))) > _LONGEST_ENTRY:
-                raise ValueError(f"the table of its Precompiled normalizer puts in over {_LONGEST_ENTRY} bytes")
+        elif step["type"] == "Precompiled" and max(map(len, table_entries(step))) > _LONGEST_ENTRY:
+            raise ValueError(f"the table of its Precompiled normalizer puts in over {_LONGEST_ENTRY} bytes")
     for kind, most in (("Precompiled", 1), ("Prepend", 2)):
         if sum(step["type"] == kind for step in steps) > most:
             raise ValueError(f"more than {most} {kind} normalizers are not supported")

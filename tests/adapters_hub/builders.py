@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,15 +38,10 @@ SCORE: dict[str, Any] = {
 """A record of a manifest's metrics."""
 
 
-def own_copy(base: BaseEncoder) -> BaseEncoder:
-    """The base with a transformer that a test may change."""
-    return dataclasses.replace(base, backbone=deepcopy(base.backbone))
-
-
 def write_random_lora(base: BaseEncoder, folder: Path, name: str, seed: int, **options: Any) -> Path:
     """A LoRA injected, given random factors in place of training, and written as stage 1 does."""
     torch.manual_seed(seed)
-    backbone = own_copy(base).backbone
+    backbone = base.copy().backbone
     config = LoraConfig(r=4, lora_alpha=8, target_modules=base.architecture.lora_targets, **options)
     inject_adapter_in_model(config, backbone, adapter_name=name)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_base
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import make_adapter, make_language
 from tests.conftest import build_tokenizer, sample_sentences
 
 Bases = Callable[[str], BaseEncoder]
@@ -37,12 +37,12 @@ class Shelf:
 
     def encoder(self, *folders: Path) -> ModularEncoder:
         """An encoder of its own with these modules, or with none."""
-        return ModularEncoder(own_copy(self.base), folders, device="cpu")
+        return ModularEncoder(self.base.copy(), folders, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def bases(base_folders: Callable[[str], Path]) -> Bases:
-    """Architecture to a base in memory. Nobody may change it: `own_copy` gives one that may be changed."""
+    """Architecture to a base in memory. Nobody may change it: `BaseEncoder.copy` gives one that may be changed."""
     loaded: dict[str, BaseEncoder] = {}
 
     def base(architecture: str) -> BaseEncoder:

@@ -11,7 +11,7 @@ import torch
 
 from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder, ModuleFormatError
 from adapters_hub.modules import require_finite
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy, random_bottlenecks
+from tests.adapters_hub.builders import make_adapter, make_language, random_bottlenecks
 from tests.adapters_hub.conftest import Shelf
 from tests.attack.mutations import ADAPTER, LANGUAGE
 from tests.conftest import build_tokenizer
@@ -89,7 +89,7 @@ def test_a_module_that_is_replaced_while_it_is_used(
     shelf: Shelf, folders: dict[str, Path], change: str, unloaded: bool
 ) -> None:
     """Without the check a truncated file ends the process, and one that was written over is taken silently."""
-    encoder = ModularEncoder(own_copy(shelf.base), folders.values(), device="cpu", max_loaded_modules=1)
+    encoder = ModularEncoder(shelf.base.copy(), folders.values(), device="cpu", max_loaded_modules=1)
     before = encoder.encode(TEXTS, "deu")
     if unloaded:
         encoder.encode(TEXTS, "eng")

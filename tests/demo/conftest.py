@@ -24,7 +24,7 @@ from demo.handlers import Handlers
 from demo.settings import Limits, Settings
 from demo.visit import Demo
 from demo.workbench import Workbench
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import make_adapter, make_language
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
 
@@ -90,7 +90,7 @@ def catalog(settings: Settings) -> Catalog:
 @pytest.fixture
 def bench(catalog: Catalog, shelf: Shelf) -> Workbench:
     """An encoder of the test's own."""
-    return Workbench(catalog, base=own_copy(shelf.base))
+    return Workbench(catalog, base=shelf.base.copy())
 
 
 @pytest.fixture

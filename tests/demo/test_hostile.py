@@ -15,7 +15,6 @@ from demo.catalog import Catalog
 from demo.settings import Limits, Settings
 from demo.visit import Demo
 from demo.workbench import Workbench
-from tests.adapters_hub.builders import own_copy
 from tests.adapters_hub.conftest import Shelf
 from tests.attack.mutations import ADAPTER, LANGUAGE
 from tests.demo.conftest import FakeRequest, Handlers, build_demo
@@ -38,7 +37,7 @@ def place(shelf: Shelf, tmp_path: Path) -> Path:
 @pytest.fixture
 def bench(place: Path, shelf: Shelf) -> Workbench:
     settings = Settings(hub=str(place), modules=("tiny/*", "bad/*"), limits=Limits(requests=100_000, burst=10_000))
-    return Workbench(Catalog(settings), base=own_copy(shelf.base))
+    return Workbench(Catalog(settings), base=shelf.base.copy())
 
 
 def test_a_broken_adapter_or_module_takes_nothing_from_other_visitors(bench: Workbench) -> None:

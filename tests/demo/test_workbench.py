@@ -8,7 +8,6 @@ import pytest
 from demo.catalog import Catalog
 from demo.unloading import LeastRecentlyUsed
 from demo.workbench import Workbench
-from tests.adapters_hub.builders import own_copy
 from tests.adapters_hub.conftest import Shelf
 
 TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
@@ -30,7 +29,7 @@ def test_two_visitors_with_different_modules_of_a_language_do_not_mix(
     others = bench.catalog.pick(["tiny/eng", "other/deu", "other/deu-eng-both"])
     expected = {id(picks): bench.encode(TEXTS, "deu", picks, {"both": 1}) for picks in (ours, others)}
     assert not np.allclose(expected[id(ours)], expected[id(others)])
-    fresh = Workbench(bench.catalog, base=own_copy(shelf.base))
+    fresh = Workbench(bench.catalog, base=shelf.base.copy())
     wrong = []
 
     def visit(picks: object, number: int) -> None:
@@ -49,7 +48,7 @@ def test_two_visitors_with_different_modules_of_a_language_do_not_mix(
 
 
 def test_what_was_not_used_for_longest_is_unloaded(catalog: Catalog, shelf: Shelf, names: list[str]) -> None:
-    bench = Workbench(catalog, kept_languages=2, base=own_copy(shelf.base))
+    bench = Workbench(catalog, kept_languages=2, base=shelf.base.copy())
     picks = catalog.pick(names)
     first = bench.encode(TEXTS, "deu", picks, {"both": 1})
     for language in ("eng", "deu", "kaz"):

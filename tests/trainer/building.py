@@ -20,20 +20,21 @@ from adapters_hub.encoder import Composition, SentenceHead
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, LoRA
 from tests.conftest import build_tokenizer, sample_sentences
-from trainer.arguments import training_arguments
-from trainer.batches import tokenize
-from trainer.embedding_trainer import SentenceModel
-from trainer.language_adaptation import (
+from trainer.data.batches import tokenize
+from trainer.objectives import ALIGNMENT, ROLES, ObjectiveCollator, ObjectiveTrainer, columns_of
+from trainer.objectives.parts import frozen_columns
+from trainer.runs.records import base_reference
+from trainer.training.arguments import training_arguments
+from trainer.training.embedding_trainer import SentenceModel
+from trainer.training.language_adaptation import (
     LanguageAdaptationTrainer,
     MaskedLanguageModel,
     mlm_head,
     pretrained_output_bias,
 )
-from trainer.low_rank import lora_config
-from trainer.masking import MaskingCollator
-from trainer.objectives import ALIGNMENT, ROLES, ObjectiveCollator, ObjectiveTrainer, columns_of
-from trainer.parts import frozen_columns
-from trainer.runs import base_reference, own_copy, rows_in_order
+from trainer.training.low_rank import lora_config
+from trainer.training.masking import MaskingCollator
+from trainer.training.steps import rows_in_order
 
 SEED = 42
 GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
@@ -104,7 +105,7 @@ def adaptation_trainer(
     base: BaseEncoder, folder: Path, *, dropout: bool = True, train_embeddings: bool = True, **training: Any
 ) -> LanguageAdaptationTrainer:
     """LA of German."""
-    working = own_copy(base)
+    working = base.copy()
     Composition(working).activate(language_module(base, folder))
     text = Dataset.from_dict({"text": sample_sentences("deu")[:128]})
     encoded = tokenize(text, ["text"], base.tokenizer, "", 32, "deu text")
@@ -129,7 +130,7 @@ def encoding_trainer(
     **training: Any,
 ) -> ObjectiveTrainer:
     """SE of German, on top of a language LoRA."""
-    working = own_copy(base)
+    working = base.copy()
     Composition(working).activate(language_module(base, folder, loras=["language_adapter"]))
     encoded = tokenize(pairs("deu", ROLES, hard_negatives=True), ROLES, base.tokenizer, "", 32, "deu pairs")
     made = arguments(folder, "se", training)
@@ -168,7 +169,7 @@ def fine_tuning_trainer(
     **training: Any,
 ) -> ObjectiveTrainer:
     """Full fine-tuning, both sides trained; the first part is German, the others are Kazakh, Turkish, …"""
-    working = own_copy(base)
+    working = base.copy()
     languages = [
         (code,) if kind == "contrastive" else ("eng", code)
         for kind, code in zip(kinds, ("deu", "kaz", "tur"), strict=False)
@@ -212,7 +213,7 @@ def alignment_trainer(
     **training: Any,
 ) -> ObjectiveTrainer:
     """CLA of German to English, whose vectors are random ones or `pivots`."""
-    working = own_copy(base)
+    working = base.copy()
     module = language_module(base, folder, loras=["language_adapter", "sentence_adapter"])
     Composition(working).activate(module)
     kinds, languages = ALIGNMENT[objective], ("eng", "deu")

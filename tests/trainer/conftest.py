@@ -13,7 +13,7 @@ from tests.trainer.building import write_translator
 
 @pytest.fixture(scope="session")
 def bases(base_folders: Callable[[str], Path]) -> Callable[[str], BaseEncoder]:
-    """Architecture to a tiny base encoder; tests copy it (`own_copy`) and never change it."""
+    """Architecture to a tiny base encoder; tests copy it (`BaseEncoder.copy`) and never change it."""
     loaded: dict[str, BaseEncoder] = {}
 
     def base(architecture: str) -> BaseEncoder:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from adapters_hub import AdaptersHubError
-from trainer import console
+from trainer.runs import console
 
 
 @pytest.mark.parametrize(

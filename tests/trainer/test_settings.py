@@ -13,7 +13,7 @@ import yaml
 
 from adapters_hub import AdaptersHubError
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
-from trainer.parsing import parse_recipe
+from trainer.runs.parsing import parse_recipe
 from trainer.settings import (
     RECIPES,
     TRAINING_DEFAULTS,

@@ -13,8 +13,8 @@ from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import save_language_module
 from tests.adapters_hub.builders import language_manifest, language_parts
 from tests.conftest import build_tokenizer
+from trainer.runs.workspace import Workspace, check_same_settings, describe, finished, write_facts
 from trainer.settings import DataSource, Recipe, SettingsError
-from trainer.workspace import Workspace, check_same_settings, describe, finished, write_facts
 
 
 def test_another_split_of_a_dataset_is_another_module() -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from trainer.batches import passes, usual_tokens_per_pass
+from trainer.data.batches import passes, usual_tokens_per_pass
 from trainer.objectives.kinds import CROSS_LINGUAL, ROLES, TRANSLATION
 
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from trainer.embedding_trainer import EmbeddingTrainer
-from trainer.losses import contrastive_loss, cosine_loss, gather, graded_loss, relational_loss
 from trainer.objectives.kinds import ROLES
+from trainer.objectives.losses import contrastive_loss, cosine_loss, gather, graded_loss, relational_loss
+from trainer.training.embedding_trainer import EmbeddingTrainer
 
 
 class FrozenVectors(Protocol):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.folders import sha256
+from trainer.data.text_files import write_lines
 from trainer.preparation.cleaning import digest
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.rows import Row
 from trainer.preparation.sources import Source
-from trainer.text_files import write_lines
 
 logger = logging.getLogger(__name__)
 

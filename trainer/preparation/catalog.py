@@ -12,7 +12,7 @@ from filelock import FileLock
 from adapters_hub.cards.markdown import plain
 from adapters_hub.folders import write_text
 from adapters_hub.reading import read_json
-from trainer.errors import DataError
+from trainer.data.errors import DataError
 from trainer.preparation.assembling import Assembled
 
 MACHINE, HUMAN = "sources.json", "SOURCES.md"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trainer.errors import DataError
+from trainer.data.errors import DataError
 
 
 class LanguageMissing(DataError):

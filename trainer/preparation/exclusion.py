@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from adapters_hub.folders import sha256
 from adapters_hub.json_files import parse_json
 from adapters_hub.reading import files_below
-from trainer.errors import DataError
-from trainer.text_files import file_format, read_lines
+from trainer.data.errors import DataError
+from trainer.data.text_files import file_format, read_lines
 
 _KNOWN = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters_hub.folders import sha256, write_text
-from trainer.errors import DataError
+from trainer.data.errors import DataError
+from trainer.data.text_files import read_lines, write_lines
 from trainer.preparation.rows import Row
-from trainer.text_files import read_lines, write_lines
 
 logger = logging.getLogger(__name__)
 

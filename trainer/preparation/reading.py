@@ -13,10 +13,10 @@ from datasets.exceptions import DatasetNotFoundError
 from huggingface_hub import HfApi, HfFileSystem
 from huggingface_hub.errors import HfHubHTTPError
 
-from trainer.columns import Form
-from trainer.corpora import labels_of
-from trainer.data_files import load_file
-from trainer.errors import DataError
+from trainer.data.columns import Form
+from trainer.data.corpora import labels_of
+from trainer.data.errors import DataError
+from trainer.data.files import load_file
 from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.sources import Filling, Kind, Source
 

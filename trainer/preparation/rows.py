@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from trainer.columns import find_columns
-from trainer.errors import DataError
+from trainer.data.columns import find_columns
+from trainer.data.errors import DataError
 from trainer.preparation.reading import LABEL, Opened, columns_of, form_of
 from trainer.preparation.sources import Filling, Source
 

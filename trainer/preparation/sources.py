@@ -14,8 +14,8 @@ from jsonargparse import ArgumentParser
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import usual_script
 from adapters_hub.reading import read_text
-from trainer.parsing import parse_values
 from trainer.preparation.codes import Style, codes_of
+from trainer.runs.parsing import parse_values
 from trainer.settings import SettingsError
 
 PUBLIC = Path(__file__).with_name("sources.yaml")

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from trainer.data.text_files import read_lines, write_lines
 from trainer.preparation.building import Builder, kind_of
 from trainer.preparation.cleaning import normalised
 from trainer.preparation.codes import Style, codes_of
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.rows import Row
-from trainer.text_files import read_lines, write_lines
 from trainer.translate import TranslationSettings, translate
 from trainer.translation import code_in_model
 

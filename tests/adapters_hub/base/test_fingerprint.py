@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import load_base
 from adapters_hub.base import fingerprint
-from tests.adapters_hub.builders import edit_json, own_copy
+from tests.adapters_hub.builders import edit_json
 from tests.adapters_hub.conftest import Bases
 from tests.conftest import ARCHITECTURES, write_base
 
@@ -27,7 +27,7 @@ def test_a_copy_elsewhere_has_the_same_fingerprint(
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_weight_of_the_transformer_counts_and_token_embeddings_do_not(bases: Bases, architecture: str) -> None:
-    base = own_copy(bases(architecture))
+    base = bases(architecture).copy()
     for name, tensor in base.backbone.state_dict().items():
         kept = tensor.flatten()[-1].clone()
         tensor.flatten()[-1] += 1
@@ -38,7 +38,7 @@ def test_every_weight_of_the_transformer_counts_and_token_embeddings_do_not(base
 
 
 def test_another_vocabulary_size_is_the_same_base(bases: Bases) -> None:
-    base = own_copy(bases("bert"))
+    base = bases("bert").copy()
     base.backbone.resize_token_embeddings(50)
     assert fingerprint(base.backbone, base.architecture) == base.fingerprint
 

@@ -19,7 +19,7 @@ from adapters_hub.base import for_language, plain_tokenizer, tag_of
 from adapters_hub.base.language_tags import closest_tag
 from adapters_hub.bridges import export_merged, export_onnx
 from adapters_hub.bridges.onnx_encoder import OnnxEncoder
-from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.builders import make_language
 from tests.conftest import build_tokenizer, tagged_tokenizer, write_base
 
 M2M = tuple(f"__{code}__" for code in ("am", "ar", "az", "de", "en", "kk", "no", "sw", "tr", "uz", "zh"))
@@ -140,7 +140,7 @@ def test_the_untouched_base_is_told_the_language(folder: Path) -> None:
 def test_modules_that_keep_the_vocabulary_get_the_tag_of_their_language(folder: Path, tmp_path: Path) -> None:
     base = load_base(folder)
     modules = [make_language(base, tmp_path / code, code, number) for number, code in enumerate(("deu", "kaz"))]
-    encoder = ModularEncoder(own_copy(base), [module.folder for module in modules], device="cpu")
+    encoder = ModularEncoder(base.copy(), [module.folder for module in modules], device="cpu")
     both = encoder.encode([TEXTS[0]] * 2, ["deu", "kaz"])
     for code, vector in zip(("deu", "kaz"), both, strict=True):
         tokenizer = encoder._languages.memory(code).tokenizer
@@ -153,7 +153,7 @@ def test_exports_carry_the_tag(folder: Path, tmp_path: Path) -> None:
 
     base = load_base(folder)
     module: LanguageModule = make_language(base, tmp_path / "kaz", "kaz", 1)
-    encoder = ModularEncoder(own_copy(base), [module.folder], device="cpu")
+    encoder = ModularEncoder(base.copy(), [module.folder], device="cpu")
     expected = encoder.encode(TEXTS, "kaz")
     merged = SentenceTransformer(str(export_merged(encoder, "kaz", tmp_path / "merged")), device="cpu")
     assert merged.tokenizer(TEXTS[0]).tokens()[0] == "kaz_Cyrl"

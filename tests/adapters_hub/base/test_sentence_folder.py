@@ -19,7 +19,7 @@ from adapters_hub.bridges import export_composed, export_merged, export_onnx
 from adapters_hub.bridges.onnx_encoder import OnnxEncoder
 from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.base.sentence_folders import write_sentence_transformer
-from tests.adapters_hub.builders import edit_json, make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import edit_json, make_adapter, make_language
 from tests.conftest import build_tokenizer, sample_sentences, write_base
 
 Bases = Callable[[str], Path]
@@ -149,7 +149,7 @@ def test_modules_on_it_are_exported_with_its_dense_layers(
     eng = make_language(projected, tmp_path / "eng", "eng", 2)
     both = make_adapter(projected, tmp_path / "deu-eng-both", ("both", deu, eng), 3)
     folders = [deu.folder, eng.folder, both.folder]
-    encoder = ModularEncoder(own_copy(projected), folders, device="cpu")
+    encoder = ModularEncoder(projected.copy(), folders, device="cpu")
     expected = encoder.encode(texts, "deu")
     assert expected.shape == (len(texts), 20)
     merged = SentenceTransformer(str(export_merged(encoder, "deu", tmp_path / "merged")), device="cpu")
@@ -165,14 +165,14 @@ def test_modules_on_it_are_exported_with_its_dense_layers(
 
 def test_a_merged_export_is_a_base_again(projected: BaseEncoder, tmp_path: Path, texts: list[str]) -> None:
     deu = make_language(projected, tmp_path / "deu", "deu", 1)
-    encoder = ModularEncoder(own_copy(projected), [deu.folder], device="cpu")
+    encoder = ModularEncoder(projected.copy(), [deu.folder], device="cpu")
     again = ModularEncoder(load_base(export_merged(encoder, "deu", tmp_path / "merged")), device="cpu")
     np.testing.assert_allclose(again.encode(texts, None), encoder.encode(texts, "deu"), atol=1e-5)
 
 
 def test_vectors_in_half_precision_go_through_the_dense_layers_too(projected: BaseEncoder, texts: list[str]) -> None:
-    exact = ModularEncoder(own_copy(projected), device="cpu").encode(texts, None)
-    half = ModularEncoder(own_copy(projected), device="cpu", dtype=torch.bfloat16).encode(texts, None)
+    exact = ModularEncoder(projected.copy(), device="cpu").encode(texts, None)
+    half = ModularEncoder(projected.copy(), device="cpu", dtype=torch.bfloat16).encode(texts, None)
     assert np.abs(exact - half).max() < 0.05
 
 

@@ -10,7 +10,7 @@ import pytest
 from adapters_hub import ModularEncoder
 from adapters_hub.base import plain_tokenizer
 from adapters_hub.format import WITHOUT_PROMPT
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import make_adapter, make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import OWN_TOKENIZERS, build_tokenizer
 
@@ -58,7 +58,7 @@ def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callab
             deu = make_language(base, folder / "deu", "deu", 70, tokenizer, **options)
             eng = make_language(base, folder / "eng", "eng", 80, **options)
             both = make_adapter(base, folder / "deu-eng-both", ("both", deu, eng), 90)
-            made[architecture] = ModularEncoder(own_copy(base), [deu.folder, eng.folder, both.folder], device="cpu")
+            made[architecture] = ModularEncoder(base.copy(), [deu.folder, eng.folder, both.folder], device="cpu")
         return made[architecture]
 
     return encoder

@@ -13,7 +13,7 @@ from adapters_hub import ModularEncoder
 from adapters_hub.bridges import export_composed, export_merged, export_onnx
 from adapters_hub.cards import render_export_card
 from adapters_hub.format import AlignmentManifest, BaseReference, LanguageModuleManifest
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import make_adapter, make_language
 from tests.adapters_hub.conftest import Bases
 
 BASE = BaseReference("intfloat/multilingual-e5-small", "c" * 40, "b" * 64, "intfloat/multilingual-e5-small")
@@ -28,7 +28,7 @@ def licensed(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> ModularE
     deu = make_language(base, folder / "deu", "deu", 1, license="mit", prompt="Frage: ", training=training)
     eng = make_language(base, folder / "eng", "eng", 2, license="apache-2.0")
     both = make_adapter(base, folder / "both", ("both", deu, eng), 3)
-    return ModularEncoder(own_copy(base), [deu.folder, eng.folder, both.folder], device="cpu")
+    return ModularEncoder(base.copy(), [deu.folder, eng.folder, both.folder], device="cpu")
 
 
 def test_a_folder_of_one_language_names_licence_language_and_parts(licensed: ModularEncoder, tmp_path: Path) -> None:

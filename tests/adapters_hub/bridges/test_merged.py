@@ -15,7 +15,7 @@ from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder
 from adapters_hub.bridges import composed_language, export_merged
 from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.bridges.conftest import Texts
-from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
 
@@ -40,7 +40,7 @@ def test_a_prompt_that_would_be_counted_differently_is_refused(bases: Bases, tmp
     base = bases("bert")
     options = {"prompt": "Frage: ", "pooling": WITHOUT_PROMPT}
     deu = make_language(base, tmp_path / "deu", "deu", 1, build_tokenizer("bpe", 400), **options)
-    encoder = ModularEncoder(own_copy(base), [deu.folder], device="cpu")
+    encoder = ModularEncoder(base.copy(), [deu.folder], device="cpu")
     with pytest.raises(AdaptersHubError, match="first token of every deu sentence"):
         export_merged(encoder, "deu", tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
@@ -93,7 +93,7 @@ def test_a_language_that_is_not_loaded_is_refused(encoder: ModularEncoder, tmp_p
 
 
 def test_an_encoder_in_half_precision_is_refused(shelf: Shelf, tmp_path: Path) -> None:
-    half = ModularEncoder(own_copy(shelf.base), [shelf.deu.folder], device="cpu", dtype=torch.bfloat16)
+    half = ModularEncoder(shelf.base.copy(), [shelf.deu.folder], device="cpu", dtype=torch.bfloat16)
     with pytest.raises(AdaptersHubError, match=r"in float32, this one is in bfloat16: load it with"):
         export_merged(half, "deu", tmp_path / "deu")
 

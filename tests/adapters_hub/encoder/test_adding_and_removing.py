@@ -23,7 +23,7 @@ from adapters_hub import (
     ModuleFormatError,
 )
 from adapters_hub.modules import save_language_module, write_vocabulary
-from tests.adapters_hub.builders import language_manifest, make_language, own_copy
+from tests.adapters_hub.builders import language_manifest, make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import build_tokenizer
 
@@ -59,7 +59,7 @@ def test_without_base_and_language_module_it_says_what_to_give(shelf: Shelf) -> 
 
 def test_a_module_for_another_base_is_refused_with_both_fingerprints(shelf: Shelf, bases: Bases) -> None:
     other = bases("bert")
-    encoder = ModularEncoder(own_copy(other), device="cpu")
+    encoder = ModularEncoder(other.copy(), device="cpu")
     for module in (shelf.deu, shelf.deu_both):
         with pytest.raises(CompositionError, match="load that base, or a module made for this one") as caught:
             encoder.add_module(module.folder)
@@ -135,7 +135,7 @@ def test_the_vocabulary_of_the_base_is_its_own_in_every_precision_and_after_any_
     keeps = make_language(base, tmp_path / "eng", "eng", 1)
     own = make_language(base, tmp_path / "deu", "deu", 2, build_tokenizer("bpe", 400))
     for dtype in (torch.float32, torch.bfloat16):
-        encoder = ModularEncoder(own_copy(base), [own.folder], device="cpu", dtype=dtype)
+        encoder = ModularEncoder(base.copy(), [own.folder], device="cpu", dtype=dtype)
         encoder.encode(german, "deu")
         encoder.add_module(keeps.folder)
 

@@ -12,7 +12,7 @@ from adapters_hub import InputTextError, ModularEncoder
 from adapters_hub.encoder import Composition
 from adapters_hub.encoder.alignment import resolve_alignment
 from adapters_hub.modules import blend
-from tests.adapters_hub.builders import make_adapter, own_copy
+from tests.adapters_hub.builders import make_adapter
 from tests.adapters_hub.conftest import Shelf
 
 BOTH = ["both", "paraphrase", "parallel"]
@@ -111,7 +111,7 @@ def test_a_list_is_the_average_and_weights_are_a_blend(
     shelf: Shelf, encoder: ModularEncoder, kazakh: list[str]
 ) -> None:
     parts = (shelf.kaz_paraphrase.bottlenecks, shelf.kaz_parallel.bottlenecks)
-    composition = Composition(own_copy(shelf.base))
+    composition = Composition(shelf.base.copy())
     for align, weights in (
         (PAIR, (0.5, 0.5)),
         ({"paraphrase": 0.7, "parallel": 0.3}, (0.7, 0.3)),

@@ -11,7 +11,7 @@ import torch
 
 from adapters_hub import ModularEncoder
 from adapters_hub.base import plain_tokenizer
-from tests.adapters_hub.builders import make_language, own_copy
+from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, OWN_TOKENIZERS, build_tokenizer
 
@@ -97,8 +97,8 @@ def test_on_every_architecture_order_repetition_and_history_change_no_bit(
     tokenizer = plain_tokenizer(OWN_TOKENIZERS.get(architecture, lambda size: build_tokenizer("bpe", size))(500))
     folders = [make_language(base, tmp_path / code, code, seed).folder for seed, code in enumerate(("eng", "kaz"))]
     folders.append(make_language(base, tmp_path / "deu", "deu", 7, tokenizer).folder)
-    encoder = ModularEncoder(own_copy(base), folders, device="cpu")
-    expected = ModularEncoder(own_copy(base), [folders[-1]], device="cpu").encode(german, "deu", batch_size=5)
+    encoder = ModularEncoder(base.copy(), folders, device="cpu")
+    expected = ModularEncoder(base.copy(), [folders[-1]], device="cpu").encode(german, "deu", batch_size=5)
     encoder.encode(german, "kaz")
     for seed in range(3):
         order = random.Random(seed).choices(range(len(german)), k=30)
@@ -131,7 +131,7 @@ def test_the_base_is_untouched_after_modules_were_active(
     shelf: Shelf, full: ModularEncoder, german: list[str], kazakh: list[str], english: list[str]
 ) -> None:
     full.encode([*german, *kazakh], ["deu"] * len(german) + ["kaz"] * len(kazakh), align=ALIGN)
-    base = own_copy(shelf.base)
+    base = shelf.base.copy()
     np.testing.assert_array_equal(full.encode(english, None), ModularEncoder(base, device="cpu").encode(english, None))
     plain = shelf.base.backbone
     with torch.no_grad():
@@ -147,7 +147,7 @@ def test_the_base_is_untouched_after_modules_were_active(
 
 def test_in_half_precision_too_history_does_not_matter(shelf: Shelf, kazakh: list[str]) -> None:
     def encoder() -> ModularEncoder:
-        return ModularEncoder(own_copy(shelf.base), shelf.folders, device="cpu", dtype=torch.bfloat16)
+        return ModularEncoder(shelf.base.copy(), shelf.folders, device="cpu", dtype=torch.bfloat16)
 
     blended, used = {"kaz": {"paraphrase": 0.7, "parallel": 0.3}}, encoder()
     for objective in ("paraphrase", "parallel"):

@@ -19,7 +19,7 @@ from adapters_hub.encoder import Composition, module_tokenizer, pool, prompt_len
 from adapters_hub.encoder.composition import Prepared
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
-from tests.adapters_hub.builders import make_adapter, make_language, own_copy, random_bottlenecks
+from tests.adapters_hub.builders import make_adapter, make_language, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
 
@@ -34,20 +34,20 @@ def aligned(
     base, folder = bases(request.param), tmp_path_factory.mktemp("aligned")
     module = make_language(base, folder / "deu", "deu", 1, build_tokenizer("bpe", 400))
     adapter = make_adapter(base, folder / "deu-eng", ("both", module, module), 2)
-    return ModularEncoder(own_copy(base), [module.folder, adapter.folder], device="cpu"), module
+    return ModularEncoder(base.copy(), [module.folder, adapter.folder], device="cpu"), module
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_half_precision_gives_almost_the_same_vectors(bases: Bases, german: list[str], architecture: str) -> None:
-    half = ModularEncoder(own_copy(bases(architecture)), device="cpu", dtype=torch.bfloat16)
-    full = ModularEncoder(own_copy(bases(architecture)), device="cpu", dtype=torch.float32)
+    half = ModularEncoder(bases(architecture).copy(), device="cpu", dtype=torch.bfloat16)
+    full = ModularEncoder(bases(architecture).copy(), device="cpu", dtype=torch.float32)
     assert (half.encode(german, None) * full.encode(german, None)).sum(1).min() > 0.999
 
 
 @pytest.mark.parametrize("architecture", ["modernbert", "qwen3", "gemma3_text"])
 def test_rotary_positions_are_not_rounded_to_half_precision(bases: Bases, architecture: str) -> None:
     """In bfloat16 a frequency is off by up to 0.2 %: at the thousandth token by a third of a turn."""
-    base, composed = bases(architecture), own_copy(bases(architecture))
+    base, composed = bases(architecture), bases(architecture).copy()
     Composition(composed, dtype=torch.bfloat16)
     exact = {name: buffer for name, buffer in base.backbone.named_buffers() if name.endswith("inv_freq")}
     found = dict(composed.backbone.named_buffers())
@@ -60,7 +60,7 @@ def test_rotary_positions_are_not_rounded_to_half_precision(bases: Bases, archit
 @pytest.mark.filterwarnings("ignore:Already found a `peft_config` attribute")
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_merged_loras_compute_what_stacked_loras_compute(bases: Bases, tmp_path: Path, architecture: str) -> None:
-    base, stacked = own_copy(bases(architecture)), own_copy(bases(architecture)).backbone
+    base, stacked = bases(architecture).copy(), bases(architecture).copy().backbone
     module = make_language(base, tmp_path / "deu", "deu", 1)
     with torch.no_grad():
         untouched = stacked(input_ids=IDS).last_hidden_state
@@ -91,7 +91,7 @@ def _breaking(prepared: Prepared) -> Prepared:
 
 @pytest.mark.parametrize("was_merged", [True, False])
 def test_after_a_change_of_language_that_failed_nothing_of_it_is_left(shelf: Shelf, was_merged: bool) -> None:
-    composition = Composition(own_copy(shelf.base))
+    composition = Composition(shelf.base.copy())
     untouched = _states(composition)
     eng, deu = (composition.prepare(LanguageModule.load(module.folder)) for module in (shelf.eng, shelf.deu))
     broken = _breaking(deu)
@@ -111,7 +111,7 @@ def test_after_a_change_of_language_that_failed_nothing_of_it_is_left(shelf: She
 
 @pytest.mark.parametrize("architecture", ["xlm-roberta", "modernbert"])
 def test_after_an_alignment_that_failed_nothing_of_it_is_left(bases: Bases, architecture: str) -> None:
-    base = own_copy(bases(architecture))
+    base = bases(architecture).copy()
     composition, bottlenecks = Composition(base), random_bottlenecks(base, 1)
     untouched = _states(composition)
     composition.activate(None, bottlenecks)
@@ -126,7 +126,7 @@ def test_after_an_alignment_that_failed_nothing_of_it_is_left(bases: Bases, arch
 
 
 def test_activating_nothing_after_anything_restores_every_weight(shelf: Shelf) -> None:
-    base = own_copy(shelf.base)
+    base = shelf.base.copy()
     composition = Composition(base)
     for module in (shelf.deu, shelf.kaz, shelf.eng, None, shelf.kaz, None):
         composition.activate(module)
@@ -153,7 +153,7 @@ def test_a_language_uses_its_own_tokens_and_embeddings(
 ) -> None:
     encoder, module = aligned
     assert module.tokenizer is not None
-    composition = Composition(own_copy(encoder.base))
+    composition = Composition(encoder.base.copy())
     composition.activate(module)
     ids = module.tokenizer(german[0], return_tensors="pt")["input_ids"]
     with torch.no_grad():
@@ -168,8 +168,8 @@ def test_prompt_length_and_pooling_are_those_of_the_module(
 ) -> None:
     base = bases("bert")
     module = make_language(base, tmp_path / "deu", "deu", 1, prompt="Frage: ", max_length=9, pooling=pooling)
-    encoder = ModularEncoder(own_copy(base), [module.folder], device="cpu")
-    composition = Composition(own_copy(base))
+    encoder = ModularEncoder(base.copy(), [module.folder], device="cpu")
+    composition = Composition(base.copy())
     composition.activate(module)
     ids = torch.tensor([base.tokenizer("Frage: " + german[0], truncation=True, max_length=9)["input_ids"]])
     assert ids.shape == (1, 9)
@@ -251,7 +251,7 @@ def test_a_module_in_memory_works_in_two_encoders(shelf: Shelf, german: list[str
 
 def test_an_adapter_in_memory_works_in_encoders_of_different_precision(shelf: Shelf, german: list[str]) -> None:
     exact = shelf.encoder(shelf.deu.folder, shelf.deu_both.folder).encode(german, "deu", align=True)
-    half = ModularEncoder(own_copy(shelf.base), [shelf.deu.folder], device="cpu", dtype=torch.bfloat16)
+    half = ModularEncoder(shelf.base.copy(), [shelf.deu.folder], device="cpu", dtype=torch.bfloat16)
     full = shelf.encoder(shelf.deu.folder)
     for encoder in (half, full):
         encoder.add_module(shelf.deu_both)

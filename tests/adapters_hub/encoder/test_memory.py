@@ -11,7 +11,7 @@ import torch
 
 from adapters_hub import AdaptersHubError, CompositionError, LanguageModule, ModularEncoder
 from adapters_hub.encoder import Composition
-from tests.adapters_hub.builders import SCORE, edit_json, make_adapter, make_language, own_copy
+from tests.adapters_hub.builders import SCORE, edit_json, make_adapter, make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES, build_tokenizer
 
@@ -23,7 +23,7 @@ def test_the_language_not_used_for_longest_is_unloaded_and_comes_back_with_the_s
     shelf: Shelf, german: list[str], kazakh: list[str], most: int
 ) -> None:
     whole = shelf.encoder(*shelf.folders)
-    small = ModularEncoder(own_copy(shelf.base), shelf.folders, device="cpu", max_loaded_modules=most)
+    small = ModularEncoder(shelf.base.copy(), shelf.folders, device="cpu", max_loaded_modules=most)
     align = {"deu": "both", "kaz": {"paraphrase": 0.7, "parallel": 0.3}}
     assert small.languages == whole.languages
     assert small.alignments == whole.alignments
@@ -42,7 +42,7 @@ def test_the_language_not_used_for_longest_is_unloaded_and_comes_back_with_the_s
 
 def test_an_adapter_added_to_an_unloaded_language_comes_with_it(shelf: Shelf, german: list[str]) -> None:
     encoder = ModularEncoder(
-        own_copy(shelf.base), [shelf.deu.folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1
+        shelf.base.copy(), [shelf.deu.folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1
     )
     assert encoder.in_memory == ["kaz"]
     encoder.add_module(shelf.deu_both)
@@ -56,7 +56,7 @@ def test_an_adapter_added_to_an_unloaded_language_comes_with_it(shelf: Shelf, ge
 
 def test_an_unloaded_module_whose_folder_is_gone_is_told_in_one_line(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
-    encoder = ModularEncoder(own_copy(shelf.base), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
+    encoder = ModularEncoder(shelf.base.copy(), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
     shutil.rmtree(folder)
     with pytest.raises(AdaptersHubError, match=r"deu"):
         encoder.encode("Ja.", "deu")
@@ -67,7 +67,7 @@ def test_an_unloaded_module_that_was_replaced_in_its_folder_is_refused_until_it_
     shelf: Shelf, tmp_path: Path, german: list[str]
 ) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
-    encoder = ModularEncoder(own_copy(shelf.base), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
+    encoder = ModularEncoder(shelf.base.copy(), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
     shutil.rmtree(folder)
     other = make_language(shelf.base, folder, "deu", 500)
     with pytest.raises(CompositionError, match=r"deu holds another module .*remove it from the encoder") as told:
@@ -85,7 +85,7 @@ def test_an_adapter_that_was_replaced_while_its_language_was_unloaded_is_refused
 ) -> None:
     folder = shutil.copytree(shelf.deu_both.folder, tmp_path / "both")
     encoder = ModularEncoder(
-        own_copy(shelf.base), [shelf.deu.folder, folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1
+        shelf.base.copy(), [shelf.deu.folder, folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1
     )
     expected = encoder.encode(german, "deu", align=True)
     encoder.encode("Иә.", "kaz")
@@ -101,21 +101,21 @@ def test_an_adapter_that_was_replaced_while_its_language_was_unloaded_is_refused
 
 def test_scores_written_into_an_unloaded_module_change_nothing(shelf: Shelf, tmp_path: Path) -> None:
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
-    encoder = ModularEncoder(own_copy(shelf.base), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
+    encoder = ModularEncoder(shelf.base.copy(), [folder, shelf.kaz.folder], device="cpu", max_loaded_modules=1)
     edit_json(folder / "module.json", metrics=[SCORE])
     np.testing.assert_array_equal(encoder.encode("Ja.", "deu"), shelf.encoder(folder).encode("Ja.", "deu"))
 
 
 def test_at_least_one_module_has_to_fit(shelf: Shelf) -> None:
     with pytest.raises(AdaptersHubError, match="max_loaded_modules must be at least 1, not 0"):
-        ModularEncoder(own_copy(shelf.base), device="cpu", max_loaded_modules=0)
+        ModularEncoder(shelf.base.copy(), device="cpu", max_loaded_modules=0)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_loras_beside_the_weights_compute_what_merged_ones_do(bases: Bases, tmp_path: Path, architecture: str) -> None:
     base = bases(architecture)
     module = make_language(base, tmp_path / "deu", "deu", 1, build_tokenizer("bpe", 400))
-    merged, beside = Composition(own_copy(base)), Composition(own_copy(base))
+    merged, beside = Composition(base.copy()), Composition(base.copy())
     merged.activate(module)
     beside.activate(module, merge=False)
     with torch.inference_mode():
@@ -124,7 +124,7 @@ def test_loras_beside_the_weights_compute_what_merged_ones_do(bases: Bases, tmp_
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=2e-5)
         beside.activate(None)
         untouched = beside.backbone(input_ids=IDS).last_hidden_state
-        assert torch.equal(untouched, own_copy(base).backbone(input_ids=IDS).last_hidden_state)
+        assert torch.equal(untouched, base.copy().backbone(input_ids=IDS).last_hidden_state)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -138,7 +138,7 @@ def test_embeddings_shared_with_the_file_give_the_same_bits(
     assert module.embeddings is not None
     outputs = []
     for share in (True, False):
-        composition = Composition(own_copy(base), dtype=dtype)
+        composition = Composition(base.copy(), dtype=dtype)
         prepared = composition.prepare(module, share=share)
         composition.activate(prepared)
         with torch.inference_mode():
@@ -149,7 +149,7 @@ def test_embeddings_shared_with_the_file_give_the_same_bits(
 def test_on_the_cpu_embeddings_stay_in_the_file(shelf: Shelf) -> None:
     module = LanguageModule.load(shelf.deu.folder)
     assert module.embeddings is not None
-    encoder = ModularEncoder(own_copy(shelf.base), device="cpu")
+    encoder = ModularEncoder(shelf.base.copy(), device="cpu")
     encoder.add_module(module)
     prepared = encoder._languages.memory("deu").prepared
     assert prepared.embeddings is not None

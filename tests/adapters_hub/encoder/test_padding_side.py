@@ -16,7 +16,6 @@ from transformers import AutoModel, AutoTokenizer
 from adapters_hub import ModularEncoder
 from adapters_hub.base import plain_tokenizer
 from adapters_hub.encoder import prompt_length
-from tests.adapters_hub.builders import own_copy
 from tests.adapters_hub.conftest import Bases
 from tests.conftest import OWN_TOKENIZERS
 
@@ -39,7 +38,7 @@ def test_vectors_are_those_of_transformers_with_its_padding_on_the_left(
     with torch.no_grad():
         hidden = model(**batch).last_hidden_state
     pooled = hidden[:, -1] if architecture == "qwen3" else (hidden * mask[..., None]).sum(1) / mask.sum(1)[:, None]
-    found = ModularEncoder(own_copy(bases(architecture)), device="cpu").encode(german, None)
+    found = ModularEncoder(bases(architecture).copy(), device="cpu").encode(german, None)
     np.testing.assert_allclose(found, normalize(pooled, dim=-1).numpy(), atol=1e-5)
 
 
@@ -60,7 +59,7 @@ def test_vectors_are_those_of_sentence_transformers(
     pooling = {"embedding_dimension": 32, "pooling_mode": POOLED_BY[architecture]}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
     expected = SentenceTransformer(str(folder), device="cpu").encode(german, normalize_embeddings=True)
-    found = ModularEncoder(own_copy(bases(architecture)), device="cpu").encode(german, None)
+    found = ModularEncoder(bases(architecture).copy(), device="cpu").encode(german, None)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -12,7 +12,7 @@ from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder, Mod
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import HubError, fetch_manifest, fetch_module, find_modules, plan_push, push
 from adapters_hub.modules import LanguageModule, load_module
-from tests.adapters_hub.builders import edit_json, make_language, own_copy
+from tests.adapters_hub.builders import edit_json, make_language
 from tests.adapters_hub.conftest import Shelf
 
 
@@ -37,7 +37,7 @@ def test_what_was_pushed_comes_back_with_the_same_vectors_and_its_commit(
 
 
 def test_an_encoder_publishes_what_it_holds(shelf: Shelf, hub: Path) -> None:
-    encoder = ModularEncoder(own_copy(shelf.base), [shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder], hub=hub)
+    encoder = ModularEncoder(shelf.base.copy(), [shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder], hub=hub)
     encoder.push_module("deu", "org/deu", license="mit")
     encoder.push_module("deu", "org/aligned", objective="both")
     assert fetch_manifest("org/deu", hub)[0].license == "mit"

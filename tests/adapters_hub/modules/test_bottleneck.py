@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from adapters_hub import AlignmentAdapter, ModuleFormatError
 from adapters_hub.modules import BottleneckConfig, Bottlenecks, ParallelBottleneck, blend
-from tests.adapters_hub.builders import edit_json, make_adapter, own_copy, random_bottlenecks
+from tests.adapters_hub.builders import edit_json, make_adapter, random_bottlenecks
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ARCHITECTURES
 
@@ -89,7 +89,7 @@ BY_HAND: dict[str, Callable[[Any, nn.Module], None]] = {
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_fresh_bottleneck_changes_no_bit(bases: Bases, architecture: str) -> None:
-    base = own_copy(bases(architecture))
+    base = bases(architecture).copy()
     before = _hidden(base.backbone)
     Bottlenecks(BottleneckConfig(hidden_size=32, num_layers=2)).attach(base.backbone, base.architecture)
     assert torch.equal(_hidden(base.backbone), before)
@@ -97,7 +97,7 @@ def test_a_fresh_bottleneck_changes_no_bit(bases: Bases, architecture: str) -> N
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_trained_bottleneck_is_parallel_to_the_feed_forward_sub_layer(bases: Bases, architecture: str) -> None:
-    base, by_hand = own_copy(bases(architecture)), own_copy(bases(architecture))
+    base, by_hand = bases(architecture).copy(), bases(architecture).copy()
     bottlenecks = random_bottlenecks(base, 1)
     for block, bottleneck in zip(
         by_hand.backbone.get_submodule(base.architecture.blocks), bottlenecks.layers, strict=True
@@ -112,7 +112,7 @@ def test_a_trained_bottleneck_is_parallel_to_the_feed_forward_sub_layer(bases: B
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_detaching_restores_every_bit(bases: Bases, architecture: str) -> None:
-    base = own_copy(bases(architecture))
+    base = bases(architecture).copy()
     before = _hidden(base.backbone)
     names = [name for name, _ in base.backbone.named_modules()]
     for seed in (1, 2):
@@ -126,7 +126,7 @@ def test_detaching_restores_every_bit(bases: Bases, architecture: str) -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_every_weight_of_every_block_gets_a_gradient(bases: Bases, architecture: str) -> None:
-    base = own_copy(bases(architecture))
+    base = bases(architecture).copy()
     bottlenecks = random_bottlenecks(base, 1).requires_grad_(True)
     bottlenecks.attach(base.backbone, base.architecture)
     base.backbone(input_ids=IDS, attention_mask=MASK).last_hidden_state.square().sum().backward()

@@ -22,7 +22,6 @@ from tests.adapters_hub.builders import (
     edit_json,
     language_manifest,
     make_language,
-    own_copy,
     write_random_lora,
 )
 from tests.adapters_hub.conftest import Bases
@@ -62,7 +61,7 @@ def test_plain_peft_loads_both_loras_and_gives_the_same_vectors(
     model = PeftModel.from_pretrained(plain, str(module.folder / "language_adapter"), adapter_name="lang_deu")
     model.load_adapter(str(module.folder / "sentence_adapter"), adapter_name="sent_deu")
     model.base_model.set_adapter(["lang_deu", "sent_deu"])
-    found = ModularEncoder(own_copy(base), [module.folder], device="cpu").encode(SENTENCES, "deu")
+    found = ModularEncoder(base.copy(), [module.folder], device="cpu").encode(SENTENCES, "deu")
     np.testing.assert_allclose(found, _plain_vectors(model.eval(), base), atol=1e-5)
     assert np.abs(found - untouched).max() > 0.01
     for name, part in (("lang_deu", "language_adapter"), ("sent_deu", "sentence_adapter")):
@@ -81,7 +80,7 @@ def test_a_single_lora_is_the_one_that_peft_applies(bases: Bases, tmp_path: Path
     alone = LanguageModule(
         language_manifest(base, "deu"), None, None, {parts[0]: module.loras[parts[0]]}, module.folder
     )
-    encoder = ModularEncoder(own_copy(base), device="cpu")
+    encoder = ModularEncoder(base.copy(), device="cpu")
     encoder.add_module(alone)
     np.testing.assert_allclose(encoder.encode(SENTENCES, "deu"), _plain_vectors(model, base), atol=1e-5)
 

@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from tests.trainer.building import cross_lingual
-from trainer.batches import Rows, text_key, tokenize
+from trainer.data.batches import Rows, text_key, tokenize
 from trainer.objectives import ROLES, ObjectiveCollator, columns_of
 
 SEED = 5

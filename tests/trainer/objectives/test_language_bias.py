@@ -13,15 +13,15 @@ from adapters_hub import BaseEncoder, ModularEncoder, load_base
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.conftest import ROOT
-from trainer.arguments import training_arguments
-from trainer.embedding_trainer import SentenceModel
-from trainer.frozen_vectors import KeptVectors, frozen_language
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.objectives.collator import Cell
-from trainer.part_sources import PartSource
-from trainer.parts import Reading, frozen_texts, load_part
-from trainer.runs import own_copy, rows_in_order
+from trainer.objectives.frozen_vectors import KeptVectors, frozen_language
+from trainer.objectives.part_sources import PartSource
+from trainer.objectives.parts import Reading, frozen_texts, load_part
 from trainer.settings import DataSource
+from trainer.training.arguments import training_arguments
+from trainer.training.embedding_trainer import SentenceModel
+from trainer.training.steps import rows_in_order
 
 pytestmark = pytest.mark.packaged
 SEED = 3
@@ -66,10 +66,10 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
     quiet = {"use_cpu": True, "save_strategy": "no", "disable_tqdm": True}
     arguments = training_arguments("cla", steps | quiet, folder, SEED)
     rows, order = rows_in_order([part.train], arguments, SEED)
-    encoder = ModularEncoder(own_copy(base))
+    encoder = ModularEncoder(base.copy())
     kept = KeptVectors(frozen_language(encoder, None, 64), folder)
     kept.add(frozen_texts([part], "eng", range(len(part.train))))
-    working = own_copy(base)
+    working = base.copy()
     set_seed(SEED)
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
     bottlenecks = Bottlenecks(BottleneckConfig(base.dimension, layers))
@@ -93,7 +93,7 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
 
 def test_contrast_does_not_move_a_language_away_from_the_pivot(base: BaseEncoder, tmp_path: Path) -> None:
     """With the pivot on one side in every row it does, in as many steps: nothing in a batch speaks against it."""
-    untouched = ModularEncoder(own_copy(base))
+    untouched = ModularEncoder(base.copy())
     before = gap(*(untouched.encode(dev_sentences(code), None) for code in ("deu", "eng")))
     drawn, one_sided = (
         aligned_gap(base, tmp_path / collator.__name__, collator) for collator in (ObjectiveCollator, OneSided)

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from tests.conftest import sample_sentences
+from trainer.data.text_files import read_lines, write_lines
 from trainer.prepare import parse_settings, prepare
-from trainer.text_files import read_lines, write_lines
 
 ENGLISH, KAZAKH = sample_sentences("eng"), sample_sentences("kaz")
 Prepare = Callable[..., Path]

@@ -20,9 +20,9 @@ from huggingface_hub import HfFileSystem, constants
 from adapters_hub import AdaptersHubError
 from tests.hub_server import HubServer
 from tests.trainer.preparation.conftest import ENGLISH, KAZAKH, rows_of_file
+from trainer.data.text_files import read_lines
 from trainer.preparation.cleaning import normalised
 from trainer.prepare import parse_settings, prepare
-from trainer.text_files import read_lines
 
 Run = Callable[[list[dict[str, Any]], str], Path]
 

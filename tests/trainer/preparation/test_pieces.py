@@ -12,14 +12,14 @@ import yaml
 
 from adapters_hub import AdaptersHubError
 from tests.conftest import sample_sentences
-from trainer.errors import DataError
+from trainer.data.errors import DataError
+from trainer.data.text_files import read_lines, write_lines
 from trainer.preparation.cleaning import Cleaner, Limits, normalised
 from trainer.preparation.codes import Style, codes_of
 from trainer.preparation.exclusion import Excluded, fold
 from trainer.preparation.reading import open_source
 from trainer.preparation.rows import Row, rows_of, sentences_of
 from trainer.preparation.sources import PUBLIC, Source, read_sources
-from trainer.text_files import read_lines, write_lines
 
 
 @pytest.mark.parametrize(

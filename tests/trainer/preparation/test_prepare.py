@@ -14,14 +14,14 @@ from adapters_hub import AdaptersHubError
 from adapters_hub.folders import sha256
 from tests.trainer.preparation.conftest import ENGLISH, KAZAKH, Prepare, rows_of_file, tsv
 from tests.trainer.runs.launch import contents
-from trainer.corpora import load_pairs, load_text
+from trainer.data.corpora import load_pairs, load_text
+from trainer.data.text_files import read_lines, write_lines
 from trainer.objectives import ROLES
-from trainer.parsing import parse_recipe
 from trainer.preparation import assembling, parts
 from trainer.preparation.cleaning import normalised
 from trainer.prepare import parse_settings
+from trainer.runs.parsing import parse_recipe
 from trainer.settings import DataSource
-from trainer.text_files import read_lines, write_lines
 
 COLUMNS = ("anchor", "positive", "negative")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from trainer.parsing import parse_recipe
 from trainer.preparation.assembling import Assembled
 from trainer.preparation.recipe import Situation, text_of, tier
+from trainer.runs.parsing import parse_recipe
 
 
 def situation(language: str = "kaz", related: str | None = None, **found: tuple[int, int]) -> Situation:

@@ -13,10 +13,10 @@ import yaml
 from adapters_hub import AdaptersHubError
 from tests.trainer.building import DICTIONARY, GERMAN
 from tests.trainer.preparation.conftest import rows_of_file, tsv
-from trainer.parsing import parse_recipe
+from trainer.data.text_files import read_lines
 from trainer.preparation.cleaning import normalised
 from trainer.prepare import parse_settings, prepare
-from trainer.text_files import read_lines
+from trainer.runs.parsing import parse_recipe
 from trainer.translation import Translation, Translator, code_in_model
 
 TRIPLES = [(GERMAN[row], GERMAN[row + 1], GERMAN[row + 2] if row % 2 else "") for row in range(0, 30, 3)]

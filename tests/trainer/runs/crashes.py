@@ -23,9 +23,9 @@ from transformers import logging
 
 from adapters_hub import load_base
 from tests.trainer.runs.launch import contents, free_port
-from trainer.controls import CONTROLS
+from trainer.controls.control import CONTROLS
 from trainer.monolithic import Monolithic
-from trainer.parsing import parse_recipe
+from trainer.runs.parsing import parse_recipe
 from trainer.stage1 import Stage1
 from trainer.stage2 import Stage2
 

@@ -12,7 +12,7 @@ import pytest
 from adapters_hub import LanguageModule, ModularEncoder, load_base
 from tests.conftest import ARCHITECTURES, CAUSAL, OWN_TOKENIZERS
 from tests.trainer.runs.launch import training, write_recipe
-from trainer.parsing import parse_recipe
+from trainer.runs.parsing import parse_recipe
 from trainer.settings import SettingsError
 from trainer.stage1 import Stage1
 from trainer.stage2 import Stage2

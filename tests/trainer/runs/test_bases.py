@@ -17,9 +17,9 @@ from tests.adapters_hub.base.sentence_folders import write_sentence_transformer
 from tests.conftest import SAMPLE, sample_sentences, tagged_tokenizer, write_base
 from tests.trainer.runs.launch import training, write_recipe
 from trainer import monolithic, stage1, stage2
-from trainer.parsing import parse_recipe
-from trainer.phase_trainer import EncoderModel
+from trainer.runs.parsing import parse_recipe
 from trainer.settings import Recipe
+from trainer.training.phase_trainer import EncoderModel
 
 SHORT = {"training": training(steps=2, use_cpu=True)}
 TEXT = "Guten Morgen!"

@@ -13,7 +13,7 @@ from adapters_hub import LanguageModule, ModularEncoder
 from adapters_hub.cards import render_card
 from tests.conftest import ROOT, sample_sentences
 from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, execute, manifest
-from trainer.text_files import write_lines
+from trainer.data.text_files import write_lines
 
 PREPARE = ROOT / "trainer" / "prepare.py"
 FEW = ["--max_length=64", "--se.max_length=32", "--se.lora.rank=2"]

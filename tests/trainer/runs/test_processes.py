@@ -23,7 +23,7 @@ from tests.trainer.runs.launch import (
     training,
     write_recipe,
 )
-from trainer.batches import Order
+from trainer.data.batches import Order
 
 ROWS, STEPS = 40, 4
 
@@ -114,9 +114,9 @@ LATE = """
 import os, sys, time
 from pathlib import Path
 from trainer import stage1
-from trainer.console import run_command
-from trainer.phase_trainer import PhaseTrainer
-from trainer.workspace import PhaseFolder
+from trainer.runs.console import run_command
+from trainer.training.phase_trainer import PhaseTrainer
+from trainer.runs.workspace import PhaseFolder
 
 look, log = PhaseFolder.result.fget, PhaseTrainer.log
 

@@ -24,9 +24,9 @@ from tests.trainer.runs.launch import (
 )
 from tests.trainer.runs.test_processes import assert_close
 from trainer import stage1, stage2
-from trainer.part_sources import alignment_sources, encoding_sources
+from trainer.objectives.part_sources import alignment_sources, encoding_sources
+from trainer.runs.workspace import check_same_settings
 from trainer.settings import AlignmentSettings, DataSource, Recipe, SentenceEncodingSettings, SettingsError
-from trainer.workspace import check_same_settings
 
 RELATIONS = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
 

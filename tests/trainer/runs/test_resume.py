@@ -13,7 +13,7 @@ import pytest
 
 from adapters_hub import AlignmentAdapter, LanguageModule
 from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, training, weights, write_recipe
-from trainer.checkpoints import last_complete_checkpoint
+from trainer.training.checkpoints import last_complete_checkpoint
 
 # 40 rows in batches of 8 are epochs of 5 steps; the second epoch begins with step 6.
 LONG = {"training": training(steps=30)}

@@ -21,7 +21,7 @@ from tests.trainer.runs.launch import (
     weights,
     write_recipe,
 )
-from trainer.control_settings import recorded
+from trainer.controls.identity import recorded
 
 OBJECTIVES = ("both", "paraphrase", "parallel")
 

@@ -1,0 +1,50 @@
+"""Frozen dense layers compute what torch's do."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from trainer.training.frozen import FrozenDense, gradient_of_input, product
+
+
+def layer(bias: bool = True) -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(32, 64, bias=bias).requires_grad_(False)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_autocast_output_and_gradient_are_the_same(bias: bool, dtype: torch.dtype) -> None:
+    plain, frozen = layer(bias).bfloat16(), FrozenDense.take_over(layer(bias), torch.bfloat16)
+    results = []
+    for each in (plain, frozen):
+        x = torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(1)).to(dtype).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            output = each(x)
+        output.float().square().sum().backward()
+        results.append((output, x.grad))
+    for found, expected in zip(*results, strict=True):
+        assert found is not None
+        assert found.dtype == expected.dtype  # type: ignore[union-attr]
+        torch.testing.assert_close(found, expected)
+
+
+def test_products_follow_the_precision_of_what_they_are_given() -> None:
+    plain, frozen = layer(), FrozenDense.take_over(layer(), torch.bfloat16)
+    rows, gradient = torch.randn(7, 32), torch.randn(7, 64)
+    for each in (plain, frozen):
+        assert product(each, rows).dtype == gradient_of_input(each, gradient).dtype == torch.float32
+        torch.testing.assert_close(product(each, rows), rows @ plain.weight.T + plain.bias, rtol=0.02, atol=0.02)
+        torch.testing.assert_close(gradient_of_input(each, gradient), gradient @ plain.weight, rtol=0.02, atol=0.05)
+
+
+def test_it_keeps_its_name_and_weights() -> None:
+    model = nn.Sequential(layer())
+    names = set(copy.deepcopy(model).state_dict())
+    FrozenDense.take_over(model[0], torch.bfloat16)  # type: ignore[arg-type]
+    assert set(model.state_dict()) == names
+    assert torch.equal(model[0].weight, layer().weight.bfloat16())

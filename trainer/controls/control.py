@@ -1,0 +1,155 @@
+"""The monolithic controls: what modules are compared with, each one encoder that is fine-tuned whole for all languages.
+
+| control | starts from | data and loss |
+| --- | --- | --- |
+| `mono` | the base | paraphrases within each language, contrastive |
+| `mono+cross` | `mono` | paraphrases between any two languages, contrastive; translations, cosine; both sides trained |
+| `cross` | the base | as `mono+cross` |
+| `matched mono` | the base | objective, rows and teachers of the modules' stage 1 |
+| `matched mono+cross` | `matched mono` | objective, rows, frozen pivot and teachers of the modules' stage 2 |
+
+`mono` and `mono+cross` are the paper's *full mono* and *full mono+cross*. `cross` tells what `mono` before it is
+good for; the matched ones tell what is owed to the objective from what is owed to the modules.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from adapters_hub.base.settings import FINE_TUNED
+from trainer.data.batches import Order
+from trainer.objectives import ENCODING
+from trainer.objectives.part_sources import PartSource, alignment_sources, encoding_sources
+from trainer.objectives.parts import read_rows
+from trainer.settings import (
+    AlignmentSettings,
+    ControlName,
+    Recipe,
+    SentenceEncodingSettings,
+    SettingsError,
+    fill,
+    has_data,
+)
+from trainer.training.arguments import training_arguments
+from trainer.training.steps import rows_of_a_step, split, steps_of
+
+
+@dataclass(frozen=True)
+class Control:
+    """One of the table above.
+
+    Attributes:
+        name: in `full.controls`.
+        start: the control that it starts from; None: the base.
+        phase: the phase of the modules whose data, lengths, batches and steps it takes.
+        matched: its objective is the modules' too, and the pivot's vectors are frozen; else it is the paper's.
+    """
+
+    name: ControlName
+    start: ControlName | None
+    phase: Literal["se", "cla"]
+    matched: bool
+
+    @property
+    def kind(self) -> str:
+        """What its `training.json` and the tables call it."""
+        return f"{FINE_TUNED}{self.name}"
+
+    def folder(self, recipe: Recipe) -> Path:
+        """Where it is written to."""
+        return Path(recipe.output_dir) / "monolithic" / self.kind.replace(" ", "_").replace("+", "_")
+
+    def section(self, recipe: Recipe) -> SentenceEncodingSettings | AlignmentSettings:
+        """The settings of its phase."""
+        return recipe.se if self.phase == "se" else recipe.cla
+
+    def objective(self, recipe: Recipe) -> str:
+        """`se.objective` or one of `cla.objectives`: the modules', or the paper's."""
+        if self.phase == "se":
+            return recipe.se.objective if self.matched else "contrastive"
+        return recipe.cla.objectives[0] if self.matched else "both"
+
+    def languages(self, recipe: Recipe) -> list[str]:
+        """The languages whose rows it takes.
+
+        Stage 2 has none for the pivot. Nor has stage 1 where it learns relations and there are none of the pivot: its
+        module is the base as it is then.
+
+        Raises:
+            SettingsError: there are none.
+        """
+        languages = list(dict.fromkeys(recipe.language_list))
+        if self.phase == "cla" or (self.matched and not _pivot_is_trained(recipe)):
+            languages = [language for language in languages if language != recipe.pivot]
+        if not languages:
+            raise SettingsError(
+                f"{self.kind} needs a language beside the pivot {recipe.pivot!r}: "
+                "name more under --languages, or leave it out of --full.controls"
+            )
+        return languages
+
+    def sources(self, recipe: Recipe, language: str) -> list[PartSource]:
+        """The parts of a language, without those of its relatives, which have their own here."""
+        objective = self.objective(recipe)
+        if self.phase == "se":
+            settings = dataclasses.replace(recipe.se, objective=objective, related=[])  # type: ignore[arg-type]
+            return encoding_sources(settings, language)
+        return alignment_sources(dataclasses.replace(recipe.cla, related=[]), objective, language)
+
+    def module_sources(self, recipe: Recipe, language: str) -> list[PartSource]:
+        """The parts that the language's module is trained on in this phase."""
+        if self.phase == "cla":
+            return alignment_sources(recipe.cla, recipe.cla.objectives[0], language)
+        if language == recipe.pivot and not _pivot_is_trained(recipe):
+            return self.sources(recipe, language)
+        return encoding_sources(recipe.se, language)
+
+    def steps(self, recipe: Recipe, language: str) -> int:
+        """The steps of the language's module in this phase.
+
+        Raises:
+            DataError: they depend on how much data there is, and that cannot be read.
+        """
+        section = self.section(recipe)
+        arguments = training_arguments(self.phase, section.training, self.folder(recipe), recipe.seed)
+        if arguments.max_steps > 0:
+            return arguments.max_steps
+        sources = self.module_sources(recipe, language)
+        texts = [read_rows(source, recipe.pivot, recipe.seed) for source in sources]
+        rows = [len(split(text, section.eval_share)[0]) for text in texts]
+        shares = [source.share for source in sources]
+        return steps_of(Order(rows, rows_of_a_step(rows, arguments), recipe.seed, shares=shares), arguments)
+
+
+def _pivot_is_trained(recipe: Recipe) -> bool:
+    """Whether stage 1 has what it takes to train a module of the pivot."""
+    if "relational" not in ENCODING[recipe.se.objective]:
+        return True
+    pivot, relations = recipe.pivot, recipe.se.relations
+    columns = [fill(name, pivot, pivot) for name in relations.columns or []]
+    return has_data(relations, pivot, pivot) and len(set(columns)) == len(columns)
+
+
+_ALL = (
+    Control("mono", None, "se", matched=False),
+    Control("mono+cross", "mono", "cla", matched=False),
+    Control("cross", None, "cla", matched=False),
+    Control("matched mono", None, "se", matched=True),
+    Control("matched mono+cross", "matched mono", "cla", matched=True),
+)
+CONTROLS: dict[ControlName, Control] = {control.name: control for control in _ALL}
+
+
+def with_starts(names: Sequence[ControlName]) -> list[Control]:
+    """The controls of these names and those that they start from, which come first."""
+    chosen: dict[ControlName, Control] = {}
+    for name in names:
+        control = CONTROLS[name]
+        if control.start:
+            chosen[control.start] = CONTROLS[control.start]
+        chosen[name] = control
+    return list(chosen.values())

@@ -1,0 +1,93 @@
+"""Which rows of some data are used: not empty, no duplicates, within the limits."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from datasets import Dataset
+
+from adapters_hub.texts import canonical
+from trainer.data.errors import DataError
+from trainer.settings import DataSource
+
+logger = logging.getLogger(__name__)
+
+
+def clean(
+    data: Dataset,
+    required: Sequence[str],
+    what: str,
+    source: DataSource,
+    labels: list[str] | None,
+    optional: Sequence[str] = (),
+) -> Dataset:
+    """Drop empty rows, pairs of twice the same sentence, duplicates and what is over the limits; say how many.
+
+    Canonically equal sentences are the same.
+
+    Args:
+        data: the rows.
+        required: columns that must not be empty; the first and the second are a pair, the third and the fourth, …
+        what: the data's name in the log.
+        source: has the limits.
+        labels: what each row was taken from; None: the source has no limit for that.
+        optional: columns that may be empty.
+
+    Raises:
+        DataError: nothing is left.
+    """
+    digests = np.zeros(len(data), dtype=np.uint64)
+    usable = np.zeros(len(data), dtype=bool)
+    identical = 0
+    position = 0
+    for batch in data.iter(batch_size=4096):
+        for row in zip(*(batch[name] for name in (*required, *optional)), strict=True):
+            parts = [canonical(part.strip()) if isinstance(part, str) else "" for part in row]
+            needed = parts[: len(required)]
+            same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
+            identical += same
+            usable[position] = all(needed) and not same
+            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+            digests[position] = int.from_bytes(digest, "little")
+            position += 1
+    rows = np.flatnonzero(usable)
+    _, first = np.unique(digests[rows], return_index=True)
+    kept = rows[np.sort(first)]
+    empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
+    over = len(kept)
+    kept = within_limits(kept, source, labels)
+    over -= len(kept)
+    notes = [
+        f"{count} {name}"
+        for count, name in (
+            (empty, "empty"),
+            (identical, "identical pairs"),
+            (duplicates, "duplicates"),
+            (over, "over the limit"),
+        )
+        if count
+    ]
+    logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
+    if not len(kept):
+        raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
+    return data.select(kept)
+
+
+def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
+    """Of some rows those that the source wants, in their order."""
+    if labels is not None:
+        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
+    return rows[: source.limit]
+
+
+def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
+    """Of the rows with the same label the first `limit`, in their order."""
+    seen: dict[str, int] = {}
+    chosen = np.zeros(len(rows), dtype=bool)
+    for place, label in enumerate(labels.tolist()):
+        seen[label] = seen.get(label, 0) + 1
+        chosen[place] = seen[label] <= limit
+    return rows[chosen]

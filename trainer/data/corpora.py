@@ -1,0 +1,263 @@
+"""Read text and pairs through `datasets`: memory-mapped, cleaned, counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
+from datasets.exceptions import DatasetNotFoundError
+
+from trainer.data.cleaning import clean, within_limits
+from trainer.data.columns import Form, check_text, find_columns
+from trainer.data.errors import DataError
+from trainer.data.files import FORMATS, load_file
+from trainer.data.text_files import OPENERS
+from trainer.settings import DataSource, fill
+
+logger = logging.getLogger(__name__)
+
+_NEGATIVE = ("negative",)
+_PARAPHRASES = (
+    Form(("pivot anchor", "pivot positive", "anchor", "positive")),
+    Form(("pivot anchor", "pivot positive", "pivot negative", "anchor", "positive", "negative")),
+)
+"""Paraphrases in two languages, beside pairs across them."""
+_LABEL = Form(("label",))
+
+
+def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
+    """Sentences of one language.
+
+    Returns:
+        A dataset with the column `text`: stripped, not empty, no exact duplicates.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty.
+    """
+    form = Form(("text",), aliases=((language, "text"),))
+    data = _load(source, language, pivot, [form], any_number=True, alone=True)
+    columns = data.column_names
+    if len(columns) > 1:
+        data = concatenate_datasets([data.select_columns([name]).rename_column(name, "text") for name in columns])
+    elif columns != ["text"]:
+        data = data.rename_column(columns[0], "text")
+    return clean(data, ("text",), f"{language} text", source, _labels(source, language, pivot, len(data)))
+
+
+def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
+    """Pairs of sentences, some or all with a hard negative.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        names: what to call the two or three columns that are taken; the third is optional in the data.
+
+    Returns:
+        A dataset with the columns `names` (the third is empty where there is none): no row with an empty or twice the
+        same sentence, no exact duplicates.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty, or has other columns.
+    """
+    texts = (*names, *_NEGATIVE)[:3]
+    forms = [Form(texts, texts[2:], _codes(texts, language, pivot))]
+    if language == pivot and names[0] != "anchor":  # pairs of the pivot with itself are paraphrases
+        forms.append(Form(("anchor", "positive", "negative"), _NEGATIVE))
+    data = _load(source, language, pivot, forms)
+    if len(names) == 2:
+        data = data.select_columns(data.column_names[:2])
+    data = _named(data, names)
+    return clean(data, names[:2], f"{language} pairs", source, _labels(source, language, pivot, len(data)), names[2:])
+
+
+def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
+    """Paraphrases across the pivot and a language, some or all with hard negatives.
+
+    The data has either two or three columns: a sentence of the pivot, a paraphrase of it in the language, and perhaps a
+    hard negative in the language. Either may then be the anchor. Or it has whole paraphrases in both languages, in four
+    or six columns: anchor, positive and perhaps a hard negative in the pivot, then the same in the language.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        names: what to call anchor, positive and negative of the pivot, and then of the language.
+
+    Returns:
+        As `load_pairs`, with these six columns; a negative that is not there is empty.
+
+    Raises:
+        DataError: likewise.
+    """
+    pair = ("pivot", "target", "negative")
+    across = Form(pair, _NEGATIVE, _codes(pair, language, pivot))
+    data = _load(source, language, pivot, [across, *_PARAPHRASES])
+    form = next(form.texts for form in (across, *_PARAPHRASES) if len(data.column_names) <= len(form.texts))
+    data = _named(data, form)
+    required = [name for name in form if "negative" not in name]
+    optional = [name for name in form if "negative" in name]
+    labels = _labels(source, language, pivot, len(data))
+    data = clean(data, required, f"{language} paraphrases", source, labels, optional)
+    if form == pair:
+        taken = ("pivot", "pivot", "", "target", "target", "negative")
+    else:
+        half = len(form) // 2
+        missing = ("",) * (3 - half)
+        taken = (*form[:half], *missing, *form[half:], *missing)  # type: ignore[assignment]
+    nothing = Dataset.from_dict({"": [""] * len(data)}, features=Features({"": Value("string")}))
+    parts = [
+        (data.select_columns([column]) if column else nothing).rename_column(column, name)
+        for column, name in zip(taken, names, strict=True)
+    ]
+    return concatenate_datasets(parts, axis=1)
+
+
+def _named(data: Dataset, names: Sequence[str]) -> Dataset:
+    """The columns under other names, in their order; those that are missing are empty."""
+    for old, new in zip(data.column_names, names, strict=False):
+        data = data.rename_column(old, f"_{new}")
+    for name in data.column_names:
+        data = data.rename_column(name, name.removeprefix("_"))
+    for name in names[len(data.column_names) :]:
+        data = data.add_column(name, [""] * len(data))  # type: ignore[call-arg]
+    return data
+
+
+def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
+    """Sentences of one language: text, or the first sentence of each of some pairs.
+
+    Returns:
+        As `load_text`.
+
+    Raises:
+        DataError: the data is missing, unreadable or empty.
+    """
+    texts = ("text", "pair", "negative")
+    forms = [
+        Form(texts, texts[1:], ((language, "text"),)),
+        Form(("anchor", "positive", "negative"), _NEGATIVE),
+    ]
+    data = _load(source, language, pivot, forms, alone=True)
+    data = data.select_columns(data.column_names[:1]).rename_columns({data.column_names[0]: "text"})
+    return clean(data, ("text",), f"{language} sentences", source, _labels(source, language, pivot, len(data)))
+
+
+def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str, str]]:
+    """Words of the pivot and their translations, as they are in the data.
+
+    Raises:
+        DataError: the data is missing or unreadable, or has other columns, or a row has no translation.
+    """
+    data = _load(source, language, pivot, [Form(("word", "translation"))])
+    rows = list(zip(*(data[name] for name in data.column_names), strict=True))
+    for number, (word, translation) in enumerate(rows, start=1):
+        if not word or not translation:
+            where = fill(source.path, language, pivot)
+            raise DataError(
+                f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
+            )
+    kept = within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    return [rows[row] for row in kept]
+
+
+def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
+    """What each row was taken from, if the recipe says where that is written and wants it limited."""
+    if source.group_limit is None:
+        return None
+    if not source.groups:
+        raise DataError(f"group_limit needs groups: the file with a label for each row of {source.path!r}")
+    path = Path(fill(source.groups, language, pivot))
+    if not path.exists():
+        raise DataError(f"file of groups {str(path)!r} does not exist (for language {language!r}): check the recipe")
+    labels = labels_of(path)
+    if len(labels) != rows:
+        raise DataError(f"{path}: expected a label for each of the {rows} rows of the data, found {len(labels)}")
+    return labels
+
+
+def labels_of(path: Path) -> list[str]:
+    """The only column of a file.
+
+    Raises:
+        DataError: it is missing, unreadable or has several columns.
+    """
+    data = load_file(path, None, [_LABEL])
+    (name,) = find_columns(path, data.column_names, [_LABEL], alone=True)
+    labels: list[str] = data[name]
+    return labels
+
+
+def _codes(texts: Sequence[str], language: str, pivot: str) -> tuple[tuple[str, str], ...]:
+    """The languages' codes, where they tell which side a column is."""
+    if language == pivot or tuple(texts[:2]) != ("pivot", "target"):
+        return ()
+    return (pivot, "pivot"), (language, "target")
+
+
+def _load(
+    source: DataSource, language: str, pivot: str, forms: Sequence[Form], any_number: bool = False, alone: bool = False
+) -> Dataset:
+    """The chosen columns, in the order asked for, as strings.
+
+    Args:
+        source: where they are.
+        language: fills `{language}`.
+        pivot: fills `{pivot}`.
+        forms: what the columns hold.
+        any_number: take all columns that are named.
+        alone: the only column there is needs no name.
+    """
+    where = fill(source.path, language, pivot)
+    if not where:
+        raise DataError(f"no data for {language!r}: set the path of its data ({forms[0]}) in the recipe")
+    columns = [fill(name, language, pivot) for name in source.columns] if source.columns else None
+    path = Path(where)
+    looks_local = path.suffix in (*FORMATS, *OPENERS) or where.startswith((".", "/", "~"))
+    if path.exists() and not path.is_dir():
+        data = load_file(path, columns, forms)
+    elif looks_local:
+        raise DataError(f"data file {where!r} does not exist (for language {language!r}): check the path in the recipe")
+    else:
+        data = _load_from_hub(where, source)
+    names = find_columns(where, data.column_names, forms, alone) if columns is None else columns
+    if columns is not None:
+        _check_named(where, columns, data.column_names, forms, any_number)
+    check_text(where, data.features, names)
+    return data.select_columns(names)
+
+
+def _check_named(
+    where: str, columns: Sequence[str], there: Sequence[str], forms: Sequence[Form], any_number: bool
+) -> None:
+    """Refuse columns of a recipe that are not there, or are too many or too few."""
+    form = _form(len(columns), forms)
+    if len(columns) > len(form.texts) and not any_number:
+        raise DataError(f"{where}: expected the columns {form}; 'columns' names {len(columns)}: name fewer")
+    if len(set(columns)) < len(columns):
+        raise DataError(f"{where}: expected different columns, found {', '.join(columns)}: name each one once")
+    if any(name not in there for name in columns) or len(columns) < len(form.required):
+        wanted = ", ".join(columns) if len(columns) >= len(form.required) else str(form)
+        raise DataError(
+            f"{where}: expected the columns {wanted}; found {', '.join(there)}: name the right ones under 'columns'"
+        )
+
+
+def _form(width: int, forms: Sequence[Form]) -> Form:
+    """What a table of so many columns holds."""
+    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), forms[0])
+
+
+def _load_from_hub(name: str, source: DataSource) -> Dataset:
+    if Path(name).exists():  # it would be taken for a data set, whatever is in it
+        raise DataError(f"{name} is a folder: name a file in it, or the name of a Hub dataset that no folder here has")
+    try:
+        return cast(Dataset, load_dataset(name, source.subset, split=source.split))
+    except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
+        raise DataError(
+            f"no file and no Hub dataset {name!r} can be read ({str(error).splitlines()[0]}): check the path"
+        ) from error

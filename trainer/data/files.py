@@ -1,0 +1,282 @@
+"""Files of training data: read once for their content, whatever their name and date, and only as they were recorded.
+
+The rows of a file lie as Arrow files in the cache folder, under a key of its content, so that the file that is
+named is the one that is read: no part of its name is a pattern, and one with the date of another is not taken for it.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import io
+import json
+import logging
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pyarrow.parquet as pq
+from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
+
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import cache_folder, sha256, write_folder
+from adapters_hub.json_files import parse_json
+from adapters_hub.reading import check_regular
+from trainer.data.columns import Form, refuse_header, width_of
+from trainer.data.errors import DataError
+from trainer.data.text_files import OPENERS, file_format
+
+logger = logging.getLogger(__name__)
+
+FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
+_SEPARATORS = {".tsv": "\t", ".csv": ","}
+_MARK = "\ufeff"
+"""The byte order mark, which some editors put before UTF-8."""
+_FACTS = "facts.json"
+_VERSION = 1
+"""Of what is made of a file: another one makes it anew."""
+_recorded: ContextVar[Mapping[str, str] | None] = ContextVar("recorded", default=None)
+
+
+@contextmanager
+def as_recorded(settings: Mapping[str, Any] | Sequence[Any]) -> Iterator[None]:
+    """Refuse files that are no longer what these settings, from `trainer.runs.workspace.describe`, say."""
+    token = _recorded.set(dict(_digests(settings)))
+    try:
+        yield
+    finally:
+        _recorded.reset(token)
+
+
+def _digests(values: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
+    """Absolute path and SHA-256 of every file in some settings."""
+    if isinstance(values, Mapping):
+        for name, digest in (("path", "sha256"), ("groups", "groups_sha256")):
+            if digest in values:
+                yield os.path.abspath(values[name]), values[digest]  # noqa: PTH100
+        values = list(values.values())
+    if isinstance(values, list):
+        for value in values:
+            yield from _digests(value)
+
+
+def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) -> Dataset:
+    """All rows of a file, as they are.
+
+    Args:
+        path: .txt .tsv .csv .jsonl .json .parquet, also as .xz, .gz or .bz2 of these.
+        columns: that a TSV or CSV file must have; it then has a header line. None: it has none.
+        forms: what the columns of a table without a header line are, by their number.
+
+    Raises:
+        DataError: the file is empty, unreadable, has other columns, or is not the one that was recorded.
+    """
+    form = file_format(path.name)
+    if form not in FORMATS:
+        raise DataError(f"{path}: unknown format; expected one of {' '.join(FORMATS)}, also as .xz or .gz")
+    try:
+        digest = sha256(check_regular(path))
+    except AdaptersHubError as error:
+        raise DataError(str(error)) from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    wanted = (_recorded.get() or {}).get(os.path.abspath(path), digest)  # noqa: PTH100
+    if digest != wanted:
+        raise DataError(
+            f"{path} was replaced after this run had begun (SHA-256 {wanted[:16]}, now {digest[:16]}): start the same "
+            "command again, which begins anew with what is there now"
+        )
+    key = hashlib.sha256(repr((_VERSION, digest, path.suffix, form, columns, list(forms))).encode()).hexdigest()[:32]
+    folder = cache_folder() / "data" / key
+    if (known := _kept(folder, key)) is not None:
+        return known
+    try:
+        with write_folder(folder, replace=True) as unfinished:
+            _prepare(path, digest, columns, forms, unfinished)
+    except DataError:
+        raise
+    except AdaptersHubError as error:
+        raise DataError(f"{error}; MSE_CACHE names another folder for the cache") from error
+    made = _kept(folder, key)
+    assert made is not None
+    return made
+
+
+def _kept(folder: Path, key: str) -> Dataset | None:
+    """What was made of a file before, if it is whole."""
+    try:
+        files = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        if any(sha256(folder / name) != digest for name, digest in files.items()):
+            raise ValueError("a file has changed")
+        parts = [Dataset.from_file(str(folder / name)) for name in files]
+    except FileNotFoundError:
+        return None
+    except Exception as error:  # whatever Arrow raises
+        logger.warning("%s is damaged (%s): made anew", folder, str(error).partition("\n")[0])
+        return None
+    data = concatenate_datasets(parts) if len(parts) > 1 else parts[0]
+    data._fingerprint = key  # of the content: it names what is made of these rows
+    return data
+
+
+def _prepare(path: Path, digest: str, columns: Sequence[str] | None, forms: Sequence[Form], folder: Path) -> None:
+    """Write the rows of a file as Arrow files, and what they are, to a folder."""
+    form, work = file_format(path.name), folder / "work"
+    copy = work / f"data{form}"
+    work.mkdir()
+    try:
+        _copy(path, digest, copy)
+        if not copy.stat().st_size:  # some readers of datasets fail on it without a word
+            raise DataError(f"{path} is empty: expected lines with {forms[0]}")
+        options = _options(path, copy, columns, forms)
+        data = cast(
+            Dataset,
+            load_dataset(
+                FORMATS[form],
+                data_files=glob.escape(str(copy)),
+                split="train",
+                cache_dir=str(work),
+                keep_in_memory=False,
+                **options,
+            ),
+        )
+        first = _first_line(copy) if form in (".txt", ".tsv") else ""
+        if first.startswith(_MARK) or first.endswith("\r\n"):  # as editors on Windows write
+            data = data.map(_without_marks, batched=True)
+    except DataError:
+        raise
+    except Exception as error:  # the readers of datasets raise their own and pandas' and pyarrow's exceptions
+        for cause in (error, error.__cause__):
+            if isinstance(cause, OSError) and cause.errno is not None:
+                raise cause from None  # of the disk
+        raise DataError(_told(path, copy, error)) from error
+    files = {}
+    for number, kept in enumerate(data.cache_files):
+        name = f"data-{number:05d}.arrow"
+        shutil.move(kept["filename"], folder / name)
+        files[name] = sha256(folder / name)
+    del data
+    shutil.rmtree(work)
+    (folder / _FACTS).write_text(json.dumps(files), encoding="utf-8")
+
+
+def _told(path: Path, copy: Path, error: Exception) -> str:
+    cause = error.__cause__ or error
+    why = (str(cause) or repr(cause)).splitlines()[0].replace(str(copy), str(path))
+    hint = ": save it as UTF-8, or convert it with iconv" if isinstance(cause, UnicodeDecodeError) else ""
+    return f"{path} cannot be read as {file_format(path.name)[1:]}: {why}{hint}"
+
+
+class _Hashed(io.RawIOBase):
+    """A file that remembers the digest of what was read from it."""
+
+    def __init__(self, file: io.RawIOBase) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401
+        count = self._file.readinto(buffer)
+        self.digest.update(memoryview(buffer)[: count or 0])
+        return count
+
+
+def _copy(path: Path, digest: str, copy: Path) -> None:
+    """Unpack a file, and make sure that what was read is what the digest is of."""
+    with path.open("rb", buffering=0) as file, copy.open("wb") as target:
+        hashed = _Hashed(file)
+        buffered = io.BufferedReader(hashed, 1 << 20)
+        plain = OPENERS[path.suffix](buffered, "rb") if path.suffix in OPENERS else buffered
+        shutil.copyfileobj(plain, target, 1 << 20)
+        while buffered.read(1 << 20):  # what stands behind compressed data
+            pass
+    if hashed.digest.hexdigest() != digest:
+        raise DataError(f"{path} was changed while it was read: start again when it is complete")
+
+
+def _check_json(copy: Path) -> None:
+    """Refuse what is no JSON, or nested so deeply that Arrow's parser crashes.
+
+    Raises:
+        ValueError: names the line, where there is one object a line.
+    """
+    if copy.suffix == ".json":  # one document, or lines of JSON after all
+        try:
+            parse_json(copy.read_text(encoding="utf-8-sig"))
+            return
+        except json.JSONDecodeError as error:
+            if not error.msg.startswith("Extra data"):
+                raise
+    with copy.open("rt", encoding="utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                if line.strip():
+                    parse_json(line)
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None  # whose cause would be told alone
+
+
+def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
+    return {name: [text and text.removeprefix(_MARK).removesuffix("\r") for text in batch[name]] for name in batch}
+
+
+def _first_line(path: Path) -> str:
+    """Up to the first line feed: a carriage return may stand inside a sentence."""
+    with path.open("rt", encoding="utf-8", newline="\n") as file:
+        return file.readline()
+
+
+def _options(path: Path, copy: Path, columns: Sequence[str] | None, forms: Sequence[Form]) -> dict[str, Any]:
+    """How the reader of a format is to read a file."""
+    form = copy.suffix
+    if FORMATS[form] == "json":
+        _check_json(copy)
+    elif form == ".parquet":
+        names = pq.read_schema(copy).names
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DataError(f"{path}: two columns are called {twice[0]!r}: give each its own name")
+    return _table_options(path, copy, _SEPARATORS[form], columns, forms) if form in _SEPARATORS else {}
+
+
+def _table_options(
+    path: Path, copy: Path, separator: str, columns: Sequence[str] | None, forms: Sequence[Form]
+) -> dict[str, Any]:
+    """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL  # type: ignore[assignment]
+    if separator == "\t":
+        quoting = csv.QUOTE_NONE  # type: ignore[assignment]
+        first = _first_line(copy).removeprefix(_MARK).rstrip("\r\n").split(separator)
+    else:
+        with copy.open("rt", encoding="utf-8-sig", newline="") as file:
+            first = next(csv.reader(file), [])
+    if first in ([], [""]):
+        raise DataError(f"{path} is empty: expected lines with {forms[0]}")
+    if columns:
+        if missing := [name for name in columns if name not in first]:
+            raise DataError(
+                f"{path}: expected the columns {', '.join(columns)}; its header line has {', '.join(first)} "
+                f"(missing: {', '.join(missing)})"
+            )
+        names, header = first, 0
+    else:
+        refuse_header(path, first, forms)
+        names, header = list(width_of(path, len(first), forms)), None
+    return {
+        "sep": separator,
+        "header": header,
+        "names": names,
+        "quoting": quoting,
+        "keep_default_na": False,
+        "na_values": [],
+        "index_col": False,
+        "features": Features({name: Value("string") for name in names}),
+        "encoding": "utf-8-sig",
+        "lineterminator": "\n" if separator == "\t" else None,
+    }

@@ -1,0 +1,1 @@
+"""What every program does around training: read a recipe, keep its place, record, publish."""

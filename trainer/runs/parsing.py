@@ -1,0 +1,140 @@
+"""Read a recipe: YAML files, and the changes that the command line makes to them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace
+
+from adapters_hub.reading import read_text
+from trainer.runs.probing import check_trainable
+from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
+
+_TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
+
+
+def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
+    """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
+
+    Raises:
+        SystemExit: for `--help`.
+        SettingsError: what cannot be parsed, and values that cannot go together.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
+        arguments = ["--recipe", str(RECIPES / "quickstart.yaml"), *arguments]
+    parser = ArgumentParser(
+        prog=prog,
+        exit_on_error=False,
+        description=description,
+        epilog="The `training` settings take the fields of transformers.TrainingArguments; those that would do nothing "
+        "here, or harm, are refused with the reason.",
+    )
+    parser.add_argument(
+        "--recipe",
+        action="config",
+        help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
+    )
+    parser.add_class_arguments(Recipe, None)
+    values = parse_line(parser, _with_earlier_training(arguments))
+    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
+    recipe.check()
+    check_trainable(recipe)
+    return recipe
+
+
+def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
+    """Parse a command line; a mistake in it is one line, not the whole usage.
+
+    Args:
+        parser: made with `exit_on_error=False`.
+        arguments: of the command line; None: this process's.
+
+    Raises:
+        SystemExit: for `--help`.
+        SettingsError: what cannot be parsed.
+    """
+    try:
+        return parser.parse_args(arguments)
+    except argparse.ArgumentError as error:
+        raise SettingsError(f"{_in_one_line(str(error))} (--help explains every setting)") from error
+
+
+def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> Namespace:
+    """Check values as they are read from a file; a mistake in them is one line.
+
+    Args:
+        parser: made with `exit_on_error=False`.
+        values: by name.
+        where: they come from, for the message.
+
+    Raises:
+        SettingsError: one of them is of another type.
+    """
+    try:
+        parsed: Namespace = parser.parse_object(values)
+        return parsed
+    except argparse.ArgumentError as error:
+        raise SettingsError(f"{where}: {_in_one_line(str(error))}") from error
+
+
+def _in_one_line(message: str) -> str:
+    """What the parser says over several lines, in words of its user, not of Python's types."""
+    message = message.removeprefix("error: ")
+    key = re.search(r'Parser key "([\w.]+)"', message)
+    kinds = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, re.MULTILINE)
+    found = re.search(r"(?:Got value|Given value): (.*)", message)
+    if key and kinds and found:
+        wanted = [_TYPE.sub(lambda type_: type_[1] or type_[2], kind) for kind in kinds if "NoneType" not in kind]
+        return f"{key[1]} is to be {' or '.join(wanted)}, not {found[1]!r}"
+    return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
+
+
+def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
+    """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
+    result: list[str] = []
+    merged: dict[str, dict[str, Any]] = {}
+    count = 0
+    for place, argument in enumerate(arguments):
+        result.append(argument)
+        name, _, path = argument.partition("=")
+        if place and arguments[place - 1] == "--recipe":
+            path = argument
+        elif name != "--recipe" or not path:
+            continue
+        count += 1
+        for phase, training in _training_in(Path(path)).items():
+            merged[phase] = merged.get(phase, {}) | training
+            if count > 1:
+                result += [f"--{phase}.training", json.dumps(merged[phase])]
+    return result
+
+
+def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
+    """The `training` of each phase in a YAML file; of one that is not as it should be nothing, which the parser tells.
+
+    Raises:
+        AdaptersHubError: it is there, but is no plain file of UTF-8.
+    """
+    if not recipe.exists():
+        return {}
+    try:
+        values = yaml.safe_load(read_text(recipe))
+        sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
+        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
+    except RecursionError:
+        raise SettingsError(f"{recipe} is nested too deeply to be a recipe") from None
+    except (yaml.YAMLError, AttributeError, TypeError):
+        return {}
+
+
+def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}

@@ -1,0 +1,47 @@
+"""What a manifest records of a run: the base, the hardware and the versions of libraries."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Collection
+from pathlib import Path
+
+import torch
+from accelerate import PartialState
+
+from adapters_hub.base import BaseEncoder
+from adapters_hub.format import BaseReference
+
+_LIBRARIES = ("modular-sentence-encoders", "torch", "transformers", "peft", "accelerate", "datasets")
+
+
+def base_reference(base: BaseEncoder, components: Collection[str] | None = None) -> BaseReference:
+    """How a manifest names the base; that of a language module with its components."""
+    vocabulary = base.vocabulary_fingerprint(components) if components is not None else None
+    return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id, vocabulary)
+
+
+def hardware() -> str:
+    """What training runs on, for the card."""
+    processes = PartialState().num_processes
+    if PartialState().device.type == "cuda":
+        return f"{processes} × {torch.cuda.get_device_name()}"
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        model = platform.processor() or platform.machine()
+    return f"{model}, {os.cpu_count()} cores, {processes} process{'es' if processes > 1 else ''}"
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that training rests on."""
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

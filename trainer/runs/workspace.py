@@ -1,0 +1,232 @@
+"""Folders in which a run lives until its module is finished: what is done, what was set, what can be resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+
+from adapters_hub.durable import remove_leftovers
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import sha256, write_folder, write_text
+from adapters_hub.format import FILE_NAME, Manifest, check_files
+from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
+from trainer.training.machines import on_all, writes_to
+
+logger = logging.getLogger(__name__)
+
+_SETTINGS = "settings.json"
+_UNFINISHED = "unfinished"
+_HASHES = "sha256.json"
+# Fields of TrainingArguments that do not change the weights a run ends with.
+_COSMETIC = (
+    "logging",
+    "save_",
+    "report_to",
+    "disable_tqdm",
+    "run_name",
+    "eval",
+    "per_device_eval",
+    "log_level",
+    "project",
+)
+
+
+class Workspace:
+    """The unfinished part of one module.
+
+    Args:
+        output_dir: of the recipe.
+        name: of the module's folder.
+    """
+
+    def __init__(self, output_dir: str | Path, name: str) -> None:
+        self.folder = Path(output_dir) / _UNFINISHED / name
+        self.writes = writes_to(Path(output_dir))
+        """Whether this process is the one that writes; the same files are written on each machine of its own disk."""
+
+    def phase(self, name: str, settings: dict[str, Any]) -> PhaseFolder:
+        """The folder of a phase; emptied first if what it holds was begun with other settings.
+
+        Raises:
+            AdaptersHubError: the disk cannot take it.
+        """
+        folder = PhaseFolder(self.folder / name, self.writes)
+        text = json.dumps(settings, indent=2, sort_keys=True, default=str)
+        if self.writes:
+            recorded = folder.path / _SETTINGS
+            if recorded.is_file() and recorded.read_bytes() != text.encode("utf-8"):
+                logger.warning("%s was begun with other settings: starting it anew", folder.path)
+                shutil.rmtree(folder.path)
+            write_text(recorded, text)
+            folder.delete_damaged_result()
+        PartialState().wait_for_everyone()
+        return folder
+
+    def remove(self, target: Path) -> None:
+        """Delete the folder, and what a killed run has left beside the finished module `target`."""
+        if self.writes:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            with contextlib.suppress(OSError):  # others are at work in it
+                self.folder.parent.rmdir()
+            remove_leftovers(target.parent)
+
+
+class PhaseFolder:
+    """Checkpoints and result of one phase.
+
+    Args:
+        path: the folder.
+        writes: whether this process writes to it.
+    """
+
+    def __init__(self, path: Path, writes: bool) -> None:
+        self.path = path
+        self.writes = writes
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the trainer keeps its checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def result(self) -> Path:
+        """What the phase has made; the folder exists only when it is complete."""
+        return self.path / "result"
+
+    def is_finished(self) -> bool:
+        """Whether the result is there, on all machines: a process looks before one of them goes on and may write it."""
+        return on_all(self.result.is_dir())
+
+    @property
+    def logs(self) -> Path:
+        """Where TensorBoard's events go; they outlive the workspace."""
+        unfinished, name, phase = self.path.parts[-3:]
+        assert unfinished == _UNFINISHED
+        return self.path.parents[2] / "logs" / name / phase
+
+    def finish(self, write: Callable[[Path], None]) -> None:
+        """Write the result, whole or not at all, and drop the checkpoints; each machine its own."""
+        state = PartialState()
+        state.wait_for_everyone()  # a trainer looks at its checkpoints until the very end
+        if self.writes:
+            with write_folder(self.result, replace=True) as folder:
+                write(folder)
+                (folder / _HASHES).write_text(json.dumps(_hashes(folder)), encoding="utf-8")
+        state.wait_for_everyone()
+        if self.writes:
+            shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    def delete_damaged_result(self) -> None:
+        """Delete a result that is no longer as it was written; the phase makes it anew."""
+        if not self.result.is_dir():
+            return
+        try:
+            whole = json.loads((self.result / _HASHES).read_text(encoding="utf-8")) == _hashes(self.result)
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            logger.warning("%s is damaged: running the phase again", self.result)
+            shutil.rmtree(self.result)
+
+    def facts(self) -> dict[str, Any]:
+        """What the phase wrote down about itself."""
+        values: dict[str, Any] = json.loads((self.result / "facts.json").read_text(encoding="utf-8"))
+        return values
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Of all files below a folder but the list of them."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in paths if path.name != _HASHES}
+
+
+def write_facts(folder: Path, facts: dict[str, Any]) -> None:
+    """Write down what a phase did, for the manifest."""
+    (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False, default=str), encoding="utf-8")
+
+
+def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  # noqa: ANN401
+    """A section of the recipe as plain values, for one language: data as path and content, training as it takes effect.
+
+    What does not change the weights is left out, so that two descriptions are equal when the runs would be.
+    """
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        if isinstance(value, DataSource):
+            values[item.name] = describe_data(value, recipe, language)
+        elif isinstance(value, list) and value and all(isinstance(one, DataSource) for one in value):
+            values[item.name] = [describe_data(one, recipe, language) for one in value]
+        elif dataclasses.is_dataclass(value):
+            values[item.name] = describe(value, recipe, language)
+        elif item.name == "training":
+            phase = next(name for name in TRAINING_DEFAULTS if getattr(recipe, name) is settings)
+            merged = TRAINING_DEFAULTS[phase] | value
+            values["training"] = {key: merged[key] for key in sorted(merged) if not key.startswith(_COSMETIC)}
+        else:
+            values[item.name] = value
+    return values
+
+
+def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str, Any]:
+    """Where the text of a language is and, of a file, what is in it."""
+    path = fill(source.path, language, recipe.pivot)
+    values: dict[str, Any] = {"path": path, "columns": source.columns, "subset": source.subset, "limit": source.limit}
+    if source.split != "train":
+        values["split"] = source.split
+    if Path(path).is_file():
+        values |= {"bytes": Path(path).stat().st_size, "sha256": sha256(Path(path))}
+    if source.group_limit is not None:
+        groups = Path(fill(source.groups, language, recipe.pivot))
+        values |= {"group_limit": source.group_limit, "groups": str(groups)}
+        if groups.is_file():
+            values["groups_sha256"] = sha256(groups)
+    return {key: value for key, value in values.items() if value not in (None, "")}
+
+
+def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, Any] | None:
+    """The settings that a finished module was made with; None if there is none on all machines, or it is not to count.
+
+    Raises:
+        SettingsError: it is damaged.
+    """
+    if not on_all((target / FILE_NAME).is_file()) or overwrite:
+        return None
+    try:
+        manifest = kind.read(target)
+        check_files(target, manifest)
+    except (AdaptersHubError, OSError) as error:
+        raise SettingsError(f"{error} (--overwrite true trains {target} again)") from error
+    settings: dict[str, Any] = manifest.training.get("settings", {})
+    return settings
+
+
+def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Refuse to pass off a finished module as made with settings that it was not made with.
+
+    Raises:
+        SettingsError: names the first setting that differs.
+    """
+    plain = json.loads(json.dumps(wanted, default=str))
+    if difference := _first_difference(recorded, plain, ""):
+        raise SettingsError(
+            f"{target} is finished, but with other settings ({difference}): "
+            "--overwrite true trains it again, --output_dir keeps both"
+        )
+
+
+def _first_difference(a: Any, b: Any, where: str) -> str | None:  # noqa: ANN401
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in sorted(a.keys() | b.keys()):
+            if found := _first_difference(a.get(key), b.get(key), f"{where}.{key}".lstrip(".")):
+                return found
+        return None
+    return None if a == b else f"{where}: {a!r}, now {b!r}"

@@ -1,0 +1,58 @@
+"""The `TrainingArguments` of a phase."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import HfArgumentParser
+from transformers import TrainingArguments as Arguments
+
+from trainer.settings import TRAINING_FIXED, training_values
+from trainer.training.checkpoints import TrainingError
+
+
+class PhaseArguments(Arguments):
+    """`TrainingArguments` of a phase.
+
+    Attributes:
+        writes: whether this process writes the checkpoints, which is for the phase's folder to say.
+    """
+
+    writes: bool | None = None
+
+    @property
+    def should_save(self) -> bool:
+        """What transformers asks before it writes."""
+        return bool(super().should_save) if self.writes is None else self.writes
+
+
+def training_arguments(
+    phase: str, training: dict[str, Any], folder: Path, seed: int, writes: bool | None = None
+) -> PhaseArguments:
+    """The phase's `TrainingArguments`: the recipe's over our defaults, and what the trainers rely on.
+
+    Args:
+        phase: `la`, `se`, `cla` or `full`.
+        training: of the recipe.
+        folder: for the checkpoints.
+        seed: of the recipe.
+        writes: whether this process writes them; by default the main process does.
+    """
+    fixed = {
+        "output_dir": str(folder),
+        "seed": seed,
+        "remove_unused_columns": False,
+        "label_names": [],
+        "logging_nan_inf_filter": False,
+        "ddp_find_unused_parameters": False,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+    assert not set(TRAINING_FIXED) & set(training)
+    try:
+        (arguments,) = HfArgumentParser(PhaseArguments).parse_dict(training_values(phase, training) | fixed)  # type: ignore[arg-type]
+    except (ValueError, TypeError) as error:
+        raise TrainingError(f"settings under 'training' do not fit: {str(error).splitlines()[0]}") from error
+    arguments.writes = writes
+    return arguments  # type: ignore[no-any-return]

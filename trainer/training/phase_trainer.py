@@ -1,0 +1,343 @@
+"""What all phases share: a `transformers.Trainer` that trains a part of a model, exactly resumable."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import shutil
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from accelerate.utils import broadcast_object_list, gather_object
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import Sampler
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState
+from transformers import TrainingArguments as Arguments
+from transformers.integrations.integration_utils import TensorBoardCallback
+from transformers.trainer_utils import rotate_checkpoints
+
+from adapters_hub.errors import AdaptersHubError
+from trainer.data.batches import Order, Rows
+from trainer.settings import SettingsError
+from trainer.training.checkpoints import (
+    WEIGHTS,
+    Checkpoint,
+    TrainingError,
+    checkpoint_to_resume,
+    delete_others,
+    last_complete_checkpoint,
+    seal,
+)
+from trainer.training.clock import Clock
+from trainer.training.dropout import with_cheap_dropout
+from trainer.training.frozen import FrozenDense
+
+logger = logging.getLogger(__name__)
+
+_CHECKPOINTING = ("activation_checkpointing_enable", "gradient_checkpointing_enable")
+
+
+class EncoderModel(nn.Module):
+    """A frozen transformer with something trainable in or on it; the wrapper that a phase trains.
+
+    Args:
+        backbone: the transformer.
+    """
+
+    def __init__(self, backbone: PreTrainedModel) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def hidden_states(self, passes: list[dict[str, torch.Tensor]]) -> Iterator[torch.Tensor]:
+        """Last hidden states `[n, tokens, dim]` of each pass, one after the other.
+
+        Where the token embeddings are trained, every token of the step is looked up once for all passes: each lookup
+        has a gradient of the size of the vocabulary.
+        """
+        embedding = self.backbone.get_input_embeddings()
+        assert isinstance(embedding, nn.Embedding)
+        inputs = [{"input_ids": part["input_ids"]} for part in passes]
+        if embedding.weight.requires_grad:
+            ids = torch.cat([part["input_ids"].flatten() for part in passes])
+            distinct, places = torch.unique(ids, return_inverse=True)
+            rows = embedding(distinct)
+            sizes = [part["input_ids"].numel() for part in passes]
+            inputs = [
+                {"inputs_embeds": nn.functional.embedding(own.view_as(part["input_ids"]), rows)}
+                for part, own in zip(passes, places.split(sizes), strict=True)
+            ]
+        for part, given in zip(passes, inputs, strict=True):
+            yield self.backbone(**given, attention_mask=part["attention_mask"]).last_hidden_state
+
+    def trained_state(self) -> dict[str, torch.Tensor]:
+        """Names and tensors of everything that is trained."""
+        return {name: parameter.detach() for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def load_trained_state(self, state: dict[str, torch.Tensor]) -> None:
+        """The inverse of `trained_state`."""
+        own = self.trained_state()
+        if own.keys() != state.keys():
+            raise TrainingError("a checkpoint holds other parameters than this phase trains: delete its folder")
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
+
+    def hold_frozen_in(self, dtype: torch.dtype) -> None:
+        """Keep frozen dense layers in the precision of autocast, which else casts them to it anew in every pass."""
+        for layer in list(self.backbone.modules()):
+            if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
+                FrozenDense.take_over(layer, dtype)
+
+    def activation_checkpointing_enable(
+        self,
+        activation_checkpointing_kwargs: dict[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """What `TrainingArguments.activation_checkpointing` calls: blocks are computed once more on the way back."""
+        self.backbone.enable_input_require_grads()
+        name = next(name for name in _CHECKPOINTING if hasattr(self.backbone, name))
+        getattr(self.backbone, name)(activation_checkpointing_kwargs or {"use_reentrant": False}, **options)
+
+    def gradient_checkpointing_enable(
+        self,
+        gradient_checkpointing_kwargs: dict[str, Any] | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        """The same, as transformers calls it before version 5.23."""
+        self.activation_checkpointing_enable(gradient_checkpointing_kwargs, **options)
+
+
+class PhaseTrainer(Trainer):
+    """Trains the trainable parameters of an `EncoderModel` and nothing else.
+
+    Its checkpoints hold these parameters only. Killed at any moment and started again, it ends with the same weights
+    as an uninterrupted run: the order of the rows depends on seed and epoch alone, masks on seed and row, and a
+    checkpoint counts only when it is complete.
+
+    Args:
+        model: the model.
+        args: from `training_arguments`.
+        rows: training rows.
+        order: their order.
+        collator: makes batches.
+        eval_rows: rows to compute the loss on, where `eval_strategy` asks for it.
+
+    Raises:
+        SettingsError: it does, and there are none.
+    """
+
+    model: EncoderModel
+    # Losses are means over a batch; the trainer divides them by the number of accumulated batches.
+    loss_is_scaled_for_ga = False
+
+    def __init__(
+        self,
+        model: EncoderModel,
+        args: Arguments,
+        rows: Rows,
+        order: Order,
+        collator: Any,  # noqa: ANN401
+        eval_rows: Rows | None = None,
+    ) -> None:
+        self._order = order
+        self._clock = Clock()
+        if args.eval_strategy != "no" and not eval_rows:
+            raise SettingsError(
+                "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0; of a single row "
+                "none is kept"
+            )
+        if args.n_gpu > 1:
+            # nn.DataParallel would cut the batches, which come in passes, among them.
+            hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"
+            logger.warning("one GPU of %d is used: %s uses all", args.n_gpu, hint)
+            args._n_gpu = 1
+        with_cheap_dropout(model)
+        super().__init__(
+            model=model,  # type: ignore[arg-type]
+            args=args,
+            data_collator=collator,
+            train_dataset=rows,
+            eval_dataset=eval_rows,
+            callbacks=[_SetEpoch(order), self._clock],
+        )
+        self.can_return_loss = True
+        autocast = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.accelerator.mixed_precision)
+        if autocast is not None:
+            model.hold_frozen_in(autocast)
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoints are."""
+        assert self.args.output_dir is not None
+        return Path(self.args.output_dir)
+
+    def run(self, logs: Path | None = None) -> dict[str, Any]:
+        """Train from the last complete checkpoint, or from the start, to the end.
+
+        Args:
+            logs: where TensorBoard's events go; by default beside the checkpoints.
+
+        Returns:
+            Steps, processes, rows of a batch over all of them, precision, mean loss of the last ten steps, seconds,
+            and of the main process: median seconds of a step, and tokens a second, padding left out.
+
+        Raises:
+            TrainingError: the loss or the weights are not finite, the disk cannot take a checkpoint, or the one to go
+                on from was written by another number of processes.
+        """
+        checkpoint = checkpoint_to_resume(self.folder, self.args.world_size)
+        if self.args.should_save:
+            delete_others(self.folder, checkpoint)
+        if checkpoint:
+            logger.info("resuming from %s", checkpoint.folder)
+            self._clock.go_on_from(checkpoint.progress, self.args.process_index)
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, TensorBoardCallback) and callback.logging_dir is None and logs is not None:
+                callback.logging_dir = str(logs)
+        if checkpoint and checkpoint.is_last():
+            self._take(checkpoint)
+        else:
+            self.train(resume_from_checkpoint=str(checkpoint.folder) if checkpoint else None)
+        self._check_weights()
+        losses = gather_object([list(self._clock.losses)])
+        precision = self.accelerator.mixed_precision
+        facts = {
+            "steps": self.state.global_step,
+            "processes": self.args.world_size,
+            "batch": self._order.block,
+            "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
+            "loss": statistics.fmean(statistics.fmean(own) for own in losses),
+            "seconds": round(self._clock.seconds(), 3),
+            "seconds_per_step": round(self._clock.median(), 4),
+            "tokens_per_second": round(self._clock.tokens_per_second(), 1),
+        }
+        return broadcast_object_list([facts])[0]  # type: ignore[no-any-return]
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        """Take over the last checkpoint, written before its run was killed; the trainer would go one step further."""
+        self._load_from_checkpoint(str(checkpoint.folder))
+        self.state = checkpoint.state()
+        if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
+            self._load_best_model()
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
+        """One forward and backward pass; stops on a loss that is not finite."""
+        self._clock.count(inputs["passes"])
+        loss = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[arg-type]
+        self.check_finite(loss.item(), "loss")
+        self._clock.add_loss(loss.item())
+        return loss
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ANN401
+        """The loss on the evaluation rows; draws nothing from the generators that training draws from."""
+        with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
+            return super().evaluate(*args, **kwargs)
+
+    def check_finite(self, value: float, what: str) -> None:
+        """Stop before the optimizer spoils the weights.
+
+        Raises:
+            TrainingError: `value` is not finite.
+        """
+        if not math.isfinite(value):
+            self._stop(f"the {what} is {value} at step {self.state.global_step + 1}")
+
+    def _check_weights(self) -> None:
+        """Stop before weights that the optimizer has spoilt are written: no later step would tell.
+
+        Raises:
+            TrainingError: they are not finite.
+        """
+        for name, tensor in self.model.trained_state().items():
+            if not tensor.isfinite().all():
+                self._stop(f"{name} is not finite after step {self.state.global_step}")
+
+    def _stop(self, what: str) -> NoReturn:
+        last = last_complete_checkpoint(self.folder)
+        raise TrainingError(
+            f"{what}: a lower learning_rate or more warmup_steps may help; the last good state is "
+            f"{last.folder if last else 'the start of the phase'}"
+        )
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:  # noqa: ANN401
+        """Settings that the optimizer refuses, or a package that it needs and that is not there, are one line."""
+        with _told_in_one_line():
+            return super().create_optimizer(*args, **kwargs)
+
+    def create_scheduler(self, *args: Any, **kwargs: Any) -> torch.optim.lr_scheduler.LRScheduler:  # noqa: ANN401
+        """Likewise for the schedule of the learning rate."""
+        with _told_in_one_line():
+            return super().create_scheduler(*args, **kwargs)
+
+    def _clip_grad_norm(self, model: nn.Module) -> Any:  # noqa: ANN401
+        norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
+        if self.accelerator.scaler is None:  # float16's scaler leaves out a step that overflows, and scales less
+            self.check_finite(float(norm), "gradient norm")
+        return norm
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:  # noqa: ANN401
+        return self._order
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:  # noqa: ANN401
+        self._check_weights()
+        limit, folder = self.args.save_total_limit, self.folder / f"checkpoint-{self.state.global_step}"
+        try:
+            if self.args.should_save:
+                shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
+            self.accelerator.wait_for_everyone()
+            self.args.save_total_limit = None  # nothing is deleted before the new one is sealed
+            super()._save_checkpoint(model, trial)
+            progress = self._clock.progress()
+            self.accelerator.wait_for_everyone()  # all have written their generators' state
+            if self.args.should_save:
+                seal(folder, self.args.world_size, progress)
+            self.accelerator.wait_for_everyone()
+            if self.args.should_save:
+                best = self.state.best_model_checkpoint
+                rotate_checkpoints(str(self.folder), save_total_limit=limit, best_model_checkpoint=best)
+        except (OSError, SafetensorError, RuntimeError, AdaptersHubError) as error:
+            # torch's writer raises RuntimeError on a full disk
+            cause = getattr(error, "strerror", None) or (str(error) or repr(error)).splitlines()[0]
+            raise TrainingError(
+                f"a checkpoint could not be written to {self.args.output_dir} ({cause}): free some space and start "
+                "again; the last complete one is kept"
+            ) from error
+        finally:
+            self.args.save_total_limit = limit
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {name: tensor.cpu().contiguous() for name, tensor in self.model.trained_state().items()}
+        save_file(state, folder / WEIGHTS)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        self.model.load_trained_state(load_file(Path(resume_from_checkpoint) / WEIGHTS))
+
+    def _load_best_model(self) -> None:
+        assert self.state.best_model_checkpoint is not None
+        self._load_from_checkpoint(str(self.folder / Path(self.state.best_model_checkpoint).name))
+
+
+@contextlib.contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        line = (str(error).strip() or repr(error)).splitlines()[0]
+        raise TrainingError(f"settings under 'training' do not fit: {line}") from error
+
+
+class _SetEpoch(TrainerCallback):
+    """Tells the order which epoch begins, also when that is resumed in its middle."""
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+
+    def on_epoch_begin(self, args: Arguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:  # noqa: ANN401
+        self.order.set_epoch(int(state.epoch or 0))
