@@ -48,9 +48,9 @@ def serve(
     ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
-    from demo.catalog import Catalog
+    from demo.compare.catalog import Catalog
+    from demo.limits.settings import Limits, Settings
     from demo.publishing import publish_folder
-    from demo.settings import Limits, Settings
 
     start = time.perf_counter()
     if publish is not None:
@@ -70,9 +70,9 @@ def serve(
     catalog = Catalog(settings)
     _say("loading the base and the modules")
     # These take seconds, for which a mistake need not wait.
-    from demo.app import build_app, build_demo, queue
-    from demo.look import launch_options
-    from demo.workbench import Workbench
+    from demo.compare.workbench import Workbench
+    from demo.page.app import build_app, build_demo, queue
+    from demo.page.look import launch_options
 
     demo = build_demo(settings, Workbench(catalog, kept_languages))
     app = queue(build_app(demo), settings)

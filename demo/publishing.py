@@ -7,7 +7,7 @@ from pathlib import Path
 
 from adapters_hub.format import FILE_NAME, read_manifest
 from adapters_hub.hub import push
-from demo.errors import DemoError
+from demo.limits.errors import DemoError
 
 
 def publish_folder(folder: Path, hub: Path) -> Iterator[str]:

@@ -22,23 +22,23 @@ from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
 from trainer.controls.control import CONTROLS, Control, with_starts
 from trainer.controls.identity import recorded, settings_of
-from trainer.controls.targets import find_targets
-from trainer.data.batches import Rows
-from trainer.data.files import as_recorded
-from trainer.objectives import CROSS_LINGUAL, ObjectiveCollator, ObjectiveTrainer
+from trainer.controls.pivot import frozen_pivot
+from trainer.objectives import CROSS_LINGUAL
 from trainer.objectives.joining import beside_itself, joined_languages
 from trainer.objectives.part_sources import PartSource, source_facts
-from trainer.objectives.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows, row_counts
+from trainer.objectives.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows
+from trainer.objectives.sentence_training import SentenceTraining, Targets
 from trainer.runs.console import run_command
+from trainer.runs.identity import check_same_settings
 from trainer.runs.parsing import parse_recipe
+from trainer.runs.program import Run, make_all
 from trainer.runs.records import base_reference, hardware, versions
-from trainer.runs.workspace import PhaseFolder, Workspace, check_same_settings
+from trainer.runs.workspace import PhaseFolder
 from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
 from trainer.training.arguments import training_arguments
 from trainer.training.dropout import set_dropout
 from trainer.training.embedding_trainer import SentenceModel
 from trainer.training.machines import on_all
-from trainer.training.steps import numbers_used, rows_in_order
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +53,10 @@ def main() -> None:
     controls = with_starts(recipe.full.controls)
     for control in controls:
         control.languages(recipe)  # refuses what has none before anything is trained
-    for control in controls:
-        Monolithic(recipe, control).make()
+    make_all(recipe, (Monolithic(recipe, control) for control in controls))
 
 
-class Monolithic:
+class Monolithic(Run):
     """One of the controls.
 
     Args:
@@ -65,104 +64,77 @@ class Monolithic:
         control: which one; what it starts from is there.
     """
 
+    is_module = False
+
     def __init__(self, recipe: Recipe, control: Control) -> None:
-        self.recipe = recipe
+        super().__init__(recipe, control.folder(recipe))
         self.control = control
         self.start = CONTROLS[control.start].folder(recipe) if control.start else None
         self.section = control.section(recipe)
         self.sources = {language: control.sources(recipe, language) for language in control.languages(recipe)}
-        self.settings = settings_of(recipe, control)
         self.data = source_facts(
             [source for listed in self.sources.values() for source in listed], control.kind, recipe.pivot
         )
-        self.target = control.folder(recipe)
-        self.workspace = Workspace(recipe.output_dir, self.target.name)
 
-    def make(self) -> None:
-        """Train the encoder and write it to its folder, unless it is there."""
-        if on_all((self.target / TRAINING_FILE).is_file()) and not self.recipe.overwrite:
-            found = self._finished()
-            for name in ("languages", "objective"):  # these first: they decide which data there is to compare
-                check_same_settings(self.target, {name: found.get(name)}, {name: self.settings.get(name)})
-            check_same_settings(self.target, found, self.settings)
-            self.workspace.remove(self.target)  # left behind if a run was killed at its very end
-            logger.info("%s is finished: skipped", self.target)
-            return
-        with PartialState().main_process_first():
-            untouched = self._untouched()
-            base = load_base(self.start) if self.start else untouched
-        logger.info("%s: training all parameters of %s", self.control.kind, base.source)
-        folder = self.workspace.phase("full", self.settings)
-        set_seed(self.recipe.seed)
-        with as_recorded(self.settings):
-            facts = self._train(base, untouched, folder)
-        self._write(base, facts)
-        self.workspace.remove(self.target)
+    def identify(self) -> dict[str, Any]:
+        """Everything that the weights of a control depend on."""
+        return settings_of(self.recipe, self.control)
 
-    def _finished(self) -> dict[str, Any]:
-        """The settings that the finished encoder was made with.
-
-        Raises:
-            SettingsError: it is damaged.
-        """
+    def recorded(self) -> dict[str, Any] | None:
+        """The settings that the finished encoder was made with; see `Run.recorded`."""
+        if not on_all((self.target / TRAINING_FILE).is_file()) or self.recipe.overwrite:
+            return None
         values = recorded(self.target)
         weights = self.target / _WEIGHTS
         if not weights.is_file() or sha256(weights) != values.get("sha256"):
             raise SettingsError(f"{weights} is not what {TRAINING_FILE} says: --overwrite true trains it again")
         settings: dict[str, Any] = values.get("settings", {})
+        for name in ("languages", "objective"):  # these first: they decide which data there is to compare
+            check_same_settings(self.target, {name: settings.get(name)}, {name: self.settings.get(name)})
         return settings
 
-    def _untouched(self) -> BaseEncoder:
-        recipe = self.recipe
-        return load_base(recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling)
+    def train(self, base: BaseEncoder) -> bool:
+        """Train the encoder and write it to its folder."""
+        with PartialState().main_process_first():
+            own = load_base(self.start) if self.start else base.copy()
+        logger.info("%s: training all parameters of %s", self.control.kind, own.source)
+        folder = self.workspace.phase("full", self.settings)
+        set_seed(self.recipe.seed)
+        self._write(own, self._fine_tune(own, base, folder))
+        self.workspace.remove(self.target)
+        return True
 
-    def _train(self, base: BaseEncoder, untouched: BaseEncoder, folder: PhaseFolder) -> dict[str, Any]:
-        section, recipe, own = self.section, self.recipe, self.recipe.full.training
+    def _fine_tune(self, base: BaseEncoder, untouched: BaseEncoder, folder: PhaseFolder) -> dict[str, Any]:
+        section, recipe, control = self.section, self.recipe, self.control
         length = min(section.max_length, base.max_positions)
-        frozen = recipe.pivot if self.control.matched else None
+        frozen = recipe.pivot if control.matched else None
         reading = Reading(
             base.tokenizer, base.prompt, length, section.eval_share, recipe.pivot, frozen=frozen, seed=recipe.seed
         )
-        steps = {language: self.control.steps(recipe, language) for language in self.sources}
+        steps = {language: control.steps(recipe, language) for language in self.sources}
         parts = self._parts(reading, steps)
-        training = section.training | TRAINING_DEFAULTS["full"] | own
-        if not {"max_steps", "num_train_epochs"} & own.keys():
-            training["max_steps"] = sum(steps.values())
-        arguments = training_arguments(self.control.phase, training, folder.checkpoints, recipe.seed, folder.writes)
-        shares = [part.source.share for part in parts]
-        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
-        targets = find_targets(recipe, self.control, untouched, parts, numbers_used(order, arguments), length)
-        # A batch of evaluation rows may be of several languages, but its loss is of one kind.
-        kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
+        options = section.training | TRAINING_DEFAULTS["full"] | recipe.full.training
+        if not {"max_steps", "num_train_epochs"} & recipe.full.training.keys():
+            options["max_steps"] = sum(steps.values())
+        arguments = training_arguments(control.phase, options, folder.checkpoints, recipe.seed, folder.writes)
+        training = SentenceTraining(parts, arguments, recipe, frozen)
+        targets = Targets()
+        if control.matched:
+            pivot = frozen_pivot(recipe, untouched, length) if control.phase == "cla" else None
+            targets = training.look_up(untouched, pivot, control.teachers(recipe), length)
         base.backbone.requires_grad_(True)
         if base.dense is not None:
             base.dense.requires_grad_(True)
-        if self.control.matched:
+        if control.matched:
             set_dropout(base.backbone, section.dropout)
-        trainer = ObjectiveTrainer(
-            SentenceModel(base.backbone, SentenceHead.of(base, base.tokenizer)),
-            arguments,
-            rows,
-            order,
-            ObjectiveCollator(
-                [part.kind for part in parts],
-                [part.languages for part in parts],
-                int(base.tokenizer.pad_token_id),
-                recipe.seed,
-                frozen,
-                section.tokens_per_pass,
-            ),
-            eval_rows=Rows(concatenate_datasets(kept)) if kept else None,
-            kinds=[part.kind for part in parts],
-            pivots=targets.pivots,
-            teachers=targets.teachers,
-            scale=section.scale,
-            gradient_cache=section.gradient_cache,
-        )
-        facts: dict[str, Any] = trainer.run(folder.logs) | targets.facts
+        model = SentenceModel(base.backbone, SentenceHead.of(base, base.tokenizer))
+        # A batch of evaluation rows may be of several languages, but its loss is of one kind.
+        kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
+        evaluation = concatenate_datasets(kept) if kept else None
+        pad_token = int(base.tokenizer.pad_token_id)
+        facts = training.run(model, pad_token, section, targets, folder.logs, evaluation)
         facts["parameters"] = sum(parameter.numel() for parameter in base.backbone.parameters())
-        facts["rows"] = row_counts(parts)
-        facts["shares"] = _steps_by_name(parts, shares, sum(steps.values()))
+        facts["shares"] = _steps_by_name(parts, sum(steps.values()))
         base.backbone.cpu().requires_grad_(False).eval()
         return facts
 
@@ -251,11 +223,12 @@ class Monolithic:
         PartialState().wait_for_everyone()
 
 
-def _steps_by_name(parts: Sequence[Part], shares: Sequence[float], steps: int) -> dict[str, float]:
+def _steps_by_name(parts: Sequence[Part], steps: int) -> dict[str, float]:
     """How many of the steps the parts of each language and kind get."""
+    total = sum(part.source.share for part in parts)
     found: dict[str, float] = {}
-    for part, share in zip(parts, shares, strict=True):
-        found[part.name] = found.get(part.name, 0.0) + share * steps / sum(shares)
+    for part in parts:
+        found[part.name] = found.get(part.name, 0.0) + part.source.share * steps / total
     return found
 
 

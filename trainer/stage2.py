@@ -7,36 +7,33 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from adapters_hub import BaseEncoder, LanguageModule, load_base
+from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
-from trainer.data.batches import Rows
-from trainer.data.files import as_recorded
-from trainer.objectives import FrozenVectors, ObjectiveCollator, ObjectiveTrainer
-from trainer.objectives.frozen_vectors import KeptVectors, frozen_language, modular_copy
+from trainer.objectives.frozen_vectors import frozen_language, modular_copy
 from trainer.objectives.part_sources import alignment_sources, mixed_languages, source_facts
-from trainer.objectives.parts import Part, Reading, frozen_texts, load_part, row_counts
-from trainer.objectives.teachers import Teachers, identity
+from trainer.objectives.parts import Reading, load_part
+from trainer.objectives.sentence_training import SentenceTraining
+from trainer.objectives.teachers import identity
 from trainer.runs.console import run_command
+from trainer.runs.identity import describe, describe_data, finished
 from trainer.runs.modules import language_module
 from trainer.runs.parsing import parse_recipe
-from trainer.runs.publishing import publish, refuse_unpublished
-from trainer.runs.records import base_reference, hardware, versions
-from trainer.runs.workspace import PhaseFolder, Workspace, check_same_settings, describe, describe_data, finished
+from trainer.runs.program import Run, make_all
+from trainer.runs.records import base_reference, run_record
+from trainer.runs.workspace import PhaseFolder
 from trainer.settings import Recipe, SettingsError, fill
 from trainer.training.arguments import training_arguments
 from trainer.training.dropout import set_dropout
 from trainer.training.embedding_trainer import SentenceModel
-from trainer.training.steps import numbers_used, rows_in_order
 from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
 
 logger = logging.getLogger(__name__)
@@ -45,128 +42,90 @@ logger = logging.getLogger(__name__)
 def main() -> None:
     """Train the alignment adapters of a recipe, one after the other."""
     recipe = parse_recipe("stage2.py", "Stage 2: train alignment adapters to the pivot.")
-    base: BaseEncoder | None = None
-    failures = []
-    targets = [language for language in recipe.language_list if language != recipe.pivot]
-    if not targets:
+    languages = [language for language in recipe.language_list if language != recipe.pivot]
+    if not languages:
         raise SettingsError(f"no language to align: the only one given is the pivot {recipe.pivot!r}")
-    for language in targets:
-        for objective in recipe.cla.objectives:
-            target = Path(recipe.output_dir) / f"{language}-{recipe.pivot}-{objective}"
-            if _is_finished(recipe, language, objective, target):
-                Workspace(recipe.output_dir, target.name).remove(
-                    target
-                )  # left behind if a run was killed at its very end
-                logger.info("%s is finished: skipped", target)
-                failures.append(publish(recipe, target))
-                continue
-            if base is None:
-                logger.info("loading the base encoder %s", recipe.base)
-                with PartialState().main_process_first():
-                    base = load_base(
-                        recipe.base, revision=recipe.revision, prompt=recipe.prompt, pooling=recipe.pooling
-                    )
-            Stage2(recipe, language, objective, base).run(target)
-            failures.append(publish(recipe, target))
-    refuse_unpublished(failures)
+    pairs = [(language, objective) for language in languages for objective in recipe.cla.objectives]
+    make_all(recipe, (Stage2(recipe, *pair) for pair in pairs))
 
 
-def settings_of(recipe: Recipe, language: str, objective: str) -> dict[str, Any]:
-    """Everything that the weights of an alignment adapter depend on."""
-    values = describe(recipe.cla, recipe, language)
-    parts = alignment_sources(recipe.cla, objective, language)
-    for name in ("objectives", "mixed"):
-        values.pop(name)
-    for name, uses in (("paraphrase", "paraphrase"), ("parallel", "parallel or graded")):
-        if not any(part.kind in uses.split() for part in parts):
-            values.pop(name)
-    relatives = [part for part in parts if part.language != language]
-    values["related_data"] = {part.language: describe_data(part.source, recipe, part.language) for part in relatives}
-    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed_languages(parts, recipe.pivot)}
-    values["teacher"] = [identity(source, recipe.hub) for source in recipe.cla.teachers(recipe.pivot)]
-    if recipe.cla.start:
-        values["start_adapter"] = fetch_manifest(fill(recipe.cla.start, language, recipe.pivot), recipe.hub)[
-            0
-        ].fingerprint
-    return {
-        "objective": objective,
-        "pivot": recipe.pivot,
-        "seed": recipe.seed,
-        "pivot_module": LanguageModuleManifest.read(language_module(recipe, recipe.pivot).folder).fingerprint,
-        "target_module": LanguageModuleManifest.read(language_module(recipe, language).folder).fingerprint,
-        "cla": values,
-    }
-
-
-def _is_finished(recipe: Recipe, language: str, objective: str, target: Path) -> bool:
-    recorded = finished(target, AlignmentManifest, recipe.overwrite)
-    if recorded is None:
-        return False
-    check_same_settings(target, recorded, settings_of(recipe, language, objective))
-    return True
-
-
-def start_from(bottlenecks: Bottlenecks, source: str, hub: str | None) -> None:
-    """Begin with the weights of another alignment adapter, for example of a related language.
-
-    Raises:
-        SettingsError: it is of another size.
-    """
-    with PartialState().main_process_first():
-        other = AlignmentAdapter.load(source, hub=hub).bottlenecks
-    if other.config != bottlenecks.config:
-        raise SettingsError(f"cla.start: {source} has {other.config}, the recipe {bottlenecks.config}")
-    bottlenecks.load_state_dict(other.state_dict())
-
-
-class Stage2:
-    """The alignment of one language by one objective.
+class Stage2(Run):
+    """CLA (cross-lingual alignment) of one language by one objective.
 
     Args:
         recipe: all settings.
         language: ISO 639-3.
         objective: one of `trainer.objectives.ALIGNMENT`.
-        base: the base encoder; it is copied, never changed.
     """
 
-    def __init__(self, recipe: Recipe, language: str, objective: str, base: BaseEncoder) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, language: str, objective: str) -> None:
+        super().__init__(recipe, Path(recipe.output_dir) / f"{language}-{recipe.pivot}-{objective}")
         self.language = language
         self.objective = objective
-        self.base = base
-        self.settings = settings_of(recipe, language, objective)
         self.sources = alignment_sources(recipe.cla, objective, language)
         self.data = source_facts(self.sources, "cla", recipe.pivot)
-        self.workspace = Workspace(recipe.output_dir, f"{language}-{recipe.pivot}-{objective}")
 
-    def run(self, target: Path) -> None:
-        """Train and write the adapter to `target`.
+    def identify(self) -> dict[str, Any]:
+        """Everything that the weights of an alignment adapter depend on."""
+        recipe, language = self.recipe, self.language
+        values = describe(recipe.cla, recipe, language)
+        for name in ("objectives", "mixed"):
+            values.pop(name)
+        for name, uses in (("paraphrase", "paraphrase"), ("parallel", "parallel or graded")):
+            if not any(part.kind in uses.split() for part in self.sources):
+                values.pop(name)
+        relatives = [part for part in self.sources if part.language != language]
+        values["related_data"] = {
+            part.language: describe_data(part.source, recipe, part.language) for part in relatives
+        }
+        mixed = mixed_languages(self.sources, recipe.pivot)
+        values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed}
+        values["teacher"] = [identity(source, recipe.hub) for source in recipe.cla.teachers(recipe.pivot)]
+        if recipe.cla.start:
+            start = fill(recipe.cla.start, language, recipe.pivot)
+            values["start_adapter"] = fetch_manifest(start, recipe.hub)[0].fingerprint
+        fingerprints = {
+            f"{side}_module": LanguageModuleManifest.read(language_module(recipe, code).folder).fingerprint
+            for side, code in (("pivot", recipe.pivot), ("target", language))
+        }
+        return {
+            "objective": self.objective,
+            "pivot": recipe.pivot,
+            "seed": recipe.seed,
+            **fingerprints,
+            "cla": values,
+        }
 
-        Raises:
-            DataError: data was replaced since its hash was taken, or does not fit.
-        """
+    def recorded(self) -> dict[str, Any] | None:
+        """The settings that the finished adapter was made with; see `Run.recorded`."""
+        return finished(self.target, AlignmentManifest, self.recipe.overwrite)
+
+    def train(self, base: BaseEncoder) -> bool:
+        """Train and write the adapter."""
         pivot, module = (
             dataclasses.replace(LanguageModule.load(folder), address=address)
             for folder, address in (language_module(self.recipe, code) for code in (self.recipe.pivot, self.language))
         )
         for loaded in (pivot, module):
-            loaded.check_base(self.base)
+            loaded.check_base(base)
         logger.info("%s: alignment to %s (%s)", self.language, self.recipe.pivot, self.objective)
         set_seed(self.recipe.seed)
         folder = self.workspace.phase("cla", self.settings)
-        with as_recorded(self.settings):
-            bottlenecks, facts = self._train(folder, module, pivot)
+        bottlenecks, facts = self._alignment(folder, base, module, pivot)
         if self.workspace.writes:
-            save_alignment_adapter(target, self._manifest(module, pivot, facts), bottlenecks, replace=True)
-            logger.info("%s: alignment adapter written to %s", self.language, target)
+            manifest = self._manifest(base, module, pivot, facts)
+            save_alignment_adapter(self.target, manifest, bottlenecks, replace=True)
+            logger.info("%s: alignment adapter written to %s", self.language, self.target)
         PartialState().wait_for_everyone()
-        self.workspace.remove(target)
+        self.workspace.remove(self.target)
+        return True
 
-    def _train(
-        self, folder: PhaseFolder, module: LanguageModule, pivot: LanguageModule
+    def _alignment(
+        self, folder: PhaseFolder, untouched: BaseEncoder, module: LanguageModule, pivot: LanguageModule
     ) -> tuple[Bottlenecks, dict[str, Any]]:
+        """Train a bottleneck beside every block of the target's encoder; the pivot's vectors stand still."""
         settings, recipe = self.recipe.cla, self.recipe
-        base = self.base.copy()
+        base = untouched.copy()
         tokenizer = self._compose(base, module)
         length = min(settings.max_length, base.max_positions)
         reading = Reading(
@@ -180,49 +139,44 @@ class Stage2:
         )
         parts = [load_part(source, reading) for source in self.sources]
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed, folder.writes)
-        shares = [part.source.share for part in parts]
-        rows, order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
-        used = numbers_used(order, arguments)
-        pivots = self._pivots(pivot, length)
-        pivots.add(frozen_texts(parts, recipe.pivot, used))
-        teachers, facts = self._teachers(parts, used, length)
+        training = SentenceTraining(parts, arguments, recipe, frozen=recipe.pivot)
+        pivots = modular_copy(untouched)
+        pivots.add_module(pivot)
+        frozen = frozen_language(pivots, recipe.pivot, length)
+        targets = training.look_up(untouched, frozen, settings.teachers(recipe.pivot), length)
 
-        bottlenecks = Bottlenecks(
-            BottleneckConfig(
-                hidden_size=base.width,
-                num_layers=len(base.backbone.get_submodule(base.architecture.blocks)),  # type: ignore[arg-type]
-                reduction_factor=settings.reduction_factor,
-                non_linearity=settings.non_linearity,
-                scaling=settings.adapter_scaling,
-            )
-        )
-        if settings.start:
-            start_from(bottlenecks, fill(settings.start, self.language, recipe.pivot), recipe.hub)
+        bottlenecks = self._bottlenecks(base)
         bottlenecks.attach(base.backbone, base.architecture)
         set_dropout(base.backbone, settings.dropout)
-        trainer = ObjectiveTrainer(
-            SentenceModel(base.backbone, SentenceHead.of(base, tokenizer, module.manifest), extra=bottlenecks),
-            arguments,
-            rows,
-            order,
-            ObjectiveCollator(
-                [part.kind for part in parts],
-                [part.languages for part in parts],
-                int(tokenizer.pad_token_id),
-                recipe.seed,
-                recipe.pivot,
-                settings.tokens_per_pass,
-            ),
-            eval_rows=Rows(parts[0].evaluation) if parts[0].evaluation else None,
-            kinds=[part.kind for part in parts],
-            pivots=pivots.read(),
-            teachers=teachers,
-            scale=settings.scale,
-            gradient_cache=settings.gradient_cache,
-        )
-        facts = trainer.run(folder.logs) | {"rows": row_counts(parts)} | facts
+        head = SentenceHead.of(base, tokenizer, module.manifest)
+        model = SentenceModel(base.backbone, head, extra=bottlenecks)
+        facts = training.run(model, int(tokenizer.pad_token_id), settings, targets, folder.logs)
         bottlenecks.scale(settings.strength)  # between untrained and trained: Wortsman et al. 2022, WiSE-FT
         return bottlenecks.cpu().requires_grad_(False).eval(), facts
+
+    def _bottlenecks(self, base: BaseEncoder) -> Bottlenecks:
+        """New ones, or those of another adapter, for example of a related language.
+
+        Raises:
+            SettingsError: the other adapter's are of another size.
+        """
+        settings = self.recipe.cla
+        config = BottleneckConfig(
+            hidden_size=base.width,
+            num_layers=len(base.backbone.get_submodule(base.architecture.blocks)),  # type: ignore[arg-type]
+            reduction_factor=settings.reduction_factor,
+            non_linearity=settings.non_linearity,
+            scaling=settings.adapter_scaling,
+        )
+        bottlenecks = Bottlenecks(config)
+        if settings.start:
+            source = fill(settings.start, self.language, self.recipe.pivot)
+            with PartialState().main_process_first():
+                other = AlignmentAdapter.load(source, hub=self.recipe.hub).bottlenecks
+            if other.config != config:
+                raise SettingsError(f"cla.start: {source} has {other.config}, the recipe {config}")
+            bottlenecks.load_state_dict(other.state_dict())
+        return bottlenecks
 
     def _compose(self, base: BaseEncoder, module: LanguageModule) -> PreTrainedTokenizerFast:
         """Set a copy of the base to the module; the tokenizer for all text, which with relatives is the base's.
@@ -240,32 +194,15 @@ class Stage2:
                 f"that trains embeddings; {self.language}'s has others"
             )
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
-        return rewriting(
-            base.tokenizers.of(self.language), read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)
-        )
+        rules = read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)
+        return rewriting(base.tokenizers.of(self.language), rules)
 
-    def _pivots(self, pivot: LanguageModule, max_length: int) -> KeptVectors:
-        """The pivot's vectors, of sentences cut where the language's are."""
-        encoder = modular_copy(self.base)
-        encoder.add_module(pivot)
-        return KeptVectors(frozen_language(encoder, self.recipe.pivot, max_length))
-
-    def _teachers(
-        self, parts: Sequence[Part], used: Collection[int], max_length: int
-    ) -> tuple[FrozenVectors | None, dict[str, Any]]:
-        """What the teachers see, if the recipe names any, and what they are."""
-        recipe = self.recipe
-        sources = recipe.cla.teachers(recipe.pivot)
-        if not sources or not any(part.kind == "graded" for part in parts):
-            return None, {}
-        teachers = Teachers(sources, self.base, recipe.pivot, max_length, recipe.hub)
-        texts = frozen_texts(parts, recipe.pivot, used, kinds=("graded",))
-        return teachers.of(texts), {"teachers": teachers.facts}
-
-    def _manifest(self, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]) -> AlignmentManifest:
+    def _manifest(
+        self, base: BaseEncoder, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]
+    ) -> AlignmentManifest:
         return AlignmentManifest(
             language=self.language,
-            base=base_reference(self.base),
+            base=base_reference(base),
             pivot=self.recipe.pivot,
             objective=self.objective,
             pivot_fingerprint=pivot.manifest.fingerprint,
@@ -273,13 +210,7 @@ class Stage2:
             pivot_module=pivot.address or "",
             target_module=module.address or "",
             license=self.recipe.license,
-            training={
-                "settings": self.settings,
-                "phases": {"cla": facts},
-                "data": self.data,
-                "hardware": hardware(),
-                "versions": versions(),
-            },
+            training=run_record(self.settings, {"cla": facts}, self.data),
         )
 
 

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 from torch.nn.functional import normalize as unit_length
 from tqdm.auto import tqdm
-from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
 from adapters_hub.encoder.alignment import Align, check_aligned
-from adapters_hub.encoder.composition import Composition, Prepared
+from adapters_hub.encoder.composition import Composition
+from adapters_hub.encoder.computing import Computing
 from adapters_hub.encoder.encoded import Encoded
-from adapters_hub.encoder.head import SentenceHead
+from adapters_hub.encoder.forking import tell_after_fork
 from adapters_hub.encoder.languages import Languages
-from adapters_hub.encoder.passes import pad, split_passes
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.encoder.recipe import Recipe
 from adapters_hub.encoder.sentences import group_by_language
-from adapters_hub.encoder.tokens import TokenIds, Tokens, tokenize
-from adapters_hub.errors import AdaptersHubError, CompositionError
+from adapters_hub.encoder.tokens import Tokens
+from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
-from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, load_module
-from adapters_hub.texts import Empty, Texts, read_texts
-
-_TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
-# With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
-_MERGING_PAYS = 4096
-_LIVE: weakref.WeakSet[ModularEncoder] = weakref.WeakSet()
-"""All encoders of this process."""
+from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
+from adapters_hub.texts import Empty, read_texts
 
 
 class ModularEncoder:
@@ -102,9 +92,10 @@ class ModularEncoder:
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._composition = Composition(base, device, resolve_precision(dtype, device))
         self._languages = Languages(self._composition, max_loaded_modules)
+        self._computing = Computing(self._composition, self._languages)
         self._max_loaded_modules = max_loaded_modules
         self._lock = threading.RLock()
-        _LIVE.add(self)
+        tell_after_fork(self)
         for module in sorted(modules, key=lambda module: isinstance(module, AlignmentAdapter)):
             self.add_module(module)
 
@@ -368,10 +359,10 @@ class ModularEncoder:
             # Refused before anything is computed.
             weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
             vectors = torch.empty(count, self.dimension, device=self.device)
-            for code, indices, tokens in self._tokenized(texts, groups, max_length, base_language):
+            for code, indices, tokens in self._computing.tokenized(texts, groups, max_length, base_language):
                 bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
                 ids = [one.ids for one in tokens]
-                vectors[indices] = self._encode_language(code, ids, bottlenecks, batch_size, progress)
+                vectors[indices] = self._computing.vectors(code, ids, bottlenecks, batch_size, progress)
                 for index, one in zip(indices, tokens, strict=True):
                     found[texts.places[index]] = one
         if truncate_dim is not None:
@@ -446,106 +437,7 @@ class ModularEncoder:
             CompositionError: the language is not loaded.
         """
         with self._lock:
-            return self._facts(language).max_length
-
-    def _tokenized(
-        self,
-        texts: Texts,
-        groups: dict[str | None, list[int]],
-        max_length: int | None,
-        base_language: str | None,
-    ) -> Iterator[tuple[str | None, list[int], list[Tokens]]]:
-        """Each language with its sentences' tokens; the next language's are made while one is computed."""
-
-        def of(code: str | None, facts: _Facts) -> list[Tokens]:
-            sentences = [texts.present[index] for index in groups[code]]
-            numbers = [texts.places[index] for index in groups[code]]
-            return tokenize(
-                sentences, facts.prompt, facts.tokenizer, max_length or facts.max_length, code or "base", numbers
-            )
-
-        if len(groups) < 2 or not self._languages.holds_two:
-            for code, indices in groups.items():
-                yield code, indices, of(code, self._facts(code, base_language))
-            return
-        with ThreadPoolExecutor(1) as executor:
-            ahead: list[tuple[str | None, Future[list[Tokens]]]] = []
-            for code in groups:
-                ahead.append((code, executor.submit(of, code, self._facts(code, base_language))))
-                if len(ahead) > 1:
-                    ready, future = ahead.pop(0)
-                    yield ready, groups[ready], future.result()
-            ready, future = ahead.pop()
-            yield ready, groups[ready], future.result()
-
-    def _facts(self, code: str | None, base_language: str | None = None) -> _Facts:
-        """How sentences of a language are to be encoded."""
-        base = self.base
-        if code is None:
-            return _Facts(base.tokenizers.of(base_language), base.max_length, base.prompt, base.pooling)
-        memory = self._languages.memory(code)
-        manifest = memory.prepared.module.manifest
-        return _Facts(memory.tokenizer, manifest.max_length, manifest.prompt, manifest.pooling)
-
-    @torch.inference_mode()
-    def _encode_language(
-        self,
-        code: str | None,
-        ids: list[TokenIds],
-        bottlenecks: Bottlenecks | None,
-        batch_size: int | None,
-        progress: tqdm,
-    ) -> torch.Tensor:
-        """Vectors `[n, dim]`, float32, of the sentences of one language."""
-        facts = self._facts(code)
-        # Each sequence once, sorted by the tokens themselves, so that the batches, and with them the vectors to the
-        # last bit, do not depend on the order in which the sentences were given.
-        sequences = sorted(set(ids), key=lambda sequence: (len(sequence), sequence))
-        lengths = [len(sequence) for sequence in sequences]
-        prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
-        self._composition.check_mapped()
-        self._composition.activate(prepared, bottlenecks, merge=sum(lengths) >= _MERGING_PAYS)
-        head = SentenceHead.of(self.base, facts.tokenizer, facts)
-        pooled = torch.empty(len(sequences), self.dimension, device=self.device)
-        budget = _TOKENS_PER_PASS.get(self.device.type, _TOKENS_PER_PASS["cuda"])
-        for part in split_passes(lengths, budget, batch_size):
-            padded, mask = (tensor.to(self.device) for tensor in pad(sequences[part], facts.tokenizer.pad_token_id))
-            unpadded = lengths[part.start] == lengths[part.stop - 1]
-            # Without a mask attention takes its fastest way.
-            hidden = self._composition.backbone(
-                input_ids=padded, attention_mask=None if unpadded else mask
-            ).last_hidden_state
-            pooled[part] = head(hidden, mask)
-            progress.update(part.stop - part.start)
-        if not torch.isfinite(pooled).all():
-            raise CompositionError(
-                f"the vectors of {code or 'the base'!r} are not finite in {self.dtype}: use dtype float32, or another "
-                "module or alignment adapter, whose training has not diverged"
-            )
-        progress.update(len(ids) - len(sequences))
-        row = {sequence: number for number, sequence in enumerate(sequences)}
-        return pooled[[row[sequence] for sequence in ids]]
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """How sentences of a language are encoded: cut at `max_length` tokens, the prompt before them."""
-
-    tokenizer: PreTrainedTokenizerFast
-    max_length: int
-    prompt: str
-    pooling: str
-
-
-def _after_fork() -> None:
-    if _LIVE:
-        torch.set_num_threads(1)  # the threads of the parent are not here, and OpenMP would wait for them
-    for encoder in list(_LIVE):
-        encoder._after_fork()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork)
+            return self._computing.reading(language).max_length
 
 
 def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from demo.app import build_app, build_demo, queue
-from demo.look import launch_options
-from demo.settings import Settings
+from demo.limits.settings import Settings
+from demo.page.app import build_app, build_demo, queue
+from demo.page.look import launch_options
 
 settings = Settings(
     modules=tuple(name.strip() for name in os.environ.get("MSE_DEMO_MODULES", "").split(",") if name.strip()),

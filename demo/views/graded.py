@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.graded import Graded, GradedPairs
+from demo.compare.graded import Graded, GradedPairs
 from demo.views.scale import step
 from demo.views.text import escaped
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.comparison import Comparison
+from demo.compare.comparison import Comparison
 from demo.views.scale import STEPS, step
 from demo.views.text import chip, escaped, marks, said
 

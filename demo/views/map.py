@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.comparison import Comparison
-from demo.projection import project
+from demo.compare.comparison import Comparison
+from demo.compare.projection import project
 from demo.views.labels import place_labels
 from demo.views.text import chip, escaped, hue, label, marks
 

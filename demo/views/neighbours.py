@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from demo.comparison import Comparison, translation_rank
+from demo.compare.comparison import Comparison, translation_rank
 from demo.views.notices import note
 from demo.views.text import chip, escaped, said
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from adapters_hub.format import AlignmentManifest, Score
 from adapters_hub.languages import autonym, language_name
-from demo.catalog import Entry, Picks
+from demo.compare.catalog import Entry, Picks
+from demo.compare.workbench import Loaded, Workbench
 from demo.views.notices import empty_notice
 from demo.views.text import chip, escaped
 from demo.views.vocabulary import vocabulary_text
-from demo.workbench import Loaded, Workbench
 
 _SCORES = 6
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from demo.columns import Column
-from demo.comparison import Comparison, figures
+from demo.compare.comparison import Comparison, figures
+from demo.input.columns import Column
 from demo.views.heatmaps import limits
 from demo.views.text import chip, escaped
 from demo.views.vocabulary import vocabulary_text

@@ -6,7 +6,7 @@ import functools
 import html
 
 from adapters_hub.languages import hub_code
-from demo.sentences import Row
+from demo.input.sentences import Row
 
 _COLOURS = 8
 _MARK_LENGTH = 3

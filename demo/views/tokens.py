@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from demo.catalog import Picks
-from demo.sentences import Row, languages_of
+from demo.compare.catalog import Picks
+from demo.compare.workbench import Piece, Workbench
+from demo.input.sentences import Row, languages_of
 from demo.views.text import chip, escaped, said
 from demo.views.vocabulary import vocabulary_text
-from demo.workbench import Piece, Workbench
 
 _WHITESPACE = "▁Ġ"
 

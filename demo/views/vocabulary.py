@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapters_hub.format import LanguageModuleManifest
-from demo.catalog import Entry
+from demo.compare.catalog import Entry
 
 
 def vocabulary_text(entry: Entry) -> str:

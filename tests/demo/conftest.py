@@ -18,12 +18,12 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from adapters_hub.hub import push
-from demo.app import build_demo
-from demo.catalog import Catalog
-from demo.handlers import Handlers
-from demo.settings import Limits, Settings
-from demo.visit import Demo
-from demo.workbench import Workbench
+from demo.compare.catalog import Catalog
+from demo.compare.workbench import Workbench
+from demo.limits.settings import Limits, Settings
+from demo.page.app import build_demo
+from demo.page.handlers import Handlers
+from demo.page.visit import Demo
 from tests.adapters_hub.builders import make_adapter, make_language
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from adapters_hub.hub import HubError, push
-from demo.catalog import Catalog
-from demo.errors import DemoError
-from demo.settings import Settings
+from demo.compare.catalog import Catalog
+from demo.limits.errors import DemoError
+from demo.limits.settings import Settings
 from tests.adapters_hub.conftest import Shelf
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo.columns import Column, parse_column, parse_columns
-from demo.errors import DemoError
+from demo.input.columns import Column, parse_column, parse_columns
+from demo.limits.errors import DemoError
 
 
 def test_alignment_takes_what_is_asked_for_and_tells_what_is_missing() -> None:

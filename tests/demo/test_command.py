@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from demo.catalog import Catalog
-from demo.errors import DemoError
+from demo.compare.catalog import Catalog
+from demo.limits.errors import DemoError
+from demo.limits.settings import Settings
 from demo.publishing import publish_folder
-from demo.settings import Settings
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import ROOT
 

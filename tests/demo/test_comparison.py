@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from demo.columns import Column
-from demo.comparison import Comparison, compare, figures, translation_rank
-from demo.projection import project
-from demo.sentences import Row
-from demo.workbench import Workbench
+from demo.compare.comparison import Comparison, compare, figures, translation_rank
+from demo.compare.projection import project
+from demo.compare.workbench import Workbench
+from demo.input.columns import Column
+from demo.input.sentences import Row
 
 ROWS = [
     Row("eng", "Good morning", "1"),

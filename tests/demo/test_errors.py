@@ -11,11 +11,11 @@ import pytest
 from adapters_hub import AdaptersHubError
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.hub import HubError, HubUnreachableError
-from demo.api import _record
-from demo.catalog import Catalog
-from demo.errors import DemoError, for_visitors
-from demo.settings import Settings
-from demo.snippet import _base
+from demo.compare.catalog import Catalog
+from demo.compare.snippet import _base
+from demo.limits.errors import DemoError, for_visitors
+from demo.limits.settings import Settings
+from demo.page.api import _record
 
 
 @pytest.mark.parametrize("name", ["tiny/nothing", "tiny/deu@v7", f"tiny/deu@{'7' * 40}"])

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from demo.examples import TITLES, example, opening
+from demo.input.examples import TITLES, example, opening
 
 
 def test_a_page_opens_with_sentences_that_all_have_a_module() -> None:

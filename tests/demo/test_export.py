@@ -14,13 +14,13 @@ import pytest
 from gradio.utils import get_upload_folder
 from PIL import Image
 
-from demo.columns import Column
-from demo.comparison import Comparison, compare
-from demo.export import export, pairs_csv
-from demo.handlers import Handlers
-from demo.sentences import Row
-from demo.snippet import folder_name, snippet
-from demo.workbench import Workbench
+from demo.compare.comparison import Comparison, compare
+from demo.compare.snippet import folder_name, snippet
+from demo.compare.workbench import Workbench
+from demo.input.columns import Column
+from demo.input.sentences import Row
+from demo.page.export import export, pairs_csv
+from demo.page.handlers import Handlers
 from tests.adapters_hub.conftest import Shelf
 from tests.demo.conftest import FakeRequest
 

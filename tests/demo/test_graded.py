@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from demo.columns import Column
-from demo.errors import DemoError
-from demo.graded import grade, read_pairs, sample_languages, sample_pairs, spearman
-from demo.settings import Limits
-from demo.workbench import Workbench
+from demo.compare.graded import grade, read_pairs, sample_languages, sample_pairs, spearman
+from demo.compare.workbench import Workbench
+from demo.input.columns import Column
+from demo.limits.errors import DemoError
+from demo.limits.settings import Limits
 
 
 def test_spearman_is_that_of_scipy_ties_included() -> None:

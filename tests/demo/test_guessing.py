@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
-from demo.examples import TITLES, example
-from demo.guessing import PAPER, guess_language, known_languages, to_alpha3
+from demo.input.examples import TITLES, example
+from demo.input.guessing import PAPER, guess_language, known_languages, to_alpha3
 from tests.conftest import ROOT
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from adapters_hub import AdaptersHubError
 from adapters_hub.hub.local import LocalHub
-from demo.catalog import Catalog
-from demo.settings import Limits, Settings
-from demo.visit import Demo
-from demo.workbench import Workbench
+from demo.compare.catalog import Catalog
+from demo.compare.workbench import Workbench
+from demo.limits.settings import Limits, Settings
+from demo.page.visit import Demo
 from tests.adapters_hub.conftest import Shelf
 from tests.attack.mutations import ADAPTER, LANGUAGE
 from tests.demo.conftest import FakeRequest, Handlers, build_demo

@@ -96,8 +96,8 @@ def test_programs_reach_them_too_and_nothing_that_is_no_module(remote: str) -> N
 RESOLVE = """
 import sys
 from adapters_hub.errors import AdaptersHubError
-from demo.catalog import Catalog
-from demo.settings import Settings
+from demo.compare.catalog import Catalog
+from demo.limits.settings import Settings
 
 *listed, _, asked = sys.argv[1:]
 catalog = Catalog(Settings(modules=tuple(listed)))

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from adapters_hub.format import OBJECTIVES
-from demo.examples import TITLES, example, opening
+from demo.input.examples import TITLES, example, opening
 
 OPENING = opening(("deu", "eng", "kaz"))[1]
 COUNT = len(OPENING)

@@ -7,15 +7,15 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from demo.app import build_app, build_demo, queue
-from demo.errors import DemoError
-from demo.examples import TITLES, example
-from demo.graded import SPLITS
-from demo.handlers import Handlers
-from demo.look import launch_options
-from demo.rate import RateLimit
-from demo.settings import Limits, Settings
-from demo.workbench import Workbench
+from demo.compare.graded import SPLITS
+from demo.compare.workbench import Workbench
+from demo.input.examples import TITLES, example
+from demo.limits.errors import DemoError
+from demo.limits.rate import RateLimit
+from demo.limits.settings import Limits, Settings
+from demo.page.app import build_app, build_demo, queue
+from demo.page.handlers import Handlers
+from demo.page.look import launch_options
 from tests.demo.conftest import FakeRequest
 
 SETTINGS = Settings(limits=Limits(requests=60, burst=3))

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from demo.errors import DemoError
-from demo.sentences import check_rows, clean, read_file, read_lines
-from demo.settings import Limits
+from demo.input.sentences import check_rows, clean, read_file, read_lines
+from demo.limits.errors import DemoError
+from demo.limits.settings import Limits
 
 LIMITS = Limits(rows=4, characters=40, file_bytes=400)
 

@@ -7,11 +7,11 @@ import zlib
 
 import pytest
 
-from demo.columns import Column
-from demo.errors import DemoError
-from demo.sentences import Row
-from demo.state import MOST_CHARACTERS, pack, unpack
-from demo.visit import Demo
+from demo.input.columns import Column
+from demo.input.sentences import Row
+from demo.input.state import MOST_CHARACTERS, pack, unpack
+from demo.limits.errors import DemoError
+from demo.page.visit import Demo
 
 ROWS = [Row("uig", "ۋوگزال نەدە؟", "1"), Row("eng", "<b>Where?</b>", "", guessed=True)]
 COLUMNS = [Column("base"), Column("blend", weights={"both": 0.5}, languages={"deu": {"both": 1.0}})]

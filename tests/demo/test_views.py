@@ -4,15 +4,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from demo.columns import Column
-from demo.comparison import compare
-from demo.handlers import Handlers
-from demo.sentences import Row
+from demo.compare.comparison import compare
+from demo.compare.workbench import Workbench
+from demo.input.columns import Column
+from demo.input.sentences import Row
+from demo.page.handlers import Handlers
 from demo.views import error_notice, summary_view
 from demo.views.labels import place_labels
 from demo.views.scale import LANGUAGES, colours, contrast, css, step
 from demo.views.text import hue, marks
-from demo.workbench import Workbench
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
 

@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from demo.catalog import Catalog
-from demo.unloading import LeastRecentlyUsed
-from demo.workbench import Workbench
+from demo.compare.catalog import Catalog
+from demo.compare.workbench import Workbench
+from demo.limits.unloading import LeastRecentlyUsed
 from tests.adapters_hub.conftest import Shelf
 
 TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
@@ -98,7 +98,7 @@ def test_the_tokens_that_count_are_those_that_the_vector_depends_on(
 
 
 def test_kept_vectors_are_bounded_and_hold_no_text(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demo.workbench._KEPT_VECTORS", 10 * bench.encoder.dimension * 4)
+    monkeypatch.setattr("demo.compare.workbench._KEPT_VECTORS", 10 * bench.encoder.dimension * 4)
     picks = bench.catalog.default()
     for number in range(30):
         bench.encode([f"Satz {number}"], None, picks)

@@ -13,7 +13,8 @@ from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import save_language_module
 from tests.adapters_hub.builders import language_manifest, language_parts
 from tests.conftest import build_tokenizer
-from trainer.runs.workspace import Workspace, check_same_settings, describe, finished, write_facts
+from trainer.runs.identity import check_same_settings, describe, finished
+from trainer.runs.workspace import Workspace, write_facts
 from trainer.settings import DataSource, Recipe, SettingsError
 
 

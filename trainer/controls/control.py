@@ -25,6 +25,7 @@ from trainer.data.batches import Order
 from trainer.objectives import ENCODING
 from trainer.objectives.part_sources import PartSource, alignment_sources, encoding_sources
 from trainer.objectives.parts import read_rows
+from trainer.objectives.teachers import BASE
 from trainer.settings import (
     AlignmentSettings,
     ControlName,
@@ -72,6 +73,10 @@ class Control:
         if self.phase == "se":
             return recipe.se.objective if self.matched else "contrastive"
         return recipe.cla.objectives[0] if self.matched else "both"
+
+    def teachers(self, recipe: Recipe) -> list[str]:
+        """The modules' teachers in this phase, the untouched base included; none: the pivot is its own."""
+        return self.section(recipe).teachers(recipe.pivot) or ([BASE] if self.phase == "se" else [])
 
     def languages(self, recipe: Recipe) -> list[str]:
         """The languages whose rows it takes.

@@ -8,10 +8,10 @@ from typing import Any
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.reading import read_json
 from trainer.controls.control import CONTROLS, Control
-from trainer.controls.targets import pivot_identity
+from trainer.controls.pivot import pivot_identity
 from trainer.objectives.part_sources import PartSource, mixed_languages
-from trainer.objectives.teachers import BASE, identity
-from trainer.runs.workspace import describe, describe_data
+from trainer.objectives.teachers import identity
+from trainer.runs.identity import describe, describe_data
 from trainer.settings import Recipe, SettingsError
 
 _TAKEN = ("max_length", "scale", "tokens_per_pass", "gradient_cache", "eval_share", "training")
@@ -48,11 +48,9 @@ def settings_of(recipe: Recipe, control: Control) -> dict[str, Any]:
 
 
 def _matched(recipe: Recipe, control: Control) -> dict[str, Any]:
-    section = control.section(recipe)
-    teachers = section.teachers(recipe.pivot) or ([BASE] if control.phase == "se" else [])
     values: dict[str, Any] = {
-        "dropout": section.dropout,
-        "teacher": [identity(source, recipe.hub) for source in teachers],
+        "dropout": control.section(recipe).dropout,
+        "teacher": [identity(source, recipe.hub) for source in control.teachers(recipe)],
     }
     if control.phase == "cla":
         values["pivot_vectors"] = pivot_identity(recipe)

@@ -10,7 +10,7 @@ from accelerate import PartialState
 from datasets import Dataset, Features, Value, concatenate_datasets
 
 from trainer.data.batches import text_key
-from trainer.objectives import CROSS_LINGUAL, columns_of
+from trainer.objectives.kinds import CROSS_LINGUAL, columns_of
 from trainer.objectives.parts import Part, frozen_columns
 
 _AT_A_TIME = 4096

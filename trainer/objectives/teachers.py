@@ -43,7 +43,7 @@ class Teachers:
     """The teachers of a recipe.
 
     Args:
-        sources: as in the table above, `{pivot}` filled in; none: the untouched base.
+        sources: as in the table above, `{pivot}` filled in; at least one.
         base: the base encoder of the recipe; it is copied, never changed.
         pivot: the language of the sentences.
         max_length: tokens at which a sentence is cut, as the learner's are.
@@ -56,7 +56,7 @@ class Teachers:
 
     def __init__(self, sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> None:
         with PartialState().main_process_first():
-            encoders = [_open(source, base, pivot, max_length, hub) for source in sources or [BASE]]
+            encoders = [_open(source, base, pivot, max_length, hub) for source in sources]
         self.facts = [encoder.facts for encoder in encoders]
         self._kept = [KeptVectors(encoder) for encoder in encoders]
 

@@ -16,8 +16,7 @@ from trainer.preparation.cleaning import normalised
 from trainer.preparation.codes import Style, codes_of
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.rows import Row
-from trainer.translate import TranslationSettings, translate
-from trainer.translation import code_in_model
+from trainer.translation import TranslationSettings, code_in_model, translate
 
 logger = logging.getLogger(__name__)
 

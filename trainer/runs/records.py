@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -21,6 +22,18 @@ def base_reference(base: BaseEncoder, components: Collection[str] | None = None)
     """How a manifest names the base; that of a language module with its components."""
     vocabulary = base.vocabulary_fingerprint(components) if components is not None else None
     return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id, vocabulary)
+
+
+def run_record(settings: dict[str, Any], phases: dict[str, Any], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The entry `training` of a manifest.
+
+    Args:
+        settings: everything that the weights depend on.
+        phases: what each phase says of itself.
+        data: see `trainer.data.facts`.
+    """
+    own = {"settings": settings, "phases": phases, "data": list(data)}
+    return own | {"hardware": hardware(), "versions": versions()}
 
 
 def hardware() -> str:

@@ -21,8 +21,8 @@ from trainer.data.columns import Form
 from trainer.data.corpora import load_cross_lingual, load_first, load_pairs, load_text, load_words
 from trainer.data.errors import DataError
 from trainer.data.files import as_recorded, load_file
+from trainer.runs.identity import describe_data
 from trainer.runs.parsing import parse_recipe
-from trainer.runs.workspace import describe_data
 from trainer.settings import DataSource, Recipe
 from trainer.stage1 import Stage1
 
@@ -207,7 +207,7 @@ def test_a_stage_refuses_data_that_was_replaced_while_it_ran(
         "stage1.py", "", [f"--output_dir={tmp_path / 'out'}", "--vocabulary.strategy=trim", f"--la.data.path={data}",
                           "--la.data.columns=null", "--phases=vocabulary,la"],
     )  # fmt: skip
-    stage = Stage1(recipe, "deu", bases("bert"))
+    stage = Stage1(recipe, "deu")
     built = stage1.build_vocabulary
 
     def build(*given: Any, **options: Any) -> Any:
@@ -216,7 +216,7 @@ def test_a_stage_refuses_data_that_was_replaced_while_it_ran(
 
     monkeypatch.setattr(stage1, "build_vocabulary", build)
     with pytest.raises(DataError, match=r"deu\.txt was replaced after this run had begun"):
-        stage.run(tmp_path / "out" / "deu")
+        stage.make(bases("bert"))
     assert not (tmp_path / "out" / "deu").exists()
     data.unlink()
     assert stage.data[0]["bytes"] > 0  # the card says what was read, whatever is there at the end

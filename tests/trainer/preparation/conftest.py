@@ -14,7 +14,8 @@ import yaml
 
 from tests.conftest import sample_sentences
 from trainer.data.text_files import read_lines, write_lines
-from trainer.prepare import parse_settings, prepare
+from trainer.preparation.settings import parse_settings
+from trainer.preparation.writing import prepare
 
 ENGLISH, KAZAKH = sample_sentences("eng"), sample_sentences("kaz")
 Prepare = Callable[..., Path]

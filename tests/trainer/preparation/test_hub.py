@@ -22,7 +22,8 @@ from tests.hub_server import HubServer
 from tests.trainer.preparation.conftest import ENGLISH, KAZAKH, rows_of_file
 from trainer.data.text_files import read_lines
 from trainer.preparation.cleaning import normalised
-from trainer.prepare import parse_settings, prepare
+from trainer.preparation.settings import parse_settings
+from trainer.preparation.writing import prepare
 
 Run = Callable[[list[dict[str, Any]], str], Path]
 

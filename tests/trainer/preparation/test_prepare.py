@@ -19,7 +19,7 @@ from trainer.data.text_files import read_lines, write_lines
 from trainer.objectives import ROLES
 from trainer.preparation import assembling, parts
 from trainer.preparation.cleaning import normalised
-from trainer.prepare import parse_settings
+from trainer.preparation.settings import parse_settings
 from trainer.runs.parsing import parse_recipe
 from trainer.settings import DataSource
 

@@ -15,7 +15,8 @@ from tests.trainer.building import DICTIONARY, GERMAN
 from tests.trainer.preparation.conftest import rows_of_file, tsv
 from trainer.data.text_files import read_lines
 from trainer.preparation.cleaning import normalised
-from trainer.prepare import parse_settings, prepare
+from trainer.preparation.settings import parse_settings
+from trainer.preparation.writing import prepare
 from trainer.runs.parsing import parse_recipe
 from trainer.translation import Translation, Translator, code_in_model
 

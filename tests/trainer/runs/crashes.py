@@ -44,11 +44,11 @@ def phase(name: str, recipe_file: Path) -> Run:
     def run(output: Path) -> None:
         own = dataclasses.replace(recipe, output_dir=str(output))
         if name == "full":
-            Monolithic(own, CONTROLS["mono"]).make()
+            Monolithic(own, CONTROLS["mono"]).make(base)
         elif name == "cla":
-            Stage2(own, "deu", "both", base).run(output / "deu-eng-both")
+            Stage2(own, "deu", "both").make(base)
         else:
-            Stage1(own, "deu", base).run(output / "deu")
+            Stage1(own, "deu").make(base)
 
     return run
 

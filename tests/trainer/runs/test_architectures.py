@@ -30,8 +30,8 @@ def test_both_stages_run_and_compose(architecture: str, base_folders: Callable[[
     base = load_base(recipe.base)
     before = {name: tensor.clone() for name, tensor in base.backbone.state_dict().items()}
     for language in ("eng", "deu"):
-        Stage1(recipe, language, base).run(tmp_path / language)
-    Stage2(recipe, "deu", "both", base).run(tmp_path / "deu-eng-both")
+        Stage1(recipe, language).make(base)
+    Stage2(recipe, "deu", "both").make(base)
 
     after = base.backbone.state_dict()
     assert after.keys() == before.keys()
@@ -57,7 +57,7 @@ def test_a_vocabulary_of_its_own_takes_the_place_of_a_byte_wise_one(
     path = write_recipe(tmp_path / "r.yaml", base_folders(architecture), tmp_path, la=short, se=short, **changes)
     recipe = parse_recipe("stage", "", ["--recipe", str(path)])
     base = load_base(recipe.base)
-    Stage1(recipe, "kaz", base).run(tmp_path / "kaz")
+    Stage1(recipe, "kaz").make(base)
     module = LanguageModule.load(tmp_path / "kaz")
     assert module.tokenizer is not None
     assert module.tokenizer.padding_side == "left"
@@ -73,7 +73,7 @@ def test_language_adaptation_of_a_decoder_is_refused_with_what_to_do(
     path = write_recipe(tmp_path / "recipe.yaml", base_folders(architecture), tmp_path)
     recipe = parse_recipe("stage", "", ["--recipe", str(path)])
     with pytest.raises(SettingsError, match="reads from left to right only.*--phases vocabulary,se") as caught:
-        Stage1(recipe, "deu", load_base(recipe.base)).run(tmp_path / "deu")
+        Stage1(recipe, "deu").make(load_base(recipe.base))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "unfinished").exists()
 
@@ -88,4 +88,4 @@ def test_language_adaptation_without_a_mask_token_is_refused(
     path = write_recipe(tmp_path / "recipe.yaml", folder, tmp_path)
     recipe = parse_recipe("stage", "", ["--recipe", str(path)])
     with pytest.raises(SettingsError, match="has no mask token: leave la out"):
-        Stage1(recipe, "deu", load_base(recipe.base)).run(tmp_path / "deu")
+        Stage1(recipe, "deu").make(load_base(recipe.base))

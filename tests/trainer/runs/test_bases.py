@@ -59,10 +59,10 @@ def test_a_module_marks_its_sentences_with_its_language_from_the_first_phase_on(
     sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
     recipe = recipe_of(tmp_path, sonar, vocabulary=sizes, la=SHORT | {"train_embeddings": strategy != "keep"})
     base = load_base(recipe.base)
-    stage1.Stage1(recipe, "eng", base).run(tmp_path / "eng")
+    stage1.Stage1(recipe, "eng").make(base)
     seen.clear()
-    stage1.Stage1(recipe, "deu", base).run(tmp_path / "deu")
-    stage2.Stage2(recipe, "deu", "both", base).run(tmp_path / "deu-eng-both")
+    stage1.Stage1(recipe, "deu").make(base)
+    stage2.Stage2(recipe, "deu", "both").make(base)
 
     module = LanguageModule.load(tmp_path / "deu")
     assert (module.tokenizer is None) == (strategy == "keep")
@@ -78,7 +78,7 @@ def test_a_module_marks_its_sentences_with_its_language_from_the_first_phase_on(
 def test_trimming_keeps_the_tags_vector(sonar: Path, tmp_path: Path) -> None:
     recipe = recipe_of(tmp_path, sonar, phases=["vocabulary", "se"])
     base = load_base(recipe.base)
-    stage1.Stage1(recipe, "deu", base).run(tmp_path / "deu")
+    stage1.Stage1(recipe, "deu").make(base)
     module = LanguageModule.load(tmp_path / "deu")
     assert module.tokenizer is not None
     assert module.embeddings is not None
@@ -109,7 +109,7 @@ def test_relatives_are_marked_each_with_its_own_language_and_the_teacher_with_th
         se=related,
     )
     base = load_base(recipe.base)
-    stage1.Stage1(recipe, "deu", base).run(tmp_path / "deu")
+    stage1.Stage1(recipe, "deu").make(base)
     vocabulary = base.tokenizer.get_vocab()
     assert seen == {vocabulary["deu_Latn"], vocabulary["tur_Latn"]}
     assert set(asked) == {"kaz"}
@@ -149,8 +149,8 @@ def test_modules_are_trained_through_dense_layers_that_stand_still(projected: Pa
     assert base.dense is not None
     before = [parameter.clone() for parameter in base.dense.parameters()]
     for language in ("eng", "deu"):
-        stage1.Stage1(recipe, language, base).run(tmp_path / language)
-    stage2.Stage2(recipe, "deu", "both", base).run(tmp_path / "deu-eng-both")
+        stage1.Stage1(recipe, language).make(base)
+    stage2.Stage2(recipe, "deu", "both").make(base)
     assert all(bool((old == new).all()) for old, new in zip(before, base.dense.parameters(), strict=True))
     encoder = ModularEncoder(modules=[tmp_path / "eng", tmp_path / "deu", tmp_path / "deu-eng-both"], device="cpu")
     texts = sample_sentences("deu")[:4]

@@ -23,10 +23,11 @@ from tests.trainer.runs.launch import (
     write_recipe,
 )
 from tests.trainer.runs.test_processes import assert_close
-from trainer import stage1, stage2
 from trainer.objectives.part_sources import alignment_sources, encoding_sources
-from trainer.runs.workspace import check_same_settings
+from trainer.runs.identity import check_same_settings
 from trainer.settings import AlignmentSettings, DataSource, Recipe, SentenceEncodingSettings, SettingsError
+from trainer.stage1 import Stage1
+from trainer.stage2 import Stage2
 
 RELATIONS = {"path": str(SAMPLE), "limit": 40, "columns": ["{pivot}", "{language}"]}
 
@@ -216,7 +217,7 @@ def test_changed_data_of_a_related_language_is_another_module(stage: str, module
         (tmp_path / f"{language}.tsv").write_text(text, encoding="utf-8")
 
     def wanted() -> dict[str, Any]:
-        return stage1.settings_of(recipe, "deu") if stage == "se" else stage2.settings_of(recipe, "deu", "balanced")
+        return Stage1(recipe, "deu").settings if stage == "se" else Stage2(recipe, "deu", "balanced").settings
 
     for language in ("deu", "kaz", "rus"):
         write(language, "Hello.\tSalem.\n")

@@ -20,8 +20,7 @@ from tests.trainer.runs.launch import execute
 from trainer.data.corpora import load_pairs, load_text
 from trainer.objectives import ROLES
 from trainer.settings import DataSource
-from trainer.translate import parse_settings, translate
-from trainer.translation import Journal, Translation, TranslationError, Translator
+from trainer.translation import Journal, Translation, TranslationError, Translator, parse_settings, translate
 
 TRANSLATE = ROOT / "trainer" / "translate.py"
 

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from adapters_hub.languages import language_name
-from demo.graded import SPLITS, sample_languages
+from demo.compare.graded import SPLITS, sample_languages
+from demo.page.visit import Demo
 from demo.views import empty_notice, panel_view
-from demo.visit import Demo
 
 PLAIN: dict[str, Any] = {"elem_classes": "mse-plain", "apply_default_css": False}
 """Of HTML that has its own style."""

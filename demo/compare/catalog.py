@@ -14,8 +14,8 @@ from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, HubError, HubUnreachableError, Snapshot, connect, fetch_manifest, find_modules
 from adapters_hub.hub.local import LocalHub
 from adapters_hub.languages import autonym, language_name
-from demo.errors import DemoError
-from demo.settings import Settings
+from demo.limits.errors import DemoError
+from demo.limits.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from gradio.events import api as endpoint
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest
 from adapters_hub.texts import numbered
-from demo.catalog import Entry
-from demo.columns import DEFAULT
-from demo.comparison import Comparison
-from demo.errors import for_visitors, without_places
-from demo.visit import Demo
+from demo.compare.catalog import Entry
+from demo.compare.comparison import Comparison
+from demo.input.columns import DEFAULT
+from demo.limits.errors import for_visitors, without_places
+from demo.page.visit import Demo
 
 
 class Api:

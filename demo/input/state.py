@@ -9,9 +9,9 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
-from demo.columns import Column
-from demo.errors import DemoError
-from demo.sentences import Row
+from demo.input.columns import Column
+from demo.input.sentences import Row
+from demo.limits.errors import DemoError
 
 PARAMETER = "view"
 MOST_CHARACTERS = 6000

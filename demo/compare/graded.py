@@ -12,14 +12,14 @@ from scipy.stats import rankdata
 
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.texts import Empty
-from demo.catalog import Picks
-from demo.columns import Column
-from demo.errors import DemoError
-from demo.sentences import check_cells, clean, read_table
-from demo.settings import Limits
-from demo.workbench import Progress, Workbench
+from demo.compare.catalog import Picks
+from demo.compare.workbench import Progress, Workbench
+from demo.input.columns import Column
+from demo.input.sentences import check_cells, clean, read_table
+from demo.limits.errors import DemoError
+from demo.limits.settings import Limits
 
-SAMPLE = Path(__file__).parent.parent / "sample_data" / "graded"
+SAMPLE = Path(__file__).parent.parent.parent / "sample_data" / "graded"
 SPLITS = ("dev", "test")
 _CHUNK = 32
 _FIRST = ("text_1", "sentence1", "sentence_1", "text1")

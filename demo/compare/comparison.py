@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.catalog import Picks
-from demo.columns import Column
-from demo.sentences import Row, languages_of
-from demo.workbench import Progress, Workbench
+from demo.compare.catalog import Picks
+from demo.compare.workbench import Progress, Workbench
+from demo.input.columns import Column
+from demo.input.sentences import Row, languages_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from demo.comparison import Comparison
+from demo.compare.comparison import Comparison
 from demo.views.heatmaps import limits
 from demo.views.scale import colours
 from demo.views.text import label

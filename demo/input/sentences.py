@@ -13,9 +13,9 @@ from typing import Any, Literal
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.texts import Empty, canonical, numbered
-from demo.errors import DemoError
-from demo.guessing import guess_language
-from demo.settings import Limits
+from demo.input.guessing import guess_language
+from demo.limits.errors import DemoError
+from demo.limits.settings import Limits
 
 _TAG = re.compile(r"\s*([a-z]{3}(?:_[A-Z][a-z]{3})?)\s*(?::\s|\|)\s*(?=\S)")
 _TEXT_NAMES = ("text", "sentence", "sentences")

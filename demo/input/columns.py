@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters_hub.format import OBJECTIVES
-from demo.errors import DemoError
+from demo.limits.errors import DemoError
 
 KINDS = ("base", "modules", "aligned", "blend")
 _LARGEST_WEIGHT = 2.0

@@ -8,17 +8,17 @@ from typing import Any
 import gradio as gr
 
 from adapters_hub.format import OBJECTIVES
-from demo.api import Api
-from demo.catalog import Catalog
-from demo.examples import TITLES, opening
-from demo.handlers import Handlers
-from demo.settings import Settings
-from demo.tabs import PLAIN, graded_tab, modules_tab
-from demo.uploads import refuse_links
+from demo.compare.catalog import Catalog
+from demo.compare.workbench import Workbench
+from demo.input.examples import TITLES, opening
+from demo.limits.settings import Settings
+from demo.limits.uploads import refuse_links
+from demo.page.api import Api
+from demo.page.handlers import Handlers
+from demo.page.tabs import PLAIN, graded_tab, modules_tab
+from demo.page.visit import Demo
 from demo.views import empty_notice
-from demo.visit import Demo
 from demo.web import script
-from demo.workbench import Workbench
 
 _HEAD = """
 <div class="mse-head"><div><h1>Modular Sentence Encoders</h1>

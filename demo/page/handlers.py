@@ -16,14 +16,16 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import CARD
 from adapters_hub.hub import HubError, fetch_module
-from demo.catalog import Picks
-from demo.comparison import Comparison
-from demo.errors import DemoError, for_visitors
-from demo.examples import example
-from demo.export import export
-from demo.graded import grade, read_pairs, sample_pairs
-from demo.sentences import read_file, read_lines
-from demo.snippet import folder_name, snippet
+from demo.compare.catalog import Picks
+from demo.compare.comparison import Comparison
+from demo.compare.graded import grade, read_pairs, sample_pairs
+from demo.compare.snippet import folder_name, snippet
+from demo.compare.workbench import Progress
+from demo.input.examples import example
+from demo.input.sentences import read_file, read_lines
+from demo.limits.errors import DemoError, for_visitors
+from demo.page.export import export
+from demo.page.visit import Demo
 from demo.views import (
     empty_notice,
     error_notice,
@@ -36,8 +38,6 @@ from demo.views import (
     summary_view,
     tokens_view,
 )
-from demo.visit import Demo
-from demo.workbench import Progress
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from demo.errors import DemoError
-from demo.rate import RateLimit
+from demo.limits.errors import DemoError
+from demo.limits.rate import RateLimit
 
 _REFUSAL = "files come by upload, none is fetched from elsewhere: upload it"
 

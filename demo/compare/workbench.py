@@ -18,9 +18,9 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_base, load_module
 from adapters_hub.address import Address
 from adapters_hub.encoder import module_tokenizer
-from demo.catalog import Catalog, Entry, Picks
-from demo.errors import DemoError
-from demo.unloading import LeastRecentlyUsed
+from demo.compare.catalog import Catalog, Entry, Picks
+from demo.limits.errors import DemoError
+from demo.limits.unloading import LeastRecentlyUsed
 
 Progress = Callable[[float, str], None]
 """Told the share that is done, from 0 to 1, and what is being done."""

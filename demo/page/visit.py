@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters_hub.languages import language_name
-from demo.catalog import Picks
-from demo.columns import DEFAULT, Column, parse_columns
-from demo.comparison import Comparison, compare
-from demo.errors import DemoError
-from demo.examples import TITLES, example
-from demo.guessing import PAPER, guess_language
-from demo.rate import RateLimit
-from demo.sentences import Row, check_rows
-from demo.settings import Settings
-from demo.state import pack, unpack
-from demo.workbench import Progress, Workbench
+from demo.compare.catalog import Picks
+from demo.compare.comparison import Comparison, compare
+from demo.compare.workbench import Progress, Workbench
+from demo.input.columns import DEFAULT, Column, parse_columns
+from demo.input.examples import TITLES, example
+from demo.input.guessing import PAPER, guess_language
+from demo.input.sentences import Row, check_rows
+from demo.input.state import pack, unpack
+from demo.limits.errors import DemoError
+from demo.limits.rate import RateLimit
+from demo.limits.settings import Settings
 
 
 @dataclass

@@ -7,10 +7,10 @@ import functools
 from collections.abc import Collection
 from pathlib import Path
 
-from demo.errors import DemoError
-from demo.sentences import Row
+from demo.input.sentences import Row
+from demo.limits.errors import DemoError
 
-_FOLDER = Path(__file__).parent / "examples"
+_FOLDER = Path(__file__).parent.parent / "examples"
 
 TITLES = {
     "first": "Said differently everywhere",

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from demo.bodies import ROOM, BodyLimit
-from demo.uploads import UploadRate
-from demo.visit import Demo
+from demo.limits.bodies import ROOM, BodyLimit
+from demo.limits.uploads import UploadRate
+from demo.page.visit import Demo
 from demo.web import script, style
 
 _FONTS = ("system-ui", "sans-serif")

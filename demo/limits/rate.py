@@ -11,8 +11,8 @@ from collections.abc import Callable
 import gradio as gr
 from starlette.requests import HTTPConnection
 
-from demo.errors import DemoError
-from demo.settings import Settings
+from demo.limits.errors import DemoError
+from demo.limits.settings import Settings
 
 _MOST_ADDRESSES = 10_000
 _CHARACTERS = 4000

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from demo.comparison import Comparison
-from demo.figure import draw
-from demo.snippet import snippet
+from demo.compare.comparison import Comparison
+from demo.compare.snippet import snippet
+from demo.views.figure import draw
 
 _FORMULA = ("=", "+", "-", "@")
 

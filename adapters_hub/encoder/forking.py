@@ -1,0 +1,35 @@
+"""Encoders in forked processes, which find the memory of their parent and none of its threads."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Protocol
+
+import torch
+
+
+class Forked(Protocol):
+    """What is told that it is in a forked child."""
+
+    def _after_fork(self) -> None: ...
+
+
+_LIVE: weakref.WeakSet[Forked] = weakref.WeakSet()
+"""All encoders of this process."""
+
+
+def tell_after_fork(encoder: Forked) -> None:
+    """Have `_after_fork` of an encoder called in every child that this process forks."""
+    _LIVE.add(encoder)
+
+
+def _after_fork() -> None:
+    if _LIVE:
+        torch.set_num_threads(1)  # the threads of the parent are not here, and OpenMP would wait for them
+    for encoder in list(_LIVE):
+        encoder._after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)

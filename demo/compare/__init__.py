@@ -1,0 +1,1 @@
+"""What is computed: modules that can be reached, the one encoder, and the comparison of sentences."""

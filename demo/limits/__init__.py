@@ -1,0 +1,1 @@
+"""What the owner allows, and what keeps visitors within it."""

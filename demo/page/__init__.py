@@ -1,0 +1,1 @@
+"""The page and its endpoints, out of Gradio's components."""
