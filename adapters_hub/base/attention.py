@@ -8,7 +8,6 @@ to ten times. Long sequences and GPUs go to the fused kernels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,47 +23,34 @@ LONGEST = 256
 
 _ELSEWHERE = ("position_bias", "softcap", "cache")
 
-Drop = Callable[[torch.Tensor, float], torch.Tensor]
 
-
-def use_batched_products(backbone: PreTrainedModel, name: str = BATCHED_PRODUCTS) -> None:
+def use_batched_products(backbone: PreTrainedModel) -> None:
     """Let a model use it where it uses torch's attention now."""
     if backbone.config._attn_implementation == "sdpa":
-        backbone.set_attn_implementation(name)
+        backbone.set_attn_implementation(BATCHED_PRODUCTS)
 
 
-def register_attention(name: str, drop: Drop) -> None:
-    """Make it known to transformers.
-
-    Args:
-        name: for `set_attn_implementation`.
-        drop: dropout of the attention weights, given them and a probability.
-    """
-
-    def forward(
-        module: torch.nn.Module,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        attention_mask: torch.Tensor | None,
-        dropout: float = 0.0,
-        scaling: float | None = None,
-        **kwargs: Any,  # noqa: ANN401
-    ) -> tuple[torch.Tensor, None]:
-        # Not attention within one sequence, or with something that is not computed here.
-        special = query.shape[2:] != key.shape[2:] or any(kwargs.get(name) is not None for name in _ELSEWHERE)
-        if query.device.type != "cpu" or query.shape[2] > LONGEST or special:
-            return sdpa_attention_forward(  # type: ignore[no-any-return]
-                module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
-            )
-        if attention_mask is None and _is_causal(module, kwargs.get("is_causal")):
-            # transformers leaves out the mask where the kernel can tell by itself.
-            attention_mask = torch.ones(query.shape[2], query.shape[2], dtype=torch.bool).tril()[None, None]
-        output = attention(query, key, value, attention_mask, scaling, dropout, drop)
-        return output.transpose(1, 2).contiguous(), None
-
-    AttentionInterface.register(name, forward)
-    AttentionMaskInterface.register(name, sdpa_mask)
+def _forward(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> tuple[torch.Tensor, None]:
+    # Not attention within one sequence, or with something that is not computed here.
+    special = query.shape[2:] != key.shape[2:] or any(kwargs.get(name) is not None for name in _ELSEWHERE)
+    if query.device.type != "cpu" or query.shape[2] > LONGEST or special:
+        return sdpa_attention_forward(  # type: ignore[no-any-return]
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+    if attention_mask is None and _is_causal(module, kwargs.get("is_causal")):
+        # transformers leaves out the mask where the kernel can tell by itself.
+        attention_mask = torch.ones(query.shape[2], query.shape[2], dtype=torch.bool).tril()[None, None]
+    output = attention(query, key, value, attention_mask, scaling, dropout)
+    return output.transpose(1, 2).contiguous(), None
 
 
 def attention(
@@ -74,7 +60,6 @@ def attention(
     mask: torch.Tensor | None = None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    drop: Drop = torch.nn.functional.dropout,
 ) -> torch.Tensor:
     """`softmax(scaling Q K^T + mask) V`.
 
@@ -86,7 +71,6 @@ def attention(
             seen.
         scaling: by default `1 / sqrt(dim)`.
         dropout: probability of leaving a weight out; 0: none.
-        drop: how.
 
     Returns:
         `[n, heads, tokens, dim]`.
@@ -104,7 +88,7 @@ def attention(
         scores = (scores.view(count, heads, tokens, tokens) + mask).view_as(scores)
     weights = torch.softmax(scores, dim=-1)
     if dropout:
-        weights = drop(weights, dropout)
+        weights = torch.nn.functional.dropout(weights, dropout)
     return torch.bmm(weights, value).view(count, heads, tokens, dim)
 
 
@@ -112,4 +96,5 @@ def _is_causal(module: torch.nn.Module, asked: bool | None) -> bool:
     return bool(getattr(module, "is_causal", True) if asked is None else asked)
 
 
-register_attention(BATCHED_PRODUCTS, torch.nn.functional.dropout)
+AttentionInterface.register(BATCHED_PRODUCTS, _forward)
+AttentionMaskInterface.register(BATCHED_PRODUCTS, sdpa_mask)

@@ -35,7 +35,6 @@ from trainer.training.checkpoints import (
     seal,
 )
 from trainer.training.clock import Clock
-from trainer.training.dropout import with_cheap_dropout
 from trainer.training.frozen import FrozenDense
 
 logger = logging.getLogger(__name__)
@@ -156,7 +155,6 @@ class PhaseTrainer(Trainer):
             hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"
             logger.warning("one GPU of %d is used: %s uses all", args.n_gpu, hint)
             args._n_gpu = 1
-        with_cheap_dropout(model)
         super().__init__(
             model=model,  # type: ignore[arg-type]
             args=args,
