@@ -13,6 +13,7 @@ import yaml
 from adapters_hub.languages import language_name
 from trainer.preparation.assembling import Assembled
 from trainer.settings import RECIPES, fill
+from trainer.settings.files import merged_values
 
 logger = logging.getLogger(__name__)
 
@@ -57,15 +58,15 @@ def tier(situation: Situation) -> str:
     parallel = situation.found("parallel")
     lines, kinds = (parallel.lines, len(parallel.labels)) if parallel else (0, 0)
     if lines >= _MUCH and kinds >= _KINDS:
-        return "much"
+        return "high_resource"
     if situation.related:
-        return "some" if lines >= _SOME else "little"
-    return "alone"
+        return "low_resource" if lines >= _SOME else "very_low_resource"
+    return "no_relative"
 
 
 def fitted(situation: Situation) -> dict[str, Any]:
     """The settings of the fitting recipe, with what is there in the place of what it would read."""
-    values: dict[str, Any] = yaml.safe_load((RECIPES / f"{tier(situation)}.yaml").read_text(encoding="utf-8"))
+    values = merged_values(RECIPES / f"{tier(situation)}.yaml")
     own: dict[str, Any] = {"base": situation.base, "output_dir": situation.modules}
     if situation.language == situation.pivot:
         return {"languages": [situation.pivot], "pivot": situation.pivot} | values | own

@@ -7,16 +7,15 @@ import dataclasses
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonargparse import ArgumentParser, Namespace
 
-from adapters_hub.reading import read_text
 from trainer.runs.probing import check_trainable
 from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
+from trainer.settings.files import chain_of, values_in
 
 _TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
 
@@ -98,30 +97,16 @@ def _in_one_line(message: str) -> str:
     return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
-def _with_extended(arguments: Sequence[str]) -> list[str]:
-    """Put each recipe that another one extends before it.
-
-    Raises:
-        SettingsError: recipes extend each other in a circle, or one that is extended does not exist.
-    """
-    result: list[str] = []
+def _with_extended(arguments: Sequence[str]) -> Iterator[str]:
+    """Put each recipe that another one extends before it."""
     for argument, recipe in _with_recipes(arguments):
         if recipe is None:
-            result.append(argument)
-            continue
-        chain = [recipe]
-        while extended := _values_in(chain[0]).get("extends"):
-            following = chain[0].parent / str(extended)
-            if not following.is_file():
-                raise SettingsError(f"{chain[0]} extends {str(extended)!r}, but {following} does not exist")
-            if following.resolve() in [one.resolve() for one in chain]:
-                raise SettingsError(f"{recipe} extends itself, by way of {chain[0]}")
-            chain.insert(0, following)
-        result += [f"--recipe={one}" for one in chain]
-    return result
+            yield argument
+        else:
+            yield from (f"--recipe={one}" for one in chain_of(recipe))
 
 
-def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
+def _with_earlier_training(arguments: Iterable[str]) -> list[str]:
     """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
     result: list[str] = []
     merged: dict[str, dict[str, Any]] = {}
@@ -138,7 +123,7 @@ def _with_earlier_training(arguments: Sequence[str]) -> list[str]:
     return result
 
 
-def _with_recipes(arguments: Sequence[str]) -> Iterator[tuple[str, Path | None]]:
+def _with_recipes(arguments: Iterable[str]) -> Iterator[tuple[str, Path | None]]:
     """Each argument with the recipe that it names; `--recipe FILE` comes as `--recipe=FILE`."""
     waiting = iter(arguments)
     for argument in waiting:
@@ -154,27 +139,10 @@ def _with_recipes(arguments: Sequence[str]) -> Iterator[tuple[str, Path | None]]
 def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
     """The `training` of each phase in a YAML file; empty if the file is not a recipe, which the parser reports."""
     try:
-        sections = {phase: _values_in(recipe).get(phase) or {} for phase in TRAINING_DEFAULTS}
+        sections = {phase: values_in(recipe).get(phase) or {} for phase in TRAINING_DEFAULTS}
         return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
     except (AttributeError, TypeError):
         return {}
-
-
-def _values_in(recipe: Path) -> dict[str, Any]:
-    """The settings in a YAML file; of one that is none nothing, which the parser tells.
-
-    Raises:
-        AdaptersHubError: it is there, but is no plain file of UTF-8.
-    """
-    if not recipe.exists():
-        return {}
-    try:
-        values = yaml.safe_load(read_text(recipe))
-    except RecursionError:
-        raise SettingsError(f"{recipe} is nested too deeply to be a recipe") from None
-    except yaml.YAMLError:
-        return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401

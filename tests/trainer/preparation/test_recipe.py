@@ -28,11 +28,11 @@ def situation(language: str = "kaz", related: str | None = None, **found: tuple[
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        ({"parallel_kaz": (45_000, 5)}, "much"),
-        ({"parallel_kaz": (45_000, 1)}, "alone"),
-        ({"parallel_kaz": (16_000, 5)}, "alone"),
-        ({"parallel_kaz": (16_000, 5), "related": "tur"}, "some"),
-        ({"parallel_kaz": (4_000, 5), "related": "tur"}, "little"),
+        ({"parallel_kaz": (45_000, 5)}, "high_resource"),
+        ({"parallel_kaz": (45_000, 1)}, "no_relative"),
+        ({"parallel_kaz": (16_000, 5)}, "no_relative"),
+        ({"parallel_kaz": (16_000, 5), "related": "tur"}, "low_resource"),
+        ({"parallel_kaz": (4_000, 5), "related": "tur"}, "very_low_resource"),
         ({"language": "eng", "mono_eng": (9, 1)}, "pivot"),
     ],
 )

@@ -14,9 +14,9 @@ import pytest
 from tests.trainer.runs.crashes import Launch, crash_everywhere
 from tests.trainer.runs.launch import training, write_recipe
 
-_PART = 1 if os.environ.get("MSE_EVERY_CRASH") else 4
+_PART = 1 if os.environ.get("MSE_EVERY_CRASH") else 8
 ONE = [Launch(phase, every=_PART) for phase in ("la", "se", "cla", "full")]
-TWO = [Launch("se", processes=2, every=4 * _PART), Launch("cla", processes=2, machines=2, every=8 * _PART)]
+TWO = [Launch("se", processes=2, every=2 * _PART), Launch("cla", processes=2, machines=2, every=4 * _PART)]
 
 
 @pytest.mark.parametrize("launch", ONE + TWO, ids=str)
