@@ -1,8 +1,8 @@
-"""Attention by batched products, which on a CPU is faster than the kernel that torch picks for sentences.
+"""Attention by batched matrix products, which on a CPU is faster for sentences than the kernel that torch picks.
 
-torch's fused kernel for CPUs is made for long sequences: it never holds the matrix of attention weights. Those of a
-pass of sentences fit the cache, and three plain products are two to three times as fast; with gradients in bfloat16 six
-to ten times. Long sequences and GPUs go to the fused kernels.
+torch's fused CPU kernel is made for long sequences, so it never stores the whole matrix of attention weights. For a
+batch of sentences this matrix fits into the cache, and plain batched products are two to three times as fast, or six to
+ten times with gradients in bfloat16. Long sequences and GPUs still use the fused kernels.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 BATCHED_PRODUCTS = "batched_products"
-"""Name of this attention in transformers."""
+"""The name under which transformers knows this attention."""
 
 LONGEST = 256
-"""Tokens of the longest sequences that it is faster for."""
+"""The longest sequences, in tokens, that use batched products; longer ones use the fused kernel."""
 
 _ELSEWHERE = ("position_bias", "softcap", "cache")
 
@@ -28,17 +28,17 @@ Drop = Callable[[torch.Tensor, float], torch.Tensor]
 
 
 def use_batched_products(backbone: PreTrainedModel, name: str = BATCHED_PRODUCTS) -> None:
-    """Let a model use it where it uses torch's attention now."""
+    """Switch a model from torch's attention to batched products; a model with another attention stays as it is."""
     if backbone.config._attn_implementation == "sdpa":
         backbone.set_attn_implementation(name)
 
 
 def register_attention(name: str, drop: Drop) -> None:
-    """Make it known to transformers.
+    """Register attention by batched products with transformers.
 
     Args:
-        name: for `set_attn_implementation`.
-        drop: dropout of the attention weights, given them and a probability.
+        name: the name for `set_attn_implementation`.
+        drop: function that applies dropout to the attention weights, given the weights and a probability.
     """
 
     def forward(
@@ -51,14 +51,14 @@ def register_attention(name: str, drop: Drop) -> None:
         scaling: float | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> tuple[torch.Tensor, None]:
-        # Not attention within one sequence, or with something that is not computed here.
+        # Attention across two sequences, or with an option that is not implemented here.
         special = query.shape[2:] != key.shape[2:] or any(kwargs.get(name) is not None for name in _ELSEWHERE)
         if query.device.type != "cpu" or query.shape[2] > LONGEST or special:
             return sdpa_attention_forward(  # type: ignore[no-any-return]
                 module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
             )
         if attention_mask is None and _is_causal(module, kwargs.get("is_causal")):
-            # transformers leaves out the mask where the kernel can tell by itself.
+            # transformers passes no mask if the kernel can mask future tokens by itself.
             attention_mask = torch.ones(query.shape[2], query.shape[2], dtype=torch.bool).tril()[None, None]
         output = attention(query, key, value, attention_mask, scaling, dropout, drop)
         return output.transpose(1, 2).contiguous(), None
@@ -80,26 +80,26 @@ def attention(
 
     Args:
         query: `[n, heads, tokens, dim]`.
-        key: `[n, heads, tokens, dim]`, or with fewer heads, each for as many neighbouring ones of the query.
-        value: as the key.
-        mask: `[n or 1, heads or 1, tokens or 1, tokens]`: bool (false: hidden) or added to the products; None: all is
-            seen.
-        scaling: by default `1 / sqrt(dim)`.
-        dropout: probability of leaving a weight out; 0: none.
-        drop: how.
+        key: `[n, heads, tokens, dim]`; with fewer heads than the query, neighbouring heads of the query share one.
+        value: same shape as `key`.
+        mask: `[n or 1, heads or 1, tokens or 1, tokens]`, either bool (False hides a token) or a number that is added
+            to the scaled products; None hides nothing.
+        scaling: factor for the products; `1 / sqrt(dim)` by default.
+        dropout: probability of dropping an attention weight.
+        drop: function that applies the dropout.
 
     Returns:
         `[n, heads, tokens, dim]`.
     """
     count, heads, tokens, dim = query.shape
-    # Heads of the query that share a key are rows of one product.
+    # The heads of the query that share a key become rows of one product.
     query = query.reshape(count * key.shape[1], -1, dim)
     key, value = (states.reshape(-1, tokens, dim) for states in (key, value))
     scale = 1 / math.sqrt(dim) if scaling is None else scaling
     scores = torch.baddbmm(query.new_empty(1, 1, 1), query, key.transpose(1, 2), beta=0, alpha=scale)
     if mask is not None:
         if mask.dtype == torch.bool:
-            # Not -inf: a padded place may see nothing at all, and NaN would spread from it.
+            # Not -inf: a padding token may see no token at all, and the NaN that results would spread.
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
         scores = (scores.view(count, heads, tokens, tokens) + mask).view_as(scores)
     weights = torch.softmax(scores, dim=-1)
