@@ -147,7 +147,7 @@ def test_what_the_vocabulary_cannot_write_is_told_with_its_sentence(
     with caplog.at_level(logging.WARNING, logger="adapters_hub"):
         encoder.encode(["ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ ᎠᏂ", "Gut."], "deu")
     assert "1 of 2 sentences (deu) consist largely of letters that its vocabulary does not have" in caplog.text
-    assert "are they of another language or script?" in caplog.text
+    assert "are they in another language or script?" in caplog.text
 
 
 def test_details_tell_what_is_not_in_the_vectors(encoder: ModularEncoder, german: list[str]) -> None:
