@@ -1,4 +1,4 @@
-"""What differs between the supported base architectures: one table, read by everything else."""
+"""The supported base architectures: one table of their differences, which all other code reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adapters_hub.errors import BaseEncoderError
 
 @dataclass(frozen=True)
 class MLMHeadLayout:
-    """Where a checkpoint keeps the head of masked language modelling (names of tensors in its safetensors file)."""
+    """Where a checkpoint keeps its masked language modelling (MLM) head: names of tensors in its safetensors file."""
 
     dense: str
     norm: str
@@ -20,22 +20,23 @@ class MLMHeadLayout:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Where things are in a transformer encoder of one `model_type`.
+    """Where the parts of a transformer encoder of one `model_type` are.
 
     Attributes:
         model_type: `config.model_type` of transformers.
-        examples: encoders of this kind that people use.
+        examples: well-known encoders of this architecture.
         blocks: attribute path from the encoder to its list of transformer blocks.
         token_embeddings: attribute path to the token embedding, the only part that a language module replaces.
-        lora_targets: regular expression (PEFT's `target_modules`) over module names: every dense layer of a block.
+        lora_targets: regular expression (PEFT's `target_modules`) that matches the names of a block's dense layers.
         bottleneck: how a parallel adapter reaches the feed-forward sub-layer. `residual`: the sub-module at
             `ffn_output` adds a residual (its second argument) before its own layer norm, so the delta is added to
             that argument (post-LN). `branch`: the delta is computed from the input of `ffn_input` and added to the
             output of `ffn_output`, which goes to the residual (pre-LN, also with a norm after the sub-layer).
         ffn_input: sub-module of a block whose first argument is the input of the feed-forward sub-layer.
         ffn_output: sub-module of a block that ends the feed-forward sub-layer.
-        pooling: how sentence vectors are usually pooled.
-        counts_from_padding: whether positions are counted from the padding id, which every vocabulary must then share.
+        pooling: the usual pooling for this architecture.
+        counts_from_padding: whether positions are counted from the padding id; if so, every vocabulary must use the
+            same padding id.
         mlm_head: the layout of a pretrained MLM head; None if the architecture has none.
     """
 
@@ -52,7 +53,7 @@ class Architecture:
     mlm_head: MLMHeadLayout | None = None
 
 
-# Attention and the gated feed-forward sub-layer of the decoders that encoders are made of.
+# The dense layers of attention and of the gated feed-forward sub-layer, in encoders that are made from decoders.
 _DECODER_DENSE = r"(.*\.)?layers\.\d+\.(self_attn\.(q_proj|k_proj|v_proj|o_proj)|mlp\.(gate_proj|up_proj|down_proj))"
 _ROBERTA_HEAD = MLMHeadLayout("lm_head.dense", "lm_head.layer_norm", "lm_head.bias", "gelu")
 
@@ -130,7 +131,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             lora_targets=_DECODER_DENSE,
             bottleneck="branch",
             ffn_input="mlp",
-            # What is added to the residual; a norm after the sum would take the delta's size away.
+            # The output of this norm is added to the residual. A delta added before it would lose its magnitude.
             ffn_output="post_feedforward_layernorm",
         ),
     )
@@ -138,7 +139,7 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture_for(model_type: str) -> Architecture:
-    """Look up the table.
+    """Look up an architecture in the table.
 
     Raises:
         BaseEncoderError: the architecture is not supported; the message lists those that are.

@@ -1,8 +1,8 @@
-"""Attention by batched products, which on a CPU is faster than the kernel that torch picks for sentences.
+"""Attention by batched matrix products, which on a CPU is faster for sentences than the kernel that torch picks.
 
-torch's fused kernel for CPUs is made for long sequences: it never holds the matrix of attention weights. Those of a
-pass of sentences fit the cache, and three plain products are two to three times as fast; with gradients in bfloat16 six
-to ten times. Long sequences and GPUs go to the fused kernels.
+torch's fused CPU kernel is made for long sequences, so it never stores the whole matrix of attention weights. For a
+batch of sentences this matrix fits into the cache, and plain batched products are two to three times as fast, or six to
+ten times with gradients in bfloat16. Long sequences and GPUs still use the fused kernels.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 BATCHED_PRODUCTS = "batched_products"
-"""Name of this attention in transformers."""
+"""The name under which transformers knows this attention."""
 
 LONGEST = 256
-"""Tokens of the longest sequences that it is faster for."""
+"""The longest sequences, in tokens, that use batched products; longer ones use the fused kernel."""
 
 _ELSEWHERE = ("position_bias", "softcap", "cache")
 
 
 def use_batched_products(backbone: PreTrainedModel) -> None:
-    """Let a model use it where it uses torch's attention now."""
+    """Switch a model from torch's attention to batched products; a model with another attention stays as it is."""
     if backbone.config._attn_implementation == "sdpa":
         backbone.set_attn_implementation(BATCHED_PRODUCTS)
 
@@ -40,7 +40,7 @@ def _forward(
     scaling: float | None = None,
     **kwargs: Any,  # noqa: ANN401
 ) -> tuple[torch.Tensor, None]:
-    # Not attention within one sequence, or with something that is not computed here.
+    # Attention between two sequences, or with extras that are not computed here.
     special = query.shape[2:] != key.shape[2:] or any(kwargs.get(name) is not None for name in _ELSEWHERE)
     if query.device.type != "cpu" or query.shape[2] > LONGEST or special:
         return sdpa_attention_forward(  # type: ignore[no-any-return]
@@ -76,14 +76,14 @@ def attention(
         `[n, heads, tokens, dim]`.
     """
     count, heads, tokens, dim = query.shape
-    # Heads of the query that share a key are rows of one product.
+    # The heads of the query that share a key become rows of one product.
     query = query.reshape(count * key.shape[1], -1, dim)
     key, value = (states.reshape(-1, tokens, dim) for states in (key, value))
     scale = 1 / math.sqrt(dim) if scaling is None else scaling
     scores = torch.baddbmm(query.new_empty(1, 1, 1), query, key.transpose(1, 2), beta=0, alpha=scale)
     if mask is not None:
         if mask.dtype == torch.bool:
-            # Not -inf: a padded place may see nothing at all, and NaN would spread from it.
+            # Not -inf: a padding token may see no token at all, and the NaN that results would spread.
             mask = torch.zeros_like(mask, dtype=scores.dtype).masked_fill_(~mask, torch.finfo(scores.dtype).min)
         scores = (scores.view(count, heads, tokens, tokens) + mask).view_as(scores)
     weights = torch.softmax(scores, dim=-1)

@@ -22,7 +22,7 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "torch.nn.modules.activation.SiLU": nn.SiLU,
     "torch.nn.modules.activation.Sigmoid": nn.Sigmoid,
 }
-"""By the names that sentence-transformers gives them; no other is taken from a file."""
+"""The supported activations, by the names that sentence-transformers gives them; files may name no others."""
 
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
 _PLACES = ("module_input_name", "module_output_name")
@@ -33,8 +33,8 @@ class DenseLayer(nn.Module):
     """`activation(x W^T + b)`, `[..., in]` to `[..., out]`.
 
     Args:
-        in_features: width of what comes in.
-        out_features: width of what goes out.
+        in_features: length of the input vectors.
+        out_features: length of the output vectors.
         bias: whether there is a `b`.
         activation: one of `ACTIVATIONS`.
     """
@@ -46,16 +46,16 @@ class DenseLayer(nn.Module):
         self.activation = ACTIVATIONS[activation]()
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
-        """See the class."""
+        """Apply the layer: `[..., in]` to `[..., out]`."""
         projected: torch.Tensor = self.activation(self.linear(vectors))
         return projected
 
 
 class DenseLayers(nn.Sequential):
-    """Dense layers one after the other, in float32; part of the base, frozen with it."""
+    """Dense layers applied one after the other in float32; they belong to the base and are frozen with it."""
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        """`[batch, width]` to `[batch, dim]`, in float32 under autocast too."""
+        """Apply the layers, `[batch, width]` to `[batch, dim]`, in float32 even under autocast."""
         with torch.autocast(vectors.device.type, enabled=False):
             vectors = vectors.float()
             for layer in self:
@@ -64,13 +64,13 @@ class DenseLayers(nn.Sequential):
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors that they give."""
+        """Length of the output vectors."""
         last = self[-1]
         assert isinstance(last, DenseLayer)
         return last.linear.out_features
 
     def facts(self) -> list[tuple[str, int, int]]:
-        """Activation and shape of each, which its tensors alone do not tell."""
+        """Activation, input length and output length of each layer; the tensors alone do not show the activation."""
         layers = (layer for layer in self if isinstance(layer, DenseLayer))
         return [(layer.activation_name, layer.linear.in_features, layer.linear.out_features) for layer in layers]
 
@@ -83,18 +83,18 @@ def pooler_layer(weight: torch.Tensor, bias: torch.Tensor) -> DenseLayers:
 
 
 def read_dense(files: CheckpointFiles, folders: list[str], width: int) -> DenseLayers | None:
-    """The `Dense` modules of a SentenceTransformer.
+    """Read the `Dense` modules of a SentenceTransformer.
 
     Args:
-        files: of the base.
-        folders: of the modules, in their order.
-        width: of the vectors that the first one takes.
+        files: the files of the base.
+        folders: the folders of the modules, in order.
+        width: length of the vectors that the first module receives.
 
     Returns:
-        None if there are none.
+        The layers; None if `folders` is empty.
 
     Raises:
-        BaseEncoderError: one cannot be read, or is not one that this library computes.
+        BaseEncoderError: a module cannot be read, or this library does not support it.
     """
     layers = []
     for folder in folders:
@@ -110,7 +110,7 @@ def read_dense(files: CheckpointFiles, folders: list[str], width: int) -> DenseL
 
 
 def write_dense(folder: Path, layer: DenseLayer) -> None:
-    """Write one as sentence-transformers reads it."""
+    """Write a layer in the format of sentence-transformers."""
     folder.mkdir(parents=True, exist_ok=True)
     linear = layer.linear
     config: dict[str, Any] = {
@@ -137,7 +137,7 @@ def _read_layer(files: CheckpointFiles, folder: str) -> DenseLayer:
         raise BaseEncoderError(f"{where} has the activation {activation!r}; supported are {known} of torch.nn")
     if config.get("use_residual") or any(config.get(name) not in (None, _PLACE) for name in _PLACES):
         raise BaseEncoderError(
-            f"{where} has a residual or works on something else than the sentence vector, which is not supported: "
+            f"{where} has a residual or works on something other than the sentence vector, which is not supported: "
             "choose another base"
         )
     path = files.path(f"{folder}/{_WEIGHTS}")

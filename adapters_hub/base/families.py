@@ -1,4 +1,4 @@
-"""What encoders of well-known families expect, where their files do not say it."""
+"""The pooling and prompt that encoders of well-known families expect, for when their files do not state them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Family:
-    """Encoders that are called alike.
+    """A family of encoders, recognised by their names.
 
     Attributes:
-        names: regular expression over the whole last part of a name, in lower case.
-        pooling: how their vectors are pooled.
-        prompt: for tasks in which both sides are alike, such as similarity.
-        pooler: whether their vectors go through BERT's own pooler, a dense layer with tanh.
+        names: regular expression that matches the whole last part of an encoder's name, in lower case.
+        pooling: how the encoders pool token vectors.
+        prompt: the prompt for tasks that treat both texts alike, such as similarity.
+        pooler: whether pooled vectors pass through BERT's own pooler, a dense layer with tanh.
     """
 
     names: str
@@ -24,9 +24,9 @@ class Family:
 
 
 _SIZES = r"-(tiny|small|base|large)(-v\d+)?"
-# The first that fits. A name that only begins like one of these is of another encoder.
+# The first family that matches counts. The whole name must match: other encoders have names that begin alike.
 FAMILIES = (
-    # Wang et al. 2024, Multilingual E5: the instruction of the authors for semantic similarity.
+    # The authors' instruction for semantic similarity (Wang et al. 2024, Multilingual E5).
     Family(rf"(multilingual-)?e5{_SIZES}-instruct", "mean", "Instruct: Retrieve semantically similar text.\nQuery: "),
     Family(rf"(multilingual-)?e5{_SIZES}(-unsupervised)?", "mean", "query: "),
     Family("labse", "cls", pooler=True),
@@ -39,6 +39,6 @@ FAMILIES = (
 
 
 def family_of(name: str) -> Family | None:
-    """The family of an encoder by its name (`org/name`, a folder); None if it is of none of these."""
+    """The family of an encoder, given its name (`org/name` or a folder); None if it belongs to none of them."""
     last = re.split(r"[/\\]", name.rstrip("/\\"))[-1].lower()
     return next((family for family in FAMILIES if re.fullmatch(family.names, last)), None)

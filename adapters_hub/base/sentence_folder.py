@@ -1,4 +1,4 @@
-"""What a SentenceTransformer's files say about how its vectors are made; and writing them."""
+"""Read and write the files in which a SentenceTransformer states how it makes sentence vectors."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TRANSFORMER_FILES = (
     "sentence_xlm-roberta_config.json",
 )
 _TYPES = {kind: f"sentence_transformers.models.{kind}" for kind in ("Transformer", "Pooling", "Dense", "Normalize")}
-"""By the names that every release of sentence-transformers knows."""
+"""Type names that every release of sentence-transformers knows, by kind of module."""
 _IN_ORDER = "Transformer, Pooling, Dense layers, Normalize"
 
 _POOLINGS = {"mean": "mean", "cls": "cls", "lasttoken": "last"}
-"""Theirs and ours."""
+"""Pooling modes of sentence-transformers, and this library's names for them."""
 _OLD_KEYS = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -33,24 +33,24 @@ _OLD_KEYS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-# Names of prompts for tasks in which both sides are alike, the most fitting first.
+# Names of prompts for tasks that treat both texts alike, the best match first.
 _SYMMETRIC = ("sts", "sentence similarity", "sentence-similarity", "similarity", "text-matching", "symmetric")
-# A tokenizer that nobody gave a length has a number like 1e30.
+# A tokenizer without a configured length reports a number like 1e30.
 _LONGEST = 1 << 20
 
 
 @dataclass(frozen=True)
 class Said:
-    """What the files say; None: nothing.
+    """What a SentenceTransformer's files state; a value that they do not state is None.
 
     Attributes:
-        anything: whether there are such files.
+        anything: whether the checkpoint has such files.
         pooling: one of `POOLINGS`.
-        prompt: text before every sentence.
-        prompt_name: what it is called there, if there are several to choose from.
-        prompts: the names of all that are not empty.
+        prompt: text put before every sentence.
+        prompt_name: the name of this prompt in the files; None if none of the named prompts is used.
+        prompts: the names of all prompts that are not empty.
         max_length: longest sequence in tokens.
-        dense: folders of the dense layers.
+        dense: folders of the dense layers, in order.
         lower_case: whether text is lower-cased before it is tokenized.
     """
 
@@ -65,14 +65,14 @@ class Said:
 
 
 def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -> Said:
-    """Read them; a checkpoint without `modules.json` says nothing.
+    """Read what a checkpoint's files state; without `modules.json` they state nothing.
 
     Args:
-        files: of the checkpoint.
-        ignore_pooling: do not look how it pools, which need not be supported then.
+        files: the checkpoint's files.
+        ignore_pooling: do not read the pooling, which then may be one that this library does not support.
 
     Raises:
-        BaseEncoderError: they are damaged, or the vectors are made in a way that this library does not know.
+        BaseEncoderError: the files are damaged, or they make vectors in a way that this library does not support.
     """
     modules = files.json(_MODULES_FILE)
     if modules is None:
@@ -95,7 +95,7 @@ def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -
 
 
 def _folders(files: CheckpointFiles, modules: Any) -> dict[str, list[str]]:  # noqa: ANN401
-    """Folders by kind of module, in their order."""
+    """The folders of each kind of module, in the order of `modules.json`."""
     where = f"{_MODULES_FILE} of base encoder {files.checkpoint!r}"
     folders: dict[str, list[str]] = {kind: [] for kind in _TYPES}
     kinds: list[str] = []
@@ -106,7 +106,7 @@ def _folders(files: CheckpointFiles, modules: Any) -> dict[str, list[str]]:  # n
         library, _, kind = name.partition(".")[0], *name.rpartition(".")[1:]
         if library != "sentence_transformers" or kind not in (*_TYPES, "Dropout"):
             raise BaseEncoderError(f"{where} has a module of type {name!r}; supported are {_IN_ORDER}")
-        if kind != "Dropout":  # which is for training
+        if kind != "Dropout":  # it only matters in training
             folders[kind].append(path)
             kinds.append(kind)
     if (
@@ -130,19 +130,19 @@ def _pooling(files: CheckpointFiles, folder: str) -> str:
     modes = config.get("pooling_mode") or [mode for key, mode in _OLD_KEYS.items() if config.get(key)] or ["mean"]
     modes = [modes] if isinstance(modes, str) else list(modes)
     ours = _POOLINGS.get(str(modes[0]))
-    if config.get("include_prompt", True) is False and ours != "last":  # the last token is never the prompt's
+    if config.get("include_prompt", True) is False and ours != "last":  # the last token never belongs to the prompt
         ours = WITHOUT_PROMPT if ours == "mean" else None
     if len(modes) > 1 or ours not in POOLINGS:
         prompt = "" if config.get("include_prompt", True) else " without the prompt"
         raise BaseEncoderError(
             f"base encoder {files.checkpoint!r} pools by {' and '.join(map(str, modes))}{prompt}; supported are "
-            f"{', '.join(POOLINGS)}: say which by pooling=… if you know better"
+            f"{', '.join(POOLINGS)}: pass pooling=… to override it"
         )
     return ours
 
 
 def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Name and text of the prompt to take, and the names of all."""
+    """Name and text of the prompt to use, and the names of all prompts that are not empty."""
     given = config.get("prompts")
     prompts = {name: text for name, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
     names = tuple(name for name, text in prompts.items() if text)
@@ -152,10 +152,10 @@ def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, 
     symmetric = [name for wanted in _SYMMETRIC for name in names if name.lower() == wanted]
     if symmetric:
         return symmetric[0], prompts[symmetric[0]], names
-    if not names:  # sentence-transformers writes empty ones wherever nobody gave any
+    if not names:  # sentence-transformers writes empty prompts where none were set, so these state nothing
         return None, None, ()
-    # Where every text has one, those of queries suit both sides; else texts that are looked for have none, and both
-    # sides go without, as sentence-transformers' own `encode` has it.
+    # If both queries and documents have a prompt, the one of queries suits both texts. Otherwise neither text gets a
+    # prompt, which is also what `encode` of sentence-transformers does by default.
     if "query" in names and {"document", "passage"} & set(names):
         return "query", prompts["query"], names
     return None, "", names
@@ -181,16 +181,16 @@ def write_sentence_folder(
     transformer: dict[str, Any],
     versions: dict[str, str],
 ) -> None:
-    """Write what makes a folder with a transformer and its tokenizer a SentenceTransformer.
+    """Write the files that turn a folder with a transformer and its tokenizer into a SentenceTransformer.
 
     Args:
-        folder: with the transformer in it.
+        folder: the folder, with the transformer already in it.
         pooling: one of `POOLINGS`.
-        prompt: text before every sentence.
-        width: of the transformer.
-        dense: what comes after pooling.
+        prompt: text put before every sentence.
+        width: length of the transformer's token vectors.
+        dense: the layers after pooling; None if there are none.
         transformer: content of `sentence_bert_config.json`.
-        versions: of the libraries.
+        versions: versions of the libraries, by name.
     """
     layers = [layer for layer in dense or () if isinstance(layer, DenseLayer)]
     kinds = ["Transformer", "Pooling", *("Dense" for _ in layers), "Normalize"]
@@ -212,12 +212,12 @@ def write_sentence_folder(
     for index, layer in enumerate(layers, start=2):
         write_dense(folder / f"{index}_Dense", layer)
     write_json(folder / f"{len(kinds) - 1}_Normalize" / "config.json", {})
-    prompts = dict.fromkeys(("query", "document"), prompt)  # the names that MTEB knows too
+    prompts = dict.fromkeys(("query", "document"), prompt)  # MTEB knows these names too
     write_json(folder / _PROMPTS_FILE, model_config(prompts, "query", versions))
 
 
 def model_config(prompts: dict[str, str], default: str | None, versions: dict[str, str]) -> dict[str, Any]:
-    """Content of `config_sentence_transformers.json`."""
+    """The content of `config_sentence_transformers.json`."""
     return {
         "model_type": "SentenceTransformer",
         "__version__": versions,
@@ -228,6 +228,6 @@ def model_config(prompts: dict[str, str], default: str | None, versions: dict[st
 
 
 def write_json(path: Path, values: Any) -> None:  # noqa: ANN401
-    """Write a JSON file, and its folder."""
+    """Write a JSON file, and create its folder if need be."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

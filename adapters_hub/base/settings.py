@@ -1,4 +1,4 @@
-"""How a base makes vectors: what the user says, else what the base says, else what is usual."""
+"""How a base makes sentence vectors: as the user sets it, else as the base's files state, else as is usual."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 logger = logging.getLogger(__name__)
 
 TRAINING_FILE = "training.json"
-"""In the folder of an encoder that was fine-tuned whole: how, and with which prompt and pooling."""
+"""File in the folder of a fully fine-tuned encoder that records how it was trained, with its prompt and pooling."""
 FINE_TUNED = "full "
-"""What `kind` says in this file."""
+"""The prefix of `kind` in this file."""
 USUAL_LENGTH = 128
-"""Tokens of a sentence that count where neither the user nor the base says how many."""
+"""The maximum length, in tokens, if neither the user nor the base sets one."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class SentenceSettings:
     """How a sentence becomes a vector.
 
     Attributes:
-        prompt: text put before it.
+        prompt: text put before the sentence.
         pooling: one of `POOLINGS`.
         max_length: longest sequence in tokens; longer ones are cut.
     """
@@ -42,19 +42,19 @@ class SentenceSettings:
     max_length: int
 
     def with_told(self, told: dict[str, Any]) -> SentenceSettings:
-        """These, but for what a user says; what is None is not said."""
+        """A copy with the values that are not None in `told` replaced."""
         return dataclasses.replace(self, **{name: value for name, value in told.items() if value is not None})
 
 
 @dataclass(frozen=True)
 class Made:
-    """How a base makes vectors, settled.
+    """The final settings of how a base makes sentence vectors.
 
     Attributes:
-        settings: those that hold.
-        usual: those that hold where the user says nothing.
-        dense: layers after pooling.
-        lower_case: whether the tokenizer is to lower-case text.
+        settings: the settings in use.
+        usual: the settings without the user's choices.
+        dense: the layers after pooling; None if there are none.
+        lower_case: whether the tokenizer lower-cases text.
     """
 
     settings: SentenceSettings
@@ -72,16 +72,16 @@ def settle(
     positions: int,
     told: dict[str, Any],
 ) -> Made:
-    """Settle how a base makes vectors, and say in the log what was guessed.
+    """Decide how a base makes sentence vectors, and log what was guessed.
 
     Args:
-        source: of the base, for the log and errors.
-        name: by which its family is recognised.
-        files: of its checkpoint.
-        architecture: of its transformer.
-        width: of its transformer.
-        positions: the longest sequence that it has positions for.
-        told: `prompt`, `pooling` and `max_length` as the user says; None: nothing.
+        source: where the base comes from, for log and error messages.
+        name: the name by which its family is recognised.
+        files: the files of its checkpoint.
+        architecture: the architecture of its transformer.
+        width: length of its token vectors.
+        positions: longest sequence, in tokens, that it has positions for.
+        told: the user's `prompt`, `pooling` and `max_length`; None where the user sets nothing.
 
     Raises:
         BaseEncoderError: the files are damaged, or a setting is impossible.
@@ -96,7 +96,7 @@ def settle(
     family = family_of(name)
     known = Family("", architecture.pooling) if family is None else family
     read: dict[str, Any] = {"prompt": said.prompt, "pooling": said.pooling, "max_length": said.max_length} | recorded
-    # A SentenceTransformer without prompts has none, unless its family is known to need one.
+    # A SentenceTransformer whose files state no prompt needs none, unless its family is known to need one.
     if read["prompt"] is None and said.anything and family is None:
         read["prompt"] = ""
     if read["max_length"] is not None:
@@ -115,8 +115,8 @@ def settle(
 def _check_prompt(source: str, settings: SentenceSettings) -> None:
     if settings.pooling == WITHOUT_PROMPT and settings.prompt and not settings.prompt[-1].isspace():
         raise BaseEncoderError(
-            f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, that of {source!r} is "
-            f"{settings.prompt!r}: without one its last word and the sentence's first may share a token; set prompt"
+            f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, but the prompt of {source!r} is "
+            f"{settings.prompt!r}: set prompt to one that does, or its last token may run into the sentence"
         )
 
 
@@ -125,23 +125,23 @@ def _say(
 ) -> None:
     if guessed:
         taken = ", ".join(f"{name} {getattr(settings, name)!r}" for name in guessed)
-        # How vectors are pooled has no default that does for all.
+        # No pooling is right for all encoders, so a guess from the architecture alone deserves a warning.
         level = logging.WARNING if "pooling" in guessed and not is_known else logging.INFO
-        why = "as its family is known" if is_known else "as is usual for its architecture"
+        why = "usual for its family" if is_known else "usual for its architecture"
         logger.log(
             level,
-            "the files of base encoder %s do not say %s: taken %s",
+            "the files of base encoder %s do not state %s: using %s",
             source,
             " and ".join(guessed),
             f"{taken} ({why})",
         )
     if said.prompts and chose_prompt and len(said.prompts) + (said.prompt_name is None) > 1:
         choice = f"{said.prompt_name!r} ({said.prompt!r})" if said.prompt_name else "none"
-        logger.info("of the prompts of base encoder %s (%s) is taken: %s", source, ", ".join(said.prompts), choice)
+        logger.info("base encoder %s has the prompts %s: using %s", source, ", ".join(said.prompts), choice)
 
 
 def _recorded(files: CheckpointFiles) -> dict[str, Any]:
-    """Settings that an encoder was fine-tuned with; nothing if there is no such file, or it is not ours."""
+    """The settings that an encoder was fine-tuned with; empty if this library's trainer did not fine-tune it."""
     values = files.json(TRAINING_FILE)
     if not isinstance(values, dict) or not str(values.get("kind")).startswith(FINE_TUNED):
         return {}
@@ -156,7 +156,7 @@ def _recorded(files: CheckpointFiles) -> dict[str, Any]:
 
 
 def _pooler(files: CheckpointFiles) -> DenseLayers | None:
-    """BERT's own pooler, where the checkpoint has it."""
+    """BERT's own pooler; None if the checkpoint does not have it."""
     path = files.path("model.safetensors")
     if path is None:
         return None

@@ -1,4 +1,4 @@
-"""The tokenizer of a base: read when it is asked for, and with the tag of a language where it has tags."""
+"""The tokenizer of a base, loaded on first use and set to a language's tag if it has language tags."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_toke
 
 
 class BaseTokenizer:
-    """The tokenizer of a base.
+    """The tokenizer of a base, loaded on first use.
 
-    It is read on the first call, since language modules bring theirs and that of a multilingual base takes seconds and
-    hundreds of megabytes.
+    Most language modules bring their own tokenizer, and loading that of a multilingual base takes seconds and hundreds
+    of megabytes.
 
     Args:
-        load: reads it.
+        load: function that loads the tokenizer.
     """
 
     def __init__(self, load: Callable[[], PreTrainedTokenizerFast]) -> None:
@@ -30,15 +30,15 @@ class BaseTokenizer:
         self._by_tag: dict[str | None, PreTrainedTokenizerFast] = {}
 
     def of(self, language: str | None = None) -> PreTrainedTokenizerFast:
-        """With the tag of a language (ISO 639-3), if it has tags; as it comes for None.
+        """The tokenizer for a language (ISO 639-3), set to its tag if there are tags; None gives the default tag.
 
         Raises:
-            BaseEncoderError: there is none, or it is not a fast one.
+            BaseEncoderError: the base has no tokenizer, or not a fast one.
         """
         if self._loaded is None:
             self._loaded = self._load()
         found = for_language(self._loaded, language)
-        # One for each tag, not for each language and call.
+        # One tokenizer for each tag, not one for each language or call.
         return self._by_tag.setdefault(tag_of(found), found)
 
 
@@ -46,13 +46,13 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
     """Read a base's tokenizer.
 
     Args:
-        source: of the base, for errors.
+        source: where the base comes from, for error messages.
         checkpoint: folder or repo.
-        revision: of the repo.
-        lower_case: whether it is to lower-case text first.
+        revision: branch, tag or commit of the repo.
+        lower_case: whether the tokenizer lower-cases text first.
 
     Raises:
-        BaseEncoderError: there is none that can be used.
+        BaseEncoderError: the checkpoint has no usable tokenizer.
     """
     try:
         loaded = AutoTokenizer.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
@@ -61,7 +61,7 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
         raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: {line}") from error
     if not isinstance(loaded, PreTrainedTokenizerFast):
         raise BaseEncoderError(f"base encoder {source!r} has no tokenizer.json; convert its tokenizer to a fast one")
-    # Without tokenizer files, some classes make up a tokenizer that knows special tokens only.
+    # Without tokenizer files, some classes make up a tokenizer that knows nothing but special tokens.
     if set(loaded.get_vocab()) <= set(loaded.all_special_tokens):
         raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: tokenizer.json is missing")
     if loaded.pad_token is None:
@@ -70,7 +70,7 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
             "tokenizer_config.json"
         )
     plain = plain_tokenizer(loaded)
-    # Some checkpoints pad and cut every text to one length (all-MiniLM: 128); here each call says what it wants.
+    # Some checkpoints pad and truncate every text to one length (all-MiniLM: 128). Here each call sets its own.
     plain.backend_tokenizer.no_padding()
     plain.backend_tokenizer.no_truncation()
     if lower_case:
@@ -81,11 +81,14 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
 
 
 def read_composed(backend: Tokenizer) -> None:
-    """Make a tokenizer read canonically equal texts as one, whichever of them it is given: it composes them first.
+    """Make a tokenizer compose its input (NFC) first, so that canonically equal texts give the same tokens.
 
-    Most tokenizers know composed characters alone: of `한` in parts, as macOS writes it, or of Vietnamese with loose
-    marks, they make other tokens, or unknown ones. Text that is composed (NFC) is read as ever. Written into
-    `tokenizer.json`, it holds wherever the tokenizer goes.
+    Most tokenizers know composed characters only. They turn decomposed text, such as `한` as macOS writes it or
+    Vietnamese with combining marks, into other or unknown tokens. Text that is already composed gives the same tokens
+    as before. The step becomes part of `tokenizer.json`, so it applies wherever the tokenizer is used.
+
+    Args:
+        backend: the tokenizer, changed in place.
     """
     steps = backend.normalizer
     first = steps
@@ -96,15 +99,19 @@ def read_composed(backend: Tokenizer) -> None:
 
 
 def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> PreTrainedTokenizerFast:
-    """The same tokenizer as the plain class, which reads `tokenizer.json` as it stands.
+    """The same tokenizer as a `PreTrainedTokenizerFast`, which uses `tokenizer.json` as it is.
 
-    Model-specific classes rebuild parts of their pipeline when loaded, which would undo a changed vocabulary. It reads
-    canonically equal texts as one (see `read_composed`).
+    Model-specific classes rebuild parts of their pipeline when they are loaded, which would undo a changed vocabulary.
+    The result composes its input first (see `read_composed`).
+
+    Args:
+        tokenizer: any fast tokenizer.
+        changes: arguments of `PreTrainedTokenizerFast` that replace those taken from `tokenizer`.
     """
     settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
     if settings.get("unk_token") in (settings.get("pad_token"), settings.get("eos_token")):
-        settings.pop("unk_token", None)  # named for want of one, as by tokenizers of bytes: nothing is unknown to them
-    if tags := tags_of(tokenizer):  # special to it, as they are to the backend
+        settings.pop("unk_token", None)  # a stand-in: byte-level tokenizers know every text and have no unknown token
+    if tags := tags_of(tokenizer):  # the backend already treats them as special tokens
         settings["extra_special_tokens"] = list(tags)
     settings |= {
         "tokenizer_object": tokenizer.backend_tokenizer,

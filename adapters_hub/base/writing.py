@@ -1,4 +1,4 @@
-"""Write a base as a folder that `load_base` reads."""
+"""Write a base into a folder that `load_base` can read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from adapters_hub.base.sentence_folder import write_sentence_folder
 
 
 def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write a tokenizer, equal files for equal tokenizers: it does not cut and pad as its last call did.
+    """Write a tokenizer so that equal tokenizers give equal files.
+
+    The truncation and padding that its last call left behind are reset first.
 
     Raises:
-        OSError: the disk cannot take it.
+        OSError: the files cannot be written, for example because the disk is full.
     """
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
@@ -25,10 +27,10 @@ def write_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
 
 
 def write_base(base: BaseEncoder, folder: Path) -> None:
-    """Write the transformer, its tokenizer and its dense layers into a folder that may exist.
+    """Write the transformer, its tokenizer and its dense layers into a new or existing folder.
 
-    The prompt, the pooling and the length come along where there are dense layers, which are written in
-    sentence-transformers' way; elsewhere they are for the caller to keep.
+    A base with dense layers is written in the format of sentence-transformers, which includes the prompt, the pooling
+    and the maximum length. For a base without them, the caller has to record these three.
     """
     base.backbone.save_pretrained(folder)
     write_tokenizer(base.tokenizer, folder)

@@ -1,4 +1,4 @@
-"""The encoder composed of modules."""
+"""The encoder that is composed of a base and modules."""
 
 from adapters_hub.encoder.composition import Composition, module_tokenizer
 from adapters_hub.encoder.head import SentenceHead

@@ -1,4 +1,4 @@
-"""Which alignment adapters are on, for which language, with which weight."""
+"""Resolve which alignment adapters are on for each language, and with which weights."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from adapters_hub.errors import InputTextError
 from adapters_hub.format import OBJECTIVES
 
 Weights = tuple[tuple[str, float], ...]
-"""Objectives with their weights, sorted; empty: no alignment."""
+"""Objectives with their weights, sorted; empty for no alignment."""
 
 Align = bool | Mapping[str, str | Sequence[str] | Mapping[str, float]]
-"""What `encode(align=…)` takes."""
+"""The values that `encode(align=…)` takes."""
 
 
 def check_aligned(align: Align, known: Sequence[str]) -> None:
     """Refuse a mapping that names a language which is not loaded, such as a misspelt one.
 
     Raises:
-        InputTextError: names it.
+        InputTextError: a language is not loaded; the message names it.
     """
     unknown = [language for language in align if language not in known] if isinstance(align, Mapping) else []
     if unknown:
@@ -32,15 +32,15 @@ def resolve_alignment(align: Align, language: str, loaded: Sequence[str], is_piv
     """The adapters to switch on for one language.
 
     Args:
-        align: False: none. True: every language that is not a pivot is aligned: by `both` if that adapter is loaded,
-            else by the only one there is. A mapping: language to one objective, to several (averaged), or to
+        align: False aligns no language. True aligns every language that is not a pivot, by `both` if that adapter is
+            loaded, else by its only adapter. A mapping gives a language one objective, several (averaged), or
             objectives with weights; languages that it does not name are not aligned.
         language: the language.
-        loaded: objectives of the adapters loaded for it.
-        is_pivot: other languages are aligned to this one.
+        loaded: objectives of the adapters that are loaded for the language.
+        is_pivot: whether other languages are aligned to this one.
 
     Raises:
-        InputTextError: an adapter that is asked for is not loaded, or the choice is ambiguous.
+        InputTextError: `align` is invalid or ambiguous, or a requested adapter is not loaded.
     """
     if isinstance(align, bool):
         return ((_the_one(language, loaded), 1.0),) if align and (loaded or not is_pivot) else ()

@@ -28,13 +28,13 @@ _Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """What of a language module is needed to compute with it, where it is computed.
+    """A language module on the device, ready to be activated.
 
     Attributes:
-        module: the module, its tensors left out.
-        embeddings: `[vocabulary, dim]`; None for the base's own.
-        factors: all LoRAs as one, from `stack_loras`, float32.
-        beside: the same, transposed and in the precision of the computing.
+        module: the module without its embeddings and LoRAs.
+        embeddings: `[vocabulary, width]`; None for the base's own.
+        factors: all LoRAs combined by `stack_loras`, float32.
+        beside: the same factors, transposed and in the precision of the composition, for use without merging.
     """
 
     module: LanguageModule
@@ -45,7 +45,7 @@ class Prepared:
 
 @dataclass(frozen=True, eq=False)
 class _Weight:
-    """Of a dense layer, and the same packed, where that pays."""
+    """A dense layer's weight, plus a copy packed for oneDNN where that is faster."""
 
     parameter: torch.Tensor
     packed: torch.Tensor | None
@@ -54,14 +54,15 @@ class _Weight:
 class Composition:
     """The transformer of a base encoder, set to one language module and one alignment at a time.
 
-    The base's weights are never written to. LoRAs are merged into weights of their own, written anew from the base's
-    each time, so that the weights for a language are the same bits whatever was active before, and nothing drifts. Or
-    they are added beside the base's weights, which takes no time to set up and a little more to compute.
+    The base's weights are never modified. Merged LoRAs have weights of their own, which are computed from the base's
+    each time. So the weights for a language are the same bits whatever was active before, and rounding errors never
+    accumulate. Alternatively, LoRAs are applied beside the base's weights, which needs no preparation but makes
+    computing slightly slower.
 
     Args:
-        base: its `backbone` becomes the working transformer: one composition owns it.
-        device: where it computes.
-        dtype: precision it computes in; merging is always done in float32.
+        base: the base; its `backbone` becomes the working transformer and belongs to this composition alone.
+        device: the device to compute on.
+        dtype: the precision to compute in; merging is always done in float32.
     """
 
     def __init__(
@@ -76,35 +77,35 @@ class Composition:
             for name, layer in self.backbone.named_modules()
             if isinstance(layer, nn.Linear) and re.fullmatch(base.architecture.lora_targets, name)
         }
-        # In float32, to merge into; the same memory as what is computed with where that is float32 too.
+        # Float32 weights to merge from. If the composition computes in float32 too, they share its memory.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         if self._is_plain:
             LanguageEmbedding.take_over(base.token_embeddings, dtype)
         mapped = base.mapped_token_embeddings() if self.may_share else None
-        # On the CPU the transformer's weights may lie there as well, as transformers reads them.
+        # On the CPU the transformer's weights may be memory-mapped too, depending on how transformers loads them.
         files = CheckpointFiles(base.checkpoint, base.revision).weights() if self.device.type == "cpu" else []
         self._states = {path: file_state(path) for path in files}
         if mapped is None and dtype != torch.float32:
-            _ = base.embeddings_fingerprint  # while its numbers are there: they are about to be rounded
+            _ = base.embeddings_fingerprint  # computed now, because the embeddings are about to be rounded
         self._move()
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
         self._merged_for: Prepared | None = None
         if base.dense is not None:
-            base.dense.to(device)  # in float32, as vectors are pooled
+            base.dense.to(device)  # stays in float32, like pooling
         base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._base_fingerprints: dict[str | None, str] = {}  # by the tag of a language
         self._active: tuple[Prepared | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
         self._is_known = True
-        """Whether the transformer is what the above say; not from when a change begins until all of it went through."""
+        """False while a change is in progress; if it fails, the next call applies everything again."""
         self._take_embeddings(None)
 
     def _move(self) -> None:
-        """Bring the transformer to the device and into the precision, but not what rotary positions are computed from.
+        """Move the transformer to the device and convert its precision, except for the rotary position frequencies.
 
-        Rounded to half precision their angles would be off by more the further a token is from the start.
+        In half precision, the error of the rotary angles would grow with a token's distance from the start.
         """
         exact = {name: buffer for name, buffer in self.backbone.named_buffers() if name.endswith("inv_freq")}
         self.backbone.to(device=self.device, dtype=self.dtype)  # type: ignore[call-arg]
@@ -114,7 +115,7 @@ class Composition:
 
     @property
     def may_share(self) -> bool:
-        """Whether embeddings may stay on disk in their own precision: one that scales has to do so in ours."""
+        """Whether embeddings may stay on disk in their own precision; an embedding that scales its rows may not."""
         return self.device.type == "cpu" and self._is_plain
 
     @property
@@ -126,8 +127,8 @@ class Composition:
 
         Args:
             module: the language module.
-            share: leave embeddings that lie memory-mapped on disk there, in their own precision; rows are widened when
-                they are looked up, which gives the same numbers. Otherwise they are a copy in this precision.
+            share: leave memory-mapped embeddings on disk in their own precision; rows are converted when they are
+                looked up, which gives the same numbers. Otherwise the embeddings are copied in this precision.
         """
         factors = {
             name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
@@ -139,14 +140,14 @@ class Composition:
         return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
 
     def check_mapped(self) -> None:
-        """Refuse to compute with weights of the base that lie on disk, if somebody has written into their file.
+        """Refuse to compute with memory-mapped weights of the base whose file was changed.
 
         Raises:
-            CompositionError: a file is another than when the base was loaded.
+            CompositionError: a file has changed since the base was loaded.
         """
         if changed := [path for path, state in self._states.items() if file_state(path) != state]:
             raise CompositionError(
-                f"{changed[0]} was replaced while the base was in use: make a new encoder from what lies there now"
+                f"{changed[0]} was replaced while the base was in use: create a new encoder to use the new file"
             )
 
     def activate(
@@ -159,9 +160,9 @@ class Composition:
         """Set the transformer to `module` (None: the untouched base) and switch `bottlenecks` on (None: off).
 
         Args:
-            module: the language module; from `prepare` where it is activated more than once.
-            bottlenecks: the alignment; on this composition's device and in its precision.
-            merge: whether to merge the LoRAs, or to add them beside the weights.
+            module: the language module; if it is activated more than once, as prepared by `prepare`.
+            bottlenecks: the alignment, on this composition's device and in its precision.
+            merge: whether to merge the LoRAs into the weights; otherwise they are applied beside the weights.
         """
         prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
         was_known, self._is_known = self._is_known, False
@@ -177,24 +178,24 @@ class Composition:
         self._is_known = True
 
     def distrust(self) -> None:
-        """Take nothing of the transformer's present state for granted at the next change."""
+        """Treat the transformer's present state as unknown, so that the next change applies everything again."""
         self._is_known = False
         self._merged_for = None
 
     def forget(self, prepared: Prepared) -> None:
-        """Keep nothing of a module that is unloaded."""
+        """Drop all references to a module that is being unloaded."""
         if not self._is_known or self._active[0] is prepared:
             self.activate(None)
         if self._merged_for is prepared:
             self._merged_for = None
 
     def base_fingerprint(self, language: str | None = None) -> str:
-        """Of all that the untouched base's own vectors of a language depend on, embeddings and tokenizer included."""
+        """Fingerprint of all that the untouched base's vectors of a language depend on, tokenizer included."""
         base, tokenizer = self.base, self.base.tokenizers.of(language)
         tag = tag_of(tokenizer)
         if tag not in self._base_fingerprints:
             content = json.loads(tokenizer.backend_tokenizer.to_str())
-            content |= {"truncation": None, "padding": None}  # what earlier calls set
+            content |= {"truncation": None, "padding": None}  # earlier calls may have set these
             settings = (base.pooling, base.prompt, base.max_length)
             facts = (base.fingerprint, base.embeddings_fingerprint, content, *settings)
             digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
@@ -204,7 +205,7 @@ class Composition:
     @torch.no_grad()
     def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
         if merge and prepared is not None and prepared is not self._merged_for:
-            self._merged_for = None  # if merging fails, of nothing whole
+            self._merged_for = None  # a merge that fails leaves no complete weights
             self._merge(prepared.factors)
             self._merged_for = prepared
         for name, layer in self._dense.items():
@@ -228,7 +229,7 @@ class Composition:
         weight = self.base.own_embeddings if weight is None else weight
         embedding.weight = _frozen(weight)
         embedding.num_embeddings = weight.shape[0]
-        embedding.padding_idx = None  # a row of the base's, which need not be there; it only matters to gradients
+        embedding.padding_idx = None  # the base's row may not exist here; it only matters for gradients
 
 
 def _frozen(values: torch.Tensor) -> nn.Parameter:
@@ -245,7 +246,7 @@ def module_tokenizer(base: BaseEncoder, module: LanguageModule | None) -> PreTra
     """The tokenizer that goes with the module's embeddings: its own, or the base's with the tag of its language.
 
     Raises:
-        CompositionError: its padding id is not the base's, and the base counts positions from it.
+        CompositionError: its padding id differs from the base's, from which the base counts positions.
     """
     own = module.tokenizer if module else None
     tokenizer = base.tokenizers.of(module.language if module else None) if own is None else own

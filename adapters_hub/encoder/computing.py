@@ -1,4 +1,4 @@
-"""Sentences of loaded languages become vectors, one language after the other."""
+"""Turn sentences of loaded languages into vectors, one language after the other."""
 
 from __future__ import annotations
 
@@ -20,13 +20,20 @@ from adapters_hub.modules import Bottlenecks
 from adapters_hub.texts import Texts
 
 _TOKENS_PER_PASS = {"cpu": 2048, "cuda": 32_768}
-# With fewer tokens than this to encode, LoRAs beside the weights are faster than merging them first.
+# Number of tokens to encode below which LoRAs beside the weights are faster than merging them first.
 _MERGING_PAYS = 4096
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How sentences of a language are read: the prompt is put before them, and they are cut at `max_length` tokens."""
+    """How sentences of a language are read and pooled.
+
+    Attributes:
+        tokenizer: the tokenizer of the module or of the base.
+        max_length: number of tokens after which a sentence is cut.
+        prompt: text put before every sentence.
+        pooling: one of `POOLINGS`.
+    """
 
     tokenizer: PreTrainedTokenizerFast
     max_length: int
@@ -39,7 +46,7 @@ class Computing:
 
     Args:
         composition: the transformer, which is set to one language at a time.
-        languages: those that are loaded.
+        languages: the languages that are loaded.
     """
 
     def __init__(self, composition: Composition, languages: Languages) -> None:
@@ -70,7 +77,7 @@ class Computing:
         max_length: int | None,
         base_language: str | None,
     ) -> Iterator[tuple[str | None, list[int], list[Tokens]]]:
-        """Each language with its sentences' tokens; the next language's are made while one is computed."""
+        """Yield each language with its sentences' indices and tokens, while the next language is tokenized ahead."""
 
         def of(code: str | None, reading: Reading) -> list[Tokens]:
             sentences = [texts.present[index] for index in groups[code]]
@@ -104,8 +111,8 @@ class Computing:
     ) -> torch.Tensor:
         """Vectors `[n, dim]`, float32, of the sentences of one language."""
         reading = self.reading(code)
-        # Each sequence once, sorted by the tokens themselves, so that the batches, and with them the vectors to the
-        # last bit, do not depend on the order in which the sentences were given.
+        # Each sequence occurs once, and sorting includes the tokens themselves. So the batches, and thus the vectors
+        # down to the last bit, do not depend on the order of the sentences.
         sequences = sorted(set(ids), key=lambda sequence: (len(sequence), sequence))
         lengths = [len(sequence) for sequence in sequences]
         prepared: Prepared | None = self._languages.memory(code).prepared if code is not None else None
@@ -118,7 +125,7 @@ class Computing:
         for part in split_passes(lengths, budget, batch_size):
             padded, mask = (tensor.to(device) for tensor in pad(sequences[part], reading.tokenizer.pad_token_id))
             unpadded = lengths[part.start] == lengths[part.stop - 1]
-            # Without a mask attention takes its fastest way.
+            # Attention is fastest without a mask.
             hidden = composition.backbone(input_ids=padded, attention_mask=None if unpadded else mask).last_hidden_state
             pooled[part] = head(hidden, mask)
             progress.update(part.stop - part.start)

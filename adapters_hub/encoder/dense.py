@@ -1,4 +1,4 @@
-"""A dense layer that changes with the language."""
+"""A dense layer whose weight changes with the language."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from adapters_hub.base.packing import packed_linear
 
 
 class LanguageDense(nn.Linear):
-    """A dense layer with the weight of a language, or with the base's and a language's LoRA beside it.
+    """A dense layer with the merged weight of a language, or with the base's weight and a LoRA beside it.
 
     Attributes:
-        packed: the weight in the processor's layout, from `pack`; None: `weight` is used.
-        low_rank: `a [in, rank]` and `b [rank, out]`, for `x a b` to be added; None: nothing is.
+        packed: the weight in oneDNN's layout, from `pack`; if None, `weight` is used.
+        low_rank: `a [in, rank]` and `b [rank, out]` of a LoRA, which adds `x a b`; None adds nothing.
     """
 
     packed: torch.Tensor | None
@@ -21,14 +21,14 @@ class LanguageDense(nn.Linear):
 
     @classmethod
     def take_over(cls, layer: nn.Linear) -> LanguageDense:
-        """Turn a layer of a transformer into one, in its place."""
+        """Turn a transformer's dense layer into a `LanguageDense`, in place."""
         layer.__class__ = cls
         assert isinstance(layer, cls)
         layer.packed = layer.low_rank = None
         return layer
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """`[..., in]` to `[..., out]`."""
+        """Apply the layer: `[..., in]` to `[..., out]`."""
         output = super().forward(input) if self.packed is None else packed_linear(input, self.packed, self.bias)
         if self.low_rank is None:
             return output

@@ -1,4 +1,4 @@
-"""Token embeddings that may lie in another precision than is computed in."""
+"""Token embeddings that may be stored in another precision than the encoder computes in."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from torch import nn
 
 
 class LanguageEmbedding(nn.Embedding):
-    """Widens the rows that it looks up, so that the matrix may stay on disk in its own precision.
+    """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision.
 
     Attributes:
-        computes_in: precision of the rows that come out.
+        computes_in: precision of the rows that it returns.
     """
 
     computes_in: torch.dtype
 
     @classmethod
     def take_over(cls, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
-        """Turn the plain embedding of a transformer into one, in its place; one that is already takes the precision."""
+        """Turn a transformer's plain embedding into a `LanguageEmbedding`, in place, or set the precision of one."""
         embedding.__class__ = cls
         assert isinstance(embedding, cls)
         embedding.computes_in = computes_in
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Ids `[...]` to rows `[..., dim]`."""
+        """The rows `[..., width]` for token ids `[...]`."""
         return super().forward(input).to(self.computes_in)

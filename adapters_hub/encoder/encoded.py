@@ -1,4 +1,4 @@
-"""What `encode` gives with `details=True`: vectors, and what they do not hold of the sentences."""
+"""The result of `encode` with `details=True`: vectors, and what is missing from them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import torch
 
 @dataclass(frozen=True)
 class Encoded:
-    """Sentence vectors, and what of each sentence is not in its vector.
+    """Sentence vectors, and the parts of each sentence that its vector does not represent.
 
     Attributes:
-        vectors: as `encode` gives them.
-        unknown: of each sentence the letters, signs or words that the vocabulary of its language cannot write: the
-            vector is the same whatever stands in their place.
-        cut: of each sentence whether it has more tokens than are read.
+        vectors: the vectors, as `encode` returns them.
+        unknown: for each sentence, the letters, signs or words that the vocabulary of its language cannot represent;
+            any others in their place would give the same vector.
+        cut: for each sentence, whether it was cut because it has too many tokens.
         missing: the numbers of the sentences that are empty or missing (see `empty` of `encode`); their vectors are
             NaN.
     """

@@ -1,4 +1,4 @@
-"""Encoders in forked processes, which find the memory of their parent and none of its threads."""
+"""Encoders in forked processes, which inherit the memory of their parent but none of its threads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 class Forked(Protocol):
-    """What is told that it is in a forked child."""
+    """An object that is notified in a forked child process."""
 
     def _after_fork(self) -> None: ...
 
@@ -20,13 +20,13 @@ _LIVE: weakref.WeakSet[Forked] = weakref.WeakSet()
 
 
 def tell_after_fork(encoder: Forked) -> None:
-    """Have `_after_fork` of an encoder called in every child that this process forks."""
+    """Register an encoder, so that its `_after_fork` is called in every child that this process forks."""
     _LIVE.add(encoder)
 
 
 def _after_fork() -> None:
     if _LIVE:
-        torch.set_num_threads(1)  # the threads of the parent are not here, and OpenMP would wait for them
+        torch.set_num_threads(1)  # the child has none of its parent's threads, and OpenMP would wait for them
     for encoder in list(_LIVE):
         encoder._after_fork()
 

@@ -1,4 +1,4 @@
-"""From token vectors to sentence vectors: pooling, and the base's dense layers where it has some."""
+"""From token vectors to sentence vectors: pooling, followed by the base's dense layers if it has any."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from adapters_hub.encoder.pooling import pool, prompt_length
 
 
 class HasPooling(Protocol):
-    """A base, or the manifest of a language module."""
+    """Anything with a prompt and a pooling: a base, or the manifest of a language module."""
 
     @property
     def prompt(self) -> str:
-        """Text before every sentence."""
+        """Text put before every sentence."""
 
     @property
     def pooling(self) -> str:
@@ -26,12 +26,13 @@ class HasPooling(Protocol):
 
 
 class SentenceHead(nn.Module):
-    """What comes after the transformer; the same wherever sentence vectors are made.
+    """The layers after the transformer, shared by all code that makes sentence vectors.
 
     Args:
         pooling: one of `POOLINGS`.
         prompt_tokens: see `pool`.
-        dense: the base's dense layers `[batch, width]` to `[batch, dim]`; None: the pooled vector is the sentence's.
+        dense: the base's dense layers, `[batch, width]` to `[batch, dim]`; if None, the pooled vector is the sentence
+            vector.
     """
 
     def __init__(self, pooling: str, prompt_tokens: int = 0, dense: DenseLayers | None = None) -> None:
@@ -44,18 +45,18 @@ class SentenceHead(nn.Module):
     def of(
         cls, base: BaseEncoder, tokenizer: PreTrainedTokenizerFast, settings: HasPooling | None = None
     ) -> SentenceHead:
-        """That of a base, or of a module on it.
+        """The head of a base, or of a module on it.
 
         Args:
-            base: the base encoder, whose dense layers are used, not copied.
-            tokenizer: tells how many tokens the prompt has.
-            settings: whose prompt and pooling; by default the base's.
+            base: the base encoder; its dense layers are used, not copied.
+            tokenizer: tokenizer that determines how many tokens the prompt has.
+            settings: the base or manifest whose prompt and pooling are used; by default the base.
         """
         settings = settings or base
         return cls(settings.pooling, prompt_length(tokenizer, settings.prompt), base.dense)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Sentence vectors `[batch, dim]`, float32, of token vectors `[batch, tokens, width]` and their mask."""
+        """Sentence vectors `[batch, dim]`, float32, from token vectors `[batch, tokens, width]` and their mask."""
         pooled = pool(hidden, mask, self.pooling, self.prompt_tokens)
         vectors: torch.Tensor = pooled if self.dense is None else self.dense(pooled)
         return vectors

@@ -1,4 +1,4 @@
-"""The languages of an encoder: all that were added are known, those used last are in memory."""
+"""The languages of an encoder: it knows all that were added, and keeps the most recently used ones in memory."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class Language:
     """A language module that was added, and its alignment adapters.
 
     Attributes:
-        module: the module, its tensors left out.
-        adapters: by objective; their weights are on the device `meta` while the language is not in memory.
-        memory: what takes memory; None while it is unloaded.
+        module: the module without its tokenizer and tensors.
+        adapters: alignment adapters by objective; while the language is unloaded, their weights are on the device
+            `meta`, which takes no memory.
+        memory: the parts that take memory; None while the language is unloaded.
     """
 
     module: LanguageModule
@@ -38,12 +39,12 @@ class Language:
 
 @dataclass
 class Memory:
-    """What of a language takes memory.
+    """The parts of a language that take memory.
 
     Attributes:
         prepared: the module, ready to be activated.
-        tokenizer: of the module or the base.
-        blends: alignments, ready on the device.
+        tokenizer: the tokenizer of the module or of the base.
+        blends: blended alignment adapters on the device, by their weights.
     """
 
     prepared: Prepared
@@ -52,38 +53,38 @@ class Memory:
 
 
 class Languages:
-    """Adds, finds and removes languages, and unloads those that were not used for longest.
+    """Adds, finds and removes languages, and unloads the least recently used ones.
 
     Args:
-        composition: what they are computed with.
-        most_in_memory: how many are kept in memory; None: all.
+        composition: the composition that computes with the languages.
+        most_in_memory: largest number of languages kept in memory; None keeps all.
     """
 
     def __init__(self, composition: Composition, most_in_memory: int | None = None) -> None:
         self._composition = composition
         self._most = most_in_memory
         self._known: dict[str, Language] = {}
-        self._used: dict[str, None] = {}  # those in memory, the one used last at the end
+        self._used: dict[str, None] = {}  # the languages in memory, most recently used last
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
     @property
     def in_memory(self) -> list[str]:
-        """Those that are in memory, the one used last at the end."""
+        """The languages in memory, most recently used last."""
         return list(self._used)
 
     @property
     def holds_two(self) -> bool:
-        """Whether a language can be read while another is being used."""
+        """Whether a language can be loaded while another one is in use."""
         return self._most is None or self._most > 1
 
     def alignments(self) -> dict[str, list[str]]:
-        """Objectives of the adapters, by language."""
+        """The objectives of the alignment adapters, by language."""
         return {code: list(language.adapters) for code, language in self._known.items()}
 
     def modules(self) -> list[LanguageModule | AlignmentAdapter]:
-        """All that were added: the language modules, each with its adapters behind it."""
+        """All modules that were added: each language module, followed by its alignment adapters."""
         found: list[LanguageModule | AlignmentAdapter] = []
         for language in self._known.values():
             found += [language.module, *language.adapters.values()]
@@ -93,7 +94,7 @@ class Languages:
         """A language that was added.
 
         Raises:
-            CompositionError: it was not, or its adapter of that objective was not.
+            CompositionError: the language, or its adapter of that objective, was not added.
         """
         found = self._known.get(code)
         if found is None or (objective is not None and objective not in found.adapters):
@@ -105,11 +106,12 @@ class Languages:
         """Add a language.
 
         Args:
-            module: its module.
-            replace: take the place of the one that is there, and remove the adapters that were made for that.
+            module: the module of the language.
+            replace: replace the language's present module, and remove the adapters that were trained with that one.
 
         Raises:
-            CompositionError: it is there already, or is not the pivot that adapters were made for.
+            CompositionError: the language was added already, or the module is not the pivot module that adapters were
+                trained with.
         """
         code = module.language
         present = self._known.get(code)
@@ -122,7 +124,7 @@ class Languages:
                 adapter.check_pivot(module)
         memory: Memory | None = self._memory(module)
         own = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
-        # Nothing is taken away before everything of what takes its place has succeeded.
+        # The present module is removed only after everything for its replacement has succeeded.
         own_adapters: dict[str, AlignmentAdapter] = {}
         if present is not None:
             own_adapters = {
@@ -130,7 +132,7 @@ class Languages:
                 for objective, adapter in present.adapters.items()
                 if adapter.manifest.target_fingerprint == module.manifest.fingerprint
             }
-            if present.memory is None and own_adapters:  # whose weights are not there: all are read together
+            if present.memory is None and own_adapters:  # their weights are not loaded: load all together later
                 memory = None
             self._unload(code)
         for adapter in aligned:
@@ -145,10 +147,10 @@ class Languages:
 
         Args:
             adapter: the adapter.
-            replace: take the place of the one of its objective that is there.
+            replace: replace the language's present adapter of the same objective.
 
         Raises:
-            CompositionError: the language is not there, the adapter is there already, or belongs to other modules.
+            CompositionError: the language was not added, the adapter was added already, or it belongs to other modules.
         """
         language = self._known.get(adapter.language)
         if language is None:
@@ -169,7 +171,7 @@ class Languages:
         language.adapters[adapter.objective] = adapter if language.memory else _without_weights(adapter)
 
     def remove(self, code: str, objective: str | None = None) -> None:
-        """Remove a language, or only its adapter of one objective; errors as those of `find`."""
+        """Remove a language, or only its adapter of one objective; errors are those of `find`."""
         language = self.find(code, objective)
         self._composition.activate(None)
         if objective is None:
@@ -181,14 +183,14 @@ class Languages:
                 language.memory.blends.clear()
 
     def memory(self, code: str) -> Memory:
-        """What a language is computed with; read from its folder again if it was unloaded or replaced there.
+        """The parts of a language in memory, loaded from its folder again if it was unloaded.
 
-        Embeddings stay on disk while they are used: where somebody has written into their file since, they are not
-        looked at any more, and what lies there now serves if it is the same to the byte.
+        Embeddings that are in use stay on disk. If their file has changed since it was read, the language is loaded
+        again, which succeeds only if the file's content is still the same, byte for byte.
 
         Raises:
-            CompositionError: another module or adapter lies there by now.
-            ModuleFormatError: none lies there any more, or a damaged one.
+            CompositionError: the folder now holds another module or adapter.
+            ModuleFormatError: the folder holds no module any more, or a damaged one.
         """
         language = self.find(code)
         mapped = self._composition.may_share and EMBEDDINGS_FILE in language.module.states
@@ -205,28 +207,28 @@ class Languages:
         return language.memory
 
     def weights(self, code: str, align: Align) -> Weights:
-        """Which of a language's adapters are on; errors as those of `resolve_alignment`."""
+        """The weights of a language's alignment adapters; errors are those of `resolve_alignment`."""
         is_pivot = any(
             adapter.manifest.pivot == code for other in self._known.values() for adapter in other.adapters.values()
         )
         return resolve_alignment(align, code, list(self.find(code).adapters), is_pivot)
 
     def alignment(self, code: str, weights: Weights) -> Bottlenecks | None:
-        """The alignment that weights stand for, ready on the device."""
+        """The alignment adapters of a language, blended by their weights, on the device; None without weights."""
         if not weights:
             return None
         blends = self.memory(code).blends
         if weights not in blends:
-            while len(blends) >= _KEPT_BLENDS:  # someone may be moving a slider
+            while len(blends) >= _KEPT_BLENDS:  # a user who moves a slider asks for many blends
                 blends.pop(next(iter(blends)))
             adapters = self.find(code).adapters
-            # A copy, since `.to` works in place and the adapters may belong to other encoders too.
+            # A copy, because `.to` works in place and other encoders may use the same adapters.
             own = copy.deepcopy(blend([(adapters[objective].bottlenecks, weight) for objective, weight in weights]))
             blends[weights] = own.to(self._composition.device, self._composition.dtype)
         return blends[weights]
 
     def _again(self, added: Module) -> Module:
-        """A module or an adapter from its folder; its files are read twice, to compare them, only if they changed."""
+        """Load a module or an adapter from its folder again; hashes are only verified if the files' states changed."""
         base, verify = self._composition.base, not added.is_as_read()
         loaded = type(added).load(added.folder, verify=verify, base=base)
         loaded.check_base(base)
@@ -252,5 +254,5 @@ class Languages:
 
 
 def _without_weights(adapter: AlignmentAdapter) -> AlignmentAdapter:
-    """The adapter with the shapes of its weights alone."""
+    """The adapter with the shapes of its weights only."""
     return dataclasses.replace(adapter, bottlenecks=copy.deepcopy(adapter.bottlenecks).to("meta"))

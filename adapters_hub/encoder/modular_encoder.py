@@ -1,4 +1,4 @@
-"""One base encoder in memory and any number of language modules on it."""
+"""The modular encoder: one base encoder in memory, and any number of language modules on it."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ from adapters_hub.texts import Empty, read_texts
 
 
 class ModularEncoder:
-    """Sentence vectors out of one frozen base and language modules that never touch each other.
+    """Encodes sentences with one frozen base and language modules that never affect each other.
 
-    The vectors of a language are the same bits whatever other modules are loaded, whatever was encoded before and in
-    whatever order the sentences come. All methods may be called from several threads, and in forked processes. Pickled
-    or copied, an encoder is the names of what it is made of, which are loaded again: `Dataset.map(num_proc=…)`, the
-    workers of a DataLoader and processes that are spawned take it as it is.
+    The vectors of a language are the same, bit for bit, whatever other modules are loaded, whatever was encoded before
+    and in whatever order the sentences come. All methods may be called from several threads, and in forked processes.
+    A pickle or copy holds only the names of the base and the modules and loads them again, so an encoder can be passed
+    to `Dataset.map(num_proc=…)`, to DataLoader workers and to spawned processes.
 
     Args:
-        base: a `BaseEncoder`, or what `load_base` takes; by default the base named by the first module. A
-            `BaseEncoder` that is handed over belongs to this encoder from then on.
+        base: a `BaseEncoder`, or what `load_base` takes; by default the base named by the first module. A given
+            `BaseEncoder` belongs to this encoder from then on.
         modules: language modules and alignment adapters, in any order: folders, or `org/name[@revision]` of a hub.
-        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
+        hub: a folder that acts as a hub; by default `$MSE_HUB`, or else the Hugging Face Hub.
         device: where to compute; by default a GPU if there is one.
         dtype: precision to compute in: a torch dtype or its name. float32 is exact; bfloat16 is about twice as fast on
-            hardware that has it, and moves vectors by a few thousandths; `auto` is bfloat16 where the device has it.
-        max_loaded_modules: keep at most that many language modules in memory; the one that was not used for longest is
-            unloaded, and read from its folder again when it is asked for. If another module lies there by then, it is
-            refused.
+            hardware that supports it, and changes vectors by a few thousandths; `auto` uses bfloat16 on such hardware,
+            else float32.
+        max_loaded_modules: largest number of language modules in memory; None for no limit. The least recently used one
+            is unloaded, and loaded from its folder again when it is needed. If the folder holds another module by then,
+            it is refused.
 
     Example:
         >>> folders = ["out/quickstart/eng", "out/quickstart/deu", "out/quickstart/deu-eng-both"]
@@ -58,7 +59,7 @@ class ModularEncoder:
     """
 
     _stranded = False
-    """Whether this is a forked child that its GPU does not answer."""
+    """Whether this is a forked child process, which cannot use its parent's GPU."""
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class ModularEncoder:
             self.add_module(module)
 
     def __getstate__(self) -> Recipe:
-        """What it is made of: copies, and other processes that it is sent to, load that again."""
+        """The recipe of this encoder, from which copies and other processes load it again."""
         with self._lock:
             return Recipe.of(
                 self.base,
@@ -117,7 +118,7 @@ class ModularEncoder:
         self._compose(state.load_base(), state.load_modules(), **options)
 
     def _after_fork(self) -> None:
-        """In a forked child: another thread may have held the lock, or been changing the transformer."""
+        """Reset a forked child: another thread may have held the lock or been changing the transformer."""
         self._lock = threading.RLock()
         self._composition.distrust()
         if self.device.type == "cuda":
@@ -137,23 +138,23 @@ class ModularEncoder:
 
     @property
     def in_memory(self) -> list[str]:
-        """The languages that are in memory, the one used last at the end (see `max_loaded_modules`)."""
+        """The languages in memory, most recently used last (see `max_loaded_modules`)."""
         with self._lock:
             return self._languages.in_memory
 
     @property
     def dimension(self) -> int:
-        """Length of the vectors."""
+        """Length of the sentence vectors."""
         return self.base.dimension
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision that is computed in."""
+        """Precision of the computation."""
         return self._composition.dtype
 
     @property
     def device(self) -> torch.device:
-        """Where vectors are computed."""
+        """Device of the computation."""
         return self._composition.device
 
     def add_module(
@@ -165,17 +166,17 @@ class ModularEncoder:
     ) -> LanguageModule | AlignmentAdapter:
         """Load a language module or an alignment adapter into the running encoder.
 
-        If it is refused, everything is as it was.
+        If the module is refused, the encoder stays as it was.
 
         Args:
             module: a folder, `org/name[@revision]`, or a module that is loaded already.
             verify: compare every file's SHA-256 with the manifest.
-            replace: take the place of the module of the same language, or of the adapter of the same language and
-                objective, if there is one; adapters that were made for a module which is replaced are removed.
+            replace: replace the present module of the same language, or the present adapter of the same language and
+                objective, if there is one; adapters that were trained with a replaced module are removed.
 
         Raises:
-            CompositionError: it is there already, or does not belong to this base, module or pivot.
-            ModuleFormatError: the folder is not a sound module.
+            CompositionError: the module was added already, or does not belong to this base, module or pivot.
+            ModuleFormatError: the folder does not hold a valid module.
         """
         if isinstance(module, str | os.PathLike):
             module = load_module(module, hub=self._hub, verify=verify, base=self.base)
@@ -188,10 +189,10 @@ class ModularEncoder:
         return module
 
     def remove_module(self, language: str, objective: str | None = None) -> None:
-        """Unload a language with its alignment adapters, or only the adapter of one objective.
+        """Remove a language with its alignment adapters, or only its adapter of one objective.
 
         Raises:
-            CompositionError: it is not loaded.
+            CompositionError: the language or the adapter is not loaded.
         """
         with self._lock:
             self._languages.remove(language, objective)
@@ -203,14 +204,14 @@ class ModularEncoder:
     def manifest(self, language: str, objective: str) -> AlignmentManifest: ...
 
     def manifest(self, language: str, objective: str | None = None) -> LanguageModuleManifest | AlignmentManifest:
-        """What is known of a module: how it was made, of what, how good it is.
+        """The manifest of a module, with its training data, settings and scores.
 
         Args:
             language: ISO 639-3.
-            objective: of the alignment adapter; None for the language module.
+            objective: objective of the alignment adapter; None for the language module.
 
         Raises:
-            CompositionError: it is not loaded.
+            CompositionError: the module is not loaded.
         """
         with self._lock:
             found = self._languages.find(language, objective)
@@ -222,12 +223,12 @@ class ModularEncoder:
         Args:
             language: ISO 639-3.
             repo: `org/name`.
-            objective: of the alignment adapter; None for the language module.
-            options: of `LanguageModule.push_to_hub`.
+            objective: objective of the alignment adapter; None for the language module.
+            options: further arguments of `LanguageModule.push_to_hub`.
 
         Raises:
-            CompositionError: it is not loaded, or its folder holds another module by now.
-            HubError: the hub cannot be reached or does not let you.
+            CompositionError: the module is not loaded, or its folder holds another module by now.
+            HubError: the hub cannot be reached or denies access.
         """
         with self._lock:
             found = self._languages.find(language, objective)
@@ -304,37 +305,37 @@ class ModularEncoder:
         convert_to: Literal["numpy", "tensor"] = "numpy",
         show_progress: bool = False,
     ) -> np.ndarray | torch.Tensor | Encoded:
-        """Sentence vectors.
+        """Encode sentences into vectors.
 
         Args:
-            sentences: one sentence or many: a list, an array, a column of a table. Longer ones than the module's
-                `max_length` tokens are cut, with a warning; there is another one for letters and signs that the
+            sentences: one sentence or many: a list, an array, a column of a table. Sentences with more than the
+                module's `max_length` tokens are cut. A warning is logged for these, and for letters and signs that the
                 vocabulary does not have.
-            language: the language of all of them, or one per sentence. None stands for the untouched base.
+            language: the language of all sentences, or one per sentence. None stands for the untouched base.
             align: False for comparisons within a language. True switches the alignment adapter of every language on,
-                for comparisons across languages. A mapping chooses per language: `{"deu": "both"}`,
+                for cross-lingual comparisons. A mapping chooses per language: `{"deu": "both"}`,
                 `{"deu": ["paraphrase", "parallel"]}` (averaged), `{"kaz": {"paraphrase": 0.7, "parallel": 0.3}}`.
-            batch_size: most sentences per pass; by default as many as the device computes well with. They are sorted by
-                length first.
+            batch_size: largest number of sentences per pass; by default as many as suit the device. Sentences are
+                sorted by length first.
             normalize: scale the vectors to unit length.
-            truncate_dim: keep only that many dimensions (before scaling to unit length).
-            max_length: tokens of a sentence that count, up to the base's positions; by default the module's
-                `max_length`, or the base's.
-            base_language: which language (ISO 639-3) the sentences are in that the untouched base encodes. It matters
-                to bases whose tokenizer marks every sentence with its language (NLLB, SONAR): by default English.
-            empty: what to do about sentences that are empty or missing (white space, None, NaN): `error` refuses them
-                by their numbers, `missing` gives them vectors of NaN.
-            details: tell what of each sentence is not in its vector.
+            truncate_dim: keep only this many dimensions (before scaling to unit length).
+            max_length: number of tokens after which a sentence is cut, up to the base's positions; by default the
+                module's `max_length`, or the base's.
+            base_language: language (ISO 639-3) of the sentences that the untouched base encodes; English by default. It
+                matters only for bases whose tokenizer marks every sentence with its language (NLLB, SONAR).
+            empty: what to do with sentences that are empty or missing (white space, None, NaN): `error` raises an
+                error that gives their numbers, `missing` gives them vectors of NaN.
+            details: also return which parts of each sentence its vector does not represent.
             convert_to: `numpy` or `tensor`.
             show_progress: show a progress bar.
 
         Returns:
-            `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string. With `details` an `Encoded`
-            that holds them.
+            `[n, dim]` in the order of the sentences, float32; `[dim]` for a single string. With `details`, an `Encoded`
+            that holds these vectors.
 
         Raises:
             InputTextError: a sentence is not text or is empty, or a language or adapter is not loaded.
-            AdaptersHubError: a number is out of its range, or the base has tags and `base_language` is no ISO code.
+            AdaptersHubError: a number is out of range, or the base has tags and `base_language` is not an ISO code.
             CompositionError: the folder of a language that was unloaded holds another module by now.
         """
         texts = read_texts(sentences, empty)
@@ -356,7 +357,7 @@ class ModularEncoder:
         with self._lock, tqdm(total=count, unit="sentence", disable=not show_progress) as progress:
             groups = group_by_language(texts, language, self.languages)
             check_aligned(align, self.languages)
-            # Refused before anything is computed.
+            # Invalid alignments are refused before anything is computed.
             weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
             vectors = torch.empty(count, self.dimension, device=self.device)
             for code, indices, tokens in self._computing.tokenized(texts, groups, max_length, base_language):
@@ -391,7 +392,10 @@ class ModularEncoder:
             b: `[m, dim]` or `[dim]`.
 
         Returns:
-            `[n, m]`; an axis is left out where a single vector was given.
+            `[n, m]`; a single vector `[dim]` has no axis in the result.
+
+        Raises:
+            AdaptersHubError: the vectors have different dimensions.
         """
         left, right = _in_float32(a), _in_float32(b)
         if left.shape[-1] != right.shape[-1]:
@@ -401,12 +405,18 @@ class ModularEncoder:
     def fingerprints(
         self, language: str | None, *, align: Align = False, base_language: str | None = None
     ) -> tuple[str, ...]:
-        """What the vectors of a language depend on besides the precision: fingerprints of its module and adapters.
+        """Fingerprints of all that the vectors of a language depend on, except the precision.
 
-        An adapter that is not switched on fully has its weight before it. Those of the untouched base (None) depend on
-        its embeddings, its tokenizer (with the tag of `base_language`, see `encode`), its prompt and its length too:
-        theirs stand for all. After a module that uses the base's vocabulary and
-        was made when manifests did not say which, that of this vocabulary follows.
+        These are the fingerprints of the language module and of the alignment adapters in use; an adapter with a weight
+        other than 1 has the weight before its fingerprint. If the module uses the base's vocabulary but its manifest,
+        of an early version, does not record which, the fingerprint of this vocabulary follows that of the module. The
+        untouched base (`language` None) has a single fingerprint, which covers its embeddings, its tokenizer (with the
+        tag of `base_language`, see `encode`), its prompt, its pooling and its maximum length too.
+
+        Args:
+            language: ISO 639-3; None for the base.
+            align: see `encode`.
+            base_language: see `encode`.
 
         Raises:
             CompositionError: the language is not loaded.
@@ -428,7 +438,7 @@ class ModularEncoder:
         )
 
     def max_length(self, language: str | None) -> int:
-        """How many tokens of a sentence count, those of the prompt and the special ones included.
+        """Number of tokens after which a sentence is cut, including those of the prompt and the special tokens.
 
         Args:
             language: ISO 639-3; None for the base.
@@ -441,7 +451,7 @@ class ModularEncoder:
 
 
 def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Vectors on the CPU, whatever their strides, byte order and precision."""
+    """Vectors as a float32 tensor on the CPU, whatever their strides, byte order and precision."""
     if isinstance(vectors, torch.Tensor):
         return vectors.detach().to("cpu", torch.float32)
     return torch.from_numpy(np.array(vectors, dtype=np.float32))  # a copy: PyTorch has no negative strides

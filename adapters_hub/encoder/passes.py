@@ -1,4 +1,4 @@
-"""Which sequences go through the transformer together: much at a time, little of it padding."""
+"""Split sequences into passes through the transformer, with many tokens each and little padding."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import torch
 
 
 def split_passes(lengths: Sequence[int], tokens_per_pass: int, batch_size: int | None = None) -> Iterator[slice]:
-    """Cut sequences that are sorted by length into passes.
+    """Split sequences that are sorted by length into passes.
 
-    A pass that is half full already ends where the length changes: then nothing in it is padding, and attention needs
+    A pass that is at least half full ends where the length changes, so that it often has no padding and attention needs
     no mask.
 
     Args:
-        lengths: tokens of each sequence, ascending.
-        tokens_per_pass: most tokens of a pass, padding counted; a longer sequence is a pass of its own.
-        batch_size: most sequences of a pass.
+        lengths: number of tokens of each sequence, ascending.
+        tokens_per_pass: largest number of tokens in a pass, including padding; a longer sequence gets its own pass.
+        batch_size: largest number of sequences in a pass; None for no limit.
+
+    Yields:
+        The slice of `lengths` that makes up each pass.
     """
     start = 0
     for index, length in enumerate(lengths):
@@ -31,7 +34,7 @@ def split_passes(lengths: Sequence[int], tokens_per_pass: int, batch_size: int |
 
 
 def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and attention mask, both `[n, longest]`, int64, of sequences padded at their end."""
+    """Token ids and attention mask, both `[n, longest]`, int64, of sequences that are padded at the end."""
     width = max(map(len, sequences))
     ids = torch.full((len(sequences), width), pad_id)
     mask = torch.zeros((len(sequences), width), dtype=torch.long)

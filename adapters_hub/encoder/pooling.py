@@ -9,15 +9,15 @@ from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 
 
 def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int = 0) -> torch.Tensor:
-    """Pool token vectors, in float32 whatever the encoder's precision.
+    """Pool token vectors, always in float32.
 
     Args:
         hidden: `[batch, tokens, dim]`.
         mask: `[batch, tokens]`, 1 for a token and 0 for padding.
-        how: `mean` over the tokens, `mean_without_prompt` over those after the prompt, `cls`, the first token, or
-            `last`, the last one; whichever side is padded.
-        prompt_tokens: how many tokens at the start `mean_without_prompt` leaves out; see `prompt_length`. Of a sequence
-            that has no others none is left out.
+        how: `mean` over all tokens, `mean_without_prompt` over those after the prompt, `cls` for the first token, or
+            `last` for the last one. Padding may be on either side.
+        prompt_tokens: number of tokens at the start that `mean_without_prompt` leaves out, see `prompt_length`. If a
+            sequence has no other tokens, none are left out.
 
     Returns:
         `[batch, dim]`, float32.
@@ -26,7 +26,7 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int 
     if how not in POOLINGS:
         raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, not {how!r}")
     if how in ("cls", "last"):
-        places = torch.arange(mask.shape[1], 0, -1, device=mask.device)  # the first is the greatest
+        places = torch.arange(mask.shape[1], 0, -1, device=mask.device)  # the first place has the greatest number
         chosen = (mask * (places if how == "cls" else places.flip(0))).argmax(1)
         return hidden.gather(1, chosen[:, None, None].expand(-1, -1, hidden.shape[2])).squeeze(1)
     if how == WITHOUT_PROMPT and prompt_tokens:
@@ -37,13 +37,13 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor, how: str, prompt_tokens: int 
 
 
 def prompt_length(tokenizer: PreTrainedTokenizerFast, prompt: str) -> int:
-    """How many tokens of every sequence are not the sentence's own: the prompt's, and special ones before them.
+    """Number of tokens at the start of every sequence that belong to the prompt, with special tokens before it.
 
-    The prompt should end with a space, so that its last token is its own whatever follows. That space does not count:
-    tokenizers write it into the next word's first token.
+    The prompt should end with a space, so that its last token never depends on the sentence. This space itself does not
+    count, because tokenizers make it part of the next word's first token.
     """
     if not (words := prompt.rstrip()):
         return 0
-    # Not by calling the tokenizer, which would change how it cuts for other threads.
+    # Use the backend: calling the tokenizer itself would change its truncation for other threads.
     special = tokenizer.backend_tokenizer.encode(words).special_tokens_mask
     return max((place + 1 for place, is_special in enumerate(special) if not is_special), default=0)

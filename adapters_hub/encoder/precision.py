@@ -1,4 +1,4 @@
-"""Which precision a device computes fastest in."""
+"""Choose the precision to compute in."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ import torch
 from adapters_hub.errors import AdaptersHubError
 
 Precision = torch.dtype | Literal["auto", "float32", "bfloat16", "float16"]
-"""What `ModularEncoder(dtype=…)` takes."""
+"""The values that `ModularEncoder(dtype=…)` takes."""
 
 _NAMES = ("float32", "bfloat16", "float16")
 
 
 def has_fast_bfloat16(device: torch.device | str) -> bool:
-    """Whether a device has instructions for bfloat16; a CPU without them is about ten times as slow as in float32."""
+    """Whether a device has bfloat16 instructions; a CPU without them is about ten times slower than in float32."""
     device = torch.device(device)
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # What torch's own compiler asks. A build without oneDNN has no fast path at all.
+    # torch's own compiler checks the same. A build without oneDNN has no fast path at all.
     onednn = device.type == "cpu" and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return onednn and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def resolve_precision(precision: Precision, device: torch.device | str) -> torch.dtype:
-    """The precision to compute in: `auto` is bfloat16 where the device has it, else float32.
+    """The torch dtype to compute in; `auto` means bfloat16 if the device computes fast in it, else float32.
 
     Raises:
-        AdaptersHubError: it is none of these.
+        AdaptersHubError: `precision` is not a valid value.
     """
     if isinstance(precision, torch.dtype):
         return precision

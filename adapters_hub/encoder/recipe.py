@@ -1,4 +1,4 @@
-"""What an encoder is made of, small enough to be sent to another process."""
+"""The recipe of an encoder: what it is made of, small enough to be sent to another process."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 
 @dataclass(frozen=True)
 class Recipe:
-    """The base, the modules and the settings of an encoder, by their names, folders and fingerprints.
+    """The names, folders and fingerprints of an encoder's base and modules, and its settings.
 
     Attributes:
-        base: what `load_base` takes, by name.
-        base_fingerprint: of that base.
-        modules: folder, address and fingerprint of each, in the order they were added.
-        options: of `ModularEncoder`.
+        base: keyword arguments of `load_base`.
+        base_fingerprint: the fingerprint of this base.
+        modules: folder, address and fingerprint of each module, in the order they were added.
+        options: keyword arguments of `ModularEncoder`.
     """
 
     base: dict[str, Any]
@@ -43,7 +43,7 @@ class Recipe:
         dtype: torch.dtype,
         max_loaded_modules: int | None,
     ) -> Recipe:
-        """That of an encoder; folders by their whole paths, since another process may work in another folder."""
+        """The recipe of an encoder, with absolute paths, because another process may have another working directory."""
         source = str(Path(base.source).absolute()) if Path(base.source).is_dir() else base.source
         how = {} if base.as_it_comes else {name: getattr(base, name) for name in ("prompt", "pooling", "max_length")}
         parts = [(module.folder.absolute(), module.address, module.manifest.fingerprint) for module in modules]
@@ -51,34 +51,33 @@ class Recipe:
         return cls({"source": source, "revision": base.revision, **how}, base.fingerprint, tuple(parts), options)
 
     def load_base(self) -> BaseEncoder:
-        """The base.
+        """Load the base.
 
         Raises:
-            BaseEncoderError: it is not there any more.
-            CompositionError: another one is there.
+            BaseEncoderError: the base does not exist any more.
+            CompositionError: the base has changed.
         """
         loaded = load_base(**self.base)
         if loaded.fingerprint != self.base_fingerprint:
             raise CompositionError(
-                f"the base {self.base['source']!r} is another one by now (fingerprint {loaded.fingerprint[:12]}) than "
-                f"when this encoder was copied or sent ({self.base_fingerprint[:12]}): make the encoder anew"
+                f"the base {self.base['source']!r} has changed (fingerprint {loaded.fingerprint[:12]}) since this "
+                f"encoder was copied or sent ({self.base_fingerprint[:12]}): create the encoder again"
             )
         return loaded
 
     def load_modules(self) -> list[LanguageModule | AlignmentAdapter]:
-        """The modules.
+        """Load the modules.
 
         Raises:
-            ModuleFormatError: one is not there any more, or is damaged.
-            CompositionError: another one is there.
+            ModuleFormatError: a module does not exist any more, or is damaged.
+            CompositionError: a module has changed.
         """
         found = []
         for folder, address, fingerprint in self.modules:
             module = load_module(folder, verify=False)
             if module.manifest.fingerprint != fingerprint:
                 raise CompositionError(
-                    f"{folder} holds another module by now than when this encoder was copied or sent: make the encoder "
-                    "anew"
+                    f"{folder} holds another module than when this encoder was copied or sent: create the encoder again"
                 )
             found.append(replace(module, address=address))
         return found

@@ -1,4 +1,4 @@
-"""Which sentences are in which language."""
+"""Group sentences by their language."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def group_by_language(
 
     Args:
         texts: the sentences.
-        language: one for all or one per sentence; None stands for the untouched base. What it says of sentences that
-            are missing does not count.
+        language: one language for all sentences, or one per sentence; None stands for the untouched base. Entries for
+            missing sentences are ignored.
         known: the languages that are loaded.
 
     Returns:
         Indices of `texts.present` per language, in the order of first appearance.
 
     Raises:
-        InputTextError: an unknown language, or not one per sentence.
+        InputTextError: a language is not loaded, or there is not exactly one per sentence.
     """
     one = language is None or isinstance(language, str)
     languages = [language] * texts.count if one else in_order(language, "a language or one per sentence")
@@ -48,5 +48,5 @@ def _unknown(code: object, place: int, known: Sequence[str]) -> InputTextError:
             f"({loaded}), or None for the untouched base"
         )
     same = find_language(code, known)
-    hint = f"say {same!r}, which is the same" if same else "add its module first"
+    hint = f"use {same!r}, which is the same language" if same else "add its module first"
     return InputTextError(f"language {code!r} is not loaded (loaded: {loaded}): {hint}")

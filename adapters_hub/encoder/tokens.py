@@ -1,4 +1,4 @@
-"""From sentences to token ids, and what of them is lost on the way."""
+"""Turn sentences into token ids, and report which parts of them are lost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adapters_hub.errors import InputTextError
 logger = logging.getLogger(__name__)
 
 TokenIds = tuple[int, ...]
-# Of a sentence's tokens; with more than these it is likely to be of another language or script.
+# Share of a sentence's tokens; with more unknown ones it is probably in another language or script.
 _TOO_MANY_UNKNOWN = 0.2
 _SHOWN = 3
 _SHOWN_SIGNS = 8
@@ -25,9 +25,9 @@ class Tokens:
     """A sentence as the transformer reads it.
 
     Attributes:
-        ids: special tokens included.
-        unknown: what of the sentence the vocabulary cannot write, in its order, each once.
-        cut: whether it has more tokens than are read.
+        ids: token ids, including special tokens.
+        unknown: the parts of the sentence that the vocabulary cannot represent, in order, without duplicates.
+        cut: whether the sentence was cut because it has too many tokens.
     """
 
     ids: TokenIds
@@ -45,19 +45,19 @@ def tokenize(
 ) -> list[Tokens]:
     """The tokens of sentences.
 
-    Warns of sentences that are cut, and of those that the vocabulary cannot write: a module whose vocabulary was made
-    from text in one script knows no other.
+    Logs a warning about sentences that are cut, and about those that the vocabulary cannot represent: the vocabulary of
+    a module that was made from text in one script knows no other script.
 
     Args:
-        sentences: without their prompt.
-        prompt: put before each.
-        tokenizer: the module's or the base's.
-        max_length: tokens that are kept.
-        where: whose tokenizer it is, for the warnings.
-        numbers: of the sentences, for the warnings.
+        sentences: sentences without their prompt.
+        prompt: text put before each sentence.
+        tokenizer: the tokenizer of the module or of the base.
+        max_length: number of tokens after which a sentence is cut.
+        where: the module or base that the tokenizer belongs to, for the warnings.
+        numbers: the number of each sentence, for the warnings.
 
     Raises:
-        InputTextError: a sentence has no token.
+        InputTextError: a sentence has no tokens.
     """
     texts = [prompt + sentence for sentence in sentences]
     encoded = tokenizer(texts, truncation=True, max_length=max_length, return_attention_mask=False)
@@ -82,10 +82,10 @@ def tokenize(
     for wanted, words in (
         (
             True,
-            "consist in good part of letters that its vocabulary does not have (%s): are they of another language "
+            "consist largely of letters that its vocabulary does not have (%s): are they in another language "
             "or script?",
         ),
-        (False, "have signs that its vocabulary does not have (%s)"),
+        (False, "contain characters that its vocabulary does not have (%s)"),
     ):
         some = [(number, tokens.unknown) for number, tokens in lost if (number in foreign) == wanted]
         if some:
@@ -94,14 +94,14 @@ def tokenize(
 
 
 def _unknown(text: str, prompt: int, encoding: Encoding, unknown: int | None) -> tuple[str, ...]:
-    """The parts of a text, behind its prompt, that became the unknown token."""
+    """The parts of a text after its prompt that became the unknown token."""
     spans = (span for span, index in zip(encoding.offsets, encoding.ids, strict=True) if index == unknown)
     parts = (text[max(start, prompt) : end].strip() for start, end in spans)
     return tuple(dict.fromkeys(filter(None, parts)))
 
 
 def _shown(lost: Sequence[tuple[int, tuple[str, ...]]]) -> str:
-    """The first of them, for a warning: `sentence 4: '€' '„'; sentence 7: '☃'; …`."""
+    """The first unknown parts, for a warning: `sentence 4: '€' '„'; sentence 7: '☃'; …`."""
     shown = [
         f"sentence {number}: {' '.join(f'{part!r:.40}' for part in parts[:_SHOWN_SIGNS])}"
         for number, parts in lost[:_SHOWN]

@@ -1,4 +1,4 @@
-"""A module folder holds what its manifest says, byte for byte. What else lies there is not read."""
+"""Verify that a module folder holds what its manifest says, byte for byte; other files in it are never read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adapters_hub.folders import inner_path, sha256, walk
 from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
 
 CARD = "README.md"
-# Code, and what is code for whoever loads it: pickles, and archives of them.
+# Names of code files, and of pickles and archives of them, which run code when they are loaded.
 _RUNS = re.compile(
     r"\.(py[a-z]?|ipy|whl|egg|so|pyd|dll|dylib|exe|sh|bash|bat|cmd|ps1"
     r"|bin|pt[a-z0-9]?|ckpt|pkl|pickle|dill|joblib|h5|hdf5|keras|mar|nemo)(\.([0-9]+|gz|bz2|xz|zst|zip))*\s*$",
@@ -22,7 +22,7 @@ _MAX_HEADER = 4 << 20
 
 
 def list_files(folder: Path) -> dict[str, ModuleFile]:
-    """Size and SHA-256 of every file below `folder`, but for the manifest and the card."""
+    """Size and SHA-256 of every file below `folder`, except the manifest and the card."""
     return {
         path.relative_to(folder).as_posix(): ModuleFile(path.stat().st_size, sha256(path))
         for path in sorted(walk(folder))
@@ -31,15 +31,15 @@ def list_files(folder: Path) -> dict[str, ModuleFile]:
 
 
 def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> None:
-    """Refuse a folder that is not, to the byte, what its manifest says, or that holds anything that could run.
+    """Refuse a folder that differs from its manifest in any byte, or that holds a file that could run.
 
     Args:
-        folder: of the module.
+        folder: the module's folder.
         manifest: its manifest.
-        content: compare size and SHA-256 of every file too, which reads them all.
+        content: also compare the size and SHA-256 of every file, which reads them all.
 
     Raises:
-        ModuleFormatError: names the first file that is missing, changed or could run.
+        ModuleFormatError: a file is missing, was changed or could run; the message names the first one.
     """
     found = sorted(walk(folder))
     refuse_what_could_run([path.relative_to(folder).as_posix() for path in found], folder)
@@ -47,7 +47,7 @@ def verify_folder(folder: Path, manifest: Manifest, *, content: bool = True) -> 
 
 
 def check_files(folder: Path, manifest: Manifest, *, content: bool = True) -> None:
-    """Refuse a module whose own files are not what its manifest says; what else the folder holds does not matter.
+    """Refuse a module whose files differ from its manifest; other files in the folder do not matter.
 
     Args:
         folder: as for `verify_folder`.
@@ -55,7 +55,7 @@ def check_files(folder: Path, manifest: Manifest, *, content: bool = True) -> No
         content: as for `verify_folder`.
 
     Raises:
-        ModuleFormatError: names the first file that is missing or changed.
+        ModuleFormatError: a file is missing or was changed; the message names the first one.
     """
     check_manifest(folder, manifest)
     for name, expected in manifest.files.items():
@@ -74,18 +74,22 @@ def check_files(folder: Path, manifest: Manifest, *, content: bool = True) -> No
 
 
 def check_manifest(where: Path | str, manifest: Manifest) -> None:
-    """The manifest lists the files that its kind of module consists of, and its fingerprint is theirs.
+    """Check that a manifest lists exactly the files of its kind of module, and that its fingerprint matches them.
+
+    Args:
+        where: folder or repo, for the error message.
+        manifest: the manifest.
 
     Raises:
-        ModuleFormatError: it does not.
+        ModuleFormatError: the list or the fingerprint is wrong.
     """
     if missing := [name for name in manifest.needed_files if name not in manifest.files]:
         raise ModuleFormatError(
-            f"{where}: the manifest does not list {missing[0]!r}, which the module consists of: "
+            f"{where}: the manifest does not list {missing[0]!r}, which the module needs: "
             "fetch or train the module again"
         )
     if odd := [name for name in manifest.files if name not in manifest.needed_files]:
-        raise ModuleFormatError(f"{where}: the manifest lists {odd[0]!r}, which no such module consists of")
+        raise ModuleFormatError(f"{where}: the manifest lists {odd[0]!r}, which is not a file of such a module")
     if manifest.fingerprint != manifest.computed_fingerprint():
         raise ModuleFormatError(
             f"{where}: the fingerprint in {FILE_NAME} is not that of the files it lists: tampered with; do not use it"
@@ -93,36 +97,41 @@ def check_manifest(where: Path | str, manifest: Manifest) -> None:
 
 
 def refuse_what_could_run(names: Iterable[str], where: Path | str) -> None:
-    """Refuse a module with code or pickles beside it. Other files that are no part of it do not matter.
+    """Refuse a module that comes with code or pickles; other additional files do not matter.
 
-    Neither is ever read here. But a module's folder is one that PEFT and transformers load too, which run such files,
-    and nobody who publishes a sound module needs them there.
+    This library never reads such files. But PEFT and transformers may load the module's folder too, and they would run
+    them. No sound module needs them.
 
     Args:
         names: all files of a folder or a repo, with forward slashes.
-        where: folder or repo, for the message.
+        where: folder or repo, for the error message.
 
     Raises:
-        ModuleFormatError: names the first such file.
+        ModuleFormatError: there is such a file; the message names the first one.
     """
     for name in names:
         if could_run(name):
             raise ModuleFormatError(
-                f"{where} holds {name!r}, which no module consists of and which could run (weights come as "
-                "safetensors, and there is never code): delete it if it is yours, else do not use this module"
+                f"{where} holds {name!r}, which is not part of any module and could run code (weights are safetensors, "
+                "and modules hold no code or pickles): delete it if it is yours, else do not use this module"
             )
 
 
 def could_run(name: str) -> bool:
-    """Whether a file is code, or a pickle, which is code for whoever loads it."""
+    """Whether a file, judged by its name, is code or a pickle, which runs code when it is loaded."""
     return _RUNS.search(name.rpartition("/")[2]) is not None
 
 
 def check_size(what: str, found: int, expected: int) -> None:
-    """Refuse a file whose size is not the manifest's.
+    """Refuse a file whose size is not the one in the manifest.
+
+    Args:
+        what: the file, for the error message.
+        found: its size in bytes.
+        expected: the size in the manifest, in bytes.
 
     Raises:
-        ModuleFormatError: it is not.
+        ModuleFormatError: the sizes differ.
     """
     if found != expected:
         raise ModuleFormatError(
@@ -132,10 +141,10 @@ def check_size(what: str, found: int, expected: int) -> None:
 
 
 def check_safetensors_header(path: Path) -> None:
-    """Refuse a file whose header claims more bytes than the file, or than any module needs, before reading on.
+    """Refuse a safetensors file whose header claims more bytes than the file has, or than any module needs.
 
     Raises:
-        ModuleFormatError: it does.
+        ModuleFormatError: the header claims too much, or the file has none.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -22,7 +22,7 @@ FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
 WITHOUT_PROMPT = "mean_without_prompt"
 POOLINGS = ("mean", WITHOUT_PROMPT, "cls", "last")
-"""How a sentence's vector is made of its tokens': their mean, that of the sentence's own alone, or the first."""
+"""How token vectors become a sentence vector: their mean, the mean without the prompt's, the first, or the last."""
 OBJECTIVES = ("both", "paraphrase", "parallel", "graded", "balanced")
 
 EMBEDDINGS_FILE = "embeddings.safetensors"
@@ -30,7 +30,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 ADAPTERS = ("language_adapter", "sentence_adapter")
 """The LoRA folders of a language module, in the order they are trained."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-"""Of a LoRA folder, and of an alignment adapter."""
+"""The files of a LoRA folder, and of an alignment adapter."""
 
 MODULE_FILES = frozenset(
     [
@@ -43,8 +43,8 @@ MODULE_FILES = frozenset(
 Kind = Literal["language_module", "alignment_adapter"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 1 << 50  # bytes, tokens or dimensions: what is larger was not written by this library
-_LONGEST_PROMPT = 2000  # characters: it is put before every sentence
+_LARGEST = 1 << 50  # bytes, tokens or dimensions; this library writes no larger number
+_LONGEST_PROMPT = 2000  # characters, which are put before every sentence
 _MOST_SCORES = 5000
 
 
@@ -53,12 +53,13 @@ class BaseReference:
     """The base encoder that a module was trained on.
 
     Attributes:
-        source: what it was loaded from.
+        source: what the base was loaded from.
         revision: the commit of the Hub repo; None for other sources.
         fingerprint: see `adapters_hub.base.fingerprint`.
-        hub_id: the model on the Hub that it is, or was made from; None if there is none.
-        vocabulary_fingerprint: of what the module takes of its vocabulary, see `BaseEncoder.vocabulary_fingerprint`;
-            None if that is nothing, and in modules of early versions, which do not say.
+        hub_id: the model on the Hub that the base is, or was made from; None if there is none.
+        vocabulary_fingerprint: fingerprint of the part of the base's vocabulary that the module uses, see
+            `BaseEncoder.vocabulary_fingerprint`; None if it uses none, and in modules of early versions, which do not
+            record it.
     """
 
     source: str
@@ -72,7 +73,11 @@ class BaseReference:
         _check_types(self, source=str, fingerprint=str, **optional)
 
     def check(self, fingerprint: str, what: str) -> None:
-        """Refuse another base.
+        """Refuse any other base.
+
+        Args:
+            fingerprint: the fingerprint of the loaded base.
+            what: the module, for the error message.
 
         Raises:
             CompositionError: the fingerprints differ.
@@ -99,17 +104,17 @@ class ModuleFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What language modules and alignment adapters have in common.
+    """What the manifests of language modules and of alignment adapters have in common.
 
     Attributes:
         kind: `language_module` or `alignment_adapter`.
         language: ISO 639-3.
-        base: the base encoder it belongs to.
-        fingerprint: SHA-256 that changes with the vectors the module gives.
-        license: identifier as the Hub knows them, such as `apache-2.0`; empty if not stated.
-        training: data and settings it was trained with, for the card.
-        metrics: records of `adapters_hub.format.scores`, as an evaluation wrote them.
-        files: every file of the folder but the manifest and the card.
+        base: the base encoder that the module was trained on.
+        fingerprint: SHA-256 over everything that the module's vectors depend on.
+        license: identifier that the Hub uses, such as `apache-2.0`; empty if not stated.
+        training: data and settings that the module was trained with, for the card.
+        metrics: scores as records, see `adapters_hub.format.scores`, as an evaluation wrote them.
+        files: every file of the folder, except the manifest and the card.
     """
 
     kind: Kind
@@ -132,7 +137,7 @@ class Manifest:
 
     @property
     def needed_files(self) -> tuple[str, ...]:
-        """The files that a module of this kind consists of, the manifest left out."""
+        """The files that a module of this kind consists of, without the manifest."""
         raise NotImplementedError
 
     @property
@@ -141,19 +146,19 @@ class Manifest:
         raise NotImplementedError
 
     def computed_fingerprint(self) -> str:
-        """The fingerprint that follows from the files and facts."""
+        """The fingerprint that results from the files and the other fields."""
         raise NotImplementedError
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Total size of all files in bytes."""
         return sum(file.size for file in self.files.values())
 
     def to_json(self) -> str:
         """The text of `module.json`."""
         values = dataclasses.asdict(self)
         if self.base.vocabulary_fingerprint is None:
-            del values["base"]["vocabulary_fingerprint"]  # which early versions of the library do not know
+            del values["base"]["vocabulary_fingerprint"]  # early versions of the library do not know this field
         return json.dumps(values, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
     def write(self, folder: Path) -> None:
@@ -165,7 +170,7 @@ class Manifest:
         """Read and check `module.json`.
 
         Raises:
-            ModuleFormatError: there is none, it is not one of this kind, or it is of a newer format.
+            ModuleFormatError: the file is missing, not valid for this kind of module, or of a newer format.
         """
         values = _read_json(folder)
         _check_header(folder, values)
@@ -188,10 +193,10 @@ class LanguageModuleManifest(Manifest):
         pooling: one of `POOLINGS`.
         prompt: text put before every sentence.
         max_length: longest sequence in tokens; longer ones are cut.
-        dimension: length of the vectors.
-        vocabulary: strategy, size and facts.
-        components: which of `vocabulary` (tokenizer and embeddings) or `tokenizer` (for the base's embeddings),
-            `language_adapter` and `sentence_adapter` the module has.
+        dimension: length of the sentence vectors.
+        vocabulary: strategy and size of the vocabulary, and other facts about it.
+        components: the parts that the module has: `vocabulary` (tokenizer and embeddings) or `tokenizer` (for the
+            base's embeddings), `language_adapter` and `sentence_adapter`.
     """
 
     kind: Kind = "language_module"
@@ -219,7 +224,7 @@ class LanguageModuleManifest(Manifest):
 
     @property
     def needed_files(self) -> tuple[str, ...]:
-        """The files that this module consists of, the manifest left out."""
+        """The files that this module consists of, without the manifest."""
         needed = tuple(f"{name}/{file}" for name in ADAPTERS if name in self.components for file in ADAPTER_FILES)
         if "vocabulary" in self.components:
             return (*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE)
@@ -231,7 +236,7 @@ class LanguageModuleManifest(Manifest):
         return self.language
 
     def computed_fingerprint(self) -> str:
-        """Over everything that the module's vectors depend on."""
+        """The fingerprint of everything that the module's vectors depend on."""
         digest = hashlib.sha256()
         facts: tuple[object, ...] = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
         if self.base.vocabulary_fingerprint is not None:
@@ -248,12 +253,12 @@ class AlignmentManifest(Manifest):
     """The manifest of an alignment adapter.
 
     Attributes:
-        pivot: language it aligns to.
+        pivot: the pivot language, ISO 639-3.
         objective: one of `OBJECTIVES`.
-        pivot_fingerprint: fingerprint of the pivot's language module it was trained to meet.
-        target_fingerprint: fingerprint of the language module it was trained on.
-        pivot_module: the repo of the pivot's module, with its commit; empty if it was a folder.
-        target_module: as `pivot_module`, of the language's module.
+        pivot_fingerprint: fingerprint of the pivot language's module that the adapter was aligned with.
+        target_fingerprint: fingerprint of the language module that the adapter was trained on.
+        pivot_module: the repo of the pivot's module, with its commit; empty if the module was a local folder.
+        target_module: the same for the language module that the adapter was trained on.
     """
 
     kind: Kind = "alignment_adapter"
@@ -276,7 +281,7 @@ class AlignmentManifest(Manifest):
 
     @property
     def needed_files(self) -> tuple[str, ...]:
-        """The files that an alignment adapter consists of, the manifest left out."""
+        """The files that an alignment adapter consists of, without the manifest."""
         return ADAPTER_FILES
 
     @property
@@ -285,17 +290,17 @@ class AlignmentManifest(Manifest):
         return f"{self.language}-{self.pivot}-{self.objective}"
 
     def computed_fingerprint(self) -> str:
-        """Over the weights and the two modules between which they were trained."""
+        """The fingerprint of the adapter's files and of the two modules that it was trained with."""
         identity = "".join(f"{name}:{file.sha256}" for name, file in sorted(self.files.items()))
         identity += self.pivot_fingerprint + self.target_fingerprint
         return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def read_kind(folder: str | os.PathLike[str]) -> Kind:
-    """Which kind of module a folder holds.
+    """The kind of module that a folder holds.
 
     Raises:
-        ModuleFormatError: it holds none.
+        ModuleFormatError: the folder holds no module.
     """
     folder = Path(folder)
     values = _read_json(folder)
@@ -307,7 +312,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | Al
     """The manifest of a module of either kind.
 
     Raises:
-        ModuleFormatError: the folder holds no sound one.
+        ModuleFormatError: the folder holds no valid manifest.
     """
     kind = read_kind(folder)
     return (LanguageModuleManifest if kind == "language_module" else AlignmentManifest).read(Path(folder))

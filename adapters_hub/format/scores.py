@@ -1,4 +1,4 @@
-"""Scores as an evaluation writes them and as cards, manifests and tables take them: never typed by hand."""
+"""Scores, which evaluations write and which cards, manifests and tables show; nobody types them by hand."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _LARGEST_REPORT = 64 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """One figure of one encoder.
+    """One score of one encoder.
 
     Attributes:
-        task: what is measured, as the Hub calls it: `sentence-similarity`, `translation-retrieval`.
-        benchmark: name for people.
+        task: the task, by its name on the Hub: `sentence-similarity`, `translation-retrieval`.
+        benchmark: display name of the benchmark.
         dataset: Hub id or a short identifier of the data.
         split: `dev` or `test`.
-        languages: one for comparisons within a language, two for comparisons across.
-        metric: `spearman`, `accuracy`, `xsim_error` (less is better), `rsim`.
-        value: percentage; of `rsim` a correlation.
-        encoder: `base` is the untouched base, `modules` its language modules, `aligned` these with alignment on.
-        modules: fingerprints of all modules that the figure depends on; none for the base.
+        languages: one for a score within a language, two for a cross-lingual one.
+        metric: `spearman`, `accuracy`, `xsim_error` (lower is better), `rsim`.
+        value: the score in percent; for `rsim`, a correlation.
+        encoder: `base` for the untouched base, `modules` for language modules, `aligned` for these with alignment on.
+        modules: fingerprints of all modules that the score depends on; empty for the base.
         interval: lower and upper end of the 95% confidence interval, if there is one.
-        size: how many items were scored.
+        size: number of items that were scored.
     """
 
     task: str
@@ -49,7 +49,7 @@ class Score:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The score in a record of a report or a manifest.
+        """Read the score from a record of a report or a manifest.
 
         Raises:
             AdaptersHubError: fields are missing, unknown or of the wrong type.
@@ -75,21 +75,21 @@ class Score:
 
     @property
     def places(self) -> int:
-        """Digits after the point that mean something: percentages have one, correlations from 0 to 1 three."""
+        """Decimal places that are shown: one for percentages, three for correlations from 0 to 1."""
         return 3 if self.metric == "rsim" else 1
 
     @property
     def text(self) -> str:
-        """The value as it is shown."""
+        """The value as text, rounded to `places`."""
         return f"{self.value:.{self.places}f}"
 
     def to_record(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """The score as plain values for JSON."""
         return dataclasses.asdict(self)
 
 
 def read_scores(path: Path) -> list[Score]:
-    """The scores in a report: a JSON object whose `scores` are a list of records.
+    """Read the scores of a report, a JSON object whose `scores` is a list of records.
 
     Raises:
         AdaptersHubError: the file is not such a report.
@@ -104,19 +104,19 @@ def read_scores(path: Path) -> list[Score]:
 
 
 def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: str | None = None) -> list[Score]:
-    """The figures that belong on the card of a module.
+    """Select the scores that belong on the card of a module.
 
-    Those of a language module: within its language, and across languages with it on one side. Those of an alignment
-    adapter: across languages, with it on. In both cases the base, and the modules without alignment, for the same
-    comparison beside them.
+    For a language module, these are the scores within its language, and the cross-lingual scores with the module on one
+    side. For an alignment adapter, they are the cross-lingual scores with the adapter on. In both cases, the scores of
+    the base and of the modules without alignment on the same comparisons are included.
 
     Args:
-        fingerprint: of the module.
-        language: its language.
-        scores: of an evaluation.
-        pivot: of an alignment adapter.
+        fingerprint: the module's fingerprint.
+        language: the module's language.
+        scores: all scores of an evaluation.
+        pivot: the pivot language of an alignment adapter; None for a language module.
     """
-    # Benchmarks and modules may name the script or not: `uzn_Latn`, `uzn`.
+    # Benchmarks and modules may or may not name the script: `uzn_Latn`, `uzn`.
     scores = [score for score in scores if any(same_language(language, code) for code in score.languages)]
 
     def comparison(score: Score) -> tuple[object, ...]:
@@ -130,7 +130,7 @@ def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: s
             for score in scores
             if fingerprint in score.modules or (score.encoder == "base" and comparison(score) in wanted)
         ]
-    # Beside the aligned figures: those made with some of the same modules, without alignment.
+    # Beside the aligned scores, include those made with some of the same modules without alignment.
     used = {comparison(score): set(score.modules) for score in own}
     return [
         score

@@ -1,4 +1,4 @@
-"""Alignment adapters: what stage 2 makes for one language, pivot and objective, as a folder."""
+"""Alignment adapters: folders that stage 2 makes, each for one language, pivot language and objective."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _NOTES = {"base_model_name_or_path"}
 
 @dataclass
 class AlignmentAdapter(PublishedModule):
-    """Parallel bottlenecks that bring one language to the pivot.
+    """Parallel bottlenecks that align one language with the pivot language.
 
     Attributes:
-        manifest: what it is.
+        manifest: content of its `module.json`.
         bottlenecks: the weights, frozen.
-        folder: where it lies.
+        folder: the adapter's folder.
         address: `org/name@commit` if it came from a hub.
-        states: of its files, as they were when they were read.
+        states: the state of its files when they were read, to notice later changes.
     """
 
     manifest: AlignmentManifest
@@ -52,7 +52,7 @@ class AlignmentAdapter(PublishedModule):
 
     @property
     def objective(self) -> str:
-        """What it was trained with: `paraphrase`, `parallel` or `both`."""
+        """What it was trained with: one of `OBJECTIVES`, such as `paraphrase`, `parallel` or `both`."""
         return self.manifest.objective
 
     @classmethod
@@ -64,7 +64,7 @@ class AlignmentAdapter(PublishedModule):
         verify: bool = True,
         base: BaseEncoder | None = None,
     ) -> AlignmentAdapter:
-        """Load and check an adapter; arguments and errors as those of `LanguageModule.load`."""
+        """Load and check an adapter; arguments and errors are those of `LanguageModule.load`."""
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = AlignmentManifest.read(folder)
         states = {name: file_state(folder / name) for name in manifest.needed_files}
@@ -103,15 +103,15 @@ class AlignmentAdapter(PublishedModule):
         """Refuse a language module that the adapter was not trained on.
 
         Raises:
-            CompositionError: another language, or another module of this language.
+            CompositionError: the module is for another language, or is another module for this language.
         """
         _check_module(self, "target", self.language, self.manifest.target_fingerprint, module)
 
     def check_pivot(self, module: LanguageModule) -> None:
-        """Refuse a pivot module that the adapter was not trained to meet.
+        """Refuse a pivot module that the adapter was not trained with.
 
         Raises:
-            CompositionError: another pivot language, or another module of it.
+            CompositionError: the module is for another pivot language, or is another module for this one.
         """
         _check_module(self, "pivot", self.manifest.pivot, self.manifest.pivot_fingerprint, module)
 
@@ -119,20 +119,20 @@ class AlignmentAdapter(PublishedModule):
 def save_alignment_adapter(
     target: str | os.PathLike[str], manifest: AlignmentManifest, bottlenecks: Bottlenecks, *, replace: bool = False
 ) -> AlignmentAdapter:
-    """Write an adapter folder, whole or not at all, and load it back.
+    """Write an adapter folder, completely or not at all, and load it back.
 
     Args:
         target: the folder to make.
-        manifest: without `files` and `fingerprint`, which are filled in here.
-        bottlenecks: the weights; written in half precision, see `halved`.
-        replace: take the place of an existing folder.
+        manifest: the manifest; its `files` and `fingerprint` are filled in here.
+        bottlenecks: the weights, which are written in half precision (see `halved`).
+        replace: whether to replace an existing folder.
 
     Raises:
-        ModuleFormatError: see `require_finite`.
+        ModuleFormatError: the weights are not all finite, see `require_finite`.
     """
     require_finite(bottlenecks.state_dict(), target)
     with write_folder(target, replace=replace) as folder:
-        base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # of a folder no place
+        base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # never a local path
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": base}
         (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         save_file(halved(bottlenecks.state_dict()), folder / _WEIGHTS, metadata={"format": "pt"})
@@ -164,7 +164,7 @@ def _check_blocks(config: BottleneckConfig, base: BaseEncoder) -> None:
 
 
 def _check_shapes(config: BottleneckConfig, shapes: Shapes) -> None:
-    """Compare with the config before memory is taken for what the config claims."""
+    """Compare the stored shapes with the config, before memory is allocated for what the config claims."""
     if len(shapes) != 4 * config.num_layers:
         raise ModuleFormatError(f"expected {4 * config.num_layers} tensors, found {len(shapes)}")
     for name, shape in config.shapes.items():

@@ -1,7 +1,7 @@
 """The parallel bottleneck: what an alignment adapter adds beside every feed-forward sub-layer.
 
-Source: He et al. 2022, Towards a Unified View of Parameter-Efficient Transfer Learning (parallel adapter); reference
-values of AdapterHub's `ParBnConfig`.
+Source: He et al. 2022, Towards a Unified View of Parameter-Efficient Transfer Learning (parallel adapter). The default
+settings are those of AdapterHub's `ParBnConfig`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class BottleneckConfig:
         hidden_size: width of the encoder.
         num_layers: number of blocks, one bottleneck each.
         reduction_factor: `hidden_size / reduction_factor` is the width of the bottleneck.
-        non_linearity: a name of `transformers.activations.ACT2FN`.
-        scaling: factor of the delta.
+        non_linearity: an activation, by its name in `transformers.activations.ACT2FN`.
+        scaling: factor by which the delta is multiplied.
     """
 
     hidden_size: int
@@ -60,7 +60,8 @@ class BottleneckConfig:
                 raise ModuleFormatError(f"{name} must be a number of up to {largest:g}, not {value!r}")
         if not 1 <= self.bottleneck_size <= 16 * self.hidden_size:
             raise ModuleFormatError(
-                f"reduction_factor {self.reduction_factor} of {self.hidden_size} gives no usable bottleneck width"
+                f"reduction_factor {self.reduction_factor} with hidden_size {self.hidden_size} gives no usable "
+                "bottleneck width"
             )
 
     @property
@@ -71,7 +72,7 @@ class BottleneckConfig:
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all tensors, by name, without making them."""
+        """The shapes of all tensors by name, without creating the tensors."""
         width, size = self.hidden_size, self.bottleneck_size
         one = {"down.weight": (size, width), "down.bias": (size,), "up.weight": (width, size), "up.bias": (width,)}
         return {f"layers.{layer}.{name}": shape for layer in range(self.num_layers) for name, shape in one.items()}
@@ -92,7 +93,7 @@ class ParallelBottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """`[..., width]` to the delta `[..., width]`."""
+        """The delta `[..., width]` for hidden states `[..., width]`."""
         return cast(torch.Tensor, self.up(self.act(self.down(hidden))) * self.scaling)
 
 
@@ -108,7 +109,7 @@ class Bottlenecks(nn.Module):
         )
 
     def attach(self, backbone: PreTrainedModel, architecture: Architecture) -> list[RemovableHandle]:
-        """Add the deltas to the blocks of `backbone` from now on; if that fails, to none.
+        """Add the deltas to the blocks of `backbone` from now on; if one block fails, none of them is changed.
 
         Returns:
             Handles; `.remove()` on each switches the deltas off again.
@@ -125,7 +126,7 @@ class Bottlenecks(nn.Module):
         return handles
 
     def scale(self, factor: float) -> None:
-        """Multiply the deltas, once and for all."""
+        """Multiply the deltas by a factor, permanently."""
         with torch.no_grad():
             for layer in cast(Sequence[ParallelBottleneck], self.layers):
                 layer.up.weight.mul_(factor)
@@ -133,10 +134,16 @@ class Bottlenecks(nn.Module):
 
 
 def blend(adapters: Sequence[tuple[Bottlenecks, float]]) -> Bottlenecks:
-    """One `Bottlenecks` that gives the weighted sum of the deltas of several, exactly.
+    """One `Bottlenecks` whose deltas are exactly the weighted sums of the deltas of several.
 
-    The bottlenecks are laid side by side (their widths add up) and each one's weight and scaling is folded into its
-    part of the up-projection.
+    The bottlenecks are placed side by side (their widths add up), and the weight and the scaling of each are folded
+    into its part of the up-projection.
+
+    Args:
+        adapters: bottlenecks of the same encoder, each with its weight.
+
+    Raises:
+        ModuleFormatError: their non-linearities differ.
     """
     first = adapters[0][0].config
     if len(adapters) == 1 and adapters[0][1] == 1.0:
@@ -181,7 +188,7 @@ def _attach_one(block: nn.Module, bottleneck: ParallelBottleneck, architecture: 
 
         return [output.register_forward_pre_hook(add_to_residual)]
 
-    # Pre-LN: the sub-layer's input is seen at one module, its result leaves at another (or the same).
+    # Pre-LN: one module receives the sub-layer's input, and another one (or the same) gives its output.
     seen: list[torch.Tensor] = []
 
     def keep_input(_module: nn.Module, args: tuple[Any, ...]) -> None:

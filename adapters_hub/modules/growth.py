@@ -1,4 +1,4 @@
-"""How many characters the rules of a tokenizer can make out of one: rule upon rule, growth multiplies."""
+"""How many characters the rules of a tokenizer can make out of one; the growth of successive rules multiplies."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from tokenizers.normalizers import Precompiled
 
 from adapters_hub.modules.patterns import Match
 
-# Of a character that no rule names. Those of the forms are Unicode's own: one Arabic character is eighteen in NFKC.
+# Largest growth of a character that no rule names. The Unicode forms have Unicode's own bounds: one Arabic character
+# becomes eighteen in NFKC.
 _FORMS = {"NFC": 3, "NFD": 4, "NFKC": 18, "NFKD": 18}
 _FACTORS = _FORMS | {"Lowercase": 3, "BertNormalizer": 12}
 
 
 def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match]) -> float:
-    """Characters that one character can become, at most.
+    """Upper bound of the characters that one character can become.
 
-    Worked out from the last step to the first: what each character that a rule names becomes in the end, and what any
-    other does.
+    It is computed from the last step to the first, separately for each character that a rule names and once for all
+    others.
 
     Args:
-        steps: normalizers, sound ones.
-        replaced: by their places, what those that replace can match.
+        steps: normalizers that were checked already.
+        replaced: what each `Replace` normalizer can match, by its index in `steps`.
     """
     named = {character for match in replaced.values() for character in match.characters or ()}
     named |= {character for step in steps for character in (step.get("content") or "")}
@@ -46,7 +47,7 @@ def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match
             growth = {c: sum(before.get(part, other) for part in change(c)) for c in before}
         elif kind in _FACTORS:
             growth = {c: old * _FACTORS[kind] for c, old in before.items()}
-        # Done once, it is done: a second time changes nothing but what rules have put in, which are named.
+        # Repeating a step changes only characters that rules have inserted, and these are named characters.
         factor, group = _factor(step), "form" if kind in _FORMS else kind
         if factor > done.get(group, 1.0):
             other, done[group] = most * factor / done.get(group, 1.0), factor
@@ -54,7 +55,9 @@ def most_growth(steps: Sequence[Mapping[str, Any]], replaced: Mapping[int, Match
 
 
 def table_entries(step: Mapping[str, Any]) -> list[bytes]:
-    """What a `Precompiled` step puts in: a table of SentencePiece is a trie, then strings that end with a zero byte.
+    """The texts that a `Precompiled` step can insert.
+
+    Its SentencePiece table is a trie, followed by strings that end with a zero byte.
 
     Raises:
         ValueError: the step has no such table.
@@ -76,7 +79,7 @@ def _factor(step: Mapping[str, Any]) -> float:
 
 
 def _change(step: Mapping[str, Any]) -> Callable[[str], str] | None:
-    """What a step makes of a single character; None if that is not needed, or not known, to the letter."""
+    """The function by which a step changes a single character; None if it is not needed or not known exactly."""
     kind = step["type"]
     if kind == "Precompiled":
         return Precompiled(base64.b64decode(step["precompiled_charsmap"])).normalize_str

@@ -1,4 +1,4 @@
-"""Language modules: what stage 1 makes for one language, as a folder."""
+"""Language modules: folders that stage 1 makes, each for one language."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ from adapters_hub.modules.tokenizer import read_tokenizer
 from adapters_hub.modules.tokenizer_format import check_tokenizer
 
 _VOCABULARIES = {"vocabulary": (*TOKENIZER_FILES, EMBEDDINGS_FILE), "tokenizer": TOKENIZER_FILES}
-"""Components with a tokenizer, and their files."""
+"""The files of the components that have a tokenizer."""
 
 
 @dataclass
 class LanguageModule(PublishedModule):
     """Tokenizer, token embeddings, language LoRA and sentence LoRA of one language; each may be missing.
 
-    Missing embeddings or a missing tokenizer mean the base's own, a missing LoRA that its phase was left out.
+    A module without tokenizer or embeddings uses the base's. If a LoRA is missing, its training phase was left out.
 
     Attributes:
-        manifest: what it is.
+        manifest: content of its `module.json`.
         tokenizer: None if the module uses the base's.
-        embeddings: `[vocabulary, dim]`; None if the module uses the base's.
-        loras: the adapters by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
-        folder: where it lies.
+        embeddings: `[vocabulary, width]`; None if the module uses the base's.
+        loras: the LoRAs by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
+        folder: the module's folder.
         address: `org/name@commit` if it came from a hub.
-        states: of its files, as they were when they were read.
+        states: the state of its files when they were read, to notice later changes.
     """
 
     manifest: LanguageModuleManifest
@@ -62,7 +62,7 @@ class LanguageModule(PublishedModule):
 
     @property
     def language(self) -> str:
-        """ISO 639-3."""
+        """The language, ISO 639-3."""
         return self.manifest.language
 
     @classmethod
@@ -79,13 +79,14 @@ class LanguageModule(PublishedModule):
         Args:
             source: a folder as `save_language_module` wrote it, or `org/name[@revision]`.
             hub: see `adapters_hub.hub.connect`.
-            verify: compare every file's SHA-256 with the manifest, which reads them all once more.
-            base: that it is for: a module of another is refused before any of its tensors is read.
+            verify: compare every file's SHA-256 with the manifest, which reads all files once more.
+            base: the base that the module is for; if given, a module of another base is refused before any of its
+                tensors is read.
 
         Raises:
-            CompositionError: it was not trained on `base`.
-            ModuleFormatError: something is missing, damaged, tampered with, out of place or too new.
-            HubError: it cannot be fetched.
+            CompositionError: the module was not trained on `base`.
+            ModuleFormatError: a part of the module is missing, damaged, tampered with, out of place or too new.
+            HubError: the module cannot be fetched.
         """
         folder, address = fetch_checked(source, hub, content=verify)
         manifest = LanguageModuleManifest.read(folder)
@@ -110,9 +111,10 @@ class LanguageModule(PublishedModule):
         """Refuse a base that the module was not trained on.
 
         Raises:
-            CompositionError: its transformer is another, or the part of its vocabulary that the module uses is.
-            ModuleFormatError: a LoRA does not fit the base's layers, a tokenizer its embeddings, or vectors or
-                sequences have another length.
+            CompositionError: the base has another transformer, or differs in the part of its vocabulary that the module
+                uses.
+            ModuleFormatError: a LoRA does not fit the base's layers, the tokenizer does not fit the embeddings, or the
+                module's dimension or maximum length does not fit the base.
         """
         self.manifest.base.check(base.fingerprint, f"the language module of {self.language!r}")
         if self.manifest.dimension != base.dimension or self.manifest.max_length > base.max_positions:
@@ -138,15 +140,15 @@ class LanguageModule(PublishedModule):
         if (found := base.vocabulary_fingerprint(self.manifest.components)) != expected:
             raise CompositionError(
                 f"the language module of {self.language!r} was trained on the vocabulary of base "
-                f"{self.manifest.base.source!r} (fingerprint {expected[:12]}), the loaded base has another "
+                f"{self.manifest.base.source!r} (fingerprint {expected[:12]}), but the loaded base has another "
                 f"({str(found)[:12]}): load that base, or a module made for this one"
             )
 
 
 def write_vocabulary(folder: Path, tokenizer: PreTrainedTokenizerFast, embeddings: torch.Tensor | None) -> None:
-    """Write a tokenizer and its embeddings `[vocabulary, dim]`, in their own precision, into `folder`.
+    """Write a tokenizer and its embeddings `[vocabulary, width]`, in their own precision, into `folder`.
 
-    Without embeddings the tokenizer's ids are those of the base's.
+    Without embeddings, the tokenizer's ids have to be rows of the base's embeddings.
 
     Raises:
         ModuleFormatError: the embeddings are not all finite, or the tokenizer has parts that no module may have.
@@ -173,14 +175,14 @@ def save_language_module(
     *,
     replace: bool = False,
 ) -> LanguageModule:
-    """Assemble a module folder, whole or not at all, and load it back.
+    """Assemble a module folder, completely or not at all, and load it back.
 
     Args:
         target: the folder to make.
-        manifest: without `files`, `fingerprint` and `components`, which are filled in here.
-        parts: folders to take: `vocabulary` (tokenizer and embeddings) or `tokenizer`, `language_adapter`,
+        manifest: the manifest; its `files`, `fingerprint` and `components` are filled in here.
+        parts: the folder of each component: `vocabulary` (tokenizer and embeddings) or `tokenizer`, `language_adapter`,
             `sentence_adapter`.
-        replace: take the place of an existing folder.
+        replace: whether to replace an existing folder.
     """
     with write_folder(target, replace=replace) as folder:
         for component, source in parts.items():
@@ -208,11 +210,11 @@ def _read_embeddings(path: Path, verify: bool, width: int | None) -> torch.Tenso
             _check_width(path, shapes["weight"][1], width)
 
     tensors = read_tensors(path, check)
-    if verify:  # which reads the file anyway; without, it stays on disk
+    if verify:  # which has read the whole file anyway; otherwise its values stay on disk
         require_finite(tensors, path)
     return tensors["weight"]
 
 
 def _check_width(path: Path, found: int, expected: int) -> None:
     if found != expected:
-        raise ModuleFormatError(f"{path}: the embeddings have {found} numbers a token, the base {expected}")
+        raise ModuleFormatError(f"{path}: the embeddings have {found} numbers per token, those of the base {expected}")

@@ -18,7 +18,7 @@ def load_module(
     verify: bool = True,
     base: BaseEncoder | None = None,
 ) -> LanguageModule | AlignmentAdapter:
-    """Load and check a module, whichever kind it is; arguments and errors as those of `LanguageModule.load`."""
+    """Load and check a module of either kind; arguments and errors are those of `LanguageModule.load`."""
     folder, address = fetch_module(source, hub)
     kind = LanguageModule if read_kind(folder) == "language_module" else AlignmentAdapter
     return kind.load(address or folder, hub=hub, verify=verify, base=base)

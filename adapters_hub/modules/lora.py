@@ -1,7 +1,7 @@
-"""Low-rank adapters in PEFT's own format: read, write, and the weight change they stand for.
+"""Low-rank adapters (LoRA) in PEFT's own format: reading, writing, and the weight changes that they stand for.
 
-Training injects them with PEFT; inference adds `scaling * B @ A` to a copy of the pristine weights, because merging
-and unmerging in place drifts. Source: Hu et al. 2022, LoRA.
+Training injects them with PEFT. Inference adds `scaling * B @ A` to a copy of the pristine weights, because rounding
+errors would accumulate if LoRAs were merged and unmerged in place. Source: Hu et al. 2022, LoRA.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from adapters_hub.format import ADAPTER_FILES
 from adapters_hub.modules.tensors import Shapes, finite_number, halved, read_config, read_tensors, require_finite
 
 if TYPE_CHECKING:
-    from peft import LoraConfig  # which who trains has; encoding does without
+    from peft import LoraConfig  # only training needs PEFT
 
 _PREFIX = "base_model.model."
 _CONFIG, _WEIGHTS = ADAPTER_FILES
-# Options of PEFT that change nothing of what a finished LoRA computes: how it was trained, and notes.
+# Options of PEFT that do not affect what a trained LoRA computes: training settings and notes.
 _WITHOUT_EFFECT = frozenset(
     (
         "auto_mapping",
@@ -43,9 +43,9 @@ _WITHOUT_EFFECT = frozenset(
         "task_type",
     )
 )
-# Options that are understood, each checked where it is used.
+# Supported options; each is checked where it is used.
 _UNDERSTOOD = frozenset(["init_lora_weights", "lora_alpha", "r", "target_modules", "use_rslora"])
-# PEFT changes the base's own weights when it loads a LoRA that was initialised in other ways.
+# With any other initialisation, PEFT changes the base's own weights when it loads a LoRA.
 _INITIALISATIONS = (True, False, None, "gaussian")
 _LARGEST_RANK = 8192
 _LARGEST_SCALING = 1e4
@@ -68,11 +68,12 @@ class LoRA:
         """Read a PEFT adapter folder.
 
         Args:
-            folder: as `write_lora` wrote it.
-            backbone: that it is for: one that does not fit is refused before its tensors are read.
+            folder: the adapter's folder, as `write_lora` writes it.
+            backbone: the transformer that the LoRA is for; if given, a LoRA that does not fit it is refused before its
+                tensors are read.
 
         Raises:
-            ModuleFormatError: not a LoRA, damaged, or with options that are not supported.
+            ModuleFormatError: the folder is damaged, holds no LoRA, or one with unsupported options.
         """
         config = read_config(folder / _CONFIG)
         if config.get("peft_type") != "LORA":
@@ -112,7 +113,7 @@ class LoRA:
 
 
 def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Several LoRAs as one: their ranks add up, so that `B @ A` is the sum of their weight changes.
+    """Combine several LoRAs into one: their ranks add up, so that `B @ A` is the sum of their weight changes.
 
     Returns:
         Module name to `(A [rank, in], B [out, rank])`, float32, the scaling folded into `B`.
@@ -127,13 +128,16 @@ def stack_loras(loras: Iterable[LoRA]) -> dict[str, tuple[torch.Tensor, torch.Te
 
 
 def write_lora(folder: Path, config: LoraConfig, state: dict[str, torch.Tensor]) -> None:
-    """Write a LoRA so that plain `PeftModel.from_pretrained` loads it; in half precision, see `halved`.
+    """Write a LoRA in half precision (see `halved`) so that plain `PeftModel.from_pretrained` loads it.
 
     Args:
-        folder: made if missing.
-        config: as it was injected.
-        state: `get_peft_model_state_dict` of the injected model. Its names lack the prefix that a `PeftModel` looks
-            for; without it PEFT would load nothing, and say nothing.
+        folder: the folder to write; it is created if missing.
+        config: the configuration with which the LoRA was injected.
+        state: `get_peft_model_state_dict` of the injected model. Its names lack the prefix that a `PeftModel` expects
+            and that is added here; without it PEFT would silently load nothing.
+
+    Raises:
+        ModuleFormatError: the weights are not all finite, see `require_finite`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config.inference_mode = True
@@ -160,7 +164,7 @@ def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int],
 
 
 def _check_options(folder: Path, config: dict[str, Any]) -> None:
-    """Every option that PEFT would honour means what is computed here, or has PEFT's default, which is nothing."""
+    """Refuse options with which PEFT would compute something else than this library does."""
     for option, value in config.items():
         if option in _WITHOUT_EFFECT:
             continue
@@ -174,9 +178,9 @@ def _check_options(folder: Path, config: dict[str, Any]) -> None:
 
 
 def _check_targets(folder: Path, targets: object, layers: Iterable[str]) -> None:
-    """PEFT computes only with the layers that are targets, whatever other tensors there are."""
+    """Refuse a LoRA with layers that `target_modules` does not name, because PEFT would ignore them."""
     if isinstance(targets, str):
-        # One of our own expressions: any other may take for ever to match.
+        # Only this library's own expressions are matched: others may take forever.
         known = targets in {architecture.lora_targets for architecture in ARCHITECTURES.values()}
         missed = [layer for layer in layers if not known or not re.fullmatch(targets, layer)]
         if targets == "all-linear":
@@ -187,7 +191,7 @@ def _check_targets(folder: Path, targets: object, layers: Iterable[str]) -> None
     if missed:
         raise ModuleFormatError(
             f"{folder}: LoRA option 'target_modules' is not supported as {targets!r:.200}: it does not name "
-            f"{missed[0]!r:.200}, or in a way that is not known"
+            f"{missed[0]!r:.200}, or not in a supported way"
         )
 
 
@@ -197,13 +201,13 @@ def _ends(layer: str) -> Iterator[str]:
 
 
 def _names(tensors: Iterable[str]) -> dict[str, str]:
-    """Layer to the name of its tensors without `.lora_A.weight`."""
+    """The common part of the names of each layer's tensors, without `.lora_A.weight`, by layer."""
     names = {name.removesuffix(".weight").rpartition(".")[0] for name in tensors}
     return {name.removeprefix(_PREFIX): name for name in sorted(names)}
 
 
 def _layers(folder: Path, shapes: Shapes) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Layer to the shapes of its factors A and B."""
+    """The shapes of the factors A and B of each layer, by layer."""
     halves: dict[str, dict[str, tuple[int, ...]]] = {}
     for name, shape in shapes.items():
         layer, _, half = name.removesuffix(".weight").rpartition(".")
@@ -212,5 +216,5 @@ def _layers(folder: Path, shapes: Shapes) -> dict[str, tuple[tuple[int, ...], tu
         halves.setdefault(layer.removeprefix(_PREFIX), {})[half] = shape
     for layer, pair in halves.items():
         if len(pair) != 2 or pair["lora_A"][0] != pair["lora_B"][1]:
-            raise ModuleFormatError(f"{folder}: the two factors of {layer!r:.200} do not fit")
+            raise ModuleFormatError(f"{folder}: the two factors of {layer!r:.200} do not fit each other")
     return {layer: (pair["lora_A"], pair["lora_B"]) for layer, pair in halves.items()}

@@ -1,6 +1,6 @@
-"""Regular expressions that a tokenizer may have: those of well-known families, and simple ones.
+"""Check a tokenizer's regular expressions: those of well-known families are allowed, and simple ones.
 
-The engine of the tokenizers library backtracks: on the wrong text some expressions take minutes, and then abort.
+The regex engine of the tokenizers library backtracks, so some expressions take minutes on certain texts and then abort.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FAMILIES = frozenset(
     ]
 )
 
-_LONGEST = 20_000  # characters: a prompt is cut by an expression that names each of its parts
+_LONGEST = 20_000  # characters; the expression that splits a prompt into its parts names each of them
 _MOST_CHOICES = 10_000
 _LARGEST_COUNT = 64
 _MOST_LISTED = 2000
@@ -43,9 +43,9 @@ class Match:
     """What an expression can match.
 
     Attributes:
-        shortest: characters of the shortest match.
-        characters: those that a match can consist of; None: any.
-        choices: how many ways there are to go on from one place in a text, at most.
+        shortest: length of the shortest match, in characters.
+        characters: the characters that a match can consist of; None for any.
+        choices: upper bound of the ways to continue a match at any one position in a text.
     """
 
     shortest: int
@@ -57,44 +57,45 @@ _NOTHING = Match(0, frozenset())
 
 
 def check_pattern(pattern: str) -> Match:
-    """What a regular expression matches, if it is sure to take time that grows no faster than the text.
+    """Check that a regular expression takes time at most linear in the text, and return what it can match.
 
-    Simple are literals, classes of characters, groups, alternatives and looking around, with counted repetitions of a
-    single character, and uncounted ones of a single character at the end of an alternative.
+    It must be of a known family or simple. A simple expression consists of literals, character classes, groups,
+    alternatives, lookarounds, counted repetitions of a single character, and unlimited repetitions of a single
+    character at the end of an alternative.
 
     Raises:
-        ValueError: it is neither simple nor of a known family, or matches nothing at all.
+        ValueError: the expression is neither simple nor of a known family, or can match the empty text.
     """
     if pattern in FAMILIES:
         return Match(1, None)
     if len(pattern) > _LONGEST:
-        raise ValueError(f"a regular expression has {len(pattern)} characters")
+        raise ValueError(f"a regular expression has {len(pattern)} characters, which is too long")
     parser = _Parser(pattern)
     match = parser.alternatives(depth=0)
     if parser.place < len(pattern):
-        raise parser.refusal("a bracket too many")
+        raise parser.refusal("it has a closing bracket too many")
     if match.shortest < 1:
-        raise parser.refusal("it matches no text at all")
+        raise parser.refusal("it can match the empty text")
     if match.choices > _MOST_CHOICES:
         raise parser.refusal("it has too many ways to match")
     return match
 
 
 class _Parser:
-    """By recursive descent, over the part of the syntax that is simple."""
+    """A recursive-descent parser for the simple part of the syntax."""
 
     def __init__(self, pattern: str) -> None:
         self.pattern = pattern
         self.place = 0
 
     def refusal(self, why: str) -> ValueError:
-        """An error about this expression."""
+        """The error that refuses this expression."""
         return ValueError(f"the regular expression {self.pattern[:80]!r} is not a simple one: {why}")
 
     def alternatives(self, depth: int) -> Match:
-        """Up to the closing bracket or the end."""
+        """Parse alternatives, up to the closing bracket or the end."""
         if depth > 8:
-            raise self.refusal("brackets in brackets")
+            raise self.refusal("brackets are nested too deeply")
         found = [self._sequence(depth)]
         while self._skip("|"):
             found.append(self._sequence(depth))
@@ -106,18 +107,18 @@ class _Parser:
         whole, ends = _NOTHING, False
         while self.place < len(self.pattern) and self.pattern[self.place] not in "|)":
             if ends:
-                raise self.refusal("an uncounted repetition is not at the end")
+                raise self.refusal("an unlimited repetition is not at the end")
             part, ends = self._item(depth)
             listed = None if None in (whole.characters, part.characters) else whole.characters | part.characters  # type: ignore[operator]
             whole = Match(whole.shortest + part.shortest, listed, whole.choices * part.choices)
             if whole.choices > _MOST_CHOICES:
                 raise self.refusal("it has too many ways to match")
         if ends and depth:
-            raise self.refusal("an uncounted repetition in brackets")
+            raise self.refusal("an unlimited repetition in brackets")
         return whole
 
     def _item(self, depth: int) -> tuple[Match, bool]:
-        """A part, and whether it repeats without end."""
+        """Parse one part; also return whether it repeats without limit."""
         character = self.pattern[self.place]
         if character == "(":
             return self._group(depth), False
@@ -151,7 +152,7 @@ class _Parser:
         else:
             most = 1 if sign == "?" else int(found[3] or least)
         if max(least, most or 0) > _LARGEST_COUNT or (most is not None and most < max(least, 1)):
-            raise self.refusal("a repetition with an odd count")
+            raise self.refusal("a repetition count that is out of bounds")
         return Match(least, listed, 1 if most is None else most - least + 1), most is None
 
     def _group(self, depth: int) -> Match:
@@ -159,14 +160,14 @@ class _Parser:
         opening = looks or ("(?:" if self.pattern.startswith("(?:", self.place) else "(")
         self.place += len(opening)
         if opening == "(" and self.pattern[self.place : self.place + 1] in ("?", "*"):
-            raise self.refusal("a group of another kind")
+            raise self.refusal("an unsupported kind of group")
         match = self.alternatives(depth + 1)
         if not self._skip(")"):
             raise self.refusal("a bracket is not closed")
         return Match(0, frozenset(), match.choices) if looks else match
 
     def _escape(self) -> frozenset[str] | None:
-        """The characters that an escape stands for; none for a place."""
+        """The characters that an escape stands for; None for a class of them, empty for an anchor."""
         sign = self.pattern[self.place + 1 : self.place + 2]
         self.place += 2
         if sign in ("p", "P"):
@@ -193,7 +194,7 @@ class _Parser:
         while first or not self.pattern.startswith("]", self.place):
             first = False
             if self.place >= len(self.pattern) or self.pattern[self.place] == "[" or self._next("&&"):
-                raise self.refusal("a class of another kind")
+                raise self.refusal("an unsupported kind of character class")
             one = self._member()
             if self._next("-") and not self._next("-]"):
                 self.place += 1
@@ -201,7 +202,7 @@ class _Parser:
                     raise self.refusal("a class is not closed")
                 last = self._member()
                 if one is None or last is None or ord(min(last)) < ord(min(one)):
-                    raise self.refusal("an odd range")
+                    raise self.refusal("an invalid range")
                 span = range(ord(min(one)), ord(min(last)) + 1)
                 one = frozenset(map(chr, span)) if len(span) <= _MOST_LISTED else None
             listed = None if listed is None or one is None else listed | one
@@ -212,7 +213,7 @@ class _Parser:
         if self._next("\\"):
             found = self._escape()
             if found is not None and not found:
-                raise self.refusal("a place in a class")
+                raise self.refusal("an anchor in a character class")
             return found
         self.place += 1
         return frozenset(self.pattern[self.place - 1])

@@ -1,4 +1,4 @@
-"""Read safetensors files: what they declare before what they hold; no other weight format is ever read."""
+"""Read safetensors files, checking what they declare before what they hold; no other weight format is ever read."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from adapters_hub.format import check_safetensors_header
 from adapters_hub.json_files import load_json
 
 Shapes = Mapping[str, tuple[int, ...]]
-"""Name to shape."""
+"""Shapes of tensors, by name."""
 
 LARGEST_VALUE = 1e6
-"""Of a tensor of a module: many thousands of times what training gives."""
+"""Largest magnitude that a module's tensors may have, many thousands of times what training gives."""
 
 _DTYPES = ("F32", "F16", "BF16")
 _MOST_TENSORS = 20_000
@@ -30,12 +30,13 @@ def read_tensors(path: Path, check: Callable[[Shapes], None] | None = None) -> d
     """All tensors of a safetensors file, on the CPU, memory-mapped.
 
     Args:
-        path: of the file.
-        check: told the names and shapes before anything else is read; raises ModuleFormatError.
+        path: the file.
+        check: function that receives the names and shapes before any tensor is read, and raises ModuleFormatError to
+            refuse them.
 
     Raises:
-        ModuleFormatError: the file is missing, truncated or not safetensors, or holds other than real numbers of 16 or
-            32 bits.
+        ModuleFormatError: the file is missing, truncated or not safetensors, holds anything but real numbers of 16 or
+            32 bits, or was refused by `check`.
     """
     if not inner_path(path.parent, path.name).is_file():
         raise ModuleFormatError(f"{path} is missing: expected a plain safetensors file")
@@ -60,23 +61,23 @@ def read_tensors(path: Path, check: Callable[[Shapes], None] | None = None) -> d
 
 
 def require_finite(tensors: Mapping[str, torch.Tensor], where: str | os.PathLike[str]) -> None:
-    """Refuse tensors with values that are no numbers (NaN), infinite or too large to compute with.
+    """Refuse tensors with values that are NaN, infinite or too large to compute with.
 
-    Training that has diverged leaves such values, and vectors would be NaN. For what is about to be written and for
-    what was read alike.
+    Diverged training leaves such values, which would make vectors NaN. Tensors are checked both before they are written
+    and after they were read.
 
     Args:
-        tensors: by name, of any shape and real dtype.
-        where: their file or folder, for the message.
+        tensors: tensors by name, of any shape and real dtype.
+        where: their file or folder, for the error message.
 
     Raises:
-        ModuleFormatError: names the first tensor.
+        ModuleFormatError: a tensor has such values; the message names the first one.
     """
     for name, tensor in tensors.items():
         if tensor.numel() == 0:
             continue
         low, high = (float(end) for end in torch.aminmax(tensor.detach()))
-        # Of NaN no comparison is true.
+        # No comparison with NaN is true.
         if not -LARGEST_VALUE <= low <= high <= LARGEST_VALUE:
             raise ModuleFormatError(
                 f"{where}: the tensor {name!r:.200} has values from {low:g} to {high:g}, expected finite ones of up to "
@@ -85,14 +86,14 @@ def require_finite(tensors: Mapping[str, torch.Tensor], where: str | os.PathLike
 
 
 def finite_number(value: object, most: float) -> float | None:
-    """A number of a configuration as a float; None if it is none, not finite, or beyond `most`, up or down."""
+    """A number from a configuration as a float; None if it is not a number from `-most` to `most`."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not -most <= value <= most:
         return None
     return float(value)
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """A small JSON object such as `adapter_config.json`.
+    """Read a small JSON object such as `adapter_config.json`.
 
     Raises:
         ModuleFormatError: the file is missing, too large or not a JSON object.
@@ -109,9 +110,9 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Copies in float16, on the CPU, for a file of half the size; in float32 where a value is too large for it.
+    """Copies in float16 on the CPU, for a file of half the size; in float32 if any value is too large for float16.
 
-    What is trained beside a frozen transformer is small beside it: vectors change by some millionths.
+    Trained adapters are small compared with the frozen transformer, so the rounding changes vectors only by millionths.
     """
     copies = {name: tensor.detach().to("cpu", torch.float32).contiguous() for name, tensor in tensors.items()}
     largest = torch.finfo(torch.float16).max

@@ -1,4 +1,4 @@
-"""The tokenizer of a language module: of two files, checked before it is built, tried before it is used."""
+"""Read the tokenizer of a language module: two files, which are checked before use and, if foreign, tried out."""
 
 from __future__ import annotations
 
@@ -23,22 +23,20 @@ from adapters_hub.modules.tokenizer_format import LARGEST_FILE, check_tokenizer
 _ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _SIDES = ("left", "right")
 _LONGEST = 1 << 20
-_PATIENCE = 180.0  # seconds on the clock, for a machine that does much else
+_PATIENCE = 180.0  # seconds of wall-clock time, enough even on a busy machine
 
 
 def read_tokenizer(folder: Path, rows: int | None = None, *, tried: bool = False) -> PreTrainedTokenizerFast:
-    """The tokenizer of a module.
-
-    Nothing but `TOKENIZER_FILES` is read, whatever else lies there.
+    """Read the tokenizer of a module from its `TOKENIZER_FILES` and no other files.
 
     Args:
-        folder: of the module.
-        rows: of the embeddings; None: not known.
-        tried: encode with it first in a process of its own, which may take no more than so much memory and time: for
+        folder: the module's folder.
+        rows: number of rows of the embeddings; None if unknown.
+        tried: whether to try the tokenizer out first, in a separate process with limited memory and time; meant for
             modules that somebody else made.
 
     Raises:
-        ModuleFormatError: a file is missing, or it has parts that no module needs, or that are out of bounds.
+        ModuleFormatError: a file is missing, or the tokenizer has parts that no module needs or that are out of bounds.
     """
     for name in TOKENIZER_FILES:
         if not inner_path(folder, name).is_file():
@@ -54,19 +52,19 @@ def read_tokenizer(folder: Path, rows: int | None = None, *, tried: bool = False
         if built.pad_token_id is None:
             raise ValueError("it has no padding token")
     except BaseException as error:
-        # A panic of the tokenizers library is no Exception, and has no class that could be named.
+        # A panic of the tokenizers library is not an Exception, and its class cannot be imported.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise ModuleFormatError(f"{folder}: the tokenizer cannot be read ({error}): fetch the module again") from error
-    read_composed(built.backend_tokenizer)  # of modules that were made before it was so of all
-    # What the last call before it was saved had set, or what somebody wrote there.
+    read_composed(built.backend_tokenizer)  # modules of early versions lack this step
+    # The file may hold the padding and truncation of the last call before it was saved, or others.
     built.backend_tokenizer.no_padding()
     built.backend_tokenizer.no_truncation()
     return built
 
 
 def _settings(values: object) -> dict[str, Any]:
-    """Of `tokenizer_config.json`, what a tokenizer that is built from its `tokenizer.json` needs."""
+    """The settings in `tokenizer_config.json` that are needed besides `tokenizer.json` to build the tokenizer."""
     if not isinstance(values, dict):
         raise ValueError(f"{TOKENIZER_FILES[1]} does not hold a JSON object")
     settings: dict[str, Any] = {"clean_up_tokenization_spaces": values.get("clean_up_tokenization_spaces") is True}
@@ -74,12 +72,12 @@ def _settings(values: object) -> dict[str, Any]:
         token = values.get(role)
         token = token.get("content") if isinstance(token, dict) else token
         if token is not None and not isinstance(token, str):
-            raise ValueError(f"{role} is no text")
+            raise ValueError(f"{role} is not text")
         if token is not None:
             settings[role] = token
     extra = values.get("extra_special_tokens") or []
     if not isinstance(extra, list) or not all(isinstance(token, str) for token in extra):
-        raise ValueError("extra_special_tokens is no list of texts")
+        raise ValueError("extra_special_tokens is not a list of texts")
     if extra:
         settings["extra_special_tokens"] = extra
     length = values.get("model_max_length")
@@ -102,19 +100,19 @@ def _are_inputs(names: list[Any]) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _try(digest: str, path: Path, rows: int | None) -> None:
-    """Encode with a tokenizer in a process of its own; what was found sound is not tried again.
+    """Try a tokenizer out in a separate process; one that passed is not tried again.
 
     Args:
-        digest: of the file.
-        path: of the file.
-        rows: of the embeddings.
+        digest: SHA-256 of the file, by which a tokenizer that passed is remembered.
+        path: the file.
+        rows: number of rows of the embeddings; None if unknown.
 
     Raises:
-        ValueError: says what is wrong with it.
+        ValueError: the tokenizer failed; the message says how.
     """
     del digest
     library = Path(tokenizers.__file__).parent.parent
-    # The file itself, not as a part of this package, whose import takes seconds.
+    # Run the file itself, because importing it as a part of this package takes seconds.
     command = [sys.executable, "-P", trial.__file__, str(library), str(path), str(-1 if rows is None else rows)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)

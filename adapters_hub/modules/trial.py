@@ -1,6 +1,6 @@
-"""Try a tokenizer in a process that may take so much memory and time and no more: `trial.py LIBRARY FILE ROWS`.
+"""Try a tokenizer out in a process with limited memory and time: `trial.py LIBRARY FILE ROWS`.
 
-Started as a file of its own, with nothing of this library imported, so that it is there in a moment.
+The process runs this file alone and imports nothing else of this library, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 SOUND, UNSOUND = 70, 71
-"""Exit statuses; any other means that the process was ended."""
+"""Exit statuses of a completed trial; any other status means that the process was killed."""
 
 _CPU_SECONDS = 10
-_CPU_SECONDS_PER_MEGABYTE = 2  # of the file; reading one takes a tenth
+_CPU_SECONDS_PER_MEGABYTE = 2  # of the tokenizer file; reading a megabyte takes a tenth of this
 _MEMORY = 3 << 30
-_MEMORY_PER_BYTE = 40  # of the file; that of XLM-R takes 20
-_ENCODING_SECONDS = 5.0  # for what takes a tenth of one
+_MEMORY_PER_BYTE = 40  # of the tokenizer file; that of XLM-R takes 20
+_ENCODING_SECONDS = 5.0  # for work that normally takes a tenth of a second
 _LONGEST = 4000  # characters of a text
 _IDS_PER_CHARACTER = 64
 _SENTENCES = (
@@ -34,7 +34,13 @@ _SENTENCES = (
 
 
 def main(library: str, path: str, rows: int) -> int:
-    """The exit status; what is wrong goes to stdout."""
+    """Try the tokenizer out, print what is wrong with it to stdout, and return the exit status.
+
+    Args:
+        library: the folder that contains the package `tokenizers`.
+        path: the `tokenizer.json`.
+        rows: number of rows of the embeddings; negative if unknown.
+    """
     _limit(Path(path).stat().st_size)
     sys.path.insert(0, library)
     from tokenizers import Tokenizer
@@ -52,14 +58,14 @@ def main(library: str, path: str, rows: int) -> int:
                 return _say("encoding with it takes too long")
         tokenizer.enable_truncation(32)
         if len(tokenizer.encode("word " * 100).ids) > 32:
-            return _say("what it gives cannot be cut to 32 tokens")
-    except BaseException as error:  # a panic of the library is no Exception
+            return _say("its sequences cannot be cut to 32 tokens")
+    except BaseException as error:  # a panic of the library is not an Exception
         return _say(f"encoding with it fails: {error}")
     return SOUND
 
 
 def _texts(content: dict) -> list[str]:  # type: ignore[type-arg]
-    """Sentences, long runs of what its rules look for, and its longest tokens."""
+    """Texts to try: sentences, long runs of the characters that its rules name, and its longest tokens."""
     rules = json.dumps([content["normalizer"], content["pre_tokenizer"]], ensure_ascii=False)
     named = [sign for sign in dict.fromkeys(rules) if not sign.isascii() or sign in " aeioxyzAQ01.,-_"][:40]
     vocabulary = content["model"]["vocab"]
@@ -86,7 +92,7 @@ def _say(why: str) -> int:
 
 
 def _limit(size: int) -> None:
-    with contextlib.suppress(ImportError):  # Windows has no limits of this kind: there the clock alone counts
+    with contextlib.suppress(ImportError):  # Windows has no such limits, so only the timeout applies
         import resource
 
         for kind, most in (

@@ -39,7 +39,7 @@ def test_one_that_asks_for_more_than_it_has(bases: Bases, tmp_path: Path, archit
     for number, (changes, words) in enumerate(
         [
             ({LAYERS.get(architecture, "num_hidden_layers"): 10**6}, "expected a number up to 512"),
-            ({"vocab_size": 1 << 22}, "is for [0-9,]+ weights, its files have"),
+            ({"vocab_size": 1 << 22}, "describes [0-9,]+ weights, but its files have"),
         ]
     ):
         _refused(_hostile(base, tmp_path / str(number), **changes), words)

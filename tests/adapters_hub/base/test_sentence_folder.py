@@ -97,7 +97,7 @@ def test_the_prompt_is_the_default_one_or_one_that_suits_both_sides(
     write_sentence_transformer(base_folders("bert"), tmp_path / "base", **options)
     with caplog.at_level(logging.INFO, "adapters_hub.base"):
         assert load_base(tmp_path / "base").prompt == expected
-    assert len([record for record in caplog.records if "of the prompts" in record.message]) == bool(prompts)
+    assert len([record for record in caplog.records if "has the prompts" in record.message]) == bool(prompts)
     told = load_base(tmp_path / "base", prompt="other: ", pooling="cls", max_length=7)
     assert (told.prompt, told.pooling, told.max_length, told.as_it_comes) == ("other: ", "cls", 7, False)
 

@@ -50,13 +50,13 @@ def test_what_was_guessed_is_said_in_one_line_and_what_was_told_is_not(
     with caplog.at_level(logging.INFO, "adapters_hub.base"):
         load_base(folder)
     (record,) = caplog.records
-    assert "prompt 'query: ', pooling 'mean', max_length 128 (as its family is known)" in record.message
+    assert "prompt 'query: ', pooling 'mean', max_length 128 (usual for its family)" in record.message
     assert record.levelno == logging.INFO
     caplog.clear()
     with caplog.at_level(logging.INFO, "adapters_hub.base"):
         load_base(base_folders("bert"), prompt="", max_length=10)
     (record,) = caplog.records
-    assert "do not say pooling: taken pooling 'mean' (as is usual for its architecture)" in record.message
+    assert "do not state pooling: using pooling 'mean' (usual for its architecture)" in record.message
     assert record.levelno == logging.WARNING  # nothing but its architecture speaks for it
     caplog.clear()
     with caplog.at_level(logging.INFO, "adapters_hub.base"):

@@ -142,12 +142,12 @@ def test_what_the_vocabulary_cannot_write_is_told_with_its_sentence(
     assert not caplog.records
     with caplog.at_level(logging.WARNING, logger="adapters_hub"):
         encoder.encode([*german, "Gut 😀."], "deu")
-    told = "1 of 13 sentences (deu) have signs that its vocabulary does not have (sentence 12: '😀')"
+    told = "1 of 13 sentences (deu) contain characters that its vocabulary does not have (sentence 12: '😀')"
     assert [record.getMessage() for record in caplog.records] == [told]
     with caplog.at_level(logging.WARNING, logger="adapters_hub"):
         encoder.encode(["ᏣᎳᎩ ᎦᏬᏂᎯᏍᏗ ᎠᏂ", "Gut."], "deu")
-    assert "1 of 2 sentences (deu) consist in good part of letters that its vocabulary does not have" in caplog.text
-    assert "are they of another language or script?" in caplog.text
+    assert "1 of 2 sentences (deu) consist largely of letters that its vocabulary does not have" in caplog.text
+    assert "are they in another language or script?" in caplog.text
 
 
 def test_details_tell_what_is_not_in_the_vectors(encoder: ModularEncoder, german: list[str]) -> None:
@@ -235,7 +235,7 @@ def test_a_language_that_is_missing_is_refused_with_its_number(encoder: ModularE
 
 
 def test_another_code_of_a_language_is_refused_with_the_one_that_is_loaded(encoder: ModularEncoder) -> None:
-    with pytest.raises(InputTextError, match="language 'ger' is not loaded .*: say 'deu', which is the same"):
+    with pytest.raises(InputTextError, match="language 'ger' is not loaded .*: use 'deu', which is the same"):
         encoder.encode("Gut.", "ger")
 
 

@@ -273,7 +273,7 @@ def test_what_could_run_is_refused_by_name(shelf: Shelf, hub: Path, name: str) -
     (hub / "org" / "deu" / name).parent.mkdir(exist_ok=True)
     (hub / "org" / "deu" / name).write_bytes(b"\x80\x04.")
     for source in ("org/deu", hub / "org" / "deu"):
-        with pytest.raises(ModuleFormatError, match=rf"holds '{name}', which no module consists of and which could"):
+        with pytest.raises(ModuleFormatError, match=rf"holds '{name}', which is not part of any module and could"):
             LanguageModule.load(source, hub=hub, verify=False)
 
 
