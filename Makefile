@@ -12,7 +12,7 @@ PEERS ?= out/peers
 LOWEST ?= out/lowest
 LOWEST_TESTS ?= tests/adapters_hub tests/eval tests/trainer --ignore tests/trainer/runs
 
-.PHONY: help install quickstart hub-demo demo screenshots docs test lowest peers lint types check clean
+.PHONY: help install quickstart hub-demo demo screenshots docs test thorough lowest peers lint types check clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 14
@@ -52,6 +52,9 @@ docs: install ## Build the documentation site into site/; warnings are errors
 
 test: install ## Run the tests (offline), on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+thorough: install ## Crash training at every write, and train on two machines that lose one (takes half an hour)
+	MSE_EVERY_CRASH=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/trainer/runs/test_crashes.py tests/trainer/runs/test_machines.py
 
 lowest: ## Run tests on the lowest versions that pyproject.toml allows, in an environment of their own
 	$(PYTHON) -m venv --clear $(LOWEST)
