@@ -71,7 +71,7 @@ class Machines:
                     process.kill()
         self.processes[rank].wait()
 
-    def wait(self, seconds: float = 180) -> list[int]:
+    def wait(self, seconds: float = 600) -> list[int]:
         return [process.wait(seconds) for process in self.processes]
 
     def text(self) -> str:
@@ -105,7 +105,7 @@ def test_two_machines_that_lost_one_end_with_the_same_weights(
         assert run.wait() == [0, 0], run.text()
     checkpoints = disks["killed"][0] / "out" / "unfinished" / "deu" / "se" / "checkpoints"
     with machines(launcher, recipes["killed"], disks["killed"]) as run:
-        until = time.monotonic() + 180
+        until = time.monotonic() + 600
         while not (checkpoints / "checkpoint-4" / "trainer_state.json").exists():
             assert time.monotonic() < until, run.text()
             assert run.processes[0].poll() is None, run.text()
