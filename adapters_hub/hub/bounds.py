@@ -100,7 +100,8 @@ def _ask(request: httpx2.Request) -> None:
         return
     if "Authorization" in request.headers and not of_the_hub(str(request.url)):
         raise HubError(
-            f"{ENDPOINT} redirects to {_origin(str(request.url))[1]}, which is not the Hub: it does not get your token"
+            f"{ENDPOINT} redirects to {_origin(str(request.url))[1]}, which is not the Hub: "
+            "your token is not sent there"
         )
     # A small compressed answer could expand to a large one.
     request.headers["Accept-Encoding"] = "identity"
