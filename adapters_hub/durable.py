@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 _LOCK = "lock"
 _REPLACED = "replaced"
-_AT_FDCWD, _EXCHANGE = -100, 2  # of Linux's renameat2; macOS's RENAME_SWAP is 2 too
+_AT_FDCWD, _EXCHANGE = -100, 2  # constants of Linux's renameat2; macOS's RENAME_SWAP is 2 too
 _looked_at: set[Path] = set()
 
 

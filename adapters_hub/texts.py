@@ -17,7 +17,7 @@ Empty = Literal["error", "missing"]
 """What to do about sentences that are empty or missing: refuse them, or give them no vector."""
 
 _SHOWN = 10
-_MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")  # of pandas and NumPy, which need not be installed
+_MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")  # types of pandas and NumPy, which need not be installed
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def write_card(folder: Path, card: str) -> None:
 
 
 def counts_prompt_alike(composed: ComposedLanguage) -> bool:
-    """Whether sentence-transformers leaves out the same prompt tokens in pooling as the encoder, if any.
+    """Whether pooling in sentence-transformers leaves out the same prompt tokens as the encoder's, if any.
 
     It tokenizes the prompt alone, so a final space that becomes a token when nothing follows would count as one more.
     """

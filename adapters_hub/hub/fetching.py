@@ -92,7 +92,7 @@ def fetch_checked(
     card: bool = False,
     content: bool = True,
 ) -> Fetched:
-    """Return the folder of a module, after checking every byte of its files against its manifest.
+    """Return the folder of a module, after checking its files against its manifest.
 
     A file that was damaged in transit or in the cache is fetched once more.
 
@@ -183,7 +183,7 @@ def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> AnyManifest:
 
 
 def _mend(address: str, hub: Hub) -> bool:
-    """Fetch files that differ from the hub's again; return whether there were any and the hub answered."""
+    """Refetch files that differ from the hub's; return whether there were any and the hub answered."""
     place = Address.parse(address)
     assert place is not None
     try:

@@ -114,7 +114,7 @@ class Hub(Protocol):
         ...
 
     def mend(self, snapshot: Snapshot) -> bool:
-        """Fetch files of a commit again whose local copy differs from the hub's; return whether there were any.
+        """Refetch the files of a commit whose local copies differ from the hub's; return whether there were any.
 
         Raises:
             HubUnreachableError: the hub does not answer.

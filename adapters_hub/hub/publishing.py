@@ -262,7 +262,7 @@ def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
 
 
 def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:
-    """Refuse a repo of another module or model: a mistyped name must not overwrite it."""
+    """Refuse a repo that holds another module or model, so that a mistyped name cannot overwrite it."""
     module = FILE_NAME in snapshot.files
     for name in snapshot.files:
         if could_run(name) or (not module and _OF_A_MODEL.search(name)):

@@ -143,7 +143,7 @@ class RemoteHub:
         return Path(HF_HOME) / "modular-sentence-encoders" / hub / address.repo / revision
 
     def mend(self, snapshot: Snapshot) -> bool:
-        """Fetch files of a commit again whose local copy differs from the Hub's; return whether there were any."""
+        """Refetch the files of a commit whose local copies differ from the Hub's; return whether there were any."""
         mended = False
         for name in _FETCHED:
             try:
