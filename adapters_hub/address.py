@@ -9,8 +9,8 @@ from pathlib import Path
 
 from adapters_hub.errors import AdaptersHubError
 
-# The Hub's rules for names. A folder that acts as a hub follows them too, so that its modules can move to the Hub. Every
-# such name is a valid folder name.
+# The Hub's rules for names. A folder that acts as a hub follows them too, so that its modules can move to the Hub.
+# Every such name is a valid folder name.
 _PART = r"[A-Za-z0-9](?:[\w.-]*\w)?"
 _REPO = re.compile(rf"(?!.*(?:--|\.\.|\.git$))(?=.{{3,96}}$){_PART}/{_PART}", re.ASCII)
 _AUTHOR = re.compile(_PART, re.ASCII)

@@ -1,7 +1,7 @@
 """The shards of an encoded corpus: what they are made of, which of them are finished, and whether they are intact.
 
-A shard's own metadata identifies it, and its pages have checksums, so that what a full disk or a power cut leaves behind
-is not taken for a finished shard.
+A shard's own metadata identifies it, and its pages have checksums, so that what a full disk or a power cut leaves
+behind is not taken for a finished shard.
 """
 
 from __future__ import annotations
