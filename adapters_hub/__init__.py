@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# An empty one counts as none (XDG Base Directory Specification); huggingface_hub would write into the working folder.
+# An empty value means unset (XDG Base Directory Specification); huggingface_hub would write to the working folder.
 if not os.environ.get("XDG_CACHE_HOME", "/"):
     del os.environ["XDG_CACHE_HOME"]
 
@@ -43,7 +43,7 @@ __all__ = [
     "push",
 ]
 
-# Loaded when first asked for: torch and transformers take seconds that --help and --version need not wait for.
+# Imported on first use: torch and transformers take seconds to import, which --help and --version need not wait for.
 _HOMES = {
     "adapters_hub.base": ("BaseEncoder", "load_base"),
     "adapters_hub.encoder": ("ModularEncoder",),

@@ -39,9 +39,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="REPO is org/name[@revision]: a branch, tag or commit. MODULE is a REPO or a folder. --hub PATH, or the "
-    "environment variable MSE_HUB, makes a plain folder act as the hub; without it the Hugging Face Hub is asked, with "
-    "the login of `hf auth login` or HF_TOKEN.",
+    epilog="REPO is org/name[@revision]; the revision is a branch, tag or commit. MODULE is a REPO or a folder. --hub "
+    "PATH, or the environment variable MSE_HUB, makes a plain folder act as the hub; without it, the Hugging Face Hub "
+    "is used, with the login of `hf auth login` or HF_TOKEN.",
 )
 
 app.command("encode")(encode_command)
@@ -51,21 +51,21 @@ Module = Annotated[str, typer.Argument(metavar="MODULE", help="A folder, or org/
 
 
 class Kind(StrEnum):
-    """What to list."""
+    """Kinds of modules that `list` can be limited to."""
 
     module = "module"
     alignment = "alignment"
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one line and status 1."""
+    """Run the command line. A user's mistake prints one line and gives exit status 1."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Printable("%(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # what it warns of, this command says itself
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # the commands report its warnings themselves
     warnings.filterwarnings("ignore", module="huggingface_hub")
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # names of languages in terminals that cannot write them
+        if isinstance(stream, io.TextIOWrapper):  # not every terminal can write all names of languages
             stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="adapters-hub")
@@ -90,16 +90,20 @@ def _root(
 
 @app.command("push")
 def push_command(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Of a language module or an alignment adapter.")],
-    repo: Annotated[str, typer.Option(help="org/name to publish it as; made if it is not there.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of a language module or an alignment adapter.")
+    ],
+    repo: Annotated[str, typer.Option(help="Repo to publish to, org/name; created if it does not exist.")],
     private: Annotated[bool, typer.Option("--private", help="Make a new repo private.")] = False,
-    revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Branch to push to; created if it does not exist.")] = None,
     report: Annotated[
         list[Path] | None,
-        typer.Option(help="What an evaluation wrote; may be repeated. Default: evaluation/report.json beside FOLDER."),
+        typer.Option(help="Evaluation report; may be repeated. Default: evaluation/report.json beside FOLDER."),
     ] = None,
-    license: Annotated[str | None, typer.Option(help="Such as apache-2.0; by default what the module states.")] = None,
-    message: Annotated[str | None, typer.Option(help="Of the commit.")] = None,
+    license: Annotated[
+        str | None, typer.Option(help="Licence, such as apache-2.0. Default: the one that the module states.")
+    ] = None,
+    message: Annotated[str | None, typer.Option(help="Commit message.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the files and their sizes, and send nothing.")
     ] = False,
@@ -107,8 +111,8 @@ def push_command(
 ) -> None:
     """Publish a module with its card, in one commit.
 
-    Sent are the files that the module consists of, and README.md: the folder's own if it has one, else a card made
-    from the module's records and the evaluation's report. Files that the repo holds already are not sent again.
+    It sends the files that the module consists of, and README.md: the folder's own if it has one, else a card made
+    from the module's records and the evaluation's report. Files that the repo already holds are not sent again.
     """
     plan = plan_push(folder, repo, hub=hub, reports=report, license=license, revision=revision)
     for warning in plan.warnings:
@@ -131,7 +135,7 @@ def list_command(
     language: Annotated[str | None, typer.Option(help="ISO 639-3 code, such as kaz.")] = None,
     base: Annotated[str | None, typer.Option(help="Hub id or package:… of the base encoder.")] = None,
     author: Annotated[str | None, typer.Option(help="User or organisation.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="Language modules or alignment adapters alone.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="List only language modules, or only alignment adapters.")] = None,
     hub: HubOption = None,
 ) -> None:
     """List the modules on a hub."""
@@ -148,10 +152,10 @@ def show_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print module.json as it is.")] = False,
     hub: HubOption = None,
 ) -> None:
-    """Show what a module is: manifest, sizes and scores. Fetches module.json alone."""
+    """Show a module's manifest, sizes and scores. It fetches only module.json."""
     manifest, address = fetch_manifest(module, hub)
     if as_json:
-        # The same JSON, with escapes for what would steer the terminal.
+        # The same JSON, with escapes for characters that would control the terminal.
         marks = (mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in manifest.to_json())
         sys.stdout.write("".join(marks))
         return
@@ -190,11 +194,11 @@ def verify_command(
     module: Module,
     hub: HubOption = None,
 ) -> None:
-    """Check a module to the byte, and load it.
+    """Check every byte of a module, and load it.
 
-    Every file of the module must be what the manifest says, and none beside them may be code or a pickle.
+    Every file of the module must match the manifest, and no other file in the folder may be code or a pickle.
     """
-    from adapters_hub.modules import load_module  # takes seconds
+    from adapters_hub.modules import load_module  # takes seconds to import
 
     loaded = load_module(module, hub=hub)
     base = loaded.manifest.base
@@ -207,22 +211,24 @@ def verify_command(
 @app.command("fetch")
 def fetch_command(
     module: Annotated[str, typer.Argument(metavar="REPO", help="org/name[@revision].")],
-    into: Annotated[Path | None, typer.Option(help="Folder to make of it; without it, it stays in the cache.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
+    into: Annotated[
+        Path | None, typer.Option(help="Folder to copy the module to. Default: leave it in the cache.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
     hub: HubOption = None,
 ) -> None:
-    """Fetch and check a module, and print where it lies. Encoders fetch what they need by themselves."""
+    """Fetch and check a module, and print its folder. Encoders fetch what they need by themselves."""
     fetched = fetch_checked(module, hub, card=into is not None)
     if fetched.address:
         _tell(fetched.address)
     folder = copy_module(fetched, into, replace=overwrite) if into else fetched.folder
-    sys.stdout.write(f"{folder}\n")  # for scripts, to the letter
+    sys.stdout.write(f"{folder}\n")  # exactly as it is, for scripts
 
 
 @app.command("index")
 def index_command(
     author: Annotated[str, typer.Argument(metavar="ORG", help="User or organisation.")],
-    output: Annotated[Path | None, typer.Option(help="File to write; by default it is printed.")] = None,
+    output: Annotated[Path | None, typer.Option(help="File to write. Default: print the page.")] = None,
     hub: HubOption = None,
 ) -> None:
     """Write the page of an organisation: one table of its public modules and adapters."""
@@ -249,7 +255,7 @@ def _row(item: Listing) -> list[str]:
     values: dict[str, str] = {}
     for tag in item.tags:
         key, _, value = tag.partition(":")
-        # The longest: kaz_Cyrl has the tag of kaz too.
+        # Keep the longest value: a module for kaz_Cyrl has the tag of kaz too.
         values[key] = max(values.get(key, ""), value, key=len)
     kind = "alignment" if "alignment-adapter" in item.tags else "module"
     known = [values.get(name, "") for name in ("language", "base", "pivot", "objective")]
@@ -257,7 +263,7 @@ def _row(item: Listing) -> list[str]:
 
 
 def _facts(values: Mapping[str, Any]) -> Iterator[str]:
-    """Names and values, as text."""
+    """Names and values as text."""
     for name, value in values.items():
         shown = f"({', '.join(_facts(value))})" if isinstance(value, Mapping) else str(value)
         yield f"{name.replace('_', ' ')} {shown}"
@@ -302,15 +308,15 @@ def _tell(text: str) -> None:
 
 
 def _printable(text: str) -> str:
-    """A line in which nothing that others wrote steers the terminal or begins another line."""
+    """The text with control characters and line breaks replaced: others may have written it to deceive a terminal."""
     return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
 
 
 class _Printable(logging.Formatter):
-    """Log messages as such lines."""
+    """A log formatter whose messages are safe to print."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The message as one printable line."""
         return _printable(super().format(record))
 
 

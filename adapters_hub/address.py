@@ -1,4 +1,4 @@
-"""`org/name[@revision]`: where a module lies on a hub."""
+"""Addresses of modules on a hub: `org/name[@revision]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapters_hub.errors import AdaptersHubError
 
-# As the Hub has names; so what a folder that acts as a hub takes can move there, and is a folder name everywhere.
+# The Hub's rules for names. A folder that acts as a hub follows them too, so that its modules can move to the Hub.
+# Every such name is a valid folder name.
 _PART = r"[A-Za-z0-9](?:[\w.-]*\w)?"
 _REPO = re.compile(rf"(?!.*(?:--|\.\.|\.git$))(?=.{{3,96}}$){_PART}/{_PART}", re.ASCII)
 _AUTHOR = re.compile(_PART, re.ASCII)
@@ -19,7 +20,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 @dataclass(frozen=True)
 class Address:
-    """A repo, and a branch, tag or commit of it; None stands for the newest commit of `main`."""
+    """A repo and a revision: a branch, tag or commit. None stands for the newest commit of `main`."""
 
     repo: str
     revision: str | None = None
@@ -29,12 +30,12 @@ class Address:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether the revision is a whole commit id, whose content never changes."""
+        """Whether the revision is a full commit id, whose content never changes."""
         return self.revision is not None and bool(_COMMIT.fullmatch(self.revision))
 
     @classmethod
     def parse(cls, text: str) -> Address | None:
-        """The address that a text is, or None."""
+        """The address that a text spells; None if it is not an address."""
         repo, at, revision = text.partition("@")
         if not _REPO.fullmatch(repo) or (at and not _REVISION.fullmatch(revision)):
             return None
@@ -42,10 +43,10 @@ class Address:
 
 
 def check_author(name: str) -> str:
-    """Return the name of a user or organisation.
+    """Return `name` if it can be the name of a user or an organisation.
 
     Raises:
-        AdaptersHubError: nobody on a hub can be called that.
+        AdaptersHubError: it cannot.
     """
     if not _AUTHOR.fullmatch(name):
         raise AdaptersHubError(f"{name!r} is not the name of a user or an organisation: expected the org of org/name")
@@ -53,7 +54,7 @@ def check_author(name: str) -> str:
 
 
 def locate(source: str | os.PathLike[str] | Address) -> Path | Address:
-    """What a text stands for: a folder if there is one, else an address if it looks like one, else a path.
+    """Resolve a module's source. A string is a folder if one exists, else an address if it looks like one, else a path.
 
     A `Path` is always a path, an `Address` always an address.
     """

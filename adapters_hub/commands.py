@@ -14,12 +14,13 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.requirements import needed_for
 
 HubOption = Annotated[
-    Path | None, typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub, with org/name in it.")
+    Path | None,
+    typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub; it holds modules as org/name."),
 ]
 
 
 class Precision(StrEnum):
-    """What to compute in."""
+    """Precision of the computation."""
 
     auto = "auto"
     float32 = "float32"
@@ -35,7 +36,7 @@ class EmptyText(StrEnum):
 
 
 class Format(StrEnum):
-    """What to export to."""
+    """Formats to export to."""
 
     merged = "sentence-transformers"
     composed = "composed"
@@ -49,29 +50,34 @@ def encode_command(
     ],
     output: Annotated[Path, typer.Option(help="Folder to write Parquet files with the column `vector` to.")],
     text: Annotated[str, typer.Option(help="Column with the sentences.")] = "text",
-    language: Annotated[str | None, typer.Option(help="Of all rows, such as kaz.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of all rows, such as kaz.")] = None,
     language_column: Annotated[str | None, typer.Option(help="Column with the language of each row.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Switch alignment adapters on.")] = False,
     keep: Annotated[
-        str | None, typer.Option(help="Columns to carry over, separated by commas (default: all but text and vectors).")
+        str | None, typer.Option(help="Columns to copy, separated by commas (default: all but text and vectors).")
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="auto: bfloat16 where the hardware has it, else float32.")
+        Precision, typer.Option(help="Precision to compute in. auto: bfloat16 where the hardware has it, else float32.")
     ] = Precision.auto,
     half: Annotated[bool, typer.Option("--half", help="Write vectors in float16 instead of float32.")] = False,
     empty: Annotated[
-        EmptyText, typer.Option(help="Rows without text: error names them, missing gives them no vector (null).")
+        EmptyText,
+        typer.Option(help="What to do about rows without text. error: stop and name them. missing: no vector (null)."),
     ] = EmptyText.error,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
-    rows_per_shard: Annotated[int, typer.Option(min=1, help="Rows that are encoded, and written, at a time.")] = 16_384,
-    max_loaded_modules: Annotated[int | None, typer.Option(min=1, help="Keep no more in memory.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of sentences per pass (default: by length).")
+    ] = None,
+    rows_per_shard: Annotated[int, typer.Option(min=1, help="Rows that are encoded and written at a time.")] = 16_384,
+    max_loaded_modules: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of language modules in memory.")
+    ] = None,
     hub: HubOption = None,
 ) -> None:
     """Encode a corpus of any size, in one language or several.
 
-    Stopped and started again, it goes on with the shards that are not written yet. `accelerate launch
-    --multi_gpu|--cpu --num_processes N -m adapters_hub encode …` shares the shards out among processes, GPUs or
-    machines; the vectors are those of one process.
+    A run that was stopped continues with the shards that are not written yet. `accelerate launch
+    --multi_gpu|--cpu --num_processes N -m adapters_hub encode …` divides the shards among processes, GPUs or
+    machines; the vectors are the same as with one process.
 
     For example: adapters-hub encode news.parquet --module out/kaz --module out/kaz-eng-both --language kaz --align
     --output vectors
@@ -108,7 +114,7 @@ def encode_command(
 
 
 def _place() -> tuple[int, int, str | None]:
-    """Number of this process, how many there are, and its device."""
+    """The number of this process, the number of processes, and this process's device."""
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR", "ACCELERATE_USE_CPU"} & os.environ.keys():
         return 0, 1, None  # not launched
     with needed_for("encode on several processes", "corpus"):
@@ -136,7 +142,7 @@ def _modules_in(given: str) -> list[str]:
 
 def export_command(
     modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Folders, or org/name[@revision].")],
-    to: Annotated[Path, typer.Option(help="Folder to make.")],
+    to: Annotated[Path, typer.Option(help="Folder to write.")],
     format: Annotated[
         Format,
         typer.Option(
@@ -146,19 +152,19 @@ def export_command(
         ),
     ] = Format.merged,
     language: Annotated[
-        str | None, typer.Option(help="The one to export; of a composed folder, the default one.")
+        str | None, typer.Option(help="Language to export; with --format composed, the default language.")
     ] = None,
     align: Annotated[
-        bool, typer.Option("--align", help="With the alignment adapter; not in sentence-transformers.")
+        bool, typer.Option("--align", help="Switch alignment on; not possible with --format sentence-transformers.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it is there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the folder if it exists.")] = False,
     hub: HubOption = None,
 ) -> None:
-    """Hand modules to other libraries. One language alone is compared with the encoder before it is written.
+    """Export modules for other libraries. The export of one language is compared with the encoder before it is written.
 
     For example: adapters-hub export out/deu out/deu-eng-both --format onnx --align --to deu-onnx
     """
-    from adapters_hub import ModularEncoder, bridges  # takes seconds
+    from adapters_hub import ModularEncoder, bridges  # takes seconds to import
 
     encoder = ModularEncoder(modules=modules, hub=hub, device="cpu")
     if format is Format.composed:

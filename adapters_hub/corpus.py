@@ -1,8 +1,8 @@
 """Encode a corpus of any size: Parquet in, Parquet out, shard by shard, on any number of processes and machines.
 
-Shards are ranges of rows that do not depend on how many processes there are, and each is encoded whole by one of them.
-So the vectors are the same bits on one process as on many, processes need not talk to each other, and a run that was
-stopped goes on with the shards that are not there yet.
+Shards are ranges of rows that do not depend on the number of processes, and one process encodes the whole of a shard.
+So the vectors are bit-identical for any number of processes, the processes need not communicate, and a run that was
+stopped continues with the shards that are not written yet.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Corpus:
     Attributes:
         files: read in this order.
         text: column with the sentences.
-        language: of all rows, unless a column says.
-        language_column: column with a language for each row.
-        keep: columns to carry over; None: all but the text, and but vectors from an earlier run.
+        language: language of all rows; None if `language_column` is given.
+        language_column: column with the language of each row.
+        keep: columns to copy to the output; None: all but the text and the vectors of an earlier run.
     """
 
     files: tuple[Path, ...]
@@ -61,14 +61,17 @@ class Corpus:
         """Find the files (folders stand for the `.parquet` files in them) and check their columns.
 
         Raises:
-            InputTextError: a file or column is missing, the text or the languages are no text, a column to keep has the
-                name that the vectors get, or not exactly one of the languages is given.
+            InputTextError: a file or column is missing, a column of texts or languages holds no text, a column to keep
+                has the name of the vector column, or not exactly one of `language` and `language_column` is given.
         """
         if (language is None) == (language_column is None):
-            raise InputTextError("expected either one language for all rows or the column that names each row's")
+            raise InputTextError(
+                "expected either one language for all rows (--language) or a column that names each row's language "
+                "(--language-column)"
+            )
         if VECTOR in (keep or []):
             raise InputTextError(
-                f"column {VECTOR!r} cannot be kept: the new vectors have its name; rename it, or do not keep it"
+                f"column {VECTOR!r} cannot be kept: the new vectors take its name; rename it, or do not keep it"
             )
         files = parquet_files(inputs)
         wanted = [text, *([language_column] if language_column else []), *(keep or [])]
@@ -90,15 +93,15 @@ class Corpus:
             encoded = encoded or (keep is None and VECTOR in columns and text != VECTOR)
         if encoded:
             logger.warning(
-                "the column %r of the input is left out: the new vectors have its name; rename it to keep it", VECTOR
+                "the column %r of the input is left out: the new vectors take its name; rename it to keep it", VECTOR
             )
         return cls(tuple(files), text, language, language_column, tuple(keep) if keep is not None else None)
 
     def languages(self, empty: Empty = "error") -> list[str | None]:
-        """The languages that occur, in rows that have text.
+        """The languages of the rows that have text.
 
         Raises:
-            InputTextError: rows have no text, unless `empty` is `missing`; names them.
+            InputTextError: rows have no text, and `empty` is `error`; the message names them.
         """
         check_empty(empty)
         found: set[str | None] = set() if self.language_column else {self.language}
@@ -141,27 +144,27 @@ def encode_corpus(
     process: int = 0,
     processes: int = 1,
 ) -> int:
-    """Encode the shards of this process that are not there yet.
+    """Encode this process's shards that are not written yet.
 
     Args:
-        encoder: has the modules of all languages that occur.
+        encoder: an encoder with the modules of all languages in the corpus.
         corpus: the text.
-        output: folder to write to: `part-000000.parquet` and so on, with the column `vector` `[dim]` beside the columns
+        output: folder to write `part-000000.parquet` and so on to, with the column `vector` `[dim]` beside the columns
             that are kept.
         align: as for `ModularEncoder.encode`.
         batch_size: as for `ModularEncoder.encode`.
-        rows_per_shard: rows that are encoded, and written, at a time.
+        rows_per_shard: rows that are encoded and written at a time.
         half: write vectors in float16 instead of float32.
-        empty: what to do about rows without text: `error` refuses them by their numbers before anything is encoded,
-            `missing` gives them no vector (null) and logs their number.
+        empty: what to do about rows without text: `error` raises an error that lists them before anything is encoded,
+            `missing` gives them no vector (null) and logs how many they are.
         process: number of this process.
-        processes: how many there are; each takes its share of the shards.
+        processes: number of processes; each takes its share of the shards.
 
     Returns:
         How many shards this process encoded.
 
     Raises:
-        InputTextError: a language occurs that has no module, rows have no text, or the input is changed meanwhile.
+        InputTextError: a language has no module, rows have no text, or the input changes in the meantime.
         AdaptersHubError: `output` was begun with other text, modules or settings, or cannot be written.
     """
     inputs = {path: Unchanged(path) for path in corpus.files}
@@ -201,14 +204,14 @@ def encode_corpus(
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    """Whether a column can hold text; one of nulls has lost its type."""
+    """Whether a column can hold text. A column of nulls alone can: it has lost its type."""
     types = pa.types
     plain = kind.value_type if types.is_dictionary(kind) else kind
     return any(check(plain) for check in (types.is_string, types.is_large_string, types.is_string_view, types.is_null))
 
 
 def _decoded(column: pa.Array, path: Path, start: int) -> list[str | None]:
-    """Text as Python has it; names the row of text that is not UTF-8, which Parquet lets through."""
+    """The column as Python strings. Parquet does not check for UTF-8: the error names the row that is not."""
     try:
         texts: list[str | None] = column.to_pylist()
     except UnicodeDecodeError:
@@ -227,7 +230,7 @@ def _columns(corpus: Corpus, path: Path) -> list[str]:
 
 
 def _kept(corpus: Corpus, names: Sequence[str]) -> list[str]:
-    """Which of these columns are carried over."""
+    """The columns among `names` that are copied to the output."""
     return [name for name in names if name not in (corpus.text, VECTOR)] if corpus.keep is None else list(corpus.keep)
 
 

@@ -1,4 +1,4 @@
-"""Places beside a target that a killed process leaves no trace of, and moves that a power cut does not undo."""
+"""Crash-safe writing: temporary folders that are removed after a kill, and renames that a power cut does not undo."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from filelock import FileLock, Timeout
 
 _LOCK = "lock"
 _REPLACED = "replaced"
-_AT_FDCWD, _EXCHANGE = -100, 2  # of Linux's renameat2; macOS's RENAME_SWAP is 2 too
+_AT_FDCWD, _EXCHANGE = -100, 2  # constants of Linux's renameat2; macOS's RENAME_SWAP is 2 too
 _looked_at: set[Path] = set()
 
 
 @contextlib.contextmanager
 def unfinished(target: Path) -> Iterator[Path]:
-    """A place for what is to become `target`, in a hidden folder beside it that goes with the context.
+    """Give a place to write `target`, in a hidden folder beside it that is deleted when the context ends.
 
-    The folder is locked while its process lives. What a killed process left goes when the next one writes beside it.
+    The folder is locked while its process lives. The next process that writes there deletes what a killed one left.
 
     Yields:
-        A path in that folder, of the target's name; nothing is there yet.
+        A path in that folder, with the target's name; nothing exists there yet.
     """
     if target.parent not in _looked_at:
         remove_leftovers(target.parent)
@@ -43,10 +43,10 @@ def unfinished(target: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path) -> None:
     """Delete what killed processes have left in a folder.
 
-    A target that was taken away, and not replaced any more, comes back.
+    A target that a killed process had moved away and not yet replaced is put back.
     """
     for found in folder.glob(".*.unfinished"):
-        # Those of living processes and of other users stay, and all where the file system cannot lock.
+        # Folders of living processes and of other users stay, and so do all where the file system cannot lock.
         with contextlib.suppress(OSError, Timeout, NotImplementedError):
             if not (found / _LOCK).is_file():
                 found.rmdir()  # killed before it was locked; anything with content is not ours
@@ -59,12 +59,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def put_in_place(finished: Path, target: Path, *, replace: bool = True) -> None:
-    """Rename what `unfinished` has given to its target; on an error what stood there stays.
+    """Rename a path that `unfinished` has given to its target; on an error, the old target stays.
 
-    Where the system can exchange two names, the target is there at any moment.
+    Where the system can exchange two names, the target exists at every moment.
 
     Raises:
-        OSError: the system refuses, or a folder is there and is not to be replaced.
+        OSError: the system refuses, or the target is a folder and `replace` is False.
     """
     try:
         finished.replace(target)
@@ -77,7 +77,7 @@ def put_in_place(finished: Path, target: Path, *, replace: bool = True) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or a folder with all that is in it."""
+    """Flush a file, or a folder with everything in it, to disk."""
     if path.is_symlink():
         return
     if not path.is_dir():
@@ -92,7 +92,7 @@ def _locked_folder(target: Path) -> tuple[Path, FileLock]:
     while True:
         made = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
         lock = FileLock(Path(made) / _LOCK)
-        # Someone may take the new folder for a leftover in the moment before it is locked.
+        # Another process may delete the new folder as a leftover in the moment before it is locked.
         with contextlib.suppress(Timeout, FileNotFoundError):
             with contextlib.suppress(NotImplementedError):
                 lock.acquire(blocking=False)
@@ -102,7 +102,7 @@ def _locked_folder(target: Path) -> tuple[Path, FileLock]:
 
 
 def _delete(folder: Path) -> None:
-    """The lock last: what is left without one is not known for ours."""
+    """Delete the folder, its lock last: a folder with content but without a lock is not recognised as a leftover."""
     with contextlib.suppress(OSError):
         for inner in folder.iterdir():
             if inner.is_dir() and not inner.is_symlink():
@@ -124,7 +124,7 @@ def _replace_in_two_steps(finished: Path, target: Path) -> None:
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Swap two names in one step, where system and file system can."""
+    """Swap two names in one step, where the system and the file system can; return whether they did."""
     libc: Any = ctypes.CDLL(None, use_errno=True) if sys.platform in ("linux", "darwin") else None
     names = os.fsencode(one), os.fsencode(other)
     if hasattr(libc, "renameat2"):

@@ -1,4 +1,4 @@
-"""Folders on disk: written whole or not at all, and read without leaving them."""
+"""Folders on disk: write them atomically, and never read outside them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _CHUNK = 1 << 20
 
 
 def cache_folder() -> Path:
-    """Where everything is kept that can be made again, in a folder `modular-sentence-encoders` of the user's cache.
+    """The folder for everything that can be made again: `modular-sentence-encoders` in the user's cache.
 
-    `$MSE_CACHE` names another folder. The user's cache is `$XDG_CACHE_HOME`, or `~/.cache` where that is not set, is
-    empty or is no absolute path, as the XDG Base Directory Specification says.
+    `$MSE_CACHE` names another folder. The user's cache is `$XDG_CACHE_HOME`, or `~/.cache` if that is not set, is
+    empty or is not an absolute path, as the XDG Base Directory Specification says.
 
     Raises:
-        AdaptersHubError: there is no home folder either.
+        AdaptersHubError: neither variable names a folder, and there is no home folder.
     """
     if own := os.environ.get("MSE_CACHE"):
         return Path(own)
@@ -43,11 +43,11 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
     """Give a temporary folder beside `target`; on a clean exit rename it to `target`, on an error delete it.
 
     No reader ever sees half a folder, nor, where the system can exchange two names, a moment without one. What a
-    killed process leaves behind starts with a dot, is ignored, and goes when the next one writes beside it.
+    killed process leaves behind starts with a dot and is ignored; the next process that writes there deletes it.
 
     Args:
-        target: the folder to make.
-        replace: take the place of an existing `target`; otherwise an existing one is an error.
+        target: the folder to write.
+        replace: replace an existing `target`; otherwise an existing one is an error.
 
     Raises:
         AdaptersHubError: `target` exists, or the disk cannot take it (full, read-only).
@@ -67,7 +67,7 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
             _open_to_readers(folder)
             sync(folder)
             put_in_place(folder, target, replace=replace)
-        except (OSError, SafetensorError) as error:  # safetensors has an exception of its own for a full disk
+        except (OSError, SafetensorError) as error:  # safetensors raises its own exception for a full disk
             raise AdaptersHubError(
                 f"{target} was not written ({getattr(error, 'strerror', None) or error}); "
                 "what stood there before is untouched"
@@ -75,7 +75,7 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
 
 
 def _open_to_readers(folder: Path) -> None:
-    """Modes as the umask wants them: temporary folders and safetensors files are made for their owner alone."""
+    """Set the modes that the umask allows: temporary folders and safetensors files are made for their owner alone."""
     mask = _umask()
     for path in (folder, *folder.rglob("*")):
         path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
@@ -88,11 +88,11 @@ def _umask() -> int:
 
 
 FileState = tuple[int, int, int]
-"""What changes when a file is replaced or written to."""
+"""Inode, size in bytes and modification time in ns: they change when a file is replaced or written to."""
 
 
 def file_state(path: Path) -> FileState | None:
-    """The identity, size and time of change of a file; None if it is not there."""
+    """The state of a file; None if it does not exist."""
     try:
         facts = path.stat()
     except OSError:
@@ -101,10 +101,10 @@ def file_state(path: Path) -> FileState | None:
 
 
 def walk(folder: Path, most: int = 10_000) -> Iterator[Path]:
-    """All below a folder but folders, links and what is no plain file among it, however deep it is nested.
+    """Yield everything below a folder, at any depth, except folders; links and special files are included.
 
     Raises:
-        ModuleFormatError: there is more than `most`.
+        ModuleFormatError: the folder cannot be read, or holds more than `most` files and folders.
     """
     waiting, count = [folder], 0
     while waiting:
@@ -115,7 +115,7 @@ def walk(folder: Path, most: int = 10_000) -> Iterator[Path]:
         for path in entries:
             count += 1
             if count > most:
-                raise ModuleFormatError(f"{folder} holds over {most} files and folders: it is no module's")
+                raise ModuleFormatError(f"{folder} holds over {most} files and folders: it is not a module")
             if path.is_dir() and not path.is_symlink():
                 waiting.append(path)
             else:
@@ -134,10 +134,10 @@ def sha256(path: Path) -> str:
 def inner_path(folder: Path, name: str) -> Path:
     """`folder / name` for a name read from a manifest.
 
-    The only symbolic links followed are those that the Hub's client makes in its cache, where files share their space.
+    It follows only the symbolic links that the Hub's client makes in its cache, where commits share files.
 
     Raises:
-        ModuleFormatError: the name is absolute, climbs out of the folder or goes through any other symbolic link.
+        ModuleFormatError: the name is absolute, leaves the folder or goes through any other symbolic link.
     """
     pure = PurePosixPath(name)
     if not name or pure.is_absolute() or ".." in pure.parts or "\\" in name or ":" in name:
@@ -151,14 +151,14 @@ def inner_path(folder: Path, name: str) -> Path:
 
 
 def _is_of_the_hubs_cache(link: Path) -> bool:
-    """Whether a link was made by the Hub's client, in its cache.
+    """Whether the Hub's client made a link in its cache.
 
-    It alone writes there, and keeps content wherever it likes. A cache in another place is known by the parts that
-    the Hub documents: `models--…/snapshots/COMMIT/NAME` leads to a file in a folder `blobs` of the same cache.
+    Only the client writes to its configured cache, so any link to a file is accepted there. A cache in another place
+    is recognised by the documented layout: `models--…/snapshots/COMMIT/NAME` leads to a file in `blobs` of that cache.
     """
     try:
         target, place = link.resolve(), link.parent.resolve()
-    except (OSError, RuntimeError):  # it leads in a circle
+    except (OSError, RuntimeError):  # the link leads to itself
         return False
     if not target.is_file():
         return False
@@ -169,7 +169,7 @@ def _is_of_the_hubs_cache(link: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file beside its place and rename it: readers see the old content or the new, whole.
+    """Write a small file atomically: readers see the whole old content or the whole new content.
 
     Raises:
         AdaptersHubError: the disk cannot take it.
@@ -185,7 +185,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """The same content under another name, without taking space where the file system can share it."""
+    """Give a file a second name by a hard link, or copy it where the file system cannot link."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         target.hardlink_to(source.resolve())

@@ -1,4 +1,4 @@
-"""Read JSON that somebody else wrote: bounded in size and depth, of plain files, with one meaning."""
+"""Read JSON that somebody else wrote: only plain files, of limited size and depth, without duplicate keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 SMALL = 4 << 20
-"""Bytes that a file of settings or records may have."""
+"""Largest size in bytes of a file of settings or records."""
 
 _DEEPEST = 64
 
@@ -16,24 +16,24 @@ def load_json(path: Path, most: int = SMALL) -> Any:  # noqa: ANN401
     """The content of a JSON file.
 
     Args:
-        path: already checked to lie where it should, see `adapters_hub.folders.inner_path`.
-        most: bytes.
+        path: a path that the caller has checked, see `adapters_hub.folders.inner_path`.
+        most: largest size in bytes.
 
     Raises:
-        ValueError: it is no plain file, cannot be read, is too large or nested too deeply, is not JSON, or has a key
-            twice, which readers take differently. The message is for the caller to put behind the path.
+        ValueError: the file is not a plain file, cannot be read, is too large or nested too deeply, is not JSON, or has
+            a key twice, which parsers read differently. The caller puts the path before the message.
     """
     return parse_json(read_plain(path, most))
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """The content of a plain file: not of a pipe or a device, which may never end.
+    """The content of a plain file. Pipes and devices are refused, since they may never end.
 
     Raises:
-        ValueError: it is none, or has more bytes than `most`.
+        ValueError: it is not a plain file, cannot be read, or has more than `most` bytes.
     """
     if not path.is_file():
-        raise ValueError("it is missing, or no plain file")
+        raise ValueError("it is missing, or not a plain file")
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
@@ -45,7 +45,7 @@ def read_plain(path: Path, most: int) -> bytes:
 
 
 def parse_json(content: bytes | str) -> Any:  # noqa: ANN401
-    """The value; errors as those of `load_json`."""
+    """The value that JSON text stands for; errors as for `load_json`."""
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
         value = json.loads(text, object_pairs_hook=_without_twins)

@@ -13,7 +13,7 @@ from adapters_hub.errors import AdaptersHubError
 
 _CODE = re.compile(r"[a-z]{3}(_[A-Z][a-z]{3})?")
 _ANY_CODE = re.compile(r"[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_][A-Z]{2})?")
-# CLDR's distance of a macro-language and the language that is meant by it: 0, and 1 for Norwegian and Bokmål.
+# CLDR's distance between a macro-language and the language that it usually stands for: 0; 1 for Norwegian and Bokmål.
 _SAME = 1
 
 
@@ -37,12 +37,13 @@ def check_language(code: str) -> str:
 def same_language(one: str, other: str) -> bool:
     """Whether two codes mean the same language, in the same script if both name one.
 
-    `kaz` and `kaz_Cyrl` do, `uig_Cyrl` and `uig_Arab` do not. A macro-language and the one language that is meant where
-    it is named alone do: `uzb` and `uzn`, `zho` and `cmn`, `ara` and `arb`, but not `ara` and `arz`. So do two and
-    three letters, `uz` and `uzb`, and spellings with a hyphen, `zh-Hans`. What is no code is the same as itself only.
+    `kaz` and `kaz_Cyrl` do, `uig_Cyrl` and `uig_Arab` do not. A macro-language means the same as the one language that
+    it usually stands for: `uzb` and `uzn`, `zho` and `cmn`, `ara` and `arb`, but not `ara` and `arz`. Two-letter codes
+    mean the same as three-letter codes (`uz` and `uzb`), and a hyphen the same as an underscore (`zh-Hans`). Text that
+    is not a code equals only itself.
 
     References:
-        The aliases and distances of languages in CLDR, as `langcodes` ships them.
+        Language aliases and distances of CLDR, as `langcodes` ships them.
     """
     if one == other:
         return True
@@ -55,9 +56,9 @@ def same_language(one: str, other: str) -> bool:
 
 
 def find_language(code: str, among: Iterable[str]) -> str | None:
-    """The code among these that means the same as `code`; None if there is none.
+    """The code in `among` that means the same language as `code`; None if there is none.
 
-    The code itself comes first, then one in the script that the language is usually written in, then the first.
+    The code itself is preferred, then one in the script of `usual_script`, then the first one.
     """
     found = [known for known in among if same_language(code, known)]
     if not found or code in found:
@@ -67,7 +68,7 @@ def find_language(code: str, among: Iterable[str]) -> str | None:
 
 
 def usual_script(code: str) -> str:
-    """The script that a language is written in, as ISO 15924: the one that its code names, else the usual one."""
+    """The ISO 15924 script of a language: the one that its code names, else its usual one."""
     tag = _tag(code)
     return (tag and langcodes.Language.get(tag.to_tag()).maximize().script) or "Latn"
 
@@ -80,13 +81,13 @@ def language_name(code: str) -> str:
 
 
 def autonym(code: str) -> str:
-    """The name of a language in itself, `қазақ тілі` for `kaz`; in English where none is known."""
+    """The language's own name, `қазақ тілі` for `kaz`; its English name where none is known."""
     check_language(code)
     return langcodes.Language.get(code.replace("_", "-")).autonym()
 
 
 def hub_code(code: str) -> str:
-    """The code by which the Hub knows a language: two letters where there are any, also of its macro-language.
+    """The Hub's code for a language: two letters if the language or its macro-language has such a code, else three.
 
     `kk` for `kaz_Cyrl`, `zh` for `cmn`, `uz` for `uzn`, `kab` for `kab`.
     """
@@ -98,7 +99,7 @@ def hub_code(code: str) -> str:
 
 
 def long_code(code: str) -> str | None:
-    """ISO 639-3 for a code of two or three letters; None where it is no language."""
+    """The ISO 639-3 code for a code of two or three letters; None if it is not a language."""
     try:
         long = langcodes.Language.get(code).to_alpha3()
     except (ValueError, LookupError):
@@ -108,7 +109,7 @@ def long_code(code: str) -> str | None:
 
 @functools.cache
 def _tag(code: str) -> langcodes.Language | None:
-    # Not every tag that `langcodes` could read: `de-en` is a pair of languages.
+    # Stricter than `langcodes`: `de-en` is a pair of languages, not one language.
     return langcodes.Language.get(code.replace("_", "-"), normalize=False) if _ANY_CODE.fullmatch(code) else None
 
 

@@ -1,4 +1,4 @@
-"""Make `accelerate launch` on a CPU start the processes that it was asked for, on all cores."""
+"""Make `accelerate launch` on a CPU start all the processes that it was asked for, and use all cores."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from adapters_hub.errors import AdaptersHubError
 
 
 def start_missing_processes() -> None:
-    """Go on as N processes where accelerate was asked for N on the CPU but has started one.
+    """Restart as N processes where accelerate was asked for N on the CPU but has started one.
 
-    Without a GPU accelerate starts several processes only through MPI (`--mpirun_hostfile`); otherwise it names a
-    master for N processes, starts a single one and says nothing. Then this process becomes torch's own launcher
-    (`torch.distributed.run`) of this machine's share of the N processes, with the same script and arguments.
+    Without a GPU, accelerate starts several processes only through MPI (`--mpirun_hostfile`); otherwise it sets a
+    master address for N processes but silently starts a single one. In that case this process replaces itself with
+    torch's launcher (`torch.distributed.run`), which starts this machine's share of the N processes with the same
+    script and arguments.
 
     Raises:
-        AdaptersHubError: it cannot be found out how many were asked for, they cannot be shared out among the machines,
-            or it is not said which of the machines this is.
+        AdaptersHubError: the requested number of processes is unknown or not a multiple of the number of machines, or
+            the rank of this machine is not given.
     """
     asked_for_several = "MASTER_ADDR" in os.environ and parse_flag_from_env("ACCELERATE_USE_CPU")
     if (
@@ -42,7 +43,7 @@ def start_missing_processes() -> None:
     launcher += ["--master_addr", address, "--master_port", port]
     if asked.machines > 1:
         launcher += ["--nnodes", str(asked.machines), "--node_rank", str(asked.rank)]
-    # A package that is run as a module is known by its __main__.py.
+    # A package that runs as a module has its __main__.py as the script.
     package = sys.argv[0].endswith("__main__.py")
     script = ["-m", Path(sys.argv[0]).parent.name, *sys.argv[1:]] if package else sys.argv
     os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // asked.processes, 1)))
@@ -51,10 +52,10 @@ def start_missing_processes() -> None:
 
 
 def use_all_cores() -> None:
-    """Let torch compute on all cores, shared by the processes of this machine, where the launcher has left it one.
+    """Let torch use all cores, divided among this machine's processes, where the launcher has limited it to one.
 
-    `accelerate launch` sets OMP_NUM_THREADS to 1 where nobody has set it, and the other cores stay idle. A value above
-    1, a start without the launcher and OMP_THREAD_LIMIT are somebody's wish.
+    `accelerate launch` sets OMP_NUM_THREADS to 1 if it is not set, which leaves the other cores idle. A value above 1,
+    a start without the launcher and OMP_THREAD_LIMIT are treated as the user's choice.
     """
     if "ACCELERATE_MIXED_PRECISION" not in os.environ or os.environ.get("OMP_NUM_THREADS") != "1":
         return
@@ -66,7 +67,7 @@ def use_all_cores() -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What `accelerate launch` was asked for: processes on each machine, machines, and which of them this is."""
+    """What `accelerate launch` was asked for: processes per machine, number of machines, rank of this machine."""
 
     processes: int
     machines: int
@@ -74,17 +75,17 @@ class _Asked:
 
 
 def _asked_for() -> _Asked:
-    """From the command line of the `accelerate launch` above, or its configuration."""
+    """Read the request from the command line of the parent `accelerate launch`, or from its configuration."""
     command = psutil.Process().parent()
     words = command.cmdline() if command else []
     places = [place for place, word in enumerate(words) if Path(word).name in ("launch", "accelerate-launch")]
     if not places:
         raise AdaptersHubError(
-            "accelerate was asked for several processes on the CPU and has started one: use "
-            "torchrun --nproc_per_node 2 in the place of accelerate launch, or --num_processes 1"
+            "accelerate was asked for several processes on the CPU but has started one: use "
+            "torchrun --nproc_per_node 2 in place of accelerate launch, or --num_processes 1"
         )
     arguments = launch_command_parser().parse_args(words[places[0] + 1 :])
-    # As accelerate has it: what the command line does not say, a file may; its own default one not beside --cpu.
+    # As in accelerate: a file may set what the command line does not, but with --cpu the default file is ignored.
     config: Any = None
     if arguments.config_file is not None or (not arguments.cpu and Path(default_config_file).is_file()):
         config = load_config_from_file(arguments.config_file)
@@ -99,12 +100,12 @@ def _asked_for() -> _Asked:
     rank = value("machine_rank") if machines > 1 else 0
     if rank is None or not 0 <= rank < machines:
         raise AdaptersHubError(
-            f"--num_machines {machines} needs the number of this machine: --machine_rank 0 on that of "
+            f"--num_machines {machines} needs the rank of this machine: --machine_rank 0 on the machine of "
             f"--main_process_ip, 1 to {machines - 1} on the others"
         )
     if total % machines:
         raise AdaptersHubError(
-            f"--num_processes counts those of all machines: {total} cannot be shared out among {machines} machines, "
-            f"{machines * max(total // machines, 1)} can"
+            f"--num_processes counts the processes of all machines: {total} cannot be divided evenly among {machines} "
+            f"machines, {machines * max(total // machines, 1)} can"
         )
     return _Asked(total // machines, machines, rank)

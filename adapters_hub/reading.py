@@ -1,4 +1,4 @@
-"""Files and folders that people name: only plain files are read, and whatever is in them is told in one line."""
+"""Read files that users name: only plain files are read, and an error is one line."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from adapters_hub.json_files import parse_json
 
 
 def check_regular(path: str | os.PathLike[str]) -> Path:
-    """Refuse what is no plain file: a pipe may be waited for forever, a device may never end.
+    """Refuse anything but a plain file: a pipe may block forever, a device may never end.
 
     Raises:
-        AdaptersHubError: there is nothing of this name, or it is something else.
+        AdaptersHubError: the path does not exist, or is not a plain file.
     """
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
@@ -33,7 +33,7 @@ def read_text(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
     """The content of a text file.
 
     Raises:
-        AdaptersHubError: it is not there, not readable, no plain file or not UTF-8.
+        AdaptersHubError: it does not exist, cannot be read, is not a plain file, or is not UTF-8.
     """
     try:
         return check_regular(path).read_text(encoding=encoding)
@@ -47,21 +47,21 @@ def read_json(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401
     """The content of a JSON file.
 
     Raises:
-        AdaptersHubError: as `read_text`, or it is no JSON.
+        AdaptersHubError: as for `read_text`, or it is not JSON.
     """
     try:
         return parse_json(read_text(path))
     except AdaptersHubError:
         raise
     except ValueError as error:
-        raise AdaptersHubError(f"{path} is no JSON ({error})") from error
+        raise AdaptersHubError(f"{path} is not JSON ({error})") from error
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """The plain files of a folder and of those in it, however deep, sorted within each.
+    """Yield the plain files in a folder and its subfolders, at any depth, sorted within each folder.
 
-    Links to folders are not followed. What begins with a dot or an underscore is left out: so do hidden files, and
-    the notes that programs leave beside data.
+    Links to folders are not followed. Names that begin with a dot or an underscore are left out: they belong to hidden
+    files, and to notes that programs leave beside data.
     """
     waiting = [folder]
     while waiting:

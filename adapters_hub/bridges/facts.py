@@ -1,4 +1,4 @@
-"""What an export records about itself in a JSON file, read back with care."""
+"""Read and check the JSON file in which an export describes itself."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from adapters_hub.json_files import load_json
 def read_export_facts(
     path: Path, writer: str, version: int, kinds: Mapping[str, type | tuple[type, ...]]
 ) -> dict[str, Any]:
-    """The content of the file, checked.
+    """Read the file and check its content.
 
     Args:
-        path: already checked to lie inside the export's folder.
+        path: a path that is known to lie inside the export's folder.
         writer: the function that writes such a folder, for the message.
-        version: `format_version` that this library writes.
-        kinds: name to type of what must be there.
+        version: the `format_version` that this library writes.
+        kinds: name to type of the required values.
 
     Raises:
-        ModuleFormatError: it is missing, too large, not valid, of another version, or lacks something.
+        ModuleFormatError: the file is missing, too large or not valid, has another version, or lacks a value.
     """
     try:
         facts = load_json(path)

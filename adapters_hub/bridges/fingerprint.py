@@ -1,4 +1,4 @@
-"""Tell SentenceTransformers apart by the vectors they give."""
+"""Fingerprints that tell SentenceTransformers apart by what their vectors depend on."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# Of a tokenizer: what its last call has left behind, not what it is.
+# Settings that the last call of a tokenizer has left behind; they do not identify it.
 _LEFT_BEHIND = ("padding", "truncation")
 _TOKENS = "token_embeddings"
 
 
 def transformer_fingerprint(model: SentenceTransformer) -> str:
-    """SHA-256 over all that the vectors of a SentenceTransformer depend on, whatever its name and place.
+    """SHA-256 over everything that a SentenceTransformer's vectors depend on, whatever its name and path.
 
-    It covers the weights and their precision, the tokenizer, the default prompt, the length, and the kinds, order and
-    settings of its modules (pooling, Dense with its activation, normalisation). A model that is saved and loaded keeps
-    it. Vectors that are made with another prompt than the default one need the prompt named beside it.
+    It covers the weights and their precision, the tokenizer, the default prompt, the maximum length, and the kinds,
+    order and settings of its modules (pooling, Dense with its activation, normalisation). Saving and loading a model
+    does not change it. It does not cover another prompt that a call to `encode` names.
 
     Args:
         model: the loaded model.
@@ -45,9 +45,9 @@ def transformer_fingerprint(model: SentenceTransformer) -> str:
 
 
 def _unused(model: SentenceTransformer) -> tuple[str, ...]:
-    """Prefixes of weights that no vector depends on: transformers draws them anew where a folder has none.
+    """Prefixes of weights that no vector depends on; transformers initialises them at random if a folder lacks them.
 
-    They are the head by which BERT and its like pool, where the pooling is a module of its own.
+    They belong to the pooler of BERT and similar models, which is unused if pooling is a module of its own.
     """
     children = model.named_children()
     return tuple(
@@ -56,6 +56,6 @@ def _unused(model: SentenceTransformer) -> tuple[str, ...]:
 
 
 def _settings(module: Any) -> str:  # noqa: ANN401
-    """What a module would save of itself, as text; none of one that has another class than the library's."""
+    """The settings that a module would save, as text; empty if its class has no `get_config_dict`."""
     values = module.get_config_dict() if hasattr(module, "get_config_dict") else {}
     return json.dumps(values, sort_keys=True, default=lambda value: type(value).__qualname__)

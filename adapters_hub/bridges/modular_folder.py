@@ -1,4 +1,4 @@
-"""The folder of a composed SentenceTransformer: modules, their base or its name, and what a call means by default."""
+"""The folder of a composed SentenceTransformer: modules, the base or a reference to it, and defaults of calls."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def write_modular(
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """What `write_modular` recorded, checked.
+    """Read and check what `write_modular` recorded.
 
     Raises:
-        ModuleFormatError: it is missing, not valid, newer, or names something outside the folder.
+        ModuleFormatError: the record is missing, not valid or newer, or names something outside the folder.
     """
     path = inner_path(folder, FILE_NAME)
     facts = read_export_facts(path, "export_composed", FORMAT_VERSION, _FACTS)
@@ -91,18 +91,18 @@ def load_encoder(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> ModularEncoder:
-    """The encoder of all modules in the folder.
+    """Load an encoder with all modules in the folder.
 
     Args:
-        folder: that `write_modular` wrote.
-        facts: from `read_facts`.
-        base: the base encoder, or where it is; None: where the folder says.
-        device: where to compute.
+        folder: a folder that `write_modular` wrote.
+        facts: its record, from `read_facts`.
+        base: the base encoder or its source; None: the source that the folder records.
+        device: device to compute on.
         dtype: precision to compute in.
 
     Raises:
-        BaseEncoderError: the base is not there.
-        AdaptersHubError: it is another base.
+        BaseEncoderError: the base cannot be found.
+        AdaptersHubError: the base has another fingerprint.
         ModuleFormatError: a module is damaged.
     """
     recorded = facts["base"]
@@ -119,14 +119,14 @@ def load_encoder(
         raise AdaptersHubError(
             f"{folder} was made for the base {recorded['source']!r} (fingerprint {recorded['fingerprint'][:12]}), "
             f"found {base.source!r} ({base.fingerprint[:12]}): "
-            "give the place of that base by model_kwargs={'base': …}"
+            "name the source of that base with model_kwargs={'base': …}"
         )
     modules = [inner_path(folder, name) for name in facts["modules"]]
     return ModularEncoder(base, modules, device=device, dtype=dtype)
 
 
 def copy_modular(source: Path, target: Path, facts: dict[str, Any]) -> None:
-    """Copy the modules, and a base that lies in the folder, and record `facts`."""
+    """Copy the modules, and the base if it lies in the folder, and record `facts`."""
     for name in (*facts["modules"], *([facts["base"]["source"]] if facts["base"].get("inside") else [])):
         if (target / name).resolve() != (source / name).resolve():
             shutil.copytree(inner_path(source, name), target / name, dirs_exist_ok=True)

@@ -24,29 +24,30 @@ _OTHER_KWARGS = ("processor_kwargs", "tokenizer_kwargs", "config_kwargs")
 
 
 class ModularInput(InputModule):
-    """Encodes sentences by a `ModularEncoder` whose modules lie in the SentenceTransformer's folder.
+    """Encodes sentences with a `ModularEncoder` whose modules lie in the SentenceTransformer's folder.
 
-    It is for inference: gradients that reach it are refused. Layers after it can be trained once it is frozen by
+    It is for inference: gradients that reach it raise an error. Layers after it can be trained once it is frozen by
     `requires_grad_(False)`. `encode` of sentence-transformers takes `language=` (ISO 639-3, one for all sentences of
     the call), `align=` and `empty=` (see `ModularEncoder.encode`). Each language puts its own prompt before the
-    sentences. Vectors `[n, dim]` have unit length, and the precision that is computed in.
+    sentences. Vectors `[n, dim]` have unit length and the precision of the computation.
 
     Attributes:
         encoder: the encoder.
-        default_language: of calls that name none.
-        default_align: of calls that say nothing about alignment.
+        default_language: language of calls that name none.
+        default_align: alignment of calls that do not set it.
 
     Args:
-        folder: with `modular_encoder.json` in it.
-        base: load the base encoder from here instead of where the folder says; its fingerprint must be the same.
-        device: where to compute.
+        folder: the folder with `modular_encoder.json`.
+        base: source to load the base encoder from, instead of the recorded one; its fingerprint must be the same.
+        device: device to compute on.
         dtype: precision to compute in; as for `ModularEncoder`.
-        max_length: tokens of a sentence that count; None: what the folder says, which is mostly that of each language.
+        max_length: maximum number of tokens of a sentence; None: the value in the folder or, without one, that of each
+            language.
 
     Raises:
         ModuleFormatError: the folder is not what `export_composed` wrote.
-        BaseEncoderError: the base is not there.
-        AdaptersHubError: it is another base, or `dtype` or `max_length` is none.
+        BaseEncoderError: the base cannot be found.
+        AdaptersHubError: the base has another fingerprint, or `dtype` or `max_length` is not valid.
     """
 
     forward_kwargs = {"language", "align", "empty"}  # noqa: RUF012  # declared so by sentence-transformers
@@ -74,19 +75,19 @@ class ModularInput(InputModule):
         self._max_length: int | None = None
         if (length := max_length or self.facts.get("max_length")) is not None:
             self.max_seq_length = length
-        # Tells sentence-transformers the device and the precision, and this module when they change.
+        # It tells sentence-transformers the device and precision, and tells this module when they change.
         self._place = nn.Parameter(torch.empty(0, device=self.encoder.device, dtype=self.encoder.dtype))
 
     @property
     def tokenizer(self) -> Any:  # type: ignore[override]  # noqa: ANN401
-        """Of the default language."""
+        """The tokenizer of the default language."""
         return self.encoder._languages.memory(self.default_language).tokenizer
 
     @property
     def max_seq_length(self) -> int:
-        """Tokens of a sentence that count: that of the default language, unless one was set for all of them.
+        """Maximum number of tokens of a sentence: the value set for all languages, else that of the default language.
 
-        None makes every language count its own again.
+        Setting it to None restores each language's own value.
         """
         return self._max_length or self.encoder.max_length(self.default_language)
 
@@ -107,7 +108,7 @@ class ModularInput(InputModule):
         prompt: str | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """Sentences as they are: each language tokenizes them in its own way.
+        """Pass on sentences as they are: each language has its own tokenizer.
 
         Raises:
             InputTextError: a prompt is given.
@@ -117,7 +118,7 @@ class ModularInput(InputModule):
                 f"each language module has its own prompt, found another one, {prompt!r}: leave prompt and "
                 "prompt_name out"
             )
-        # Of no width yet: by this name sentence-transformers' trainer knows what belongs to one column of its data.
+        # A placeholder of width 0: sentence-transformers' trainer recognises the columns of its data by this name.
         return {"sentences": list(inputs), "sentence_embedding": torch.empty(len(inputs), 0)}
 
     def forward(
@@ -131,15 +132,15 @@ class ModularInput(InputModule):
         """Set `sentence_embedding` `[batch, dim]`.
 
         Args:
-            features: with `sentences`.
-            language: of all of them; None for the folder's default.
-            align: None for the folder's default.
+            features: a dict with `sentences`.
+            language: language of all of them; None: the folder's default.
+            align: as for `ModularEncoder.encode`; None: the folder's default.
             empty: as for `ModularEncoder.encode`.
-            kwargs: what other modules take; not used.
+            kwargs: arguments of other modules; not used.
 
         Raises:
-            InputTextError: see `ModularEncoder.encode`; or several languages, which sentence-transformers, that sorts
-                the sentences by their length, cannot hand over.
+            InputTextError: as for `ModularEncoder.encode`; or several languages are given, which sentence-transformers
+                cannot pass on because it sorts the sentences by length.
         """
         if not (language is None or isinstance(language, str)):
             raise InputTextError(
@@ -167,12 +168,12 @@ class ModularInput(InputModule):
         return features
 
     def get_config_dict(self) -> dict[str, Any]:
-        """What the vectors of a call without language and alignment depend on."""
+        """What the vectors of a call that sets neither language nor alignment depend on."""
         vectors = self.encoder.fingerprints(self.default_language, align=self.default_align)
         return {"vectors": vectors, "precision": str(self.encoder.dtype)}
 
     def save(self, output_path: str, *args: Any, safe_serialization: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
-        """Copy the modules and what is recorded of them; a base that lies in the folder goes along."""
+        """Copy the modules and their record, and the base if it lies in the folder."""
         facts = {name: value for name, value in self.facts.items() if name != "max_length"}
         if self._max_length is not None:
             facts["max_length"] = self._max_length
@@ -194,17 +195,17 @@ class ModularInput(InputModule):
 
         Args:
             model_name_or_path: a folder, or a repo of the Hub.
-            subfolder: of this module in it.
-            token: of the Hub.
-            cache_folder: of the Hub.
-            revision: of the repo.
+            subfolder: subfolder of this module in it.
+            token: token for the Hub.
+            cache_folder: cache folder of the Hub's files.
+            revision: revision of the repo.
             local_files_only: do not ask the Hub for this folder.
             model_kwargs: `{"base": …}` loads the base encoder from another place, `{"dtype": …}` computes in another
                 precision (see `ModularEncoder`).
-            kwargs: what other modules take; not used.
+            kwargs: arguments of other modules; settings of a transformer or tokenizer are refused.
 
         Raises:
-            AdaptersHubError: there are settings for a transformer that could not be heeded; or see above.
+            AdaptersHubError: settings are given that have no effect here; or as for the class.
         """
         given = {name: value for name, value in (model_kwargs or {}).items() if value is not None}
         unknown = sorted(set(given) - set(_MODEL_KWARGS)) + [name for name in _OTHER_KWARGS if kwargs.get(name)]
@@ -225,19 +226,19 @@ class ModularInput(InputModule):
         return cls(folder or model_name_or_path, given.get("base"), dtype=dtype)
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        """Follow when sentence-transformers moves the model to another device or precision."""
+        """Load the encoder again when sentence-transformers moves the model to another device or precision."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         place = self._place
         if (place.device, place.dtype) != (self.encoder.device, self.encoder.dtype):
             base: Any = self._base_source
             if self.encoder.dtype == torch.float32:  # otherwise its weights are rounded: read them again
-                self.encoder._composition.activate(None)  # hands the base over as it came
+                self.encoder._composition.activate(None)  # restores the base's own weights
                 base = self.encoder.base
             self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Locks cannot be sent to the processes of a pool; the folder can be read there.
+        # Locks cannot be pickled, so the processes of a pool read the folder again.
         place = self._place
         arguments = (self.folder, self._base_source, place.device, place.dtype, self._max_length)
         return type(self), arguments, {"frozen": not place.requires_grad}
@@ -247,7 +248,7 @@ class ModularInput(InputModule):
 
 
 class _NoGradients(torch.autograd.Function):
-    """Vectors as they are; whoever asks for their gradients is told in one line that there are none."""
+    """Return vectors unchanged; computing their gradients raises a one-line error."""
 
     @staticmethod
     def forward(ctx: Any, vectors: torch.Tensor, place: torch.Tensor) -> torch.Tensor:  # noqa: ANN401

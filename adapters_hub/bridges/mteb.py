@@ -1,4 +1,4 @@
-"""A `ModularEncoder` as a model that MTEB evaluates: each subset of a task by the module of its language."""
+"""A `ModularEncoder` as a model for MTEB, which encodes each subset of a task with the module of its language."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
 
 
 class MTEBEncoder(AbsEncoder):
-    """What `mteb.evaluate` takes as a model, and what `mteb.get_model` gives once it is registered.
+    """A model for `mteb.evaluate`, which `mteb.get_model` returns once it is registered.
 
-    The language of a subset comes from the task's metadata; in a parallel bitext task MTEB names the column. Of a
-    subset of two languages each side is encoded by the module of its own: the one that its text is in. Where that
-    cannot be told, the task is refused.
+    The language of a subset comes from the task's metadata; in a parallel bitext task MTEB names the column. In a
+    subset of two languages, the language of each side is detected from its text. If it cannot be detected, the task
+    is refused.
 
     Args:
-        encoder: with a module for every language that is evaluated.
-        align: as for `ModularEncoder.encode`; None: on for bitext mining and for subsets of two languages, where a
-            language has an alignment adapter, and off for tasks within one language.
-        batch_size: sentences per pass; None: what MTEB asks for.
-        empty: what to do about empty texts: `error` refuses them by their numbers, `missing` gives them vectors of
-            zeros, which are similar to nothing; MTEB's classifiers and searches take no NaN.
-        name: `organisation/model` that results are stored under.
+        encoder: an encoder with a module for every language that is evaluated.
+        align: as for `ModularEncoder.encode`; None: on for bitext mining and for subsets of two languages if the
+            language has an alignment adapter, off for tasks within one language.
+        batch_size: sentences per pass; None: the size that MTEB asks for.
+        empty: what to do about empty texts: `error` raises an error with their numbers, `missing` gives them vectors of
+            zeros, which are similar to nothing (MTEB's classifiers and searches do not accept NaN).
+        name: `organisation/model`, under which results are stored.
 
     Example:
         >>> mteb.evaluate(MTEBEncoder(encoder), mteb.get_tasks(["STS22.v2"], languages=["deu"]))
@@ -71,10 +71,10 @@ class MTEBEncoder(AbsEncoder):
         """Make `mteb.get_model(name)` give this encoder, with `align` and `batch_size` as options, in this process.
 
         Returns:
-            What MTEB's registry holds now.
+            The entry in MTEB's registry.
 
         Raises:
-            AdaptersHubError: MTEB has a model of this name that is not of this library.
+            AdaptersHubError: MTEB has a model of this name from another library.
         """
         there = MODEL_REGISTRY.get(self.name)
         if there is not None and getattr(there.loader, "__module__", None) != __name__:
@@ -83,7 +83,7 @@ class MTEBEncoder(AbsEncoder):
         return MODEL_REGISTRY[self.name]
 
     def _loader(self) -> Callable[..., MTEBEncoder]:
-        """As MTEB calls it: a function, since what it holds is not copied where MTEB copies the entry."""
+        """The loader that MTEB calls. It is a function so that the encoder is not copied when MTEB copies the entry."""
 
         def load_modular_encoder(
             name: str,
@@ -103,7 +103,7 @@ class MTEBEncoder(AbsEncoder):
 
     @property
     def mteb_model_meta(self) -> ModelMeta:  # type: ignore[override]
-        """What MTEB records of the model; the revision changes with everything that its vectors depend on."""
+        """MTEB's record of the model; its revision changes with everything that the vectors depend on."""
         loaded = self._loaded_as
         if loaded is None:
             return self._meta(None)
@@ -112,7 +112,7 @@ class MTEBEncoder(AbsEncoder):
 
     @mteb_model_meta.setter
     def mteb_model_meta(self, meta: ModelMeta) -> None:
-        self._loaded_as = meta  # by MTEB, after loading
+        self._loaded_as = meta  # MTEB sets it after loading
 
     def _meta(self, loader: Callable[..., Any] | None) -> ModelMeta:
         encoder = self.model
@@ -123,7 +123,7 @@ class MTEBEncoder(AbsEncoder):
         modules = [encoder.manifest(code) for code in encoder.languages]
         numbers = {name: tensor.numel() for name, tensor in encoder.base.backbone.named_parameters()}
         embeddings = f"{encoder.base.architecture.token_embeddings}.weight"
-        numbers[embeddings] = encoder.base.own_embeddings.numel()  # and not of the language that is active
+        numbers[embeddings] = encoder.base.own_embeddings.numel()  # not those of the active language
         adapters = [encoder.manifest(code, name) for code, names in encoder.alignments.items() for name in names]
         license = common_license([*modules, *adapters]) if modules else None
         known = license if license in get_args(Licenses) else None
@@ -165,15 +165,15 @@ class MTEBEncoder(AbsEncoder):
 
         Args:
             inputs: batches with `text`.
-            task_metadata: of the task, for its languages and type.
+            task_metadata: metadata of the task, for its languages and type.
             hf_split: not used.
             hf_subset: the subset, or the column of a parallel bitext task.
-            prompt_type: query or document, where MTEB tells: language modules have one prompt for both, and the two
-                may be in different languages.
+            prompt_type: query or document, if MTEB gives it. A language module has one prompt for both; the two may be
+                in different languages.
             kwargs: `batch_size` and `show_progress_bar`.
 
         Raises:
-            AdaptersHubError: the language is not loaded, or MTEB does not tell which it is.
+            AdaptersHubError: the language is not loaded, or cannot be detected.
         """
         sentences = [text for batch in inputs for text in batch["text"]]
         language = self.language_of(task_metadata, hf_subset, sentences, prompt_type)
@@ -201,10 +201,10 @@ class MTEBEncoder(AbsEncoder):
         """The loaded language that sentences of a subset are in.
 
         Args:
-            task_metadata: of the task.
+            task_metadata: metadata of the task.
             hf_subset: the subset, or the column of a parallel bitext task.
-            sentences: of one side; they tell its language where the subset has two.
-            prompt_type: of the side, for the message.
+            sentences: sentences of one side, to detect its language if the subset has two.
+            prompt_type: query or document side, for the message.
 
         Raises:
             AdaptersHubError: see `encode`.
@@ -236,7 +236,7 @@ def _named(task_metadata: TaskMetadata, hf_subset: str) -> list[str]:
 
 
 def _has_several(codes: Sequence[str]) -> bool:
-    """Whether they are of several languages, and not of one in several scripts."""
+    """Whether the codes name several languages, and not one language in several scripts."""
     first, *others = [code.partition("-")[0] for code in codes]
     return not all(same_language(first, other) for other in others)
 

@@ -26,7 +26,7 @@ from adapters_hub.folders import write_folder
 from adapters_hub.requirements import needed_for
 
 OPSET = 18
-# A protobuf, and with it a graph in one file, ends at 2 GB.
+# A protobuf, and so a graph in one file, is limited to 2 GB.
 _LARGEST_FILE = 1_900_000_000
 
 
@@ -41,23 +41,23 @@ def export_onnx(
 ) -> Path:
     """Write one language as ONNX, alignment included, and check it against torch.
 
-    The graph has the LoRAs merged and the language's embeddings in it, the alignment bottlenecks where `align` asks for
-    them, pooling, and scaling to unit length. Inputs are `input_ids` and `attention_mask` `[batch, tokens]`, int64, of
-    any size up to the module's `max_length`; outputs are `last_hidden_state` `[batch, tokens, width]` and
+    The graph contains the merged LoRAs, the language's embeddings, the alignment bottlenecks if `align` asks for them,
+    pooling, and scaling to unit length. Inputs are `input_ids` and `attention_mask` `[batch, tokens]`, int64, of any
+    size up to the module's `max_length`; outputs are `last_hidden_state` `[batch, tokens, width]` and
     `sentence_embedding` `[batch, dim]`.
 
-    The folder is laid out as other libraries look for it: `onnx/model.onnx`, transformers' `config.json` and tokenizer
-    files, a card, and, unless sentence-transformers would count the prompt's tokens differently, what makes it a
-    SentenceTransformer for `backend="onnx"`. `onnx_encoder.json` says which prompt to put before every sentence, and
+    The folder has the layout that other libraries expect: `onnx/model.onnx`, transformers' `config.json` and tokenizer
+    files, and a card. Unless sentence-transformers would count the prompt's tokens differently, it is also a
+    SentenceTransformer for `backend="onnx"`. `onnx_encoder.json` records the prompt to put before every sentence, and
     what was exported. `OnnxEncoder` runs it.
 
     Args:
-        encoder: in float32.
-        language: one that is loaded.
-        folder: the folder to make.
+        encoder: an encoder in float32.
+        language: a language that is loaded.
+        folder: the folder to write.
         align: as for `ModularEncoder.encode`.
         opset: version of the ONNX operators.
-        replace: take the place of an existing folder.
+        replace: replace an existing folder.
 
     Returns:
         The folder.
@@ -66,7 +66,7 @@ def export_onnx(
         AdaptersHubError: a package is missing, the folder cannot be written, or onnxruntime's vectors differ from
             torch's by more than 1e-4; then nothing is written.
         CompositionError: the language is not loaded.
-        InputTextError: an alignment adapter is not loaded, or which one is ambiguous.
+        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
     """
     with needed_for("an export to ONNX"):
         import onnx  # noqa: F401
@@ -85,7 +85,7 @@ def export_onnx(
 
 
 def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
-    # Plain matrix products: the fused attention is not the same on every backend, and its mask is built in other ways.
+    # Attention as plain matrix products: fused attention and its mask differ between backends.
     composed.backbone.set_attn_implementation("eager")
     size = sum(tensor.numel() * tensor.element_size() for tensor in composed.state_dict().values())
     ids = torch.tensor([[5, 6, 7, 8, 9, 10, 11], [5, 6, 7, 8, 0, 0, 0]])
@@ -93,7 +93,7 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
     ids[mask == 0] = int(composed.tokenizer.pad_token_id)
     dimensions = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     with warnings.catch_warnings():
-        # torch.export copies its own tree specifications in a way that it has itself declared outdated.
+        # torch.export causes torch's own deprecation warning when it copies tree specifications.
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)` is deprecated", FutureWarning)
         try:
             program = torch.onnx.export(
@@ -114,12 +114,12 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
             ) from error
     assert program is not None
     for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # which line of which file on this machine it was traced from
+        node.metadata_props.clear()  # the lines and paths of code on this machine
     program.save(str(path), external_data=size > _LARGEST_FILE)
 
 
 def _write_settings(folder: Path, composed: ComposedLanguage) -> None:
-    """What transformers and sentence-transformers read, and the card."""
+    """Write the settings that transformers and sentence-transformers read, and the card."""
     manifest, config = composed.module.manifest, composed.backbone.config
     config.architectures = [type(composed.backbone).__name__]
     config.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Run what `export_onnx` wrote: onnxruntime, tokenizers and NumPy, no torch."""
+"""Run what `export_onnx` wrote, with onnxruntime, tokenizers and NumPy, without torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FACTS: dict[str, type] = {"language": str, "prompt": str, "max_length": int, "d
 
 
 class OnnxEncoder:
-    """Sentence vectors of one language out of a folder that `export_onnx` wrote.
+    """An encoder of one language, loaded from a folder that `export_onnx` wrote.
 
     Attributes:
         config: prompt, max_length, language, alignment and fingerprints, as they were exported.
@@ -30,9 +30,9 @@ class OnnxEncoder:
         dimension: length of the vectors.
 
     Args:
-        folder: with `onnx/model.onnx`, `tokenizer.json` and `onnx_encoder.json`.
-        providers: of onnxruntime, such as `["CUDAExecutionProvider"]`; by default the CPU.
-        threads: for each operation; by default what onnxruntime takes.
+        folder: the folder with `onnx/model.onnx`, `tokenizer.json` and `onnx_encoder.json`.
+        providers: execution providers of onnxruntime, such as `["CUDAExecutionProvider"]`; by default the CPU.
+        threads: threads for each operation; by default the number that onnxruntime chooses.
 
     Raises:
         AdaptersHubError: onnxruntime or tokenizers is missing.
@@ -57,7 +57,7 @@ class OnnxEncoder:
         try:
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._session = self._open()
-        except Exception as error:  # both libraries raise bare exceptions of their own for a damaged file
+        except Exception as error:  # both libraries raise their own bare exceptions for a damaged file
             raise ModuleFormatError(
                 f"{folder}: {MODEL_FILE} or tokenizer.json cannot be read ({str(error).splitlines()[0]}): "
                 "export it again"
@@ -69,9 +69,9 @@ class OnnxEncoder:
         """Sentence vectors of unit length.
 
         Args:
-            sentences: one sentence or many. What is longer than `max_length` tokens is cut.
+            sentences: one sentence or many. Longer ones are truncated to `max_length` tokens.
             batch_size: sentences per pass; they are sorted by length first.
-            empty: what to do about sentences that are empty or missing: `error` refuses them by their numbers,
+            empty: what to do about sentences that are empty or missing: `error` raises an error with their numbers,
                 `missing` gives them vectors of NaN.
 
         Returns:
@@ -79,6 +79,7 @@ class OnnxEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or is empty.
+            AdaptersHubError: `batch_size` is less than 1.
         """
         texts = read_texts(sentences, empty)
         if batch_size < 1:
@@ -92,7 +93,7 @@ class OnnxEncoder:
         return vectors[0] if isinstance(sentences, str) else vectors
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies, and other processes that it is sent to, read the folder again."""
+        """Copies, also those in other processes, read the folder again."""
         return _restored, self._made_of
 
     def _open(self) -> Any:  # noqa: ANN401
@@ -113,7 +114,7 @@ class OnnxEncoder:
         for row, sequence in enumerate(sequences):
             ids[row, : len(sequence)] = sequence
             mask[row, : len(sequence)] = 1
-        if self._process != os.getpid():  # a forked child has no threads of its parent's session
+        if self._process != os.getpid():  # a forked child lacks the threads of its parent's session
             self._session = self._open()
         (vectors,) = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors)

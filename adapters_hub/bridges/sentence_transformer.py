@@ -1,4 +1,4 @@
-"""Folders that `sentence_transformers.SentenceTransformer` loads: one language merged, or several composed."""
+"""Export folders for `sentence_transformers.SentenceTransformer`: one language merged, or several composed."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ def export_merged(
 ) -> Path:
     """Write one language as a stock SentenceTransformer: Transformer, Pooling, the base's dense layers, Normalize.
 
-    LoRAs are merged into the weights; tokenizer and embeddings are the language's own; the prompt is the default
+    LoRAs are merged into the weights; tokenizer and embeddings are the language's own; its prompt is the default
     prompt. So `SentenceTransformer(folder).encode(sentences)` gives the encoder's vectors, without this library and
-    without `trust_remote_code`. The folder is loaded and compared before it takes its place.
+    without `trust_remote_code`. Before the folder takes its place, it is loaded and its vectors are compared.
 
     Args:
-        encoder: in float32.
-        language: one that is loaded.
-        folder: the folder to make.
-        align: must be False: an alignment adapter is not linear. `export_composed` and `export_onnx` take it along.
-        replace: take the place of an existing folder.
+        encoder: an encoder in float32.
+        language: a language that is loaded.
+        folder: the folder to write.
+        align: must be False: an alignment adapter is not linear. `export_composed` and `export_onnx` can include it.
+        replace: replace an existing folder.
 
     Returns:
         The folder.
 
     Raises:
-        AdaptersHubError: alignment is asked for, sentence-transformers is missing, it would count the prompt's tokens
+        AdaptersHubError: alignment is asked for, sentence-transformers is missing or would count the prompt's tokens
             differently, or the folder cannot be written.
         CompositionError: the language is not loaded.
     """
     if align:
         raise AdaptersHubError(
             "an alignment adapter is not linear and cannot be merged into the weights: export with align=False, "
-            "or with export_composed (--format composed) or export_onnx (--format onnx), which take it along"
+            "or with export_composed (--format composed) or export_onnx (--format onnx), which can include it"
         )
     with needed_for("an export to sentence-transformers"):
         from sentence_transformers import SentenceTransformer
     composed = compose(encoder, language)
     if not counts_prompt_alike(composed):
         raise AdaptersHubError(
-            f"sentence-transformers would take the first token of every {language} sentence for the prompt's: export "
-            "with export_composed (--format composed) or export_onnx (--format onnx), which know where it ends"
+            f"sentence-transformers would take the first token of every {language} sentence for part of the prompt: "
+            "export with export_composed (--format composed) or export_onnx (--format onnx), which tell them apart"
         )
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
@@ -94,18 +94,18 @@ def export_composed(
     """Write several languages as one SentenceTransformer that composes them on one base.
 
     Load it with `SentenceTransformer(folder, trust_remote_code=True)` where this library is installed:
-    sentence-transformers asks for `trust_remote_code` for every class that is not its own, installed or not. Language
+    sentence-transformers requires `trust_remote_code` for every class that is not its own, installed or not. Language
     and alignment are chosen per call: `encode(sentences, language="deu", align=True)`.
 
     Args:
-        encoder: what to take the modules and all their alignment adapters from.
-        languages: those that go along; None for all that are loaded.
-        folder: the folder to make.
-        default_language: for calls that name none; by default the first.
-        align: for calls that say nothing about it; as for `ModularEncoder.encode`.
-        include_base: put the base encoder into the folder too. Otherwise the folder names it (Hub id, folder or
-            package) and its fingerprint, and it is loaded from there.
-        replace: take the place of an existing folder.
+        encoder: the encoder whose modules and alignment adapters are exported.
+        languages: languages to export, with all their alignment adapters; None: all that are loaded.
+        folder: the folder to write.
+        default_language: language of calls that name none; by default the first.
+        align: alignment of calls that do not set it; as for `ModularEncoder.encode`.
+        include_base: include the base encoder in the folder. Otherwise the folder records the base's source (Hub id,
+            folder or package) and fingerprint, and the base is loaded from that source.
+        replace: replace an existing folder.
 
     Returns:
         The folder.
@@ -113,7 +113,7 @@ def export_composed(
     Raises:
         AdaptersHubError: sentence-transformers is missing, or the folder cannot be written.
         CompositionError: a language is not loaded, or its folder holds another module by now.
-        InputTextError: `align` names what is not exported.
+        InputTextError: `align` names a language or an alignment adapter that is not exported.
     """
     with needed_for("an export to sentence-transformers"):
         from adapters_hub.bridges.modular_folder import write_modular
@@ -128,12 +128,12 @@ def export_composed(
     if align and not isinstance(align, bool):
         align = {code: _plain(choice) for code, choice in align.items()}
     for code in chosen:
-        encoder.fingerprints(code, align=align)  # refuses what encoding would refuse, before anything is written
+        encoder.fingerprints(code, align=align)  # raises the errors of encoding before anything is written
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         write_modular(unfinished, encoder, chosen, default, align, include_base)
         kind = f"{ModularInput.__module__}.{ModularInput.__qualname__}"
         write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
-        # No prompts: each language has its own, which the module puts before the sentences.
+        # No prompts: each language has its own, which `ModularInput` puts before the sentences.
         write_json(unfinished / "config_sentence_transformers.json", model_config({}, None, _versions()))
         first = [default, *(code for code in chosen if code != default)]
         card = render_export_card(
@@ -143,7 +143,7 @@ def export_composed(
             base_inside=include_base,
         )
         write_card(unfinished, card)
-        ModularInput.load(str(unfinished))  # refuses now what it would refuse later
+        ModularInput.load(str(unfinished))  # raises now the errors that loading would raise later
     return Path(folder)
 
 
@@ -158,7 +158,7 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
         "module_output_name": "token_embeddings",
     }
     if config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
-        # Vectors are pooled from the tokens: no layer with random weights, and no warning of one.
+        # Token vectors are pooled, so leave out a pooling layer with random weights and the warning of it.
         transformer["model_kwargs"] = {"add_pooling_layer": False}
     write_sentence_folder(
         folder,
@@ -184,5 +184,5 @@ def _versions() -> dict[str, str]:
 
 
 def _plain(choice: Any) -> Any:  # noqa: ANN401
-    """What `align` says of one language, as JSON can hold it."""
+    """The value of `align` for one language, in types that JSON has."""
     return choice if isinstance(choice, str) else dict(choice) if hasattr(choice, "items") else list(choice)

@@ -1,4 +1,4 @@
-"""Which of two languages texts are in: MTEB tells which two a subset has, but mostly not which side is which."""
+"""Detect which of two languages texts are in: MTEB names a subset's two languages, but rarely which side is which."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ _lock = threading.Lock()
 
 
 def language_among(texts: Sequence[str], candidates: Sequence[str]) -> str | None:
-    """The language of texts that are all in one of a few; `py3langid` tells.
+    """Detect with `py3langid` which of a few languages texts are in.
 
     Args:
-        texts: sentences or passages, of which the first two hundred are looked at.
+        texts: sentences or passages in one of the languages; only the first two hundred are used.
         candidates: codes of the languages.
 
     Returns:
-        One of the candidates; None where fewer than three texts in four are in it, as far as can be told.
+        One of the candidates; None if fewer than three texts in four are detected as that language, or if `py3langid`
+        does not know several of the candidates.
 
     Raises:
         AdaptersHubError: py3langid is not installed.
@@ -41,9 +42,9 @@ def language_among(texts: Sequence[str], candidates: Sequence[str]) -> str | Non
         return None
     votes = dict.fromkeys(candidates, 0)
     for text in texts[:_MOST]:
-        with _lock:  # it keeps a buffer between calls
+        with _lock:  # the identifier keeps a buffer between calls
             ranked = [str(code) for code, _ in identifier.rank(text[:_CHARACTERS])]
-        # A language that it does not know is meant where it finds none of those that it does.
+        # A candidate that `py3langid` does not know gets the texts whose best guess is none of the known candidates.
         found = named.get(ranked[0], others[0]) if others else next(named[code] for code in ranked if code in named)
         votes[found] += 1
     best = max(candidates, key=votes.__getitem__)

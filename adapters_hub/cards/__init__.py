@@ -1,4 +1,4 @@
-"""Cards: what is written about a module, from its own records and an evaluation's figures."""
+"""Cards: pages that describe a module, made from its own records and the scores of an evaluation."""
 
 from adapters_hub.cards.card import Link, is_as_made, render_card
 from adapters_hub.cards.collection import render_collection

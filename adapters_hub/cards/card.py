@@ -1,4 +1,4 @@
-"""The card of a module: what it is, what it is for, how it was made and how good it is, from its own records."""
+"""The card of a module, made from its records: what it is, what it is for, how it was trained and how good it is."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ ENVIRONMENT = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
-    autoescape=False,  # Markdown, of the publisher's own records
+    autoescape=False,  # the output is Markdown, from the publisher's own records
 )
 ENVIRONMENT.globals |= {"citation": CITATION, "library": library_link, "paper_page": PAPER}
 _SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
 _COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
-    "paraphrase": "contrastive over pairs of paraphrases, best for graded similarity",
-    "parallel": "cosine to the translation, best for transfer and for mining translations",
-    "both": "paraphrases and translations in turn, a balance of both",
-    "graded": "as close to every sentence of the pivot as the translation is, by degrees",
-    "balanced": "graded and parallel in turn: degrees of similarity, and translations close by",
+    "paraphrase": "contrastive loss on paraphrase pairs, best for graded similarity",
+    "parallel": "cosine loss on translations, best for transfer and bitext mining",
+    "both": "batches of paraphrases and translations alternate, a balance of both",
+    "graded": "a sentence becomes as similar to every pivot sentence as its translation is",
+    "balanced": "graded and parallel alternate: graded similarity, with translations close to each other",
 }
 _TEACHERS = {"base": "the untouched base encoder", "module": "the pivot's module"}
 _PHASES = {
@@ -52,7 +52,7 @@ class Link:
 
     Attributes:
         language: ISO 639-3.
-        fingerprint: that it must have.
+        fingerprint: the fingerprint that it must have.
         repo: `org/name`; None if it is not known where it is published.
     """
 
@@ -64,12 +64,12 @@ class Link:
 def render_card(
     manifest: LanguageModuleManifest | AlignmentManifest, repo: str, links: Mapping[str, Link] | None = None
 ) -> str:
-    """The text of `README.md`, its metadata block first.
+    """The text of `README.md`, which begins with the metadata block.
 
     Args:
-        manifest: of the module; its `metrics` become the results.
+        manifest: the module's manifest; its `metrics` become the results.
         repo: `org/name` where it is published.
-        links: of an alignment adapter: `target` and `pivot`.
+        links: the two modules of an alignment adapter, as `target` and `pivot`.
     """
     adapter = manifest if isinstance(manifest, AlignmentManifest) else None
     scores = scores_of(
@@ -80,7 +80,7 @@ def render_card(
     )
     data = list(data_rows(manifest.training.get("data")))
     metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
-    # The metadata is YAML, which quotes; from here on all is Markdown.
+    # The metadata is YAML, whose writer quotes text; everything else is Markdown.
     manifest, data, scores = as_markdown(manifest), plain(data), plain(scores)
     training = manifest.training
     settings: dict[str, Any] = training.get("settings", {})
@@ -112,14 +112,14 @@ def render_card(
 
 
 def _example(manifest: LanguageModuleManifest | AlignmentManifest) -> Sequence[str]:
-    """What the program on a card encodes: sentences of the language; of two, a word and its translation."""
+    """The texts in the card's example: sentences of the language, or the language's name in it and in the pivot."""
     if isinstance(manifest, LanguageModuleManifest):
         return sentences_of(manifest.language)
     return [name_in(manifest.language, code) for code in (manifest.language, manifest.pivot)]
 
 
 def is_as_made(card: str) -> bool:
-    """Whether a card is one that `render_card` made and nobody has changed since."""
+    """Whether `render_card` made a card and nobody has changed it since."""
     return card == _sealed(card.rpartition(_SEAL)[0])
 
 
@@ -128,7 +128,7 @@ def _sealed(text: str) -> str:
 
 
 def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
-    """The base encoder, as a sentence names it."""
+    """The name of the base encoder, for use in a sentence."""
     source, base = public_source(manifest), manifest.base
     if source is None:
         return "a checkpoint that is not published"
@@ -141,13 +141,13 @@ def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
 
 
 def as_markdown(manifest: Described) -> Described:
-    """The manifest with every free text in it as Markdown that shows just that text."""
+    """The manifest with all free text escaped, so that Markdown shows it literally."""
     shown = {name: plain(getattr(manifest, name)) for name in ("base", "license", "training")}
     return dataclasses.replace(manifest, **shown)
 
 
 def _install(base: str | None) -> str:
-    """What pip installs for a module on a base."""
+    """What to install with pip for a module on a base."""
     extra = BASE_EXTRAS.get(base or "")
     return f"'modular-sentence-encoders[{extra}]'" if extra else "modular-sentence-encoders"
 
@@ -158,7 +158,7 @@ def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[st
 
 
 def _learning(settings: Mapping[str, Any], phases: Mapping[str, Any], phase: str) -> dict[str, Any]:
-    """What sentence encoding or alignment learnt from besides text of the language."""
+    """What sentence encoding or alignment was trained from, besides text of the language."""
     section = settings.get(phase, {})
     related = section.get("related") or []
     codes = related.split(",") if isinstance(related, str) else related
@@ -221,7 +221,7 @@ def data_rows(facts: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
 
 
 def _phase_rows(settings: Mapping[str, Any], phases: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What each phase of training was."""
+    """A table row for each training phase."""
     for phase, facts in phases.items():
         if phase not in _PHASES or not isinstance(facts, dict) or "steps" not in facts:
             continue

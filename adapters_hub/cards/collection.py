@@ -1,4 +1,4 @@
-"""The page of a collection: what languages and adapters an organisation has published, in one table."""
+"""The page of an organisation: a table of the language modules and alignment adapters that it has published."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
 
 
 def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, languages: int) -> str:
-    """Mean over benchmarks of the base and of the module, on the same comparisons."""
+    """Mean scores of the base and of the module over the same benchmarks, as text."""
     pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
     records = [Score.from_record(record) for record in manifest.metrics]
     scores = scores_of(manifest.fingerprint, manifest.language, records, pivot)

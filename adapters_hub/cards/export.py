@@ -1,4 +1,4 @@
-"""The card of what is handed over to other libraries: what it is made of, its licence, how it is loaded."""
+"""The card of an export to another library: what it is made of, its licence, and how to load it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def render_export_card(
     base_inside: bool = True,
     is_sentence_transformer: bool = True,
 ) -> str:
-    """The text of `README.md`, its metadata block first.
+    """The text of `README.md`, which begins with the metadata block.
 
     Args:
-        kind: of the export.
-        modules: manifests of the languages in it, the default one first.
-        adapters: manifests of the alignment adapters in it.
-        base_inside: whether the base's weights are in it.
+        kind: kind of the export.
+        modules: manifests of its language modules, that of the default language first.
+        adapters: manifests of its alignment adapters.
+        base_inside: whether the folder includes the base's weights.
         is_sentence_transformer: whether sentence-transformers loads the folder.
     """
     parts: list[LanguageModuleManifest | AlignmentManifest] = [*modules, *adapters]
@@ -46,7 +46,7 @@ def render_export_card(
     metadata = export_data(parts, sorted(datasets), kind)
     licence = common_license(parts)
     languages = [f"`{module.language}`" for module in modules]
-    # The metadata is YAML, which quotes; from here on all is Markdown.
+    # The metadata is YAML, whose writer quotes text; everything else is Markdown.
     modules, adapters = [as_markdown(module) for module in modules], [as_markdown(adapter) for adapter in adapters]
     parts, first = [*modules, *adapters], modules[0]
     body = ENVIRONMENT.get_template("export.md").render(

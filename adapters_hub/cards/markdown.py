@@ -1,4 +1,4 @@
-"""What comes from outside, as text of a card: it stays in its line and its cell, and is nothing but text."""
+"""Escape text of other people for a card: it stays plain text, within its line and table cell."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 def plain(value: T) -> T:
-    """A value with all text in it made plain, that in lists, dicts (keys too) and dataclasses included.
+    """A copy of a value with all text in it escaped, including text in lists, dicts (keys too) and dataclasses.
 
-    Line breaks become spaces, what cannot be printed is left out, backticks become apostrophes (in a span of code
-    nothing else would keep them from ending it), and what Markdown, HTML or a table would take for its own is escaped.
+    Line breaks become spaces, unprintable characters are left out, backticks become apostrophes (in a code span they
+    cannot be escaped), and characters with a meaning in Markdown, HTML or tables are escaped.
     """
     return _plain(value)  # type: ignore[no-any-return]
 

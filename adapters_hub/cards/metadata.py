@@ -1,4 +1,4 @@
-"""What a card tells machines: tags to search by, and the results in the Hub's own form."""
+"""The machine-readable part of a card: tags to search by, and results in the Hub's format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CITATION = """\
   booktitle = {Proceedings of the 63rd Annual Meeting of the Association for Computational Linguistics},
   year      = {2025}
 }"""
-_MOST_RESULTS = 500  # which the Hub reads one by one; the table has all
+_MOST_RESULTS = 500  # the Hub reads them one by one; the card's table has all
 _SHORT = 16  # hexadecimal digits of a fingerprint in a tag
 
 
@@ -35,7 +35,7 @@ def library_link() -> str:
 
 
 def tags_of(manifest: LanguageModuleManifest | AlignmentManifest) -> list[str]:
-    """Tags by which a module is found, each of one meaning."""
+    """The tags by which a search finds a module; each stands for one fact."""
     tags = [
         LIBRARY,
         kind_tag(manifest.kind),
@@ -57,27 +57,27 @@ def tags_of(manifest: LanguageModuleManifest | AlignmentManifest) -> list[str]:
 
 
 def kind_tag(kind: str) -> str:
-    """`language-module` or `alignment-adapter`."""
+    """Tag of a kind of module: `language-module` or `alignment-adapter`."""
     return kind.replace("_", "-")
 
 
 def language_tag(code: str) -> str:
-    """Of a language, with its script where the module names one."""
+    """Tag of a language, with its script if the module names one."""
     return f"language:{code}"
 
 
 def base_tag(source: str) -> str:
-    """Of a base by its Hub id or package."""
+    """Tag of a base, by its Hub id or package."""
     return f"base:{source}"
 
 
 def module_tag(fingerprint: str) -> str:
-    """Of one module among all, by which an adapter finds the modules it belongs to."""
+    """Tag of one particular module, by which its alignment adapters find it."""
     return f"fingerprint:{fingerprint[:_SHORT]}"
 
 
 def public_source(manifest: Manifest) -> str | None:
-    """The base as others can name it; None if it was a folder on somebody's machine."""
+    """The base's Hub id or package, under which others can load it; None if it was a local folder."""
     base = manifest.base
     return base.source if base.source.startswith("package:") or base.hub_id == base.source else base.hub_id
 
@@ -88,8 +88,8 @@ def card_data(
     """The metadata block of a card.
 
     Args:
-        manifest: of the module.
-        scores: those that belong on the card; the module's own become the `model-index`.
+        manifest: the module's manifest.
+        scores: the scores on the card; the module's own become the `model-index`.
         datasets: Hub ids of the training data.
     """
     languages = [manifest.language, *([manifest.pivot] if isinstance(manifest, AlignmentManifest) else [])]
@@ -110,7 +110,7 @@ def card_data(
 
 
 def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
-    """For people: `Kazakh language module`, `Kazakh to English alignment (both)`."""
+    """A readable name: `Kazakh language module`, `Kazakh to English alignment (both)`."""
     language = language_name(manifest.language)
     if isinstance(manifest, AlignmentManifest):
         return f"{language} to {language_name(manifest.pivot)} alignment ({manifest.objective})"
@@ -142,7 +142,7 @@ def export_data(
 
 
 def common_license(parts: Sequence[LanguageModuleManifest | AlignmentManifest]) -> str | None:
-    """The licence that all parts have; None if they have several, or one states none."""
+    """The licence that all parts share; None if they differ, or if one states none."""
     licenses = {part.license for part in parts}
     return (licenses.pop() or None) if len(licenses) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Sentences of a language for the program on its card."""
+"""Sentences of a language for the code example on its card."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _OTHERS = ("fra", "spa", "eng")
 
 @functools.cache
 def sentences_of(code: str) -> tuple[str, str]:
-    """Two sentences of a language: of the Universal Declaration of Human Rights, else names of languages in it.
+    """Two sentences of a language, from the Universal Declaration of Human Rights, else two names of languages in it.
 
     Args:
-        code: ISO 639-3, with a script or without.
+        code: ISO 639-3, with or without a script.
 
     References:
-        `gflanguages` has samples of the declaration; it comes with the extra `train`, so that whoever makes a module
+        `gflanguages` has samples of the declaration. It is in the dependency group `train`, so whoever trains a module
         has it. The names are CLDR's.
     """
     language = langcodes.Language.get(code.replace("_", "-"))
@@ -33,7 +33,7 @@ def sentences_of(code: str) -> tuple[str, str]:
     # Some languages are listed by their macro-language.
     for tag in dict.fromkeys((langcodes.standardize_tag(code.partition("_")[0]), _listed(code).language)):
         found = list(dict.fromkeys(_samples(f"{tag}_{script}")))
-        found.sort(key=lambda text: not text.endswith(_END))  # what ends as sentences do comes first
+        found.sort(key=lambda text: not text.endswith(_END))  # whole sentences first
         if len(found) > 1:
             return found[0], found[1]
     first, second, *_ = dict.fromkeys(name_in(other, code) for other in (code, *_OTHERS))
@@ -41,12 +41,12 @@ def sentences_of(code: str) -> tuple[str, str]:
 
 
 def name_in(code: str, language: str) -> str:
-    """The name of a language in another: `Kazakça` for `kaz` in `tur`; in English where none is known."""
+    """The name of one language in another: `Kazakça` for `kaz` in `tur`; in English where none is known."""
     return _listed(code).display_name(_listed(language))
 
 
 def literal(text: str) -> str:
-    """Text as Python has it in a program."""
+    """The Python literal of a text."""
     return json.dumps(text, ensure_ascii=False)
 
 

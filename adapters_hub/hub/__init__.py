@@ -1,4 +1,4 @@
-"""Hubs: where modules are published, found and fetched. The Hugging Face Hub, or a folder that acts as one."""
+"""Hubs, where modules are published, found and fetched: the Hugging Face Hub, or a folder that acts as one."""
 
 from adapters_hub.address import Address, locate
 from adapters_hub.hub.connecting import connect

@@ -1,4 +1,4 @@
-"""Ask the Hugging Face Hub: again while it is busy, and what stands in the way told in one line."""
+"""Call the Hugging Face Hub: try again while it is busy, and report errors in one line."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 PATIENCE_VARIABLE = "MSE_HUB_PATIENCE"
-_PATIENCE = 330.0  # seconds; the Hub counts requests over five minutes
-_WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between tries while the Hub does not say how long to wait
+_PATIENCE = 330.0  # seconds; the Hub limits the number of requests in five minutes
+_WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds between tries if the Hub does not say how long to wait
 _CONFLICT = 412
-_SHOWN = 300  # characters of what a server says
+_SHOWN = 300  # characters of a server's message
 _NETWORK = (HfHubHTTPError, OfflineModeIsEnabled, HubError, httpx2.HTTPError)
 
 
 class RacedError(HubError):
-    """The branch has moved since its head was asked for."""
+    """Someone else pushed to the branch after its head was read."""
 
 
 class _PassingError(Exception):
-    """What may be gone at the next try."""
+    """An error that may be gone at the next try."""
 
     def __init__(self, reason: str, seconds: float | None = None) -> None:
         super().__init__(reason)
@@ -55,18 +55,18 @@ def ask(
     *arguments: Arguments.args,
     **options: Arguments.kwargs,
 ) -> Result:
-    """Call the Hub's API; again while it is busy or broken.
+    """Call the Hub's API, and try again while it is busy or broken.
 
     Args:
-        what: is asked for, for messages.
-        call: what `huggingface_hub` offers for it.
-        arguments: of the call.
-        options: of the call.
+        what: name of what is requested, for messages.
+        call: the function of `huggingface_hub` to call.
+        arguments: its positional arguments.
+        options: its keyword arguments.
 
     Raises:
         HubUnreachableError: the Hub does not answer, or not within bounds.
-        RacedError: a commit has come in between.
-        HubError: the Hub says no.
+        RacedError: someone else pushed a commit in the meantime.
+        HubError: the Hub refuses.
     """
     return ask_for_file(what, None, call, *arguments, **options)
 
@@ -78,7 +78,7 @@ def ask_for_file(
     *arguments: Arguments.args,
     **options: Arguments.kwargs,
 ) -> Result:
-    """Call the Hub for a file, whose size bounds what is taken; otherwise as `ask`."""
+    """Call the Hub for a file of `file_bytes` bytes, and accept no more; otherwise as `ask`."""
     patience = _patience()
     waits = iter(_WAITS)
     while True:
@@ -92,18 +92,18 @@ def ask_for_file(
                 hint = f"in {wait:.0f} s, as it asks" if told and wait is not None else "later"
                 raise HubUnreachableError(f"{what}: {ENDPOINT} {error}: try again {hint}") from error.__cause__
             logger.warning("%s %s; trying again in %.1f s", ENDPOINT, error, wait)
-            wait = max(wait, 0.5)  # it may ask for no wait at all, again and again
+            wait = max(wait, 0.5)  # the Hub may ask for a wait of 0 s, again and again
             patience -= wait
             time.sleep(wait)
 
 
 def one_line(error: Exception) -> str:
-    """What an error says, in a line."""
+    """The message of an error, in one line."""
     return shortened(str(error)) or type(error).__name__
 
 
 def shortened(text: str) -> str:
-    """What a server says, without line breaks, and no more of it than a line shows."""
+    """A server's message without line breaks, cut to the length of a line."""
     line = " ".join(text[: 4 * _SHOWN].split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]} …"
 
@@ -111,11 +111,11 @@ def shortened(text: str) -> str:
 def _call(
     what: str, call: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs
 ) -> Result:
-    """Call once, and turn all that can go wrong into a `HubError` or a `_PassingError`."""
+    """Call once, and turn every error into a `HubError` or a `_PassingError`."""
     try:
         return call(*arguments, **options)
     except Exception as error:
-        inner = error.__cause__  # the client wraps what goes wrong in an upload, and before a download
+        inner = error.__cause__  # the client wraps errors of an upload, and before a download
         told = _told(what, inner if isinstance(inner, _NETWORK) and not isinstance(error, _NETWORK) else error)
         if told is error:
             raise
@@ -145,21 +145,21 @@ def _told(what: str, error: Exception) -> Exception:
             return HubUnreachableError(f"{what}: {ENDPOINT} is not asked while HF_HUB_OFFLINE is set")
         case EntryNotFoundError():
             return HubUnreachableError(f"{what}: {one_line(error)}")
-        # The JSON of a login page, of another server, or of one that means harm.
+        # The answer may come from a login page, another server, or a malicious one.
         case json.JSONDecodeError() | UnicodeDecodeError() | RecursionError():
             return _not_the_hub(what)
         case TypeError() | LookupError() | AttributeError() | AssertionError():
             return _not_the_hub(what)
-        case ValueError():  # what it says of a card that it cannot take
+        case ValueError():  # the Hub's reason to refuse a card
             return HubError(f"{what}: {ENDPOINT} refused: {one_line(error)}")
         case httpx2.TimeoutException():
             return _PassingError("did not answer in time")
         case httpx2.ConnectError() | httpx2.UnsupportedProtocol() | httpx2.ProxyError():
-            # A cut connection is tried again; a Hub that is not there at all is not waited for.
+            # A dropped connection is worth another try; a Hub that cannot be reached at all is not.
             return HubUnreachableError(f"{what}: {ENDPOINT} cannot be reached ({one_line(error)}): try again later")
         case httpx2.TooManyRedirects():
-            return HubUnreachableError(f"{what}: {ENDPOINT} sends on in a circle: look for a proxy in between")
-        case OSError() if error.errno is not None:  # of this machine's disk, not of the network
+            return HubUnreachableError(f"{what}: {ENDPOINT} redirects in a circle: look for a proxy in between")
+        case OSError() if error.errno is not None:  # an error of this machine's disk, not of the network
             return HubError(f"{what}: {error.strerror}: {error.filename or HF_HUB_CACHE}")
         case httpx2.HTTPError() | httpx2.InvalidURL() | OSError() | RuntimeError():
             return _PassingError(f"cannot be reached ({one_line(error)})")
@@ -172,13 +172,11 @@ def _refused(what: str, error: HfHubHTTPError) -> Exception:
         return RacedError(what)
     if status == 401:
         return HubError(
-            f"{what}: {ENDPOINT} asks for a token, or does not take yours (401): run hf auth login, or set HF_TOKEN "
+            f"{what}: {ENDPOINT} asks for a token, or does not accept yours (401): run hf auth login, or set HF_TOKEN "
             "anew"
         )
     if status == 403:
-        return HubError(
-            f"{what}: {ENDPOINT} does not let you (403): run hf auth login with a token that may write there"
-        )
+        return HubError(f"{what}: {ENDPOINT} denies access (403): run hf auth login with a token that may write there")
     if status >= 500:
         return _PassingError(f"answers {status}")
     return HubError(f"{what}: {ENDPOINT} refused ({status}): {shortened(error.server_message or str(error))}")
@@ -191,7 +189,7 @@ def _not_the_hub(what: str) -> HubUnreachableError:
 
 
 def _patience() -> float:
-    """Seconds to wait for a busy Hub, over all tries of one request."""
+    """Seconds to wait for a busy Hub, summed over all tries of one request."""
     given = os.environ.get(PATIENCE_VARIABLE, "").strip() or str(_PATIENCE)
     try:
         seconds = float(given)

@@ -1,7 +1,7 @@
-"""Bounds on one answer of the Hub: its bytes, its time, and who is shown a token.
+"""Bounds on each answer of the Hub: its size, its time, and which hosts receive a token.
 
-`huggingface_hub` has one HTTP client in a process, and sets no such bounds. Its hooks do; they act only on requests
-made inside `bounded`, so that those of other libraries stay as they are.
+`huggingface_hub` has one HTTP client per process and sets no such bounds. Hooks on this client do. They act only on
+requests that are made inside `bounded`, so that requests of other libraries stay as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ANSWER_BYTES = 16 << 20
 _ANSWER_SECONDS = 3 * HF_HUB_ETAG_TIMEOUT
 _SLOWEST, _SLOW_SECONDS = 1000, 3 * HF_HUB_DOWNLOAD_TIMEOUT  # bytes per second, on average over these seconds
 _TIMEOUTS = {"connect": 10, "read": 30, "write": 60, "pool": 30}
-_COMMIT_SECONDS = 60  # to answer what changes a repo
+_COMMIT_SECONDS = 60  # to answer a request that changes a repo
 _BUSY = (408, 429, 500, 502, 503, 504)
 _HUBS = (ENDPOINT, "https://huggingface.co", "https://hf.co")
 
@@ -36,8 +36,8 @@ class BusyError(HubUnreachableError):
     """The Hub is busy or broken.
 
     Attributes:
-        status: of its answer.
-        seconds: to wait, if it says so.
+        status: HTTP status of its answer.
+        seconds: how long the Hub asks to wait; None if it does not say.
     """
 
     def __init__(self, status: int, seconds: float | None) -> None:
@@ -54,15 +54,15 @@ _bounds: ContextVar[_Bounds | None] = ContextVar("_bounds", default=None)
 
 @contextlib.contextmanager
 def bounded(file_bytes: int | None = None) -> Iterator[httpx2.Client]:
-    """Bound the answers to all requests of this thread.
+    """Bound the answers to all requests that this thread makes in the context.
 
     Args:
-        file_bytes: size of the file that is fetched, however long that takes; None for an answer of the Hub's API.
+        file_bytes: size of the file to fetch, which may take any time; None for an answer of the Hub's API.
 
     Raises:
-        BusyError: the Hub is busy or broken. The client would wait as long as it is told.
+        BusyError: the Hub is busy or broken. The client on its own would wait as long as the Hub asks.
         HubUnreachableError: an answer is too large or too slow.
-        HubError: a token would be shown to somebody else, or this machine's proxy settings make no connection.
+        HubError: a token would be sent to another host, or this machine's proxy settings allow no connection.
     """
     client = _session()
     for hooks, hook in ((client.event_hooks["request"], _ask), (client.event_hooks["response"], _take)):
@@ -76,7 +76,7 @@ def bounded(file_bytes: int | None = None) -> Iterator[httpx2.Client]:
 
 
 def of_the_hub(url: str) -> bool:
-    """Whether an address is one of the Hub, and not of somebody it sends on to."""
+    """Whether a URL is on the Hub itself, and not on a host that it redirects to."""
     return any(_origin(url) == _origin(hub) for hub in _HUBS)
 
 
@@ -91,7 +91,7 @@ def _session() -> httpx2.Client:
     except (ValueError, OSError, httpx2.InvalidURL) as error:
         raise HubError(
             f"the settings of this machine for proxies and certificates (ALL_PROXY, HTTPS_PROXY, HTTP_PROXY, "
-            f"SSL_CERT_FILE) make no connection ({error}): correct them"
+            f"SSL_CERT_FILE) allow no connection ({error}): correct them"
         ) from error
 
 
@@ -100,9 +100,10 @@ def _ask(request: httpx2.Request) -> None:
         return
     if "Authorization" in request.headers and not of_the_hub(str(request.url)):
         raise HubError(
-            f"{ENDPOINT} sends on to {_origin(str(request.url))[1]}, which is not the Hub: your token is not sent there"
+            f"{ENDPOINT} redirects to {_origin(str(request.url))[1]}, which is not the Hub: "
+            "your token is not sent there"
         )
-    # Compressed, a small answer could become a large one.
+    # A small compressed answer could expand to a large one.
     request.headers["Accept-Encoding"] = "identity"
     default = _TIMEOUTS if request.method in ("GET", "HEAD") else _TIMEOUTS | {"read": _COMMIT_SECONDS}
     given = request.extensions.get("timeout", {})
@@ -116,13 +117,13 @@ def _take(response: httpx2.Response) -> None:
     if response.status_code in _BUSY:
         raise BusyError(response.status_code, _asked_wait(response))
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise HubUnreachableError(f"{ENDPOINT} compresses an answer that was asked for as it is")
+        raise HubUnreachableError(f"{ENDPOINT} sends a compressed answer, but an uncompressed one was requested")
     assert isinstance(response.stream, httpx2.SyncByteStream)
     response.stream = _BoundedStream(response.stream, bounds.file_bytes if response.is_success else None)
 
 
 def _asked_wait(response: httpx2.Response) -> float | None:
-    """The seconds that an answer asks to wait, by `RateLimit` or `Retry-After`."""
+    """The seconds that an answer asks to wait, in its header `RateLimit` or `Retry-After`."""
     with contextlib.suppress(ValueError):
         limit = parse_ratelimit_headers(response.headers)
         if response.status_code == 429 and limit is not None and limit.remaining == 0:
@@ -137,7 +138,7 @@ def _asked_wait(response: httpx2.Response) -> float | None:
 
 
 class _BoundedStream(httpx2.SyncByteStream):
-    """The body of an answer, up to its bounds; None for the size of an answer that is no file."""
+    """The body of an answer, up to its bounds; `size` is None if the answer is not a file."""
 
     def __init__(self, stream: httpx2.SyncByteStream, size: int | None) -> None:
         self._stream, self._size, self._start = stream, size, time.monotonic()

@@ -1,4 +1,4 @@
-"""Which hub is meant: the Hugging Face Hub, or a folder that acts as one."""
+"""Choose the hub: the Hugging Face Hub, or a folder that acts as one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def connect(hub: Hub | str | os.PathLike[str] | None = None) -> Hub:
     """The hub to use.
 
     Args:
-        hub: a folder that acts as a hub, made by the first push to it; by default `$MSE_HUB`, and without that the
-            Hugging Face Hub.
+        hub: a hub, or a folder that acts as one (the first push creates it); by default the folder `$MSE_HUB`, or the
+            Hugging Face Hub if that is not set.
     """
     if hub is None:
         hub = os.environ.get(LOCAL_HUB_VARIABLE) or None

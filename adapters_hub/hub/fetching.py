@@ -1,4 +1,4 @@
-"""From what a user names to a folder: fetch a module, only the files that are needed, pinned to a commit."""
+"""Fetch a module into a folder: only the files that it needs, pinned to a commit."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Fetched(NamedTuple):
     """Where a module lies now.
 
     Attributes:
-        folder: with all files of the module.
+        folder: the folder with all files of the module.
         address: `org/name@commit` if it came from a hub.
     """
 
@@ -47,9 +47,9 @@ class Fetched(NamedTuple):
 def fetch_module(
     source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None, *, card: bool = False
 ) -> Fetched:
-    """The folder of a module; from a hub, only the files it needs, and nothing that was fetched before.
+    """Return the folder of a module. From a hub, fetch only the files that it needs and that the cache lacks.
 
-    If the hub does not answer, what was fetched before serves, and the commit is logged.
+    If the hub does not answer, the module is taken from the cache, and its commit is logged.
 
     Args:
         source: a folder or `org/name[@revision]`.
@@ -57,8 +57,8 @@ def fetch_module(
         card: fetch the card too.
 
     Raises:
-        HubError: it is nowhere.
-        ModuleFormatError: the repo holds what a module does not, or not what its manifest says.
+        HubError: neither the hub nor the cache has the module.
+        ModuleFormatError: the folder does not exist, or the repo holds code or pickles or does not match its manifest.
     """
     place = locate(source)
     if isinstance(place, Path):
@@ -92,19 +92,19 @@ def fetch_checked(
     card: bool = False,
     content: bool = True,
 ) -> Fetched:
-    """The folder of a module whose files are, to the byte, what its manifest says.
+    """Return the folder of a module, after checking its files against its manifest.
 
-    A file that was damaged on its way or in the cache is fetched once more.
+    A file that was damaged in transit or in the cache is fetched once more.
 
     Args:
         source: as for `fetch_module`.
         hub: as for `fetch_module`.
         card: as for `fetch_module`.
-        content: compare size and SHA-256 of every file too, which reads them all.
+        content: also compare the size and SHA-256 of every file, which reads all of them.
 
     Raises:
-        HubError: it is nowhere.
-        ModuleFormatError: it is not what it should be; names the file.
+        HubError: as for `fetch_module`.
+        ModuleFormatError: as for `fetch_module`, or a file does not match the manifest; the message names it.
     """
     fetched = fetch_module(source, hub, card=card)
 
@@ -123,7 +123,7 @@ def fetch_checked(
     except ModuleFormatError as error:
         if fetched.address is None or not _mend(fetched.address, connect(hub)):
             raise
-        logger.warning("%s; the hub has another, which was fetched in its place", error)
+        logger.warning("%s; it was fetched again from the hub", error)
         verify()
     return fetched
 
@@ -131,7 +131,7 @@ def fetch_checked(
 def fetch_manifest(
     source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None
 ) -> tuple[AnyManifest, str | None]:
-    """The manifest of a module, without its weights, and its pinned address; arguments as for `fetch_module`."""
+    """Return a module's manifest and pinned address, without fetching weights; arguments as for `fetch_module`."""
     place = locate(source)
     if isinstance(place, Path):
         return read_manifest(fetch_module(source).folder), None
@@ -148,7 +148,7 @@ def fetch_manifest(
 
 
 def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bool = False) -> Path:
-    """A module as a folder of its own, with its card, whole or not at all.
+    """Copy a module and its card to a folder of its own, whole or not at all.
 
     Raises:
         AdaptersHubError: the target exists already, or cannot be written.
@@ -165,11 +165,13 @@ def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bo
 
 
 def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> AnyManifest:
-    """The manifest of a commit; and, before anything large is fetched, that the commit holds what it says."""
+    """Fetch a commit's manifest, and check, before anything large is fetched, that the commit holds its files."""
     if FILE_NAME not in snapshot.files:
         raise ModuleFormatError(f"{snapshot.address} is not a module: it has no {FILE_NAME}")
     if snapshot.files[FILE_NAME] > MAX_BYTES:
-        raise ModuleFormatError(f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is no manifest")
+        raise ModuleFormatError(
+            f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is not a manifest"
+        )
     refuse_what_could_run(snapshot.files, snapshot.address)
     manifest = read_manifest(hub.fetch(snapshot, [FILE_NAME]))
     check_manifest(snapshot.address, manifest)
@@ -181,7 +183,7 @@ def _fetch_manifest(hub: Hub, snapshot: Snapshot) -> AnyManifest:
 
 
 def _mend(address: str, hub: Hub) -> bool:
-    """Fetch again what is not as the hub has it; whether there was anything, and the hub answered."""
+    """Refetch files that differ from the hub's; return whether there were any and the hub answered."""
     place = Address.parse(address)
     assert place is not None
     try:
@@ -191,7 +193,7 @@ def _mend(address: str, hub: Hub) -> bool:
 
 
 def _cached(hub: Hub, place: Address, card: bool) -> Fetched | None:
-    """What was fetched of an address before, if it is whole."""
+    """The module that was fetched for an address before, if the cache has all its files."""
     if (known := _cached_manifest(hub, place)) is None:
         return None
     manifest, fetched = known
@@ -200,7 +202,7 @@ def _cached(hub: Hub, place: Address, card: bool) -> Fetched | None:
 
 
 def _cached_manifest(hub: Hub, place: Address) -> tuple[AnyManifest, Fetched] | None:
-    """The manifest that was fetched of an address before, if it can be read, and where it lies."""
+    """The manifest that was fetched for an address before, if it can be read, and its place."""
     if (known := hub.cached(place)) is None:
         return None
     folder, commit = known

@@ -1,4 +1,4 @@
-"""What a hub can do, whichever it is: name a commit, list and give files, take a push, find modules."""
+"""The interface of every hub: resolve a commit, list and fetch files, push, search for modules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from adapters_hub.errors import AdaptersHubError
 
 
 class HubError(AdaptersHubError):
-    """A hub does not have something, does not let one have it, or cannot be reached."""
+    """A hub does not have something, denies access to it, or cannot be reached."""
 
 
 class HubUnreachableError(HubError):
@@ -27,8 +27,8 @@ class Snapshot:
         repo: `org/name`.
         commit: 40 hexadecimal digits.
         files: name to size in bytes.
-        digests: name to what the hub says of the content: its SHA-256, or what git calls it; empty if nothing is
-            copied from the hub.
+        digests: name to the hub's digest of the content, a SHA-256 or a git blob id; empty if nothing is copied from
+            the hub.
     """
 
     repo: str
@@ -48,8 +48,8 @@ class Listing:
 
     Attributes:
         repo: `org/name`.
-        commit: the newest.
-        modified: when, ISO 8601.
+        commit: the newest commit.
+        modified: time of the last change, ISO 8601.
         tags: see `adapters_hub.cards.tags_of`.
         private: whether only its owners see it.
     """
@@ -67,9 +67,9 @@ class Pushed:
 
     Attributes:
         repo: `org/name`.
-        commit: the newest after it.
-        changed: whether that commit is of this push; otherwise the repo held the same files already.
-        url: a page or folder to look at.
+        commit: the newest commit after the push.
+        changed: whether the push made that commit; otherwise the repo already held the same files.
+        url: the repo's page, or the commit's folder.
     """
 
     repo: str
@@ -83,11 +83,11 @@ class Hub(Protocol):
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The hub's name, for messages."""
         ...
 
     def snapshot(self, address: Address) -> Snapshot:
-        """The commit that an address means now.
+        """Resolve an address to the commit that it means now.
 
         Raises:
             HubUnreachableError: the hub does not answer.
@@ -96,9 +96,9 @@ class Hub(Protocol):
         ...
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
-        """A folder that holds at least these files of a commit, each of them whole.
+        """Return a folder that holds at least these files of a commit, each of them whole.
 
-        Manifest and card, which nothing else vouches for, are what the hub says they are.
+        Manifest and card match the hub's digests, since no manifest has a checksum for them.
 
         Raises:
             HubUnreachableError: the hub does not answer.
@@ -106,15 +106,15 @@ class Hub(Protocol):
         ...
 
     def cached(self, address: Address) -> tuple[Path, str] | None:
-        """The folder with what was fetched of an address before, and its commit; asks nobody."""
+        """The folder of the files that were fetched for an address before, and their commit; no network is used."""
         ...
 
     def remember(self, address: Address, commit: str) -> None:
-        """Note that a commit was fetched whole, as what an address meant."""
+        """Record that an address meant this commit, and that all its files were fetched."""
         ...
 
     def mend(self, snapshot: Snapshot) -> bool:
-        """Fetch again, of what was fetched of a commit, the files that are not the hub's; whether there were any.
+        """Refetch the files of a commit whose local copies differ from the hub's; return whether there were any.
 
         Raises:
             HubUnreachableError: the hub does not answer.
@@ -126,10 +126,10 @@ class Hub(Protocol):
     ) -> Pushed:
         """Make a repo hold these files, in one commit.
 
-        What else a module may consist of is deleted from it; other files stay.
+        Other files in the repo that a module may consist of are deleted; files that no module consists of stay.
 
         Raises:
-            HubError: it may not be written, or cannot be reached.
+            HubError: the hub denies access to the repo, or cannot be reached.
         """
         ...
 

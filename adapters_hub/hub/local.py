@@ -39,7 +39,7 @@ class LocalHub:
     """A folder that acts as a hub.
 
     Args:
-        folder: made by the first push if it is missing.
+        folder: the folder; the first push creates it if it does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,11 +47,11 @@ class LocalHub:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The hub's name, for messages."""
         return f"the local hub {self.folder}"
 
     def snapshot(self, address: Address) -> Snapshot:
-        """The commit that an address means now."""
+        """Resolve an address to the commit that it means now."""
         folder, commit = self._find(address)
         with _told():
             sizes = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in walk(folder)}
@@ -62,7 +62,7 @@ class LocalHub:
         return self._find(Address(snapshot.repo, snapshot.commit))[0]
 
     def cached(self, address: Address) -> tuple[Path, str] | None:
-        """Nothing is copied, so nothing is kept."""
+        """Nothing is copied, so there is no cache."""
         return None
 
     def remember(self, address: Address, commit: str) -> None:
@@ -75,7 +75,7 @@ class LocalHub:
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
-        """Make a repo hold these files, in one commit. Folders have owners: `private` has no meaning here."""
+        """Make a repo hold these files, in one commit. `private` has no effect: the folder's permissions apply."""
         del private
         branch = revision or _MAIN
         place = self._place(repo)
@@ -89,7 +89,7 @@ class LocalHub:
             raise HubError(f"cannot write to {place}: {error.strerror or error}") from error
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
-        """The repos that have all these tags; folders that hold no sound module are passed over."""
+        """The repos that have all these tags; folders that hold no sound module are skipped."""
         self._check()
         found = []
         for repo in self._repos():
@@ -100,7 +100,7 @@ class LocalHub:
                 repo_tags = tags_of(read_manifest(folder))
                 time = datetime.datetime.fromtimestamp(folder.stat().st_mtime, datetime.UTC)
             except (AdaptersHubError, OSError) as error:
-                logger.warning("%s is passed over: %s", repo, error)
+                logger.warning("%s is skipped: %s", repo, error)
                 continue
             if set(tags) <= set(repo_tags):
                 found.append(Listing(repo, commit, time.isoformat(timespec="seconds"), tuple(repo_tags)))
@@ -113,7 +113,7 @@ class LocalHub:
     def _repos(self) -> list[str]:
         repos = []
         for place in (place for owner in _folders(self.folder) for place in _folders(owner)):
-            # Without either, a push was not finished or the folder is about something else.
+            # A folder with neither is a push that was not finished, or not a repo at all.
             with contextlib.suppress(OSError):
                 if (place / "refs").is_dir() or (place / FILE_NAME).exists():
                     repos.append(place.relative_to(self.folder).as_posix())
@@ -158,7 +158,7 @@ class LocalHub:
         return [name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)]
 
     def _resolve(self, place: Path, revision: str) -> str:
-        """The commit of a branch; what is no branch stays as it is."""
+        """The commit of a branch; a revision that is not a branch is returned as it is."""
         reference = inner_path(place / "refs", revision)
         if not reference.is_file():
             return revision
@@ -200,7 +200,7 @@ class LocalHub:
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """What the disk refuses, as an error of the hub."""
+    """Turn an error of reading the disk into an error of the hub."""
     try:
         yield
     except OSError as error:
@@ -208,7 +208,7 @@ def _told() -> Iterator[None]:
 
 
 def _folders(place: Path) -> list[Path]:
-    """The folders in a folder, but for hidden ones; none in one that cannot be read."""
+    """The folders in a folder, without hidden ones; none if it cannot be read."""
     try:
         with os.scandir(place) as entries:
             return [Path(entry) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
@@ -230,7 +230,7 @@ def _put(content: Path | bytes, target: Path, old: Path | None, digest: str) -> 
         target.write_bytes(content)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A copy: the one who pushes may train on into the same files.
+        # A copy, not a link: further training may overwrite the pushed files.
         target.write_bytes(content.read_bytes())
         if sha256(target) != digest:
             raise HubError(f"{content} changed while it was pushed: push again")
@@ -241,5 +241,5 @@ def _sha256(content: Path | bytes) -> str:
 
 
 def _digest(parts: Sequence[str]) -> str:
-    """40 hexadecimal digits, as a commit of git has."""
+    """40 hexadecimal digits, like a commit id of git."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]

@@ -1,4 +1,4 @@
-"""What loaded modules have in common with regard to hubs."""
+"""What language modules and alignment adapters share: their folder on disk, and publishing."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class PublishedModule:
     """A module that lies in a folder and can be published.
 
     Attributes:
-        manifest: what it is.
-        folder: where it lies, wherever the process is by now.
-        states: of its files, as they were when they were read.
+        manifest: its manifest.
+        folder: its absolute path.
+        states: name to the state of the file when it was read.
     """
 
     manifest: Manifest
@@ -27,15 +27,15 @@ class PublishedModule:
     states: Mapping[str, FileState | None]
 
     def is_as_read(self, *names: str) -> bool:
-        """Whether nobody has replaced or written to its files, or those of these names, since they were read."""
+        """Whether the files of these names, by default all of its files, have not changed since they were read."""
         return all(file_state(self.folder / name) == self.states[name] for name in names or self.states)
 
     def check_unchanged(self) -> None:
-        """Refuse a folder in which another module lies by now.
+        """Refuse to go on if the folder holds another module by now.
 
         Raises:
             CompositionError: the fingerprints differ.
-            ModuleFormatError: no module is there any more.
+            ModuleFormatError: the folder no longer holds a module.
         """
         loaded, found = self.manifest.fingerprint, read_manifest(self.folder).fingerprint
         if found != loaded:
@@ -55,7 +55,7 @@ class PublishedModule:
         revision: str | None = None,
         message: str | None = None,
     ) -> Pushed:
-        """Publish this module; arguments and errors as those of `adapters_hub.hub.push` and `check_unchanged`."""
+        """Publish this module; arguments as for `adapters_hub.hub.push`, errors as for it and `check_unchanged`."""
         self.check_unchanged()
         return push(
             self.folder,

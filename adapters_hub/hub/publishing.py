@@ -1,4 +1,4 @@
-"""From a module folder to a repo: the module's own files and a card, in one commit, and nothing else."""
+"""Publish a module folder as a repo: the module's own files and a card, nothing else, in one commit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from adapters_hub.hub.fetching import fetch_manifest
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
 
 REPORT = "evaluation/report.json"
-# Weights and settings: a repo that has them without a manifest is one of some other model.
+# Names of weights and settings: a repo that has such files but no manifest holds some other model.
 _OF_A_MODEL = re.compile(
     r"\.(safetensors|gguf|ggml|onnx|ot|msgpack|npz|model)$|(config|tokenizer|modules|index|vocab)[\w.-]*\.json$",
     re.IGNORECASE,
@@ -49,10 +49,10 @@ class Plan:
 
     Attributes:
         address: `org/name`, and the branch if it is not `main`.
-        manifest: as it will be published, with its scores.
-        files: name in the repo to a file, or to the content of one that is made for the push.
-        left_out: what else the folder holds.
-        warnings: what a reader of the card will miss.
+        manifest: the manifest as it will be published, with its scores.
+        files: name in the repo to a local file, or to content that is made for the push.
+        left_out: other files in the folder, which are not sent.
+        warnings: problems that do not stop the push, such as missing scores or a missing licence.
     """
 
     address: Address
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Name in the repo to bytes."""
+        """Name in the repo to size in bytes."""
         return {
             name: len(content) if isinstance(content, bytes) else content.stat().st_size
             for name, content in self.files.items()
@@ -86,7 +86,7 @@ def push(
     revision: str | None = None,
     message: str | None = None,
 ) -> Pushed:
-    """Publish a module: its files and a card, in one commit. Files that are there already are not sent again.
+    """Publish a module: its files and a card, in one commit. Files that the repo already holds are not sent again.
 
     Args:
         folder: see `plan_push`.
@@ -100,7 +100,7 @@ def push(
 
     Raises:
         ModuleFormatError: the folder is not a sound module.
-        HubError: the hub cannot be reached or does not let you, or the repo holds something else.
+        HubError: the hub cannot be reached or denies access, or the repo holds something else.
     """
     hub = connect(hub)
     plan = plan_push(folder, repo, hub=hub, reports=reports, license=license, revision=revision)
@@ -114,16 +114,16 @@ def send(
     private: bool = False,
     message: str | None = None,
 ) -> Pushed:
-    """Send what was planned.
+    """Carry out a planned push.
 
     Args:
-        plan: made with the same hub.
+        plan: a plan that was made with the same hub.
         hub: see `connect`.
         private: make a new repo private.
-        message: of the commit.
+        message: commit message; by default it names the module.
 
     Raises:
-        HubError: the hub cannot be reached or does not let you.
+        HubError: the hub cannot be reached or denies access.
     """
     return connect(hub).push(
         plan.repo,
@@ -143,27 +143,27 @@ def plan_push(
     license: str | None = None,
     revision: str | None = None,
 ) -> Plan:
-    """What a push will send, without sending it.
+    """Plan a push without sending anything.
 
-    A `README.md` in the folder is taken for the card as it is; otherwise the card is rendered. Either replaces the
-    repo's; a warning says so where that was written or changed by hand.
+    A `README.md` in the folder is the card as it is; otherwise the card is rendered. In both cases it replaces the
+    repo's card, with a warning if that was written or changed by hand.
 
     Args:
-        folder: of a language module or an alignment adapter.
-        repo: `org/name`; made if it is not there.
-        hub: see `connect`; asked what the repo holds, and where the two modules of an alignment adapter are published.
-        reports: what an evaluation wrote; by default `evaluation/report.json` beside the folder, if it is there. Only
-            figures made with this very module are taken.
-        license: identifier as the Hub knows them (`apache-2.0`); by default what the module states.
-        revision: branch to push to, made if it is not there; by default `main`.
+        folder: folder of a language module or an alignment adapter.
+        repo: `org/name`; a push creates it if it does not exist.
+        hub: see `connect`; it says what the repo holds, and where the two modules of an adapter are published.
+        reports: reports of an evaluation; by default `evaluation/report.json` beside the folder, if it exists. Only
+            scores of this very module are used.
+        license: the Hub's identifier of a licence (`apache-2.0`); by default the one that the module states.
+        revision: branch to push to, which a push creates if it does not exist; by default `main`.
 
     Raises:
-        ModuleFormatError: the folder is not a sound module, or the repo holds one of a newer format.
-        HubError: `repo` or `revision` cannot be one, the repo holds something else, or the hub does not answer.
+        ModuleFormatError: the folder is not a sound module, or the repo holds a module of a newer format.
+        HubError: `repo` or `revision` is not a valid name, the repo holds something else, or the hub does not answer.
     """
     address = Address.parse(repo)
     if address is None or address.revision:
-        raise HubError(f"{repo!r} is not the name of a repo: expected org/name, as the Hub has names")
+        raise HubError(f"{repo!r} is not the name of a repo: expected org/name, by the Hub's rules for names")
     if revision is not None and Address.parse(f"{repo}@{revision}") is None:
         raise HubError(f"{revision!r} cannot be the name of a branch")
     address, hub = Address(repo, revision), connect(hub)
@@ -205,8 +205,8 @@ def plan_push(
     if isinstance(manifest, AlignmentManifest):
         links = _links(manifest, repo, hub)
         warnings += [
-            f"the module of {link.language} it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
-            "push that too, then this again"
+            f"the {link.language} module that it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
+            "push that module too, then push this adapter again"
             for link in links.values()
             if link.repo is None
         ]
@@ -229,7 +229,7 @@ def _own_scores(manifest: AnyManifest, scores: list[Score]) -> list[Score]:
 
 
 def _links(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
-    """Where the two modules of an adapter are published: what it was trained from, else what has their fingerprint."""
+    """Where an adapter's two modules are published: the recorded repos, else repos with their fingerprints."""
     owner = repo.partition("/")[0]
     links = {}
     for role, language, fingerprint, recorded in (
@@ -242,19 +242,19 @@ def _links(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
 
 
 def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
-    """The repo of the module with a fingerprint, the owner's own if there is one: others may have copies."""
+    """The repo of the module with a fingerprint; the owner's repo is preferred, since others may have copies."""
     try:
         listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
     except HubUnreachableError:
         raise
-    except HubError:  # a folder that the first push to it will make
+    except HubError:  # the hub is a folder that the first push will create
         return None
     for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
         try:
             found = fetch_manifest(Address(listing.repo, listing.commit), hub)[0]
         except HubUnreachableError:
             raise
-        except (HubError, ModuleFormatError):  # anyone can write a tag, also of a repo that is closed to others
+        except (HubError, ModuleFormatError):  # anyone can write a tag, even in a repo that others cannot read
             continue
         if found.fingerprint == fingerprint:
             return listing.repo
@@ -262,11 +262,11 @@ def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
 
 
 def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:
-    """A mistyped repo must not turn one language's module into another's, nor a model into a module."""
+    """Refuse a repo that holds another module or model, so that a mistyped name cannot overwrite it."""
     module = FILE_NAME in snapshot.files
     for name in snapshot.files:
         if could_run(name) or (not module and _OF_A_MODEL.search(name)):
-            raise HubError(f"{snapshot.repo} holds {name!r} and is not a repo of a module alone: push to another repo")
+            raise HubError(f"{snapshot.repo} holds {name!r}, so it is not the repo of a module: push to another repo")
     if not module:
         return
     try:
@@ -274,13 +274,13 @@ def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) 
     except NewerFormatError:
         raise
     except ModuleFormatError:
-        return  # a push mends it
+        return  # the push repairs it
     if present != manifest.name:
         raise HubError(f"{snapshot.repo} holds the module {present!r}, not {manifest.name!r}: push to another repo")
 
 
 def _present(address: Address, hub: Hub) -> Snapshot | None:
-    """What a push will change: the branch, or what it will start from; None if there is no such repo yet."""
+    """The commit that a push builds on: the branch's, or `main`'s for a new branch; None if there is no such repo."""
     for place in dict.fromkeys((address, Address(address.repo))):
         try:
             return hub.snapshot(place)
@@ -296,13 +296,13 @@ def _made_card(folder: Path, manifest: AnyManifest, repo: str, links: Mapping[st
         return render_card(manifest, repo, links)
     except (TypeError, ValueError, AttributeError, LookupError, TemplateError) as error:
         raise ModuleFormatError(
-            f"{folder / FILE_NAME}: its records are not as training writes them, no card can be made ({error}): write "
-            f"a {CARD} beside it, or train the module again"
+            f"{folder / FILE_NAME}: its records are not as training writes them, so no card can be made ({error}): "
+            f"write a {CARD} beside it, or train the module again"
         ) from error
 
 
 def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:
-    """What a card that somebody wrote, or that was made for another repo, does not say."""
+    """Warn of a tag or repo name that a card lacks because it was written by hand or made for another repo."""
     if missing := [text for text in (*tags_of(manifest), repo) if text not in card]:
         yield (
             f"the folder's {CARD} lacks {missing[0]!r}: modules are found by the tags of their cards; "
@@ -311,7 +311,7 @@ def _lacks(card: str, manifest: AnyManifest, repo: str) -> Iterator[str]:
 
 
 def _replaces(snapshot: Snapshot, card: bytes, hub: Hub) -> Iterator[str]:
-    """What people wrote on the repo's page is not replaced without a word."""
+    """Warn before a card that people wrote or changed is replaced."""
     if CARD not in snapshot.files:
         return
     present = inner_path(hub.fetch(snapshot, [CARD]), CARD).read_bytes()
@@ -327,7 +327,7 @@ def _without_place(base: BaseReference) -> BaseReference:
 
 
 def _without_places(value: Any) -> Any:  # noqa: ANN401
-    """Absolute paths cut down to names: where files lie on the publisher's machine is nobody's business."""
+    """Cut absolute paths down to names: where files lie on the publisher's machine is private."""
     if isinstance(value, dict):
         return {key: _without_places(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub, through `huggingface_hub`: its token, its cache, its environment variables."""
+"""The Hugging Face Hub through `huggingface_hub`, with its token, cache and environment variables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 _LIBRARY = "modular-sentence-encoders"
 _RACES = 5
 _BAD_REQUEST = 400
-_AT_ONCE = 8  # files that are fetched
+_AT_ONCE = 8  # files that are fetched in parallel
 _PAGES, _LIST_SECONDS = 200, 300
 _SHA256 = 64  # hexadecimal digits
 _FETCHED = (*sorted(MODULE_FILES), CARD)
@@ -52,11 +52,11 @@ class RemoteHub:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """The hub's name, for messages."""
         return ENDPOINT
 
     def snapshot(self, address: Address) -> Snapshot:
-        """The commit that an address means now."""
+        """Resolve an address to the commit that it means now."""
         return ask(f"{address}", self._snapshot, address)
 
     def _snapshot(self, address: Address) -> Snapshot:
@@ -75,7 +75,7 @@ class RemoteHub:
         )
 
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
-        """The folder of a commit in the Hub's cache, with at least these files."""
+        """Return the folder of a commit in the Hub's cache, with at least these files."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             files = list(pool.map(lambda name: self._file(snapshot, name), names))
         return files[0].parents[names[0].count("/")]
@@ -83,12 +83,12 @@ class RemoteHub:
     def _file(self, snapshot: Snapshot, name: str) -> Path:
         path = self._download(snapshot, name)
         if name in (FILE_NAME, CARD) and not _is_the_hubs(path, snapshot.digests.get(name)):
-            logger.warning("%s: %r is damaged; the hub has another, which was fetched in its place", path.parent, name)
+            logger.warning("%s: %r is damaged; it is fetched again from the hub", path.parent, name)
             path = self._replace(snapshot, name, path)
             if not _is_the_hubs(path, snapshot.digests.get(name)):
                 raise HubUnreachableError(
-                    f"{snapshot.address}: {name!r} arrives with another content than {ENDPOINT} says it has: look for "
-                    "a proxy in between"
+                    f"{snapshot.address}: {name!r} arrives with content that does not match the digest of {ENDPOINT}: "
+                    "look for a proxy in between"
                 )
         return path
 
@@ -106,13 +106,13 @@ class RemoteHub:
         return Path(file)
 
     def _replace(self, snapshot: Snapshot, name: str, path: Path) -> Path:
-        """A file, fetched once more."""
-        # What is there would stay: a file without symbolic links, and a link to another content with them.
+        """Fetch a file once more."""
+        # The client would keep what exists: a file in a cache without symbolic links, otherwise a link to old content.
         path.unlink(missing_ok=True)
         return self._download(snapshot, name, again=True)
 
     def cached(self, address: Address) -> tuple[Path, str] | None:
-        """The folder with what was fetched of an address before, and its commit."""
+        """The folder of the files that were fetched for an address before, and their commit."""
         revision = self._remembered(address) or address.revision
         try:
             file = hf_hub_download(address.repo, FILE_NAME, revision=revision, local_files_only=True)
@@ -122,18 +122,18 @@ class RemoteHub:
         return (folder, folder.name) if Address(address.repo, folder.name).is_pinned else None
 
     def remember(self, address: Address, commit: str) -> None:
-        """Note what `cached` shall give: the Hub's own cache knows of commits, not of modules that are whole."""
+        """Record what `cached` returns: the Hub's own cache does not know whether it has all files of a module."""
         if address.is_pinned:
             return
         try:
             write_text(self._record(address), f"{commit}\n")
         except AdaptersHubError as error:  # the module itself is there
-            logger.warning("%s; without %s, %s will not be found", error, self.name, address)
+            logger.warning("%s; while %s cannot be reached, %s will not be found", error, self.name, address)
 
     def _remembered(self, address: Address) -> str | None:
         try:
             commit = self._record(address).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):  # there is none, or a disk has spoilt it
+        except (OSError, ValueError):  # there is no record, or it is damaged
             return None
         return commit if Address(address.repo, commit).is_pinned else None
 
@@ -143,13 +143,13 @@ class RemoteHub:
         return Path(HF_HOME) / "modular-sentence-encoders" / hub / address.repo / revision
 
     def mend(self, snapshot: Snapshot) -> bool:
-        """Fetch again, of what was fetched of a commit, the files that are not the Hub's; whether there were any."""
+        """Refetch the files of a commit whose local copies differ from the Hub's; return whether there were any."""
         mended = False
         for name in _FETCHED:
             try:
                 file = hf_hub_download(snapshot.repo, name, revision=snapshot.commit, local_files_only=True)
             except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
-                continue  # nobody has fetched it
+                continue  # it was never fetched
             if not _is_the_hubs(Path(file), snapshot.digests.get(name)):
                 self._replace(snapshot, name, Path(file))
                 mended = True
@@ -160,7 +160,7 @@ class RemoteHub:
     ) -> Pushed:
         """Make a repo hold these files, in one commit."""
         address = Address(repo, revision)
-        if CARD in files:  # before there is a repo: what the Hub refuses shall leave none behind
+        if CARD in files:  # before the repo is created: a card that the Hub refuses must not leave an empty repo
             ask(repo, _validate, files[CARD])
         created = ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
         if revision is not None:
@@ -181,11 +181,11 @@ class RemoteHub:
                 ),
             ]
             for operation in operations:
-                # One by one: the client would send several from threads of its own, where no answer is bounded.
+                # One by one: the client would send several from its own threads, where `bounded` has no effect.
                 if isinstance(operation, CommitOperationAdd) and isinstance(operation.path_or_fileobj, str):
                     ask(f"{address}", self._api.preupload_lfs_files, repo, [operation], revision=revision)
             try:
-                # The parent is named, or two pushes at once could leave some files of one and some of the other.
+                # The parent is named so that two pushes at once cannot leave a mixture of their files.
                 commit = ask(
                     f"{address}",
                     self._api.create_commit,  # type: ignore[arg-type]
@@ -198,7 +198,7 @@ class RemoteHub:
             except RacedError:
                 logger.info("%s: someone else pushed meanwhile; trying again on top of that", address)
                 continue
-            # Not `head`: the answer to the first try may have been lost, and the second finds its own commit there.
+            # Not `!= head`: if the answer to a try was lost, the next try finds that try's commit as its head.
             return Pushed(repo, commit.oid, changed=commit.oid != before, url=str(created))
         raise HubError(f"{address}: others kept pushing to it; try again later")
 
@@ -207,7 +207,7 @@ class RemoteHub:
         return ask("the list of modules", self._list, author, tags)
 
     def _list(self, author: str | None, tags: Sequence[str]) -> list[Listing]:
-        """All pages of a list. The client's own way of turning them would show a token to whoever has the next."""
+        """Fetch all pages of a list. The client's own paging would send a token to any host that has the next page."""
         url: str | None = f"{ENDPOINT}/api/models"
         params = {"filter": list(tags), "expand": ["sha", "lastModified", "private", "tags"]}
         params |= {"author": [author]} if author else {}
@@ -235,11 +235,11 @@ class RemoteHub:
 
 
 def _listing(facts: Any) -> Listing | None:  # noqa: ANN401
-    """An entry of a list; None, with a warning, if it is none: the others count nevertheless."""
+    """An entry of a list; None, with a warning, if it is malformed, so that the other entries still count."""
     try:
         model = ModelInfo(**facts)  # type: ignore[no-untyped-call]
         if Address.parse(model.id) != Address(model.id):
-            raise ValueError(f"{model.id!r} is no repo")
+            raise ValueError(f"{model.id!r} is not the name of a repo")
         return Listing(
             repo=model.id,
             commit=str(model.sha or ""),
@@ -248,26 +248,26 @@ def _listing(facts: Any) -> Listing | None:  # noqa: ANN401
             private=bool(model.private),
         )
     except (TypeError, ValueError, LookupError, AttributeError) as error:
-        logger.warning("passed over in the list of %s: %s", ENDPOINT, one_line(error))
+        logger.warning("an entry in the list of %s is skipped: %s", ENDPOINT, one_line(error))
         return None
 
 
 def _is_the_hubs(path: Path, digest: str | None) -> bool:
-    """Whether a file has the content that the Hub says it has; it may say nothing."""
+    """Whether a file matches the Hub's digest; True if the Hub gives none."""
     try:
         if digest is None or len(digest) == _SHA256:
             return digest is None or sha256(path) == digest
-        content = path.read_bytes()  # large files have a SHA-256
+        content = path.read_bytes()  # a small file: large ones have a SHA-256
         return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
     except OSError:
         return False
 
 
 def _validate(card: Path | bytes) -> None:
-    """Ask the Hub whether it takes a card.
+    """Ask the Hub whether it accepts a card.
 
     Raises:
-        ValueError: it does not, with what it says of it.
+        ValueError: it does not; the message is the Hub's.
     """
     content = card if isinstance(card, bytes) else card.read_bytes()
     answer = get_session().post(

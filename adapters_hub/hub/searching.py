@@ -1,4 +1,4 @@
-"""Find modules on a hub by what they are."""
+"""Find modules on a hub by language, base, author and kind."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def find_modules(
     kind: Literal["module", "alignment"] | None = None,
     hub: Hub | str | os.PathLike[str] | None = None,
 ) -> list[Listing]:
-    """The modules on a hub, by name.
+    """The modules on a hub that match every given condition, sorted by name.
 
     Args:
-        language: ISO 639-3; modules of its macro-language too, and the other way round (`uzb` and `uzn`). With a
-            script only modules that name the script.
+        language: ISO 639-3 code. It also finds modules of its macro-language, and the other way round (`uzb` and
+            `uzn`). A code with a script finds only modules that name the script.
         base: Hub id or `package:…` of the base encoder.
         author: user or organisation.
         kind: `module` for language modules, `alignment` for alignment adapters.
@@ -34,7 +34,7 @@ def find_modules(
 
     Raises:
         HubError: the hub cannot be reached.
-        AdaptersHubError: there can be no such language or author.
+        AdaptersHubError: `language` or `author` is not valid.
     """
     tags = [LIBRARY]
     if author is not None:
@@ -46,7 +46,7 @@ def find_modules(
     if kind is not None:
         tags.append(kind_tag("language_module" if kind == "module" else "alignment_adapter"))
     found = connect(hub).search(author=author, tags=tags)
-    # Here, not by the hub: it finds tags that are equal, not languages that are the same.
+    # The hub could only compare tags, but different codes can mean the same language.
     fitting = (listing for listing in found if language is None or _is_of(listing, language))
     return sorted(fitting, key=lambda listing: listing.repo)
 

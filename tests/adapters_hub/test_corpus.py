@@ -154,7 +154,7 @@ def test_a_folder_begun_with_something_else_is_refused(encoder: ModularEncoder, 
     with pytest.raises(AdaptersHubError, match=r"begun with type 'float32', now 'float16'"):
         encode_corpus(encoder, corpus, tmp_path / "out", half=True)
     (tmp_path / "out" / FACTS_FILE).unlink()
-    with pytest.raises(AdaptersHubError, match="has Parquet files of something else in it"):
+    with pytest.raises(AdaptersHubError, match="holds other Parquet files already"):
         encode_corpus(encoder, corpus, tmp_path / "out")
 
 
@@ -187,7 +187,9 @@ def test_a_shard_of_something_else_is_not_taken_for_a_finished_one(
     encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=20)
     shards = sorted((tmp_path / "out").glob("*.parquet"))
     shards[0].write_bytes(shards[1].read_bytes())
-    with pytest.raises(AdaptersHubError, match=r"part-000000\.parquet is of something else: choose another --output"):
+    with pytest.raises(
+        AdaptersHubError, match=r"part-000000\.parquet belongs to another encoding: choose another --output"
+    ):
         encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=20)
 
 
@@ -202,7 +204,7 @@ def test_damaged_facts_are_written_anew_where_the_shards_fit(
     assert encode_corpus(encoder, corpus, tmp_path / "out") == 0
     assert (tmp_path / "out" / FACTS_FILE).read_bytes() == facts
     (tmp_path / "out" / FACTS_FILE).write_text(content)
-    with pytest.raises(AdaptersHubError, match="is of something else"):
+    with pytest.raises(AdaptersHubError, match="belongs to another encoding"):
         encode_corpus(encoder, corpus, tmp_path / "out", half=True)
 
 
@@ -259,7 +261,7 @@ def test_an_output_that_cannot_be_written_is_told(encoder: ModularEncoder, folde
 def test_mistakes_are_found_before_anything_is_encoded(shelf: Shelf, folder: Path, tmp_path: Path) -> None:
     for arguments, message in (
         ({"text": "body", "language": "deu"}, r"a\.parquet has no column 'body'; it has id, text, code"),
-        ({"text": "text"}, "either one language for all rows or the column"),
+        ({"text": "text"}, r"either one language for all rows \(--language\) or a column"),
         ({"text": "text", "language": "deu", "language_column": "code"}, "either one language"),
         ({"text": "text", "language": "deu", "keep": ["title"]}, "has no column 'title'"),
         ({"text": "text", "language": "deu", "keep": ["id", "vector"]}, "column 'vector' cannot be kept: .* rename it"),
@@ -285,7 +287,7 @@ def test_a_corpus_with_vectors_is_encoded_anew(
     )
     assert "left out" not in caplog.text
     corpus = Corpus.open([tmp_path / "first"], "text", "kaz")
-    assert "the column 'vector' of the input is left out: the new vectors have its name; rename it" in caplog.text
+    assert "the column 'vector' of the input is left out: the new vectors take its name; rename it" in caplog.text
     encode_corpus(encoder, corpus, tmp_path / "second", empty="missing")
     direct_corpus = Corpus.open([folder], "text", "kaz", keep=["id"])
     encode_corpus(encoder, direct_corpus, tmp_path / "direct", empty="missing")

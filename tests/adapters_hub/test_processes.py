@@ -108,11 +108,11 @@ def test_machines_and_processes_may_be_those_of_a_file(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["launch", "--cpu", "--num_machines", "2"], "needs the number of this machine: --machine_rank 0"),
+        (["launch", "--cpu", "--num_machines", "2"], "needs the rank of this machine: --machine_rank 0"),
         (["launch", "--cpu", "--num_machines", "2", "--machine_rank", "2"], "1 to 1 on the others"),
         (
             ["launch", "--cpu", "--num_machines", "2", "--machine_rank", "0", "--num_processes", "5"],
-            "5 cannot be shared out among 2 machines, 4 can",
+            "5 cannot be divided evenly among 2 machines, 4 can",
         ),
         (["mystery"], "use torchrun"),
     ],

@@ -32,7 +32,7 @@ def test_text_of_another_encoding_and_json_that_is_none_are_told(tmp_path: Path)
         read_json(path)
     for content in ("{", "[" * 200_000, '{"a":' * 200_000):
         path.write_text(content)
-        with pytest.raises(AdaptersHubError, match=r"x\.json is no JSON \("):
+        with pytest.raises(AdaptersHubError, match=r"x\.json is not JSON \("):
             read_json(path)
         with pytest.raises(ValueError, match="nested too deeply|Expecting"):
             parse_json(content)

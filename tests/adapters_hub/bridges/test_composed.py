@@ -142,7 +142,7 @@ def test_another_place_of_the_base_can_be_given(
 
 
 def test_another_base_is_refused(folder: Path, bases: Any) -> None:
-    with pytest.raises(AdaptersHubError, match=r"was made for the base .* give the place of that base"):
+    with pytest.raises(AdaptersHubError, match=r"was made for the base .* name the source of that base"):
         load(folder, model_kwargs={"base": bases("bert").checkpoint})
 
 

@@ -133,21 +133,21 @@ def test_a_card_says_what_relations_a_module_learnt_and_where_it_started() -> No
     settings = {"se": section, "vocabulary": {"rules": [["a", "b"], ["c", "d"]]}}
     text = " ".join(render_card(dataclasses.replace(KAZ, training={"settings": settings}), "org/kaz").split())
     assert "those that the untouched base encoder sees among their translations" in text
-    assert "along with the same in Turkish and Northern Uzbek. The base encoder stayed frozen" in text
+    assert "and likewise for Turkish and Northern Uzbek. The base encoder stayed frozen" in text
     assert f"started from that of the module with the fingerprint `{'5' * 16}`" in text
     assert "rewrites text by 2 rules" in text
     assert "text of the language alone" not in text
     settings = {"cla": {"start_adapter": "6" * 64, "related": ["tur"]}}
     text = render_card(dataclasses.replace(KAZ_ENG, training={"settings": settings}), "org/kaz-eng", LINKS)
     assert f"started from the adapter with the fingerprint `{'6' * 16}`" in text
-    assert "Pairs of Turkish with English were learnt along" in text
+    assert "also trained on pairs of Turkish with English" in text
 
 
 def test_a_card_says_how_to_read_its_figures() -> None:
     rsim = score(("kaz", "eng"), "modules", 0.7125, "a" * 64) | {"metric": "rsim", "interval": [0.7, 0.725]}
     error = score(("kaz", "eng"), "modules", 9.53, "a" * 64) | {"metric": "xsim_error"}
     text = render_card(dataclasses.replace(KAZ, metrics=[rsim, error]), "org/kaz")
-    assert "`rsim` is a correlation; of `xsim_error` less is better" in text
+    assert "`rsim` is a correlation; for `xsim_error`, lower is better" in text
     assert "| 0.713 [0.700, 0.725] |" in text
     assert "| 9.5 [8.5, 10.5] |" in text
     assert "rsim" not in TEXTS["language_module"]()

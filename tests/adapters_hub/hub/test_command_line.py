@@ -64,7 +64,7 @@ def test_the_command_line_publishes_lists_shows_verifies_fetches_and_indexes(
         (("list", "--kind", "adapter"), "alignment"),
         (("list", "--language", "kk"), "did you mean 'kaz'?"),
         (("list", "--author", "org/name"), "expected the org of org/name"),
-        (("push", "nowhere", "--repo", "org/na--me"), "expected org/name, as the Hub has names"),
+        (("push", "nowhere", "--repo", "org/na--me"), "expected org/name, by the Hub's rules for names"),
         (("verify", "nowhere"), "expected a folder with module.json, or org/name[@revision]"),
         (("show", "org/kaz", "--hub", "nowhere"), "is not there: expected a folder"),
     ],

@@ -121,7 +121,7 @@ def test_a_repo_that_cannot_be_read_hides_no_other(shelf: Shelf, hub: Path, capl
     (hub / "broken" / "e" / "refs").mkdir(parents=True)
     (hub / "broken" / "e" / "revisions").write_bytes(b"")
     assert [item.repo for item in find_modules(hub=hub)] == ["org/eng"]
-    assert all(f"broken/{name} is passed over" in caplog.text for name in "abcde")
+    assert all(f"broken/{name} is skipped" in caplog.text for name in "abcde")
     with pytest.raises(HubError, match=r"deu/refs/main "):
         push(shelf.deu.folder, "org/deu", hub=hub)
 

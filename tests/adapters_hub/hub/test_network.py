@@ -81,7 +81,7 @@ def test_no_answer_takes_more_than_its_bounds(server: HubServer, client: Client)
             "later": "answers 429: try again in 864000 s, as it asks",
             "never": "answers 503: try again",
             "soon": "found 0",
-            "circle": "sends on in a circle",
+            "circle": "redirects in a circle",
             "said": "refused (400): word word",
             "away": f"has the next page at {elsewhere.url}/api/models?page=2, which is not the Hub",
             "round": "does not come to the end of its list",
@@ -142,7 +142,7 @@ def test_a_token_does_not_follow_an_upload_to_another_host(server: HubServer, cl
 
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize(
-    ("proxy", "told"), [("socks5h://127.0.0.1:1", "pip install 'httpx2[socks]'"), ("ftp://x:1", "make no connection")]
+    ("proxy", "told"), [("socks5h://127.0.0.1:1", "pip install 'httpx2[socks]'"), ("ftp://x:1", "allow no connection")]
 )
 def test_a_proxy_that_cannot_be_used_is_told(client: Client, proxy: str, told: str) -> None:
     if "socks" in told and importlib.util.find_spec("socksio"):
