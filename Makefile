@@ -56,12 +56,13 @@ test: install ## Run the tests (offline), on all cores
 thorough: install ## Crash training at every write, and train on two machines that lose one (takes half an hour)
 	MSE_EVERY_CRASH=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/trainer/runs/test_crashes.py tests/trainer/runs/test_machines.py
 
+# Old releases warn of what newer releases of their own dependencies have deprecated: -W default.
 lowest: ## Run tests on the lowest versions that pyproject.toml allows, in an environment of their own
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip packaging
 	$(LOWEST)/bin/python -m tests.lowest > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/constraints.txt -e '.[$(EXTRAS)]' --group train --group eval --group demo --group test
-	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(LOWEST_TESTS)
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -W default $(LOWEST_TESTS)
 
 peers: install ## Let other libraries use what was exported, each in a fresh environment
 	$(BIN)/python -m tests.peers $(PEERS)
