@@ -51,7 +51,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     [
         (("--hub", "/nowhere"), "/nowhere"),
         (("--hub", "demo/examples"), "error: there are no modules in demo/examples: publish some"),
-        (("--publish", "."), "error: --publish puts modules into a folder that acts as a hub: name it with --hub"),
+        (("--publish", "."), "error: --publish needs a folder that acts as the hub: name one with --hub"),
         ((), "error: no modules: list some with --module org/name"),
     ],
 )
