@@ -129,8 +129,8 @@ class Api:
             request: filled in by the server.
 
         Returns:
-            For each module its `address`, `kind`, `language`, `bytes` and `licence`, and its `vocabulary`, or `pivot` and
-            `objective`.
+            For each module its `address`, `kind`, `language`, `bytes` and `licence`, and its `vocabulary` or its
+            `pivot` and `objective`.
         """
         try:
             self._demo.rate.check(request)

@@ -114,7 +114,7 @@ def test_every_objective_can_be_chosen(opened: Page) -> None:
 def test_the_difference_is_to_the_first_composition(opened: Page) -> None:
     before = [int(cell(opened, column, 0, 1).replace("−", "-")) for column in (0, 1)]
     opened.get_by_label("Show the difference from the first composition").check()
-    expect(opened.locator("#mse-heatmaps caption").nth(1)).to_contain_text("change against Base")
+    expect(opened.locator("#mse-heatmaps caption").nth(1)).to_contain_text("change from Base")
     change = int(cell(opened, 1, 0, 1).replace("−", "-").replace("+", ""))
     assert abs(change - (before[1] - before[0])) <= 1
 
