@@ -6,7 +6,7 @@ import functools
 
 STEPS = 21
 
-# Similarities are blue-green. Differences go from a warm colour to blue-green: colour-blind people can tell these apart.
+# Similarities are blue-green. Differences go from a warm colour to blue-green, distinct for colour-blind people too.
 _SEQUENTIAL = {
     "light": ("#f4f1ea", "#bcd9d2", "#5aa5a2", "#17606f", "#0b3a4d"),
     "dark": ("#1b2128", "#1f3f48", "#22707a", "#4fb3a9", "#c3efdf"),
@@ -43,7 +43,7 @@ def colours(kind: str, theme: str) -> tuple[tuple[str, str], ...]:
 
 
 def css() -> str:
-    """CSS of the classes `mse-s0` … (similarities), `mse-d0` … (differences) and `mse-l0` … (languages), both themes."""
+    """The CSS classes `mse-s0` … (similarities), `mse-d0` … (differences), `mse-l0` … (languages), for both themes."""
     rules = []
     for theme, prefix in (("light", ""), ("dark", ".dark ")):
         for kind, letter in (("sequential", "s"), ("diverging", "d")):
