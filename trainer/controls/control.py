@@ -75,7 +75,7 @@ class Control:
         return recipe.cla.objectives[0] if self.matched else "both"
 
     def teachers(self, recipe: Recipe) -> list[str]:
-        """The modules' teachers in this phase: the untouched base by default in stage 1, none (`[]`) in stage 2."""
+        """The modules' teachers in this phase, by default the untouched base in stage 1; empty: the pivot itself."""
         return self.section(recipe).teachers(recipe.pivot) or ([BASE] if self.phase == "se" else [])
 
     def languages(self, recipe: Recipe) -> list[str]:

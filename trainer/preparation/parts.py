@@ -68,7 +68,7 @@ class Part:
         return self.output / FOLDER / self.kind / f"{self.name}.jsonl.gz"
 
     def facts(self) -> Facts | None:
-        """The facts about it; None if it is unfinished or damaged, or was not made from what is wanted."""
+        """The facts about it; None if it is unfinished or damaged, or was made with other settings."""
         try:
             described = json.loads(self._description.read_text(encoding="utf-8"))
             if described["wanted"] == self._plain() and described["sha256"] == sha256(self.path):

@@ -23,7 +23,7 @@ _OF_THE_DISK = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR,
 }  # fmt: skip
 _PATIENCE = 10
-"""Seconds that a process waits with an error, so that the first process of its machine can report the same one."""
+"""Seconds by which a machine's other processes delay an error, so that its first process can report the same one."""
 
 
 def run_command(command: Callable[[], None]) -> None:
@@ -36,8 +36,8 @@ def run_command(command: Callable[[], None]) -> None:
     try:
         start_missing_processes()
         float32 = _without_slow_bfloat16()
-        # Without `cpu`, PartialState takes each of several processes on the CPU for the main process of its own run.
-        # TrainingArguments creates the state again, and reads from the environment that the CPU is used.
+        # Without `cpu`, PartialState treats each of several processes on the CPU as the main process of its own run.
+        # TrainingArguments creates the state again, and reads the environment for whether to use the CPU.
         cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.accelerator.is_available()
         if cpu:
             os.environ["ACCELERATE_USE_CPU"] = "true"
@@ -84,7 +84,7 @@ def _tell(message: str) -> None:
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:
-    """Whether torch lost another process: NCCL's errors tell by their type, gloo's by their text."""
+    """Whether torch lost the connection to another process: NCCL's errors show it by type, gloo's by their text."""
     words = ("gloo", "Connection closed by peer", "Connection reset by peer")
     return isinstance(error, torch.distributed.DistError) or any(word in str(error) for word in words)
 

@@ -1,4 +1,4 @@
-"""The settings that a module's weights depend on, as its manifest records them, and their check when it is finished."""
+"""The settings that a module's weights depend on, as its manifest records them, and the check of a finished module."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Workspace:
     def __init__(self, output_dir: str | Path, name: str) -> None:
         self.folder = Path(output_dir) / _UNFINISHED / name
         self.writes = writes_to(Path(output_dir))
-        """Whether this process writes; of machines with disks of their own, one process of each writes the same."""
+        """Whether this process writes; if each machine has its own disk, one process per machine writes the files."""
 
     def phase(self, name: str, settings: dict[str, Any]) -> PhaseFolder:
         """The folder of a phase, emptied first if it was begun with other settings.
