@@ -224,7 +224,7 @@ class Workbench:
                 raise DemoError(f"{entry.repo} is not a language module: choose one")
             # Nothing is unloaded before the module is accepted, so that a bad module costs other visitors nothing.
             self.encoder.add_module(module, replace=True)
-            # The encoder has dropped other languages' adapters for another pivot: unload these languages to reload them.
+            # The encoder drops other languages' adapters for another pivot: these languages are loaded again when used.
             for code in [code for code, item in self._loaded.items() if code != language and _hinders(item, entry)]:
                 self._unload(code)
             tokenizer = module_tokenizer(self.encoder.base, module)
