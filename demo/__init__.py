@@ -1,1 +1,1 @@
-"""The demo: compose modules on the fly and see what each one does."""
+"""The demo: compose modules while the encoder runs, and see the effect of each one."""

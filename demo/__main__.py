@@ -23,28 +23,27 @@ cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 def serve(
     hub: Annotated[
         Path | None,
-        typer.Option(envvar="MSE_HUB", help="Folder that acts as the hub; without it the Hugging Face Hub."),
+        typer.Option(envvar="MSE_HUB", help="Folder that acts as the hub. Default: the Hugging Face Hub."),
     ] = None,
-    publish: Annotated[
-        Path | None, typer.Option(help="A folder with modules out of training, published into --hub first.")
-    ] = None,
+    publish: Annotated[Path | None, typer.Option(help="Folder of trained modules to publish into --hub first.")] = None,
     module: Annotated[
         list[str] | None,
         typer.Option(
-            help="What visitors may reach: org/name[@revision], or a pattern such as 'org/*'. May be repeated. "
+            help="Modules that visitors may use: org/name[@revision], or a pattern such as 'org/*'. May be repeated. "
             "Default: everything in a --hub folder."
         ),
     ] = None,
-    open_hub: Annotated[bool, typer.Option("--open-hub", help="Visitors may reach any module of the hub.")] = False,
-    base: Annotated[str | None, typer.Option(help="Base encoder; by default that of the first module.")] = None,
-    host: Annotated[str, typer.Option(help="0.0.0.0 to be reached from other machines.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for any that is free.")] = 7860,
-    kept_languages: Annotated[int, typer.Option(help="Language modules in memory at once.")] = 24,
-    rows: Annotated[int, typer.Option(help="Most sentences that are compared at once.")] = 64,
-    characters: Annotated[int, typer.Option(help="Most characters of a sentence.")] = 500,
-    requests: Annotated[int, typer.Option(help="Most requests a minute and address.")] = 240,
+    open_hub: Annotated[bool, typer.Option("--open-hub", help="Let visitors use any module of the hub.")] = False,
+    base: Annotated[str | None, typer.Option(help="Base encoder. Default: that of the first module.")] = None,
+    host: Annotated[str, typer.Option(help="Address to serve on; 0.0.0.0 serves other machines too.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to serve on; 0 takes any free port.")] = 7860,
+    kept_languages: Annotated[int, typer.Option(help="Maximum number of language modules in memory.")] = 24,
+    rows: Annotated[int, typer.Option(help="Maximum number of sentences that are compared at once.")] = 64,
+    characters: Annotated[int, typer.Option(help="Maximum number of characters of a sentence.")] = 500,
+    requests: Annotated[int, typer.Option(help="Maximum number of requests per minute and address.")] = 240,
     trusted_proxy: Annotated[
-        bool, typer.Option("--trusted-proxy", help="Take addresses from X-Forwarded-For: only behind a proxy.")
+        bool,
+        typer.Option("--trusted-proxy", help="Read visitors' addresses from X-Forwarded-For: only behind a proxy."),
     ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
@@ -55,7 +54,7 @@ def serve(
     start = time.perf_counter()
     if publish is not None:
         if hub is None:
-            raise AdaptersHubError("--publish puts modules into a folder that acts as a hub: name it with --hub")
+            raise AdaptersHubError("--publish needs a folder that acts as the hub: name one with --hub")
         for line in publish_folder(publish, hub):
             _say(line)
     settings = Settings(
@@ -69,7 +68,7 @@ def serve(
     )
     catalog = Catalog(settings)
     _say("loading the base and the modules")
-    # These take seconds, for which a mistake need not wait.
+    # These imports take seconds: errors in the options are reported before.
     from demo.compare.workbench import Workbench
     from demo.page.app import build_app, build_demo, queue
     from demo.page.look import launch_options
@@ -82,7 +81,7 @@ def serve(
 
 
 def main() -> None:
-    """Run the command line; an owner's mistake is one line and status 1."""
+    """Run the command line; report the owner's mistakes as one line, with exit status 1."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
         cli(prog_name="python -m demo")

@@ -1,4 +1,4 @@
-"""Modules out of training, into the folder that the demo takes for a hub: with cards, scores and revisions."""
+"""Publish trained modules into the folder that acts as the demo's hub, with cards, scores and revisions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from demo.limits.errors import DemoError
 
 
 def publish_folder(folder: Path, hub: Path) -> Iterator[str]:
-    """Publish every module in a folder as `<folder's name>/<module's name>`; says of each what was done.
+    """Publish every module in a folder as `<folder's name>/<module's name>`; yield a line on each.
 
     Raises:
-        DemoError: there are none.
+        DemoError: the folder has no modules.
         HubError: the hub cannot be written.
     """
     modules = sorted(path.parent for path in folder.glob(f"[!.]*/{FILE_NAME}"))
     if not modules:
         raise DemoError(f"no modules in {folder}: make some with make quickstart, or name another folder")
-    # The modules before the adapters, whose cards link to them.
+    # Modules come before adapters, because the adapters' cards link to them.
     for module in sorted(modules, key=lambda path: (read_manifest(path).kind == "alignment_adapter", path.name)):
         pushed = push(module, f"{folder.absolute().name}/{module.name}", hub=hub)
-        yield f"{pushed.repo}@{pushed.commit[:8]}" + ("" if pushed.changed else ", as before")
+        yield f"{pushed.repo}@{pushed.commit[:8]}" + ("" if pushed.changed else ", unchanged")

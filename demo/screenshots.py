@@ -1,4 +1,4 @@
-"""Pictures of the page for the README: `make screenshots`."""
+"""Take the pictures of the page for the README: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ _COMMITTED = ("desktop", "dark")
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Where the pictures go.")],
-    hub: Annotated[Path, typer.Option(help="As for python -m demo.")],
-    publish: Annotated[Path | None, typer.Option(help="As for python -m demo.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="The phone too, which the README does not show.")] = False,
+    folder: Annotated[Path, typer.Argument(help="Folder to write the pictures to.")],
+    hub: Annotated[Path, typer.Option(help="The same as for python -m demo.")],
+    publish: Annotated[Path | None, typer.Option(help="The same as for python -m demo.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also take the picture of a phone, which the README does not show.")
+    ] = False,
 ) -> None:
-    """Start the demo, look at it, and stop it."""
+    """Start the demo, take pictures of its page, and stop it."""
     command = [sys.executable, "-m", "demo", "--hub", str(hub), "--port", "0"]
     if publish is not None:
         command += ["--publish", str(publish)]
@@ -47,7 +49,7 @@ def main(
                 finally:
                     process.terminate()
                 return
-    sys.exit("error: the demo did not start: see above")
+    sys.exit("error: the demo did not start: see the output above")
 
 
 def _shoot(url: str, folder: Path, everything: bool) -> None:
@@ -65,9 +67,9 @@ def _shoot(url: str, folder: Path, everything: bool) -> None:
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(f"{url}?__theme={theme}")
             page.locator("#mse-rows textarea").first.wait_for()
-            if tab != "Similarity":  # which is open; a click would scroll a phone down to it
+            if tab != "Similarity":  # Similarity is open already; a click on it would scroll a phone down
                 page.get_by_role("tab", name=tab, exact=True).click()
-            elif name != "phone":  # where there is nothing to point with
+            elif name != "phone":  # a phone has no pointer
                 page.locator("#mse-heatmaps td[data-i='9'][data-j='8']").nth(2).hover()
             page.wait_for_timeout(1200)
             path = folder / f"{name}.png"
@@ -76,7 +78,7 @@ def _shoot(url: str, folder: Path, everything: bool) -> None:
             with Image.open(path) as image:
                 image.convert("RGB").save(path, optimize=True)
             if (size := path.stat().st_size) > _MOST_BYTES:
-                sys.exit(f"error: {path} has {size:,} bytes, up to {_MOST_BYTES:,} are committed: make it smaller")
+                sys.exit(f"error: {path} has {size:,} bytes, up to {_MOST_BYTES:,} are allowed: make it smaller")
         browser.close()
 
 

@@ -1,1 +1,1 @@
-"""What is computed: modules that can be reached, the one encoder, and the comparison of sentences."""
+"""The computing: the catalog of modules, the one encoder, and the comparison of sentences."""

@@ -1,4 +1,4 @@
-"""Which modules visitors can reach: what the owner listed, or, if the owner says so, all of a hub."""
+"""The modules that visitors may use: those that the owner lists or, if the owner allows it, all of a hub."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Entry:
     Attributes:
         repo: `org/name`.
         commit: 40 hexadecimal digits.
-        manifest: what it is.
+        manifest: the module's manifest.
     """
 
     repo: str
@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def address(self) -> str:
-        """`org/name@commit`, by which it is fetched."""
+        """`org/name@commit`, the address to fetch it from."""
         return f"{self.repo}@{self.commit}"
 
     @property
@@ -55,12 +55,12 @@ class Entry:
 
     @property
     def short_commit(self) -> str:
-        """For people."""
+        """The commit's first digits, for display."""
         return self.commit[:_COMMIT]
 
     @property
     def title(self) -> str:
-        """One line that tells it from others."""
+        """One line that distinguishes it from other modules."""
         size = f"{self.manifest.size / 1e6:.1f} MB"
         if isinstance(self.manifest, AlignmentManifest):
             what = f"{language_name(self.language)} to {language_name(self.manifest.pivot)}, {self.manifest.objective}"
@@ -78,14 +78,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Picks:
-    """The modules that a visitor composes: at most one module a language, one adapter a language and objective."""
+    """The modules that a visitor composes: at most one per language, and one adapter per language and objective."""
 
     modules: dict[str, Entry]
     adapters: dict[str, dict[str, Entry]]
 
     @property
     def entries(self) -> list[Entry]:
-        """All of them, a module before its adapters."""
+        """All modules, each before its adapters."""
         return [
             entry for code, module in self.modules.items() for entry in (module, *self.adapters.get(code, {}).values())
         ]
@@ -96,19 +96,19 @@ class Picks:
         return [entry.address for entry in self.entries]
 
     def objectives(self, language: str) -> list[str]:
-        """Of the adapters of a language."""
+        """The objectives of a language's adapters."""
         return list(self.adapters.get(language, {}))
 
 
 class Catalog:
-    """The modules that visitors can reach.
+    """The modules that visitors may use.
 
     Args:
-        settings: see there.
-        hub: instead of the one that the settings name.
+        settings: settings of the demo.
+        hub: the hub to use instead of that of the settings.
 
     Raises:
-        DemoError: nothing is listed.
+        DemoError: there are no modules to offer.
         HubError: the hub cannot be reached.
     """
 
@@ -144,7 +144,7 @@ class Catalog:
             self.entries = {name: entry for name, entry in self.entries.items() if self._fits(entry)}
 
     def default(self) -> Picks:
-        """One module of every language, the first by name, with all adapters that were made for it."""
+        """The first module by name of every language, with all adapters that were made for it."""
         modules: dict[str, Entry] = {}
         for entry in self.entries.values():
             if not entry.is_adapter:
@@ -153,7 +153,7 @@ class Catalog:
         return _compose([*modules.values(), *adapters])
 
     def search(self, text: str) -> list[Entry]:
-        """Modules by words in their name, language or kind; `org/name@revision` gives that revision.
+        """Find modules by words in their name, language or kind; `org/name@revision` finds that revision.
 
         Raises:
             HubError: the hub does not answer.
@@ -176,11 +176,11 @@ class Catalog:
         return list(found.values())[:_SHOWN]
 
     def resolve(self, text: str) -> Entry:
-        """The module that `org/name[@revision]` names, if visitors may have it.
+        """The module that `org/name[@revision]` names, if visitors may use it.
 
         Raises:
-            DemoError: it is not an address, or not on offer.
-            HubError: the hub does not have it.
+            DemoError: the text is not an address, or the module is not offered.
+            HubError: the hub does not have the module.
         """
         address = Address.parse(text) if isinstance(text, str) else None
         if address is None:
@@ -199,7 +199,7 @@ class Catalog:
             return known
         if not self._is_owners(address, snapshot.commit):
             raise DemoError(
-                f"{address.repo!r} is offered here, and not every revision of it (found {address.revision!r}): "
+                f"{address.repo!r} is offered here, but not every revision of it (found {address.revision!r}): "
                 "leave @revision out"
             )
         entry = self._entry(snapshot)
@@ -215,10 +215,10 @@ class Catalog:
         return entry
 
     def pick(self, names: Sequence[str] | None) -> Picks:
-        """The modules of these names; the default ones for None.
+        """The modules of these names; None: the default ones.
 
         Raises:
-            DemoError: one is not offered, or they do not belong together.
+            DemoError: a module is not offered, or an adapter was made for other modules.
         """
         if names is None:
             return self.default()
@@ -227,12 +227,12 @@ class Catalog:
         return _compose([self.resolve(name) for name in names])
 
     def _known(self, address: str) -> Entry | None:
-        """What an address was found to be before."""
+        """The module that an address was resolved to before."""
         with self._lock:
             return self._listed.get(address) or self._asked.get(address)
 
     def _addresses(self) -> Iterable[tuple[Address, bool]]:
-        """Of the modules that the owner lists, and whether by their very names."""
+        """The addresses of the modules that the owner lists, and whether each is named exactly, not by a pattern."""
         patterns = self._settings.modules
         exact = [name for name in patterns if not set("*?[") & set(name)]
         owners = {name.partition("/")[0] for name in patterns if name not in exact}
@@ -262,9 +262,9 @@ class Catalog:
         return not patterns and isinstance(self.hub, LocalHub)
 
     def _is_owners(self, address: Address, commit: str) -> bool:
-        """Whether a revision is the work of the repo's owner, whose every revision is listed.
+        """Whether all revisions of the repo are offered, and this one is the work of the repo's owner.
 
-        On the Hub anybody can add commits to a repo, by a pull request: `refs/pr/1`, or the id of such a commit.
+        On the Hub anybody can add commits to a repo through a pull request: `refs/pr/1`, or the id of such a commit.
         """
         if self._settings.open_hub:
             return True
@@ -276,7 +276,7 @@ class Catalog:
         return named or isinstance(self.hub, LocalHub)
 
     def _entry(self, snapshot: Snapshot) -> Entry:
-        # Pinned before anything is read of it: what a visitor writes is an address, never a path on this machine.
+        # The snapshot is pinned first, so that a visitor's text is an address, never a path on this machine.
         manifest, _ = fetch_manifest(snapshot.address, self.hub)
         return Entry(snapshot.repo, snapshot.commit, manifest)
 
@@ -297,7 +297,7 @@ class Catalog:
 
 
 def _belongs(entry: Entry, modules: dict[str, Entry]) -> bool:
-    """Whether an adapter was made for the module of its language, and for the pivot's if that is there."""
+    """Whether an adapter was made for its language's module and, if the pivot has a module here, for that one."""
     manifest = entry.manifest
     assert isinstance(manifest, AlignmentManifest)
     module, pivot = modules.get(entry.language), modules.get(manifest.pivot)
@@ -318,7 +318,7 @@ def _compose(entries: Sequence[Entry]) -> Picks:
             )
         if not _belongs(entry, modules):
             raise DemoError(
-                f"the alignment adapter {entry.repo} was made for other modules than the chosen ones of "
+                f"the alignment adapter {entry.repo} was made for other modules than those chosen for "
                 f"{entry.language!r} and {entry.manifest.pivot!r}: choose those, or leave it out"
             )
         adapters.setdefault(entry.language, {})[entry.manifest.objective] = entry

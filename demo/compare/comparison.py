@@ -1,4 +1,4 @@
-"""Sentences times compositions: the vectors, and what they say in a few figures."""
+"""Compare sentences under several compositions: their vectors, and a few figures that sum them up."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Comparison:
     Attributes:
         rows: the sentences.
         columns: the compositions.
-        picks: the modules they are composed of.
+        picks: the modules that the compositions use.
         vectors: `[columns, n, dim]`, unit length.
-        cut: of each composition, the indices of sentences that have more tokens than it reads, and how many it reads.
-        seconds: computing took; None if nobody waited for it.
+        cut: for each composition, the indices of the sentences that it truncates, with the number of tokens it reads.
+        seconds: time that computing took; None: not to be shown.
     """
 
     rows: list[Row]
@@ -41,17 +41,17 @@ class Comparison:
 
     @property
     def languages(self) -> list[str]:
-        """In the order of first appearance."""
+        """The languages of the sentences, in the order of first appearance."""
         return languages_of(self.rows)
 
     def notes(self, column: Column) -> list[str]:
-        """What a composition could not do for some languages or sentences, one sentence each."""
+        """The restrictions of a composition for certain languages or sentences, one note each."""
         notes = []
         cut = self.cut[self.columns.index(column)]
         for most in sorted(set(cut.values())):
             numbers = [str(index + 1) for index in sorted(cut) if cut[index] == most]
             who = f"sentence{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
-            notes.append(f"{who}: only the first {most} tokens count, those of the prompt included")
+            notes.append(f"{who}: only the first {most} tokens are read, the prompt's included")
         if column.kind == "base":
             return notes
         without = [code for code in self.languages if code not in self.picks.modules]
@@ -78,7 +78,7 @@ def compare(
 ) -> Comparison:
     """Encode sentences under every composition.
 
-    A language that has no module among the picks gets the base's vectors, which `Comparison.notes` says.
+    A language without a module among the picks gets the base's vectors; `Comparison.notes` reports this.
 
     Raises:
         AdaptersHubError: a module cannot be loaded.
@@ -87,7 +87,7 @@ def compare(
     vectors = np.empty((len(columns), len(rows), bench.encoder.dimension), np.float32)
     cut: list[dict[int, int]] = [{} for _ in columns]
     groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
-    # Languages outside, compositions inside: the transformer is set to a language once, not once a composition.
+    # Languages are the outer loop, so that the transformer is set to each language once, not once per composition.
     for done, (code, indices) in enumerate(groups.items()):
         if progress:
             progress(done / len(groups), f"encoding {code}")
@@ -106,14 +106,14 @@ def compare(
 
 @dataclass(frozen=True)
 class Figures:
-    """A composition in a few figures.
+    """A few figures that sum up a composition.
 
     Attributes:
-        found: of the translations asked for, how many are the most similar sentence of their language.
-        asked: how many.
-        same: cosines of rows with the same meaning.
-        other: cosines of rows with different meanings.
-        still: languages whose vectors are the same bits as in the composition `modules`.
+        found: number of searches in which a translation is the most similar sentence of its language.
+        asked: number of searches: one for each sentence and other language with a translation of it.
+        same: cosines of pairs with the same meaning.
+        other: cosines of pairs with different meanings.
+        still: languages whose vectors are bit for bit those of the composition `modules`.
         moved: the other languages that have a module.
     """
 
@@ -126,7 +126,7 @@ class Figures:
 
 
 def figures(comparison: Comparison, number: int) -> Figures:
-    """Of one composition."""
+    """The figures of one composition, given by its number."""
     rows, cosines = comparison.rows, comparison.similarities[number]
     found = asked = 0
     for i, row in enumerate(rows):
@@ -161,11 +161,11 @@ def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, langu
     Args:
         rows: the sentences.
         cosines: `[n, n]`.
-        index: of the row.
+        index: the row's index.
         language: the other language.
 
     Returns:
-        None if the rows hold no translation in that language, or nothing to confuse it with.
+        The rank; None if that language has no translation of the row, or no other sentence.
     """
     row = rows[index]
     if language == row.language or not row.meaning:
@@ -181,7 +181,7 @@ def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, langu
 def _longer(
     bench: Workbench, texts: Sequence[str], language: str | None, picks: Picks, indices: Sequence[int]
 ) -> dict[int, int]:
-    """The indices of the sentences that are cut, and how many tokens are read of them."""
+    """The indices of the truncated sentences, with the number of tokens that are read."""
     most, kept = bench.cut(texts, language, picks)
     return {index: most for index, characters in zip(indices, kept, strict=True) if characters is not None}
 

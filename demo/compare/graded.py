@@ -1,4 +1,4 @@
-"""Graded pairs: how well the cosines of each composition sort pairs of sentences as people do."""
+"""Graded pairs: how well the cosines of each composition rank pairs of sentences as people do."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _SCORE = ("score", "label", "grade", "similarity")
 
 @dataclass(frozen=True)
 class GradedPairs:
-    """Pairs of sentences with a grade of their similarity.
+    """Pairs of sentences with human grades of their similarity.
 
     Attributes:
-        name: for people.
-        languages: of the first and of the second sentences.
-        first: sentences.
-        second: sentences.
-        scores: a grade each, more is more similar.
+        name: the name to show.
+        languages: the languages of the first and of the second sentences.
+        first: the first sentences.
+        second: the second sentences.
+        scores: `[n]`, a grade for each pair; higher means more similar.
     """
 
     name: str
@@ -48,12 +48,12 @@ class GradedPairs:
 
 @dataclass(frozen=True)
 class Graded:
-    """What one composition makes of graded pairs.
+    """The result of one composition on graded pairs.
 
     Attributes:
         column: the composition.
-        cosines: of each pair.
-        spearman: rank correlation with the grades, in percent; None if either does not vary.
+        cosines: `[n]`, the cosine of each pair.
+        spearman: Spearman's rank correlation with the grades, in percent; None if cosines or grades are all equal.
     """
 
     column: Column
@@ -62,7 +62,7 @@ class Graded:
 
 
 def sample_languages() -> list[str]:
-    """The languages of the sample benchmark; none where the sample data is not there."""
+    """The languages of the sample benchmark; empty if there is no sample data."""
     path = SAMPLE / "dev.tsv"
     if not path.is_file():
         return []
@@ -72,7 +72,7 @@ def sample_languages() -> list[str]:
 
 
 def sample_pairs(split: str, first: str, second: str) -> GradedPairs:
-    """The sample benchmark, the first sentences in one language and the second in another or the same.
+    """The sample benchmark with the first sentences in one language, and the second in the same or another.
 
     Raises:
         DemoError: there is no such split or language.
@@ -99,14 +99,14 @@ def read_pairs(
     """A CSV or TSV file with the columns `text_1`, `text_2` and `score`, all pairs in the same languages.
 
     Args:
-        name: of the file.
-        content: of the file.
-        languages: of the first and of the second sentences.
-        limits: of the demo.
-        empty: what to do about pairs that lack a sentence: `error` names their lines, `missing` leaves them out.
+        name: the file's name.
+        content: the file's content.
+        languages: the languages of the first and of the second sentences.
+        limits: the demo's limits.
+        empty: how to treat pairs that lack a sentence: `error` reports their lines, `missing` leaves them out.
 
     Raises:
-        DemoError: too large, not such a file, without pairs, or with empty cells.
+        DemoError: the file is too large, is not such a table, or has too few pairs or empty cells.
     """
     for code in languages:
         check_language(code)
@@ -116,7 +116,7 @@ def read_pairs(
     if None in at:
         raise DemoError(f"expected columns text_1, text_2 and score, found {', '.join(header)[:120]}: rename them")
     if len(lines) > limits.pairs:
-        raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} are scored: upload a part of them")
+        raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} can be scored: upload a part of them")
     first, second, scores = [], [], []
     table = [
         (number, [line[column] if column is not None and column < len(line) else "" for column in at])
@@ -165,7 +165,7 @@ def grade(
             language = find_language(code, picks.modules) if column.kind != "base" else None
             weights = column.align(language, picks.objectives(language)) if language else {}
             parts = []
-            for start in range(0, len(texts), _CHUNK):  # so that others get their turn in between
+            for start in range(0, len(texts), _CHUNK):  # so that other visitors get their turn in between
                 if progress:
                     progress(done / steps, f"{column.title}: {code}")
                 chunk = texts[start : start + _CHUNK]
@@ -178,7 +178,7 @@ def grade(
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Rank correlation in percent, ties by their mean rank; None if either side does not vary."""
+    """Spearman's rank correlation in percent, with mean ranks for ties; None if all values of a side are equal."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1]) * 100

@@ -1,4 +1,4 @@
-"""The Python that gives the same similarities, for whoever wants to go on from a view."""
+"""The Python program that computes the similarities of a view."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
     """A program that prints the similarities of every composition.
 
     Args:
-        comparison: what is shown.
-        hub: the folder where the modules are, if they are not on the Hugging Face Hub: see `folder_name`.
+        comparison: the comparison that is shown.
+        hub: the folder that acts as the hub, as `folder_name` gives it; None: the Hugging Face Hub.
     """
     used = comparison.languages
     entries = [entry for entry in comparison.picks.entries if entry.language in used]
@@ -57,10 +57,10 @@ def snippet(comparison: Comparison, hub: str | None = None) -> str:
 
 
 def folder_name(hub: Hub) -> str | None:
-    """A folder that acts as a hub, as it may be shown: seen from where the demo runs, elsewhere without what is above.
+    """The name to show for a folder that acts as a hub: relative to the working directory, or its last part.
 
     Returns:
-        None for the Hugging Face Hub.
+        The name; None for the Hugging Face Hub.
     """
     if not isinstance(hub, LocalHub):
         return None
@@ -69,7 +69,7 @@ def folder_name(hub: Hub) -> str | None:
 
 
 def _base(entry: Entry) -> str:
-    """The base as others can name it; of a folder on this machine the name alone."""
+    """The base's public name; for a folder on this machine, the last part of its path."""
     return public_source(entry.manifest) or PurePath(entry.manifest.base.source).name
 
 

@@ -1,4 +1,4 @@
-"""The one encoder that all visitors share, and what is loaded into it."""
+"""The one encoder that all visitors share, and the modules that are loaded into it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from demo.limits.errors import DemoError
 from demo.limits.unloading import LeastRecentlyUsed
 
 Progress = Callable[[float, str], None]
-"""Told the share that is done, from 0 to 1, and what is being done."""
+"""Called with the share of the work that is done, from 0 to 1, and a text that says what is being done."""
 
 _KEPT_VECTORS = 64 << 20  # bytes
 
@@ -33,11 +33,11 @@ class Loaded:
     """A language in memory.
 
     Attributes:
-        entry: its module.
-        tokenizer: that goes with it.
-        size: bytes in memory, its adapters left out.
-        seconds: loading and checking took.
-        adapters: objective to the adapter, its bytes in memory and the seconds.
+        entry: the language's module.
+        tokenizer: the module's tokenizer.
+        size: bytes in memory, without adapters.
+        seconds: time that loading and checking took.
+        adapters: for each objective the adapter, its bytes in memory, and the seconds that loading it took.
     """
 
     entry: Entry
@@ -48,12 +48,12 @@ class Loaded:
 
     @property
     def total(self) -> int:
-        """Bytes in memory, with its adapters."""
+        """Bytes in memory, adapters included."""
         return self.size + sum(size for _, size, _ in self.adapters.values())
 
 
 class Piece(NamedTuple):
-    """A token of a sentence: its text, whether the vocabulary knows it, and whether it is among those that count."""
+    """A token of a sentence: its text, whether the vocabulary has it, and whether the encoder reads it."""
 
     text: str
     known: bool
@@ -61,19 +61,19 @@ class Piece(NamedTuple):
 
 
 class Workbench:
-    """One encoder in memory, and for every request the modules that this visitor chose.
+    """One encoder in memory, which computes every request with the modules that the visitor chose.
 
-    Two visitors may choose different modules of one language: what a request needs is put in place and used under
-    one lock, so that no request computes with another's modules.
+    Two visitors may choose different modules of one language. The modules of a request are therefore loaded and used
+    under one lock, so that no request computes with another's modules.
 
     Args:
-        catalog: what may be loaded.
+        catalog: the modules that may be loaded.
         kept_languages: see `Settings`.
-        base: instead of the catalog's.
+        base: the base encoder to use instead of the catalog's.
 
     Attributes:
         encoder: the encoder.
-        base_bytes: of the base's weights in memory.
+        base_bytes: bytes of the base's weights in memory.
     """
 
     def __init__(self, catalog: Catalog, kept_languages: int = 24, base: BaseEncoder | None = None) -> None:
@@ -81,7 +81,7 @@ class Workbench:
         source = base or catalog.base
         if source is None:
             raise DemoError("no base encoder: name one with --base, or list at least one language module")
-        # float32: the numbers on the page are then the same on every machine, and exact.
+        # With float32 the numbers on the page are exact, and the same on every machine.
         loaded = source if isinstance(source, BaseEncoder) else load_base(source)
         self.base_bytes = sum(parameter.numel() * 4 for parameter in loaded.backbone.parameters())
         self.encoder = ModularEncoder(loaded, hub=catalog.hub, dtype=torch.float32)
@@ -94,17 +94,17 @@ class Workbench:
 
     @property
     def loaded(self) -> dict[str, Loaded]:
-        """What is in memory now, by language."""
+        """The languages that are in memory now, by code."""
         with self._lock:
             return {
                 code: dataclasses.replace(item, adapters=dict(item.adapters)) for code, item in self._loaded.items()
             }
 
     def fetch(self, picks: Picks, progress: Progress | None = None) -> None:
-        """Fetch what is not on this machine yet, file by file, largest part of the waiting outside the lock.
+        """Fetch the files that are not on this machine yet, one by one and without holding the lock.
 
         Raises:
-            HubError: the hub does not have it or does not answer.
+            HubError: the hub does not have a file, or does not answer.
         """
         plan = []
         wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
@@ -127,8 +127,8 @@ class Workbench:
         """Load modules into the running encoder.
 
         Raises:
-            CompositionError: they do not belong to this base or to each other.
-            ModuleFormatError: one is damaged.
+            CompositionError: the modules do not belong to this base or to each other.
+            ModuleFormatError: a module is damaged.
         """
         for number, (code, entry) in enumerate(picks.modules.items()):
             if progress:
@@ -148,10 +148,10 @@ class Workbench:
 
         Args:
             texts: sentences.
-            language: ISO 639-3 with a module among the picks; None for the untouched base.
+            language: ISO 639-3 code of a language with a module among the picks; None: the untouched base.
             picks: this visitor's modules.
-            weights: objective to weight; none of them: not aligned.
-            base_language: what the sentences are in, for a base that marks them with it.
+            weights: weights of the alignment adapters by objective; empty: not aligned.
+            base_language: the language of the sentences, for a base that marks sentences with their language.
 
         Returns:
             `[n, dim]`, float32; not to be written to.
@@ -171,11 +171,11 @@ class Workbench:
         return vectors
 
     def cut(self, texts: Sequence[str], language: str | None, picks: Picks) -> tuple[int, list[int | None]]:
-        """Where sentences are cut that have more tokens than a module, or the base, reads.
+        """Where a module, or the base, truncates sentences.
 
         Returns:
-            How many tokens it reads, those of the prompt and the special ones included, and of each sentence how many
-            characters that are; None: all.
+            The number of tokens that it reads, prompt and special tokens included; and for each sentence the number of
+            characters that these tokens cover, None if the sentence is not truncated.
         """
         with self._lock:
             tokenizer = self._tokenizer(language, picks)
@@ -189,10 +189,10 @@ class Workbench:
         ]
 
     def tokens(self, text: str, language: str | None, picks: Picks) -> list[Piece]:
-        """The pieces of a sentence as the tokenizer of a language, or of the base, cuts it."""
+        """The tokens of a sentence under the tokenizer of a language, or of the base."""
         with self._lock:
             tokenizer = self._tokenizer(language, picks)
-            # Under the lock as well: a tokenizer is set to truncate, or not, before each use.
+            # Under the lock too, because each use first sets the tokenizer to truncate or not to truncate.
             encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
             kept = self.cut([text], language, picks)[1][0]
         names = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
@@ -206,14 +206,14 @@ class Workbench:
         ]
 
     def _tokenizer(self, language: str | None, picks: Picks) -> PreTrainedTokenizerFast:
-        """That of a language or of the base; the lock is held."""
+        """The tokenizer of a language or of the base; the caller holds the lock."""
         if language is None:
             return self.encoder.base.tokenizer
         self._ensure(picks, language, [])
         return self._loaded[language].tokenizer
 
     def _ensure(self, picks: Picks, language: str, objectives: Sequence[str]) -> None:
-        """Put in place what a request needs; the lock is held."""
+        """Load what a request needs; the caller holds the lock."""
         entry = picks.modules.get(language)
         if entry is None:
             raise DemoError(f"no module for {language!r} is chosen: choose one under Modules")
@@ -222,9 +222,9 @@ class Workbench:
             module, seconds = self._timed(entry)
             if not isinstance(module, LanguageModule):
                 raise DemoError(f"{entry.repo} is not a language module: choose one")
-            # Whatever is in the way of this one, other visitors can use until it is sure that this one can be.
+            # Nothing is unloaded before the module is accepted, so that a bad module costs other visitors nothing.
             self.encoder.add_module(module, replace=True)
-            # Adapters of other languages that were made for another pivot went; what is left of those is read again.
+            # The encoder drops other languages' adapters for another pivot: these languages are loaded again when used.
             for code in [code for code, item in self._loaded.items() if code != language and _hinders(item, entry)]:
                 self._unload(code)
             tokenizer = module_tokenizer(self.encoder.base, module)
@@ -249,7 +249,7 @@ class Workbench:
         adapter.check_base(self.encoder.base)
         pivot = self._loaded.get(adapter.manifest.pivot)
         if pivot is not None and pivot.entry.manifest.fingerprint != adapter.manifest.pivot_fingerprint:
-            self._unload(adapter.manifest.pivot)  # another visitor's; it comes back when it is asked for
+            self._unload(adapter.manifest.pivot)  # another visitor's: it is loaded again when needed
         self.encoder.add_module(adapter, replace=True)
         size = sum(tensor.numel() * tensor.element_size() for tensor in adapter.bottlenecks.state_dict().values())
         item.adapters[objective] = (wanted, size, seconds)
@@ -273,7 +273,7 @@ class Workbench:
 
 
 def _module_bytes(module: LanguageModule) -> int:
-    """In float32, in which it is computed with."""
+    """The bytes of a module in memory; its embeddings are computed in float32."""
     embeddings = 0 if module.embeddings is None else module.embeddings.numel() * 4
     factors = (matrix for lora in module.loras.values() for pair in lora.factors.values() for matrix in pair)
     return embeddings + sum(matrix.numel() * matrix.element_size() for matrix in factors)
@@ -294,7 +294,7 @@ def _key(
     weights: Mapping[str, float],
     base_language: str | None,
 ) -> bytes:
-    """Stands for all that vectors depend on; a digest, so that no visitor's text is kept."""
+    """A digest of everything that the vectors depend on; it keeps no visitor's text."""
     module = picks.modules[language].manifest.fingerprint if language in picks.modules else None
     adapters = picks.adapters.get(language or "", {})
     aligned = [

@@ -1,1 +1,1 @@
-"""What visitors put in: rows of sentences, compositions, examples, and the address that holds them."""
+"""The input of visitors: rows of sentences, compositions, examples, and links that hold a view."""

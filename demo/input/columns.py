@@ -1,4 +1,4 @@
-"""Compositions: which modules a column of the comparison uses, and how it aligns."""
+"""Compositions: whether a column of the comparison uses modules, and how it aligns them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Column:
     """A composition.
 
     Attributes:
-        kind: `base`: no modules; `modules`: without alignment; `aligned`: by one objective; `blend`: by a weighted
-            mixture.
-        by: objective of `aligned`; empty: `both`, or the one that there is.
-        weights: of `blend`, objective to weight.
-        languages: of `blend`, languages that are mixed in another way.
+        kind: `base`: no modules; `modules`: modules without alignment; `aligned`: with the adapter of one objective;
+            `blend`: with a weighted mixture of adapters.
+        by: the objective of `aligned`; empty: `both`, or another that is available.
+        weights: the weights of a `blend` by objective.
+        languages: weights of a `blend` for single languages, which replace `weights` there.
     """
 
     kind: str
@@ -32,7 +32,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        """For people, short."""
+        """A short name to show."""
         if self.kind == "base":
             return "Base"
         if self.kind == "modules":
@@ -43,12 +43,11 @@ class Column:
         return f"Blend: {mixed or 'none'}" + (f", {len(self.languages)} of their own" if self.languages else "")
 
     def align(self, language: str, available: Sequence[str]) -> dict[str, float]:
-        """Objectives and weights for a language.
+        """The weights of a language's adapters by objective.
 
         Args:
             language: ISO 639-3.
-            available: objectives of the adapters that there are for it. One that is asked for and not there is left
-                out: see `missing`.
+            available: objectives of the language's adapters. Objectives without an adapter are left out: see `missing`.
         """
         if self.kind == "aligned":
             by = self.by or next((name for name in OBJECTIVES if name in available), "")
@@ -59,7 +58,7 @@ class Column:
         return {}
 
     def missing(self, language: str, available: Sequence[str]) -> list[str]:
-        """Objectives that are asked for and that a language has no adapter of."""
+        """The requested objectives for which a language has no adapter."""
         if self.kind == "aligned":
             return [] if (self.by in available if self.by else available) else [self.by or "any"]
         if self.kind == "blend":
@@ -68,7 +67,7 @@ class Column:
         return []
 
     def to_record(self) -> dict[str, Any]:
-        """Plain values, as `parse_column` takes them."""
+        """Plain values, from which `parse_column` makes the composition again."""
         record: dict[str, Any] = {"kind": self.kind}
         if self.by:
             record["by"] = self.by
@@ -83,10 +82,10 @@ DEFAULT = (Column("base"), Column("modules"), Column("aligned"))
 
 
 def parse_column(record: object) -> Column:
-    """The composition that plain values describe, from wherever they come.
+    """The composition that plain values describe; they may come from anywhere.
 
     Raises:
-        DemoError: they describe none.
+        DemoError: the values do not describe a composition.
     """
     if isinstance(record, Column):
         return record
@@ -112,7 +111,7 @@ def parse_columns(records: object, most: int) -> list[Column]:
     """One to `most` compositions.
 
     Raises:
-        DemoError: there are fewer or more, or one is none.
+        DemoError: there are none or too many, or one of them is not a composition.
     """
     if not isinstance(records, list | tuple) or not 1 <= len(records) <= most:
         found = len(records) if isinstance(records, list | tuple) else type(records).__name__

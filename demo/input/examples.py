@@ -1,4 +1,4 @@
-"""Sentences to begin with, written for this project (CC0)."""
+"""Example sentences, written for this project (CC0)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _FOLDER = Path(__file__).parent.parent / "examples"
 TITLES = {
     "first": "Said differently everywhere",
     "timetable": "Late, early, cancelled",
-    "traps": "Same words, another meaning",
+    "traps": "Same words, different meaning",
     "right_to_left": "Right to left",
     "scripts": "Six scripts",
     "turkic": "Turkic neighbours",
 }
-"""Of the sets, by file name."""
+"""Titles of the sets, by file name."""
 
 
 @functools.cache
@@ -38,10 +38,12 @@ def example(name: str) -> tuple[Row, ...]:
 
 
 def opening(languages: Collection[str]) -> tuple[str, list[Row]]:
-    """The set that a page opens with, and its rows: those of the most languages that have a module.
+    """The set that a page opens with, and its rows in languages with a module.
+
+    It is the set with the most such languages; if no set has two of them, the first set with all its rows.
 
     Args:
-        languages: with a module; if no set has two of them, the first set, whole.
+        languages: the languages with a module.
     """
     covered = {name: {row.language for row in example(name)} & set(languages) for name in TITLES}
     name = max(TITLES, key=lambda name: len(covered[name]))

@@ -1,9 +1,9 @@
 """Guess the language of a sentence, offline.
 
-`py3langid` (BSD) knows 139 languages, among them all 23 of the paper. It is a linear model over character n-grams: a
-whole sentence it knows well, one or two words often not; it tells Uzbek in Latin letters from Turkish or Azerbaijani
-less surely than languages with a script of their own, and it knows neither romanised Arabic, Amharic and the like nor
-languages outside its list. So a guess can always be corrected.
+`py3langid` (BSD) knows 139 languages, among them all 23 of the paper. It is a linear model over character n-grams. It
+is reliable on whole sentences, often not on one or two words. It confuses Uzbek in Latin letters with Turkish or
+Azerbaijani more easily than languages with a script of their own. It knows neither romanised text (such as Arabic or
+Amharic in Latin letters) nor languages outside its list. Visitors can therefore correct every guess.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ PAPER = (
 
 _UNKNOWN = "eng"
 _PREFERENCE = 2.0
-"""How many times likelier a language with a module counts, where the text itself does not decide."""
+"""Factor on the probability of a language with a module, which decides where the text does not."""
 _UNSURE = 0.1
-"""The probability under which the detector knows nothing: of one or two words, mostly."""
+"""Probability below which a guess is not used; mostly for one or two words."""
 _lock = threading.Lock()
 
 
@@ -36,13 +36,16 @@ def guess_language(text: str, offered: Sequence[str] = ()) -> str:
     """The ISO 639-3 code of the language that a text is most likely in.
 
     Args:
-        text: a sentence; where it holds no letters, or too few, the guess is English if that is offered.
-        offered: languages with a module, which are preferred where the text is short.
+        text: a sentence.
+        offered: languages with a module, which are preferred where the text leaves a doubt.
+
+    Returns:
+        The code; for a text without letters, or with too few, English, or the first of `offered` if that lacks English.
     """
     unknown = offered[0] if offered and _UNKNOWN not in offered else _UNKNOWN
     if not any(character.isalpha() for character in text):
         return unknown
-    with _lock:  # it keeps a buffer of counts between calls
+    with _lock:  # the detector keeps a buffer of counts between calls
         ranked = _identifier().rank(canonical(text[:1000]))
     if float(ranked[0][1]) < _UNSURE:
         return unknown
@@ -59,14 +62,14 @@ def guess_language(text: str, offered: Sequence[str] = ()) -> str:
 
 
 def to_alpha3(code: str) -> str | None:
-    """ISO 639-3 for a code of the detector; of a macro-language the member that the paper has. None for no language."""
+    """The ISO 639-3 code for a code of the detector; for a macro-language, the paper's member. None: no language."""
     if code in ("zxx", "und"):
         return None
     return find_language(code, PAPER) or long_code(code)
 
 
 def known_languages() -> list[str]:
-    """All that can be guessed, ISO 639-3."""
+    """The ISO 639-3 codes of all languages that can be guessed."""
     return sorted({code for code in map(to_alpha3, _identifier().nb_classes) if code})
 
 

@@ -1,4 +1,4 @@
-"""The rows that are compared: from the table, from pasted lines and from files, checked and bounded."""
+"""The rows to compare: read from the table, pasted lines or files, and checked against the limits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Row:
     Attributes:
         language: ISO 639-3.
         text: the sentence.
-        meaning: rows with the same one are translations or paraphrases of each other; empty: not known.
+        meaning: a label that translations and paraphrases of each other share; empty: unknown.
         guessed: whether the language is a guess.
     """
 
@@ -42,12 +42,12 @@ class Row:
     guessed: bool = False
 
     def to_record(self) -> dict[str, Any]:
-        """Plain values, as the table takes them."""
+        """Plain values for the table."""
         return {"language": self.language, "text": self.text, "meaning": self.meaning, "guessed": self.guessed}
 
 
 def clean(text: object) -> str:
-    """Text on one line, without control characters, overrides of the writing direction and lone surrogates.
+    """Text on one line, without control characters, overrides of the writing direction or lone surrogates.
 
     Characters that join letters (such as U+200C in Persian) stay.
     """
@@ -57,15 +57,15 @@ def clean(text: object) -> str:
 
 
 def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
-    """Rows from the table, from a link or from the API; empty ones are left out.
+    """Check the rows of the table, of a link or of the API; empty ones are left out.
 
     Args:
-        records: mappings with `text`, and optionally `language` (guessed where it is missing), `meaning`, `guessed`.
-        limits: of the demo.
+        records: mappings with `text`, and optionally `language` (guessed if missing), `meaning` and `guessed`.
+        limits: the demo's limits.
         offered: languages with a module, which guesses prefer.
 
     Raises:
-        DemoError: too many, too long, or not of this form.
+        DemoError: there are too many rows, or one is too long or not of this form.
     """
     if not isinstance(records, list | tuple):
         raise DemoError(f"expected a list of rows with language and text, found {type(records).__name__}")
@@ -78,7 +78,7 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
         raw = str(record.get("text") or "")
         if len(raw) > limits.characters:
             raise DemoError(
-                f"row {number} has {len(raw):,} characters, up to {limits.characters} are taken: shorten or divide it"
+                f"row {number} has {len(raw):,} characters, up to {limits.characters} are allowed: shorten or split it"
             )
         text = clean(raw)
         if not text:
@@ -91,9 +91,9 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
             except AdaptersHubError as error:
                 raise DemoError(f"row {number}: {error}") from None
         meaning = clean(record.get("meaning") or "")
-        if len(meaning) > _MEANING_LENGTH:  # cut, two meanings could become one
+        if len(meaning) > _MEANING_LENGTH:  # refused, not truncated: two meanings could become the same
             raise DemoError(
-                f"row {number}: the meaning has {len(meaning):,} characters, up to {_MEANING_LENGTH} are taken: "
+                f"row {number}: the meaning has {len(meaning):,} characters, up to {_MEANING_LENGTH} are allowed: "
                 "a number is enough"
             )
         guessed = bool(record.get("guessed")) or not code
@@ -111,36 +111,36 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
 
 
 def read_lines(text: str, limits: Limits, offered: Sequence[str] = ()) -> list[Row]:
-    """Pasted text, a sentence a line; `deu: …` or `deu | …` says the language, else it is guessed.
+    """Read pasted text, one sentence per line; `deu: …` or `deu | …` sets the language, which is guessed otherwise.
 
-    A line out of a spreadsheet, with tabs, may hold the language in any cell, and a meaning behind the sentence, or
-    before it if that is a number.
+    A line from a spreadsheet, with tabs between cells, may have the language in any cell, and a meaning after the
+    sentence, or before it if the meaning is a number.
 
     Raises:
-        DemoError: nothing, too much, too long, or cells that are none of these.
+        DemoError: there is no text, too much text, a line that is too long, or a cell that is none of these.
     """
     if len(text) > limits.rows * (limits.characters + 16) * 2:
         raise DemoError(f"too much text ({len(text):,} characters): paste up to {limits.rows} lines")
     records = [_record(line, number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not records:
-        raise DemoError("no text to take: write or paste one sentence a line")
+        raise DemoError("there is no text: write or paste one sentence per line")
     return check_rows(records, limits, offered)
 
 
 def read_file(
     name: str, content: bytes, limits: Limits, offered: Sequence[str] = (), empty: Empty = "error"
 ) -> list[Row]:
-    """A CSV or TSV file with a header: `text`, and optionally `language` and `meaning`; or one column a language.
+    """Read a CSV or TSV file with a header: `text`, and optionally `language` and `meaning`; or a column per language.
 
     Args:
-        name: of the file.
-        content: of the file.
-        limits: of the demo.
+        name: the file's name.
+        content: the file's content.
+        limits: the demo's limits.
         offered: languages with a module, which guesses prefer.
-        empty: what to do about cells without text: `error` names their lines, `missing` leaves them out.
+        empty: how to treat cells without text: `error` reports their lines, `missing` leaves them out.
 
     Raises:
-        DemoError: too large, not UTF-8, without such columns, or with empty cells.
+        DemoError: the file is too large, is not UTF-8, lacks such columns, or has empty cells.
     """
     header, lines = read_table(name, content, limits)
     folded = [column.strip().casefold() for column in header]
@@ -159,7 +159,7 @@ def read_file(
             for number, line in lines
         ]
     elif codes:
-        # Rows of translations: the line is the meaning.
+        # All cells of a line are translations of each other: its number is their meaning.
         records = [
             {"text": _cell(line, at), "language": code, "meaning": str(count), "line": number}
             for count, (number, line) in enumerate(lines, start=1)
@@ -167,14 +167,14 @@ def read_file(
         ]
     else:
         raise DemoError(
-            f"expected a column 'text' (and 'language', 'meaning' if you like), or one column a language such as "
+            f"expected a column 'text' (optionally also 'language' and 'meaning'), or one column per language, such as "
             f"'deu', found {', '.join(header)[:120] or 'none'}: add a header line"
         )
     if empty == "error":
         check_cells((record["line"], record["text"]) for record in records)
     rows = check_rows(records, limits, offered)
     if not rows:
-        raise DemoError(f"{_short(name)} has a header and no sentences: add a row")
+        raise DemoError(f"{_short(name)} has a header but no sentences: add a row")
     return rows
 
 
@@ -182,25 +182,25 @@ def check_cells(cells: Iterable[tuple[int, str]]) -> None:
     """Refuse cells of a file that hold no text.
 
     Args:
-        cells: of each the number of its line, and what it holds.
+        cells: the line number and the text of each cell.
 
     Raises:
         DemoError: names the lines.
     """
     if without := list(dict.fromkeys(line for line, text in cells if not clean(text))):
         lines = f"line {without[0]}" if len(without) == 1 else f"lines {numbered(without)}"
-        raise DemoError(f"{lines}: no text: write it, or choose to leave out what has none")
+        raise DemoError(f"{lines}: no text: add it, or choose to leave out empty cells")
 
 
 def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header of a CSV or TSV file, and its rows with the number of the line that each ends in; blank ones are none.
+    """Read the header of a CSV or TSV file, and its rows with the number of each row's last line; skip blank rows.
 
     Raises:
-        DemoError: too large, not UTF-8, or no table.
+        DemoError: the file is too large, is not UTF-8, or is not a table.
     """
     if len(content) > limits.file_bytes:
         raise DemoError(
-            f"{_short(name)} has {len(content) / 1e6:.1f} MB, up to {limits.file_bytes / 1e6:.1f} MB are taken: "
+            f"{_short(name)} has {len(content) / 1e6:.1f} MB, up to {limits.file_bytes / 1e6:.1f} MB are allowed: "
             "upload a part of it"
         )
     try:
@@ -223,7 +223,7 @@ def read_table(name: str, content: bytes, limits: Limits) -> tuple[list[str], li
 
 
 def _record(line: str, number: int) -> dict[str, Any]:
-    """What a pasted line says, for `check_rows`."""
+    """The language, sentence and meaning of a pasted line, for `check_rows`."""
     cells = [cell.strip() for cell in line.split("\t") if cell.strip()]
     if (tag := _TAG.match(cells[0])) and _is_language(tag.group(1)):
         cells[:1] = [tag.group(1), cells[0][tag.end() :]]
@@ -234,7 +234,7 @@ def _record(line: str, number: int) -> dict[str, Any]:
     if len(cells) > 2 or (len(words) > 1 and not code):
         raise DemoError(
             f"line {number}: expected a sentence, and at most its language (such as deu) and then its meaning, found "
-            f"{len(cells) + bool(code)} cells: paste these only, or upload a table with a header"
+            f"{len(cells) + bool(code)} cells: paste only these, or upload a table with a header"
         )
     text = words[0] if words else cells[0]
     cells.remove(text)
@@ -242,7 +242,7 @@ def _record(line: str, number: int) -> dict[str, Any]:
 
 
 def _as_code(column: str) -> str:
-    """A header in small letters as a language code: its script has a capital letter."""
+    """A lower-case column name as a language code, with a capital letter in the script."""
     language, bar, script = column.partition("_")
     return f"{language}{bar}{script.capitalize()}"
 
@@ -263,9 +263,9 @@ def _is_language(code: str) -> bool:
 
 
 def _too_many(count: int, limits: Limits) -> DemoError:
-    return DemoError(f"{count:,} rows, up to {limits.rows} are compared at once: take a part of them")
+    return DemoError(f"{count:,} rows, up to {limits.rows} can be compared at once: use a part of them")
 
 
 def languages_of(rows: Iterable[Row]) -> list[str]:
-    """Their languages, in the order of first appearance."""
+    """The languages of rows, in the order of first appearance."""
     return list(dict.fromkeys(row.language for row in rows))

@@ -1,4 +1,4 @@
-"""What a visitor sees, as text for a link: rows, compositions and modules, packed, and checked when it comes back."""
+"""A view as text for a link: rows, compositions and modules, compressed, and checked when the link is opened."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from demo.limits.errors import DemoError
 
 PARAMETER = "view"
 MOST_CHARACTERS = 6000
-"""Longer links break in chats and mails."""
+"""Maximum length of a view in a link: chats and mails break longer links."""
 _MOST_BYTES = 256 << 10
-_BAD = "this link does not hold a view of this demo: it was cut, or comes from elsewhere"
+_BAD = "this link does not hold a view of this demo: it is incomplete, or from another site"
 
 
 def pack(rows: Sequence[Row], columns: Sequence[Column], modules: Sequence[str] | None) -> str | None:
@@ -26,7 +26,7 @@ def pack(rows: Sequence[Row], columns: Sequence[Column], modules: Sequence[str] 
     Args:
         rows: the sentences.
         columns: the compositions.
-        modules: addresses; None for the default ones.
+        modules: the modules' addresses; None: the default ones.
     """
     record: dict[str, Any] = {
         "rows": [[row.language, row.text, row.meaning, int(row.guessed)] for row in rows],
@@ -40,17 +40,17 @@ def pack(rows: Sequence[Row], columns: Sequence[Column], modules: Sequence[str] 
 
 
 def unpack(text: str) -> dict[str, Any]:
-    """Plain values `rows`, `columns` and `modules` (None if the default ones are meant); all still to be checked.
+    """The plain values `rows`, `columns` and `modules` (None: the default ones), which are not checked yet.
 
     Raises:
-        DemoError: it is not what `pack` gave.
+        DemoError: the text was not made by `pack`.
     """
     if len(text) > MOST_CHARACTERS:
         raise DemoError(f"this link has {len(text):,} characters, up to {MOST_CHARACTERS:,} are read: {_BAD}")
     try:
         data = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
         inflate = zlib.decompressobj()
-        plain = inflate.decompress(data, _MOST_BYTES)  # bounded: a few bytes can stand for gigabytes
+        plain = inflate.decompress(data, _MOST_BYTES)  # bounded: a few bytes can expand to gigabytes
         if inflate.unconsumed_tail or not inflate.eof:
             raise DemoError(_BAD)
         record = json.loads(plain.decode("utf-8"))

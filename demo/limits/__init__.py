@@ -1,1 +1,1 @@
-"""What the owner allows, and what keeps visitors within it."""
+"""The limits that the owner sets, and the code that enforces them."""

@@ -1,4 +1,4 @@
-"""No request may be larger than what the page itself can send."""
+"""Refuse requests that are larger than what the page itself can send."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROOM = 256 << 10
-"""Bytes that a request may have beside the largest file: the parts of a form, or rows and compositions."""
+"""Bytes that a request may have in addition to the largest file: for the parts of a form, or rows and compositions."""
 
 
 class BodyLimit:
-    """Refuses larger bodies with status 413, before they are in memory.
+    """Middleware that refuses too large bodies with status 413, before they are in memory.
 
     Args:
-        app: the application behind it.
-        most: bytes.
+        app: the application that handles the requests.
+        most: maximum number of bytes of a body.
     """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -23,7 +23,7 @@ class BodyLimit:
         self.most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is small enough."""
+        """Pass on requests that are small enough."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -35,7 +35,7 @@ class BodyLimit:
         taken = 0
 
         async def counted() -> Message:
-            """For bodies in chunks, which do not say how large they are."""
+            """Count the bytes of bodies in chunks, which do not state their size."""
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))

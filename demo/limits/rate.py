@@ -1,4 +1,4 @@
-"""How much one address may ask for: a bucket of requests that fills up again."""
+"""Limit the requests of each address with a token bucket."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from demo.limits.settings import Settings
 
 _MOST_ADDRESSES = 10_000
 _CHARACTERS = 4000
-"""To encode, under one composition: so many count as a request more. A set of examples has up to 800."""
+"""Number of characters to encode, under one composition, that count as one more request. An example has up to 800."""
 
 Asking = gr.Request | HTTPConnection | None
 
 
 class RateLimit:
-    """One bucket an address.
+    """One token bucket per address.
 
     Args:
-        settings: `limits.requests` a minute, `limits.burst` at once.
-        clock: seconds, never going back.
+        settings: give `limits.requests` per minute, and `limits.burst` at once.
+        clock: returns seconds, which never decrease.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
@@ -41,19 +41,19 @@ class RateLimit:
         """Count a request.
 
         Raises:
-            DemoError: there were too many from this address.
+            DemoError: there were too many requests from this address.
         """
         self._take(request, 1.0, least=1.0)
 
     def charge(self, request: Asking, characters: int) -> None:
-        """Count the work that a request turned out to be, before it is done: more than there is leaves a debt.
+        """Count the work of a request before it is done; work beyond what is left in the bucket makes a debt.
 
         Args:
-            request: that was counted.
-            characters: of all sentences, once for every composition that they are encoded under.
+            request: a request that `check` has counted.
+            characters: number of characters of all sentences, counted once for every composition.
 
         Raises:
-            DemoError: another request from this address has left one meanwhile.
+            DemoError: another request from this address has made a debt meanwhile.
         """
         self._take(request, characters / _CHARACTERS, least=0.0)
 
@@ -74,5 +74,7 @@ class RateLimit:
         if request is None:
             return ""
         if self._trusted_proxy and (forwarded := request.headers.get("x-forwarded-for")):
-            return str(forwarded).rpartition(",")[2].strip()[:64]  # the last one is what the proxy itself saw
+            return (
+                str(forwarded).rpartition(",")[2].strip()[:64]
+            )  # the last address is the one that the proxy itself saw
         return str(request.client.host) if request.client else ""

@@ -1,4 +1,4 @@
-"""What the owner of a demo decides: which modules visitors reach, and how much they may ask for."""
+"""The settings that the owner of a demo chooses: the modules that visitors may use, and the limits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Limits:
-    """What one visitor may ask for.
+    """Upper limits for one visitor's requests.
 
     Attributes:
         rows: sentences in the table.
-        characters: of one sentence.
+        characters: characters of a sentence.
         columns: compositions side by side.
-        file_bytes: of an uploaded file.
+        file_bytes: bytes of an uploaded file.
         pairs: graded pairs that are scored.
-        requests: that take computing, a minute and address.
+        requests: requests that need computing, per minute and address.
         burst: requests that may come at once.
-        module_bytes: of a module, where visitors may name any of a hub.
-        waiting: requests that may wait for their turn; who comes later is told to try again.
+        module_bytes: bytes of a module, where visitors may name any module of a hub.
+        waiting: requests in the queue; further ones are asked to try again later.
     """
 
     rows: int = 64
@@ -34,17 +34,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a demo is run.
+    """Settings of a demo.
 
     Attributes:
         hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
-        modules: what visitors may reach, as `org/name[@revision]` or patterns such as `org/*`. Empty: everything in
-            the hub if it is a folder, nothing if it is the Hub.
-        open_hub: visitors may reach any module of the hub.
+        modules: the modules that visitors may use, as `org/name[@revision]` or patterns such as `org/*`. Empty: all
+            modules of the hub if it is a folder, none if it is the Hugging Face Hub.
+        open_hub: visitors may use any module of the hub.
         base: the base encoder; by default that of the first module.
-        kept_languages: language modules in memory at once; beyond that the least recently used one is unloaded.
-        trusted_proxy: take a visitor's address from X-Forwarded-For, which only a proxy in front makes true.
-        limits: see there.
+        kept_languages: maximum number of language modules in memory; the least recently used one is unloaded first.
+        trusted_proxy: read a visitor's address from X-Forwarded-For, which can be trusted only behind a proxy.
+        limits: upper limits for visitors' requests.
     """
 
     hub: str | None = None

@@ -1,4 +1,4 @@
-"""Memory that stays bounded: which language to unload when there are too many."""
+"""Bound the memory: choose the languages to unload when too many are loaded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 
 class LeastRecentlyUsed:
-    """The order in which languages were used. Not thread-safe: its owner holds a lock.
+    """The order in which languages were last used. Not thread-safe: the caller holds a lock.
 
     Args:
         kept: how many languages may be loaded at once, at least one.
@@ -17,7 +17,7 @@ class LeastRecentlyUsed:
         self._order: OrderedDict[str, None] = OrderedDict()
 
     def use(self, language: str) -> list[str]:
-        """Note a use; returns the languages to unload now, never the one that is used."""
+        """Record a use; return the languages to unload now, never the one that is used."""
         self._order[language] = None
         self._order.move_to_end(language)
         over = []
@@ -26,5 +26,5 @@ class LeastRecentlyUsed:
         return over
 
     def forget(self, language: str) -> None:
-        """It was unloaded."""
+        """Record that a language was unloaded."""
         self._order.pop(language, None)

@@ -1,4 +1,4 @@
-"""Files come by upload only, and uploads count among a visitor's requests."""
+"""Accept files by upload only, and count uploads as requests."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from demo.limits.errors import DemoError
 from demo.limits.rate import RateLimit
 
-_REFUSAL = "files come by upload, none is fetched from elsewhere: upload it"
+_REFUSAL = "files come by upload only, no link is fetched: upload the file"
 
 
 def refuse_links() -> None:
-    """Take from Gradio, in this process, what fetches any URL, of any size, that a request names in place of a file.
+    """Replace Gradio's functions that fetch any URL, of any size, that a request names instead of a file.
 
     Raises:
-        AttributeError: this Gradio fetches in another way.
+        AttributeError: this version of Gradio has no such functions.
     """
     for module, name, refuse in (
-        (processing_utils, "async_ssrf_protected_download", _refuse_value),  # in place of a file, in any component
+        (processing_utils, "async_ssrf_protected_download", _refuse_value),  # a URL instead of a file, in any component
         (routes, "secure_url_stream_response", _refuse_address),  # /file=https://…
     ):
         getattr(module, name)
@@ -41,11 +41,11 @@ async def _refuse_address(*_: object, **__: object) -> NoReturn:
 
 
 class UploadRate:
-    """Counts every body with files as a request; beyond the limit they are refused with status 429.
+    """Middleware that counts every body with files as a request, and refuses it with status 429 beyond the limit.
 
     Args:
-        app: the application behind it.
-        rate: of the page.
+        app: the application that handles the requests.
+        rate: the rate limit that the page uses.
     """
 
     def __init__(self, app: ASGIApp, rate: RateLimit) -> None:
@@ -53,7 +53,7 @@ class UploadRate:
         self.rate = rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may come."""
+        """Pass on requests within the limit."""
         if scope["type"] == "http" and "multipart" in Headers(scope=scope).get("content-type", "").lower():
             try:
                 self.rate.check(HTTPConnection(scope))

@@ -1,1 +1,1 @@
-"""The page and its endpoints, out of Gradio's components."""
+"""The page and its endpoints, built from Gradio's components."""

@@ -20,19 +20,19 @@ from demo.page.visit import Demo
 
 
 class Api:
-    """The endpoints. Errors come to the caller as one line.
+    """The endpoints. They report errors in one line.
 
     Args:
-        demo: what all visitors share; limits are common to the page and to programs.
+        demo: the state that all visitors share; the same limits hold for the page and for programs.
     """
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
 
     def register(self) -> None:
-        """Make the endpoints part of the app that is being built."""
+        """Add the endpoints to the app that is being built."""
 
-        # Gradio reads types as they are at run time; those of a bound method with postponed annotations it cannot.
+        # Gradio reads type annotations at run time, and cannot read the postponed ones of a bound method.
         def encode(
             sentences: list[str],
             languages: list[str],
@@ -72,11 +72,11 @@ class Api:
         """Sentence vectors.
 
         Args:
-            sentences: texts.
-            languages: ISO 639-3, one for each sentence, or one for all; an empty list: guessed.
-            composition: such as {"kind": "aligned", "by": "both"}; {} for modules without alignment.
-            modules: org/name[@revision] of those to compose; an empty list: all on offer.
-            request: filled in.
+            sentences: the texts.
+            languages: ISO 639-3 codes, one for each sentence, or one for all; an empty list: guessed.
+            composition: a composition, such as {"kind": "aligned", "by": "both"}; {}: modules without alignment.
+            modules: the modules to compose, as org/name[@revision]; an empty list: the default ones.
+            request: filled in by the server.
 
         Returns:
             `vectors` ([n, dim], unit length), `languages`, `modules`, `notes`.
@@ -101,11 +101,11 @@ class Api:
         """Cosines of all pairs of sentences under several compositions.
 
         Args:
-            sentences: texts.
+            sentences: the texts.
             languages: as for `/encode`.
-            compositions: as for `/encode`, several; an empty list: base, modules, aligned.
+            compositions: a list of compositions as for `/encode`; an empty list: base, modules, aligned.
             modules: as for `/encode`.
-            request: filled in.
+            request: filled in by the server.
 
         Returns:
             `compositions`: for each its `title`, `similarities` ([n, n]) and `notes`; `languages`; `modules`.
@@ -125,11 +125,12 @@ class Api:
         """The modules on offer.
 
         Args:
-            search: words in a name, language or kind; empty: all that are listed.
-            request: filled in.
+            search: words in a name, language or kind; empty: all listed modules.
+            request: filled in by the server.
 
         Returns:
-            For each its `address`, `kind`, `language`, `bytes`, `vocabulary`, or `pivot` and `objective`.
+            For each module its `address`, `kind`, `language`, `bytes` and `licence`, and its `vocabulary` or its
+            `pivot` and `objective`.
         """
         try:
             self._demo.rate.check(request)
@@ -156,12 +157,12 @@ class Api:
                 )
             if empty := [number for number, text in enumerate(sentences, start=1) if not str(text or "").strip()]:
                 which = f"sentences {numbered(empty)} are" if len(empty) > 1 else f"sentence {empty[0]} is"
-                raise AdaptersHubError(f"{which} empty: leave out what has no text, there is nothing to encode")
+                raise AdaptersHubError(f"{which} empty: leave out sentences without text")
             rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
             charge = functools.partial(self._demo.rate.charge, request)
             comparison = self._demo.compare(rows, compositions, modules or None, charge=charge)
             if len(comparison.rows) != len(sentences):
-                raise AdaptersHubError("a sentence holds nothing but control characters: leave it out")
+                raise AdaptersHubError("a sentence has only control characters: leave it out")
             return comparison
         except AdaptersHubError as error:
             raise gr.Error(for_visitors(error), print_exception=False) from None
@@ -191,5 +192,5 @@ def _record(entry: Entry) -> dict[str, Any]:
     }
     if isinstance(manifest, AlignmentManifest):
         return record | {"pivot": manifest.pivot, "objective": manifest.objective}
-    # A manifest that was put there by hand may say anything.
+    # A hand-written manifest may contain paths.
     return record | {"vocabulary": json.loads(without_places(json.dumps(manifest.vocabulary, ensure_ascii=False)))}

@@ -1,4 +1,4 @@
-"""The page, out of Gradio's components."""
+"""The page, built from Gradio's components."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from demo.web import script
 
 _HEAD = """
 <div class="mse-head"><div><h1>Modular Sentence Encoders</h1>
-<p>One frozen base, a module for every language, alignment on the side. Alone, each language is sharp; aligned, they
-meet; and nothing else moves.</p></div>
+<p>One frozen base encoder, a module for every language, alignment adapters on the side. A module makes the vectors of
+its language precise; alignment brings languages together, and changes no other language's vectors.</p></div>
 <nav aria-label="Page"><span id="mse-told" role="status"></span>
 <button type="button" id="mse-link">Copy link to this view</button>
 <button type="button" id="mse-theme" aria-pressed="false">Light or dark</button></nav></div>
@@ -31,21 +31,21 @@ meet; and nothing else moves.</p></div>
 
 
 def build_demo(settings: Settings, bench: Workbench | None = None) -> Demo:
-    """Everything that visitors share, with the modules of the first view loaded.
+    """Make the state that all visitors share.
 
     Args:
-        settings: see there.
-        bench: instead of a new one.
+        settings: settings of the demo.
+        bench: the workbench to use instead of a new one.
 
     Raises:
-        AdaptersHubError: the hub, the base or a module is not to be had.
+        AdaptersHubError: the hub, the base or a module is not available.
     """
     bench = bench or Workbench(Catalog(settings), settings.kept_languages)
     return Demo(settings, bench)
 
 
 def build_app(demo: Demo) -> gr.Blocks:
-    """The app; its first view is computed now, so that a page that opens has it at once."""
+    """Build the app, and compute its first view now, so that a page shows it as soon as it opens."""
     refuse_links()
     handlers = Handlers(demo)
     picks = demo.picks(None)
@@ -53,12 +53,12 @@ def build_app(demo: Demo) -> gr.Blocks:
     examples_shown, opened = opening(picks.modules)
     rows = [row.to_record() for row in opened]
     columns = [column.to_record() for column in demo.first_columns()]
-    # Before any visitor comes, so without a time.
+    # Computed before any visitor comes, so its time is not shown.
     comparison = dataclasses.replace(demo.compare(rows, columns, None), seconds=None)
     first = handlers.views(comparison, difference=False)
     limits = demo.settings.limits
 
-    def guess(text: str) -> str:  # a plain function: Gradio puts a mark on it
+    def guess(text: str) -> str:  # a plain function, because Gradio sets an attribute on it
         return demo.guess(text)
 
     app = gr.Blocks(
@@ -70,7 +70,7 @@ def build_app(demo: Demo) -> gr.Blocks:
         link = gr.HTML(
             "", html_template="", js_on_load=script("link"), elem_classes="mse-hidden", apply_default_css=False
         )
-        # What the compositions do comes before how to change them: on a phone it would else be three screens down.
+        # The summary comes before the inputs: on a phone it would otherwise be three screens down.
         summary = gr.HTML(first[0], elem_id="mse-summary", **PLAIN)
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=330):
@@ -93,17 +93,17 @@ def build_app(demo: Demo) -> gr.Blocks:
                 )
                 with gr.Accordion("Paste or upload", open=False):
                     pasted = gr.Textbox(
-                        label="One sentence a line",
-                        info="“deu: Guten Morgen” says the language; without it, it is guessed. Out of a spreadsheet: "
-                        "language, sentence, meaning.",
+                        label="One sentence per line",
+                        info="“deu: Guten Morgen” sets the language, which is guessed otherwise. A line from a "
+                        "spreadsheet may have the cells language, sentence, meaning.",
                         lines=4,
                         max_length=limits.rows * (limits.characters + 16),
                         elem_id="mse-paste",
                     )
-                    take = gr.Button("Take these lines", size="sm")
-                    skip_empty = gr.Checkbox(label="Leave out cells of files without text", elem_id="mse-skip-empty")
+                    take = gr.Button("Use these lines", size="sm")
+                    skip_empty = gr.Checkbox(label="Leave out empty cells of files", elem_id="mse-skip-empty")
                     file = gr.File(
-                        label="CSV or TSV: columns text, language, meaning; or one column a language",
+                        label="CSV or TSV: columns text, language, meaning; or one column per language",
                         file_types=[".csv", ".tsv", ".txt"],
                         type="filepath",
                         height=110,
@@ -124,7 +124,7 @@ def build_app(demo: Demo) -> gr.Blocks:
             with gr.Column(scale=10, min_width=330), gr.Tabs():
                 with gr.Tab("Similarity"):
                     difference = gr.Checkbox(
-                        label="Show the difference to the first composition",
+                        label="Show the difference from the first composition",
                         value=False,
                         container=False,
                         elem_id="mse-difference",
@@ -140,10 +140,10 @@ def build_app(demo: Demo) -> gr.Blocks:
                     graded = graded_tab(demo)
                 with gr.Tab("Modules") as modules_page:
                     modules = modules_tab(demo)
-                with gr.Tab("Take away"):
+                with gr.Tab("Download"):
                     files_button = gr.Button("Make files of this comparison", size="sm")
                     files_notice = gr.HTML(
-                        empty_notice("No files yet.", "Press the button for vectors, table, figure and program."),
+                        empty_notice("No files yet.", "Press the button to get vectors, table, figure and program."),
                         **PLAIN,
                     )
                     files = gr.File(
@@ -174,7 +174,7 @@ def build_app(demo: Demo) -> gr.Blocks:
         examples.input(handlers.take_example, examples, table, show_progress="hidden", api_visibility="private").then(
             **compare
         )
-        # A set that was changed is not the chosen one any more, and can be chosen again.
+        # An edited set of examples is no longer the chosen one, so that it can be chosen again.
         table.edit(None, None, examples, js="() => null")
         take.click(handlers.paste, [pasted, used], [table, taken], **private).then(**compare)
         file.upload(handlers.upload, [file, used, skip_empty], [table, taken], **private).then(**compare)
@@ -207,9 +207,9 @@ def build_app(demo: Demo) -> gr.Blocks:
 
 
 def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
-    """The app with a bounded queue; the encoder is one, so more than a few at once would only wait inside.
+    """Give the app a bounded queue; few requests run at once, because all wait for the one encoder.
 
-    Nobody goes past the queue: side by side, many requests of one address would begin before their work is counted.
+    No request bypasses the queue: otherwise many of one address could begin before the work of the first is counted.
     """
     app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4, api_open=False)
     return app

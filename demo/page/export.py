@@ -1,4 +1,4 @@
-"""What can be taken away: vectors, the table, the figure, the program."""
+"""The files to download: vectors, table, figure and program."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def export(comparison: Comparison, folder: Path, hub: str | None = None) -> list
     """Write all files of a comparison.
 
     Args:
-        comparison: of at least one row.
-        folder: where.
+        comparison: a comparison of at least one row.
+        folder: the folder to write to.
         hub: see `snippet`.
 
     Returns:
@@ -40,7 +40,7 @@ def export(comparison: Comparison, folder: Path, hub: str | None = None) -> list
 
 
 def vectors_table(comparison: Comparison) -> pa.Table:
-    """A row for every sentence and composition, with its vector; the modules are in the metadata."""
+    """A table with a row for every sentence and composition, with its vector; its metadata names the modules."""
     rows, columns = comparison.rows, comparison.columns
     dimension = comparison.vectors.shape[2]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(comparison.vectors.ravel()), dimension)
@@ -61,7 +61,7 @@ def vectors_table(comparison: Comparison) -> pa.Table:
 
 
 def pairs_csv(comparison: Comparison) -> str:
-    """A row for every pair of sentences, a column for every composition."""
+    """A table with a row for every pair of sentences and a column for every composition."""
     target = io.StringIO()
     writer = csv.writer(target)
     titles = [f"{number}. {column.title}" for number, column in enumerate(comparison.columns, start=1)]
@@ -76,5 +76,5 @@ def pairs_csv(comparison: Comparison) -> str:
 
 
 def _inert(text: str) -> str:
-    """Text that a spreadsheet does not take for a formula."""
+    """Text in a form that a spreadsheet does not take for a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text

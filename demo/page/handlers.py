@@ -1,4 +1,4 @@
-"""What happens when a visitor does something. Stateless: all that an answer depends on comes with the request."""
+"""Answer the actions of visitors. Stateless: everything that an answer depends on comes with the request."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Handlers:
     """The answers of the page.
 
     Args:
-        demo: what all visitors share.
+        demo: the state that all visitors share.
     """
 
     def __init__(self, demo: Demo) -> None:
@@ -58,7 +58,7 @@ class Handlers:
         self.hub = folder_name(demo.bench.catalog.hub)
 
     def views(self, comparison: Comparison, difference: bool) -> Views:
-        """Summary, heat maps, neighbours, map, tokens, program, link: everything that a comparison changes."""
+        """All views of a comparison: summary, heat maps, neighbours, map, tokens, program, link."""
         if not comparison.rows:
             empty = empty_notice(*_EMPTY)
             return ("", empty, empty, empty, empty, "", self.demo.link(comparison))
@@ -79,9 +79,9 @@ class Handlers:
         names: Sequence[str] | None,
         difference: bool,
         request: gr.Request,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio finds it there)
+        progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ) -> Views:
-        """Answer with all views; an error takes the place of the summary, and the rest stays as it was."""
+        """Answer with all views; an error replaces the summary, and the other views stay as they were."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
@@ -91,7 +91,7 @@ class Handlers:
         return self._or_notice(answer, others=6)
 
     def open(self, difference: bool, request: gr.Request) -> Views:
-        """Answer a page that was just opened: rows, compositions, modules, their choice, and all views."""
+        """Answer a page that was opened by a link: rows, compositions, modules, the list in use, and all views."""
         view = request.query_params.get("view")
         if not view:
             return tuple(gr.skip() for _ in range(11))
@@ -115,7 +115,7 @@ class Handlers:
             return (*(gr.skip() for _ in range(4)), error_notice(for_visitors(error)), *(gr.skip() for _ in range(6)))
 
     def offers(self, picks: Picks) -> dict[str, Any]:
-        """What the editor of compositions has to know: modules and the adapters that there are."""
+        """The values for the editor of compositions: the modules, and the adapters of each language."""
         return {
             "modules": {code: entry.repo for code, entry in picks.modules.items()},
             "adapters": {code: picks.objectives(code) for code in picks.modules},
@@ -131,7 +131,7 @@ class Handlers:
         return [row.to_record() for row in example(name)]
 
     def paste(self, text: str, names: Sequence[str] | None, request: gr.Request) -> Views:
-        """The rows of pasted text, and what is said of it."""
+        """The rows of pasted text, and a notice."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
@@ -143,7 +143,7 @@ class Handlers:
     def upload(
         self, file: str | None, names: Sequence[str] | None, request: gr.Request, skip_empty: bool = False
     ) -> Views:
-        """The rows of an uploaded file, and what is said of it."""
+        """The rows of an uploaded file, and a notice."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
@@ -156,7 +156,7 @@ class Handlers:
         return self._or_notice(answer, others=1, last=True)
 
     def search(self, text: str, request: gr.Request) -> Views:
-        """Modules that are found, as choices, and what is said of them."""
+        """The modules that were found, as choices, and a notice."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
@@ -176,7 +176,7 @@ class Handlers:
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Views:
-        """Fetch modules and compose them: new choice, editors, list in use, panel, notice."""
+        """Fetch and compose modules; answer with the modules, editors, list in use, panel and notice."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
@@ -199,14 +199,14 @@ class Handlers:
         return self._or_notice(answer, others=5, last=True)
 
     def keep(self, names: Sequence[str], request: gr.Request) -> Views:
-        """Compose only the modules that stay ticked."""
+        """Keep only the modules that are still ticked."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
             catalog = self.demo.bench.catalog
             entries = [catalog.resolve(name) for name in names or []]
             languages = {entry.language for entry in entries if not entry.is_adapter}
-            # An adapter goes with its module.
+            # Without its module, an adapter is left out too.
             left = [entry.address for entry in entries if not entry.is_adapter or entry.language in languages]
             return self._chosen(catalog.pick(left))
 
@@ -220,7 +220,7 @@ class Handlers:
             return error_notice(for_visitors(error))
 
     def card(self, address: str | None, request: gr.Request) -> str:
-        """The card of a module, in Markdown; the page lets no HTML of it through."""
+        """The card of a module, in Markdown; the page removes any HTML from it."""
         try:
             self.demo.rate.check(request)
             if not address:
@@ -263,14 +263,14 @@ class Handlers:
             return error_notice(for_visitors(error))
 
     def download(self, rows: object, columns: object, names: Sequence[str] | None, request: gr.Request) -> Views:
-        """Files to take away, and what is said of them."""
+        """The files to download, and a notice."""
 
         def answer() -> Views:
             self.demo.rate.check(request)
             comparison = self.demo.compare(rows, columns, names, charge=self._charge(request))
             if not comparison.rows:
-                raise DemoError("no sentences to make files of: write some first")
-            # Where Gradio keeps what it serves: from there it is not copied, and deleted in an hour.
+                raise DemoError("there are no sentences to make files of: write some first")
+            # Gradio serves files of this folder without copying them, and deletes them after an hour.
             place = Path(get_upload_folder())
             place.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix="comparison-", dir=place))
@@ -293,7 +293,7 @@ class Handlers:
         )
 
     def _or_notice(self, answer: Callable[[], Views], others: int, last: bool = False) -> Views:
-        """What is answered, or one line that says what is wrong, in the first place or the last."""
+        """The answer or, after an error, a notice as the first or the last value; the others stay as they are."""
         try:
             return answer()
         except AdaptersHubError as error:
@@ -308,12 +308,13 @@ def _told(progress: gr.Progress) -> Progress:
 
 
 def _content(file: str | None, most: int) -> tuple[str, bytes]:
-    """Name and content of an upload; `file` is where Gradio itself put it, which Gradio has checked."""
+    """Name and content of an upload; `file` is the path that Gradio stored it under and has checked."""
     if not file:
         raise DemoError("no file: choose one in CSV or TSV")
     path = Path(file)
     if path.stat().st_size > most:
         raise DemoError(
-            f"the file has {path.stat().st_size / 1e6:.1f} MB, up to {most / 1e6:.1f} MB are taken: upload a part of it"
+            f"the file has {path.stat().st_size / 1e6:.1f} MB, up to {most / 1e6:.1f} MB are allowed: "
+            "upload a part of it"
         )
     return path.name, path.read_bytes()

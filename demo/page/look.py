@@ -1,4 +1,4 @@
-"""The theme, and with what else the app is launched."""
+"""The theme, and the other options that the app is launched with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FONTS = ("system-ui", "sans-serif")
 
 
 def launch_options(demo: Demo) -> dict[str, Any]:
-    """What `Blocks.launch` is given besides host and port."""
+    """The arguments of `Blocks.launch`, except host and port."""
     limits = demo.settings.limits
     hue = gr.themes.Color(
         *("#eef6f6", "#d6eae9", "#aed4d2", "#7fbab8", "#4c9a9b", "#2a7c83", "#17606f", "#124d5b", "#0f3f4b", "#0b313b"),
@@ -79,7 +79,7 @@ def launch_options(demo: Demo) -> dict[str, Any]:
     )
     return {
         "theme": theme,
-        # In the head: what is given as css, Gradio takes apart, and leaves out container queries.
+        # In the head, because Gradio parses what it is given as `css`, and drops container queries.
         "head": f"<style>{style()}</style><script>{script('page')}</script>",
         "max_file_size": limits.file_bytes,
         "app_kwargs": {
@@ -94,7 +94,7 @@ def launch_options(demo: Demo) -> dict[str, Any]:
         "ssr_mode": False,
         "pwa": False,
         "enable_monitoring": False,
-        "run_history": False,  # else the server fetches from the Hub in a visitor's name
+        "run_history": False,  # otherwise the server would fetch from the Hub on behalf of visitors
         "quiet": True,
         "strict_cors": True,
         "state_session_capacity": 2000,

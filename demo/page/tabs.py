@@ -1,4 +1,4 @@
-"""The tabs that have components of their own: graded pairs, modules."""
+"""The tabs with inputs of their own: graded pairs and modules."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from demo.page.visit import Demo
 from demo.views import empty_notice, panel_view
 
 PLAIN: dict[str, Any] = {"elem_classes": "mse-plain", "apply_default_css": False}
-"""Of HTML that has its own style."""
+"""Options of HTML components that the page itself styles."""
 
 
 def graded_tab(demo: Demo) -> dict[str, Any]:
     """The components of the graded pairs, by name."""
     codes = sample_languages()
-    # Of the languages on offer, those that the sample lacks are for uploads.
+    # Languages with a module that the sample lacks can be chosen for uploads.
     languages = [(language_name(code), code) for code in dict.fromkeys([*codes, *demo.picks(None).modules])]
     sources = [(f"Sample benchmark, {split}", split) for split in SPLITS] if codes else []
     with gr.Row():
@@ -49,7 +49,9 @@ def graded_tab(demo: Demo) -> dict[str, Any]:
     )
     run = gr.Button("Score these pairs", variant="secondary", elem_id="mse-score")
     view = gr.HTML(
-        empty_notice("Not scored yet.", "Choose the pairs and press the button: it takes some seconds a composition."),
+        empty_notice(
+            "Not scored yet.", "Choose the pairs and press the button: it takes some seconds per composition."
+        ),
         elem_id="mse-graded",
         **PLAIN,
         min_height=80,
@@ -67,17 +69,19 @@ def modules_tab(demo: Demo) -> dict[str, Any]:
         max_length=200,
         elem_id="mse-query",
     )
-    found = gr.CheckboxGroup([], label="Found: tick what to compose", visible=False, elem_id="mse-found")
+    found = gr.CheckboxGroup([], label="Found: tick the modules to compose", visible=False, elem_id="mse-found")
     compose = gr.Button("Compose", variant="secondary", visible=False, elem_id="mse-compose")
     notice = gr.HTML("", **PLAIN, elem_id="mse-notice")
     ticked = gr.CheckboxGroup(
         [(entry.title, entry.address) for entry in picks.entries],
         value=picks.names,
-        label="In use: untick what to leave out",
+        label="In use: untick the modules to leave out",
         elem_id="mse-ticked",
     )
     panel = gr.HTML(panel_view(demo.bench, picks), elem_id="mse-panel", **PLAIN)
-    which = gr.Dropdown([(entry.title, entry.address) for entry in picks.entries], value=None, label="Card of a module")
+    which = gr.Dropdown(
+        [(entry.title, entry.address) for entry in picks.entries], value=None, label="Show the card of a module"
+    )
     card = gr.Markdown("Choose a module to read its card.", sanitize_html=True, elem_id="mse-card")
     return {
         "query": query,

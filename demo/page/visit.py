@@ -1,4 +1,4 @@
-"""What a visitor's inputs mean: checked rows, compositions and modules, and what to answer."""
+"""Turn a visitor's inputs into checked rows, compositions and modules, and compare them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from demo.limits.settings import Settings
 
 @dataclass
 class Demo:
-    """What all visitors share: settings, catalogue, workbench and rate limit. None of it is a visitor's own."""
+    """The state that all visitors share: settings, catalogue, workbench and rate limit, but no visitor's input."""
 
     settings: Settings
     bench: Workbench
@@ -51,17 +51,17 @@ class Demo:
         progress: Progress | None = None,
         charge: Callable[[int], None] | None = None,
     ) -> Comparison:
-        """What the page shows.
+        """Check the inputs and compare the sentences.
 
         Args:
             rows: see `rows`.
             columns: see `columns`.
             names: see `picks`.
-            progress: is told how far it is.
-            charge: is told the characters that will be encoded, under every composition.
+            progress: called with the progress.
+            charge: called with the number of characters that will be encoded, summed over all compositions.
 
         Raises:
-            AdaptersHubError: something given does not fit.
+            AdaptersHubError: an input is not valid, or a module cannot be loaded.
         """
         picks = self.picks(names)
         checked, compositions = self.rows(rows, picks), self.columns(columns)
@@ -71,13 +71,13 @@ class Demo:
         return compare(self.bench, checked, compositions, picks, progress)
 
     def guess(self, text: str) -> str:
-        """The language of a sentence."""
+        """Guess the language of a sentence."""
         if not isinstance(text, str):
             raise DemoError("expected text")
         return guess_language(text[: self.settings.limits.characters], list(self.bench.catalog.default().modules))
 
     def link(self, comparison: Comparison) -> str:
-        """The view for the address of the page; empty if it is too long for one."""
+        """The view as text for a link; empty if it is too long for one."""
         names = comparison.picks.names
         default = names == self.bench.catalog.default().names
         return pack(comparison.rows, comparison.columns, None if default else names) or ""
@@ -93,13 +93,13 @@ class Demo:
         return self.rows(record["rows"], picks), self.columns(record["columns"]), record["modules"]
 
     def first_columns(self) -> list[Column]:
-        """Base, modules, aligned; without modules or adapters what there is."""
+        """The compositions of the first view: base, modules and aligned, as far as there are modules and adapters."""
         picks = self.bench.catalog.default()
         if not picks.modules:
             return [Column("base"), Column("base")]
         return list(DEFAULT if picks.adapters else DEFAULT[:2])
 
     def languages(self, picks: Picks) -> list[list[Any]]:
-        """Code, English name and whether there is a module, for the choice of a row's language."""
+        """The languages to choose from for a row: code, English name, and whether there is a module."""
         codes = dict.fromkeys([*picks.modules, *PAPER, *(row.language for name in TITLES for row in example(name))])
         return [[code, language_name(code), code in picks.modules] for code in codes]

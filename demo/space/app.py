@@ -1,8 +1,8 @@
-"""The demo as a Space: the owner's choices come from the Space's variables.
+"""The demo as a Space, which takes its settings from the Space's variables.
 
-`MSE_DEMO_MODULES` is what visitors may reach, separated by commas (`org/name`, `org/name@revision` or `org/*`).
-`MSE_DEMO_OPEN_HUB=1` lets them reach any module of the Hub. `MSE_DEMO_BASE` is the base encoder, by default that of the
-first module.
+`MSE_DEMO_MODULES` names the modules that visitors may use, separated by commas (`org/name`, `org/name@revision` or
+`org/*`). `MSE_DEMO_OPEN_HUB=1` lets them use any module of the Hub. `MSE_DEMO_BASE` is the base encoder, by default
+that of the first module.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ settings = Settings(
     modules=tuple(name.strip() for name in os.environ.get("MSE_DEMO_MODULES", "").split(",") if name.strip()),
     open_hub=os.environ.get("MSE_DEMO_OPEN_HUB") == "1",
     base=os.environ.get("MSE_DEMO_BASE") or None,
-    trusted_proxy=True,  # a Space is reached through a proxy only
+    trusted_proxy=True,  # visitors reach a Space only through a proxy
 )
 demo = build_demo(settings)
 app = queue(build_app(demo), settings)

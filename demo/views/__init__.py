@@ -1,4 +1,4 @@
-"""What the page shows, as HTML. Every text that comes from outside is escaped here, and only here."""
+"""The views of the page, as HTML. All text from outside is escaped here, and only here."""
 
 from demo.views.graded import graded_view
 from demo.views.heatmaps import heatmaps_view

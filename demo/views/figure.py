@@ -1,4 +1,4 @@
-"""The heat maps as a picture, in the colours of the page."""
+"""The heat maps as an image file, in the page's colours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import matplotlib
 
-matplotlib.use("Agg")  # files only, no window
+matplotlib.use("Agg")  # writes files, opens no window
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
@@ -19,11 +19,11 @@ from demo.views.scale import colours
 from demo.views.text import label
 
 _NUMBERS_UP_TO = 20
-_lock = threading.Lock()  # matplotlib's fonts and caches are not made for threads
+_lock = threading.Lock()  # matplotlib's fonts and caches are not thread-safe
 
 
 def draw(comparison: Comparison, path: Path) -> None:
-    """Write a PNG with a heat map for every composition, on one scale. Rows are named by language and meaning."""
+    """Write a PNG with a heat map for every composition, on one scale, with rows labelled by language and meaning."""
     steps = colours("sequential", "light")
     palette = ListedColormap([background for background, _ in steps])
     low, high, _ = limits(comparison)

@@ -1,4 +1,4 @@
-"""Graded pairs: grades against cosines, one scatter plot for every composition."""
+"""Graded pairs: a scatter plot of cosines against grades for every composition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def graded_view(pairs: GradedPairs, graded: list[Graded]) -> str:
     says = f"{len(pairs.scores)} pairs, {languages}: {pairs.name}. "
     if best is not None:
         winner = next(item.column.title for item in graded if item.spearman == best)
-        says += f"Sorted most like people do by “{winner}”; with so few pairs, a few points are chance."
+        says += f"“{winner}” ranks them most like people do; with so few pairs, a few points can be chance."
     kind = f"mse-maps mse-of{len(graded)}"
     return f'<p class="mse-note">{escaped(says)}</p><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
 
@@ -62,5 +62,5 @@ def _scatter(pairs: GradedPairs, item: Graded, number: int, low: float) -> str:
 
 
 def _spread(number: int) -> float:
-    """Pairs of one grade beside each other, not on top of each other: up to 5 units to either side."""
+    """The horizontal shift of a dot, up to 5 units to either side, so that dots of one grade do not hide each other."""
     return ((number * 0.618034) % 1 - 0.5) * 10

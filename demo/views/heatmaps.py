@@ -1,4 +1,4 @@
-"""Similarities of all pairs under every composition, on one scale; and what changed against the first."""
+"""Similarities of all pairs under every composition, on one scale, or their change from the first composition."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def heatmaps_view(comparison: Comparison, difference: bool = False) -> str:
     """One heat map for every composition.
 
     Args:
-        comparison: of at least one row.
-        difference: show the difference to the first composition instead, in all but the first.
+        comparison: a comparison of at least one row.
+        difference: show the difference from the first composition instead, in all other maps.
     """
     low, high, most = limits(comparison)
     figures = [
@@ -26,7 +26,7 @@ def heatmaps_view(comparison: Comparison, difference: bool = False) -> str:
     ]
     legend = _legend(low, high, "cosine", "s")
     if difference and len(comparison.columns) > 1:
-        legend += _legend(-most, most, f"change against {comparison.columns[0].title}", "d")
+        legend += _legend(-most, most, f"change from {comparison.columns[0].title}", "d")
     return (
         f'<div class="mse-frame"><div class="mse-heatmaps mse-of{len(comparison.columns)}">'
         f"{''.join(figures)}</div></div>"
@@ -37,9 +37,9 @@ def heatmaps_view(comparison: Comparison, difference: bool = False) -> str:
 
 
 def limits(comparison: Comparison) -> tuple[float, float, float]:
-    """The ends of the scale of similarities, and of the scale of differences (from minus to plus it).
+    """The two ends of the scale of similarities, and the upper end of that of differences, which is symmetric to 0.
 
-    The same for all compositions; a sentence's similarity to itself, always 1, does not stretch it.
+    They are the same for all compositions. A sentence's similarity to itself, always 1, is left out.
     """
     cosines = comparison.similarities
     off = ~np.eye(cosines.shape[1], dtype=bool)
@@ -82,9 +82,9 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
             f'<span class="mse-meaning">{escaped(named[i])}</span>'
             f'<span class="mse-hidden mse-text">{said(row)}</span></th>{"".join(cells)}</tr>'
         )
-    what = "similarities" if most is None else f"change against {escaped(comparison.columns[0].title)}"
+    what = "similarities" if most is None else f"change from {escaped(comparison.columns[0].title)}"
     title = escaped(comparison.columns[number].title)
-    # How many cells there are decides how wide the map must be for numbers.
+    # The number of cells decides how wide the map must be to show numbers.
     many = next((f"mse-n{most}" for most in (8, 12, 16, _NUMBERS_UP_TO) if len(rows) <= most), "mse-many")
     return (
         f'<div class="mse-figure"><table class="mse-heat {many}" data-column="{title}"><caption>'
@@ -94,7 +94,7 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
 
 
 def _number(value: float, signed: bool) -> str:
-    """A cosine in hundredths: `87` for 0.87, which is narrow enough for a cell."""
+    """A cosine in hundredths (`87` for 0.87), short enough for a cell."""
     hundredths = round(value * 100)
     return f"{hundredths:+d}".replace("-", "−") if signed and hundredths else str(hundredths).replace("-", "−")
 

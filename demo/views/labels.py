@@ -1,4 +1,4 @@
-"""Where labels of points go: beside their marks, on top of nothing."""
+"""Place the labels of points beside their marks, so that they cover nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 _BESIDE = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
 _RINGS = (1.0, 1.7, 2.4)
-"""How far from the mark a label may go, as multiples of where it just stands clear of its own."""
+"""Distances of a label from its mark, in multiples of the distance at which it just does not touch it."""
 
 
 def place_labels(
@@ -16,17 +16,18 @@ def place_labels(
     frame: float,
     letter: tuple[float, float] = (6.6, 13.0),
 ) -> list[tuple[float, float] | None]:
-    """The middle of each label, clear of all marks, of the other labels and of the frame's edge.
+    """Find a place for each label that touches neither a mark, another label nor the frame's edge.
 
     Args:
-        points: middles of the marks.
-        texts: a label each.
+        points: the centres of the marks.
+        texts: the label of each mark.
         size: half the width of a mark.
         frame: width and height of the plot.
-        letter: width of a letter and height of a line; by default of the 11 px of `.mse-point text`.
+        letter: width of a letter and height of a line; the default fits the 11 px of `.mse-point text`.
 
     Returns:
-        None for a label that finds no room: left out, it can still be asked for; on top of another, none can be read.
+        The centre of each label; None if there is no room for it. Left out, a label can still be read by pointing at
+        its mark; on top of another, neither could be read.
     """
     marks = [(x, y, size, size) for x, y in points]
     taken: list[tuple[float, float, float, float]] = []
@@ -48,5 +49,5 @@ def place_labels(
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
-    """Whether two boxes, each given by its middle and half its width and height, share any area."""
+    """Whether two boxes overlap, each given by its centre and half its width and height."""
     return abs(a[0] - b[0]) < a[2] + b[2] and abs(a[1] - b[1]) < a[3] + b[3]

@@ -1,4 +1,4 @@
-"""The 2-D map: where the sentences lie under every composition."""
+"""The 2-D map: the positions of the sentences under every composition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from demo.views.labels import place_labels
 from demo.views.text import chip, escaped, hue, label, marks
 
 _SIZE, _MARGIN, _MARK = 320, 26, 6.0
-_FEW = 24  # rows, up to which the lines leave the marks to be seen
+_FEW = 24  # rows; with more, the lines are drawn faintly, so that the marks stay visible
 _MARKS = ("circle", "square", "triangle", "diamond", "cross", "star", "bar", "ring")
 
 
@@ -19,7 +19,7 @@ def map_view(comparison: Comparison) -> str:
     points, shares = project(comparison.vectors)
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     middle, half = (low + high) / 2, max(float((high - low).max()) / 2, 1e-6)
-    placed = (points - middle) / half  # one unit in both directions, so that distances can be compared
+    placed = (points - middle) / half  # the same unit in both directions, so that distances can be compared
     figures = "".join(_map(comparison, number, placed[number]) for number in range(len(comparison.columns)))
     order = comparison.languages
     kind = f"mse-maps mse-of{len(comparison.columns)}"
@@ -30,8 +30,8 @@ def map_view(comparison: Comparison) -> str:
     )
     return (
         f'<div class="mse-keys">{key}</div><div class="mse-frame"><div class="{kind}">{figures}</div></div>'
-        f'<p class="mse-note">Principal components of all compositions together: the two directions hold '
-        f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences of the same meaning; numbers are meanings."
+        f'<p class="mse-note">Principal components of all compositions together: the two directions explain '
+        f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences with the same meaning; numbers are meanings."
         "</p>"
     )
 
@@ -73,7 +73,7 @@ def _label(text: str, place: tuple[float, float] | None) -> str:
 
 
 def _mark(x: float, y: float, number: int) -> str:
-    """The mark of a language: shape and colour."""
+    """The mark of a language, given by its number: a shape and a colour."""
     shapes = {
         "circle": f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>',
         "square": f'<rect x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"/>',

@@ -1,4 +1,4 @@
-"""What lies nearest to every sentence, right or wrong; and at which rank its translations are found."""
+"""The nearest neighbours of every sentence, marked right or wrong, and the ranks of its translations."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ def neighbours_view(comparison: Comparison) -> str:
     hint = (
         ""
         if any(row.meaning for row in comparison.rows)
-        else note("Give translations the same meaning (the narrow column of the table) to have right and wrong marked.")
+        else note(
+            "Give translations the same meaning (the narrow column of the table) to mark right and wrong neighbours."
+        )
     )
     ranks = "".join(_ranks(comparison, number) for number in range(len(comparison.columns)))
     ranks = (
-        f'<h3 class="mse-heading">Translations found first</h3><div class="mse-cards">{ranks}</div>' if not hint else ""
+        f'<h3 class="mse-heading">Translations ranked first</h3><div class="mse-cards">{ranks}</div>'
+        if not hint
+        else ""
     )
     nearest = "".join(_nearest(comparison, i) for i in range(len(comparison.rows)))
     heads = "".join(f'<th scope="col">{escaped(column.title)}</th>' for column in comparison.columns)
@@ -35,7 +39,7 @@ def neighbours_view(comparison: Comparison) -> str:
 
 
 def _ranks(comparison: Comparison, number: int) -> str:
-    """Of the sentences of one language (down), how many find their translation in another (across) first."""
+    """A table of how many sentences of one language (rows) have their translation in another (columns) ranked first."""
     rows, cosines, order = comparison.rows, comparison.similarities[number], comparison.languages
     lines = []
     for source in order:
@@ -48,7 +52,7 @@ def _ranks(comparison: Comparison, number: int) -> str:
                 continue
             hits = sum(rank == 1 for rank in ranks)
             state = "right" if hits == len(ranks) else "wrong"
-            # What a rank says beyond right or wrong: how far down the translation lies.
+            # The mean rank shows how far down the translations are.
             rank = "" if state == "right" else f"<small>mean rank {sum(ranks) / len(ranks):.1f}</small>"
             cells.append(
                 f'<td class="mse-{state}"><span aria-hidden="true">{"✓" if state == "right" else "✗"}</span> '
@@ -79,7 +83,7 @@ def _nearest(comparison: Comparison, index: int) -> str:
                 mark = (
                     '<span class="mse-mark mse-right" title="same meaning">✓</span>'
                     if right
-                    else '<span class="mse-mark mse-wrong" title="another meaning">✗</span>'
+                    else '<span class="mse-mark mse-wrong" title="different meaning">✗</span>'
                 )
             items.append(f"<li>{mark}{chip(other.language, order)} {said(other)} <small>{cosines[j]:.2f}</small></li>")
         cells.append(f"<td><ol>{''.join(items)}</ol></td>")

@@ -1,4 +1,4 @@
-"""Errors and empty states: one line that says what to do."""
+"""Errors and empty states, in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from demo.views.text import escaped
 
 
 def error_notice(message: object) -> str:
-    """What went wrong; read out at once by screen readers."""
+    """An error, which screen readers read out at once."""
     return (
         f'<div class="mse-notice mse-error" role="alert"><strong>That did not work.</strong> {escaped(message)}</div>'
     )
 
 
 def empty_notice(what: str, action: str) -> str:
-    """What is not there, and what to do."""
+    """A notice of what is missing, and what to do."""
     return f'<div class="mse-notice mse-empty"><strong>{escaped(what)}</strong> {escaped(action)}</div>'
 
 

@@ -1,4 +1,4 @@
-"""The module panel: what is composed, how large it is, how it was scored, what it costs here."""
+"""The module panel: the composed modules with their sizes, scores, and memory and loading time here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SCORES = 6
 
 
 def panel_view(bench: Workbench, picks: Picks) -> str:
-    """A card for every language that is composed, and one for the base."""
+    """A card for the base, and one for every composed language."""
     if not picks.modules:
         return empty_notice("No modules are composed.", "Search for some above, tick them and press Compose.")
     loaded, order = bench.loaded, list(picks.modules)
@@ -27,7 +27,7 @@ def panel_view(bench: Workbench, picks: Picks) -> str:
     kept = sum(item.total for item in loaded.values())
     return (
         f'<div class="mse-cards mse-modules">{"".join(cards)}</div>'
-        f'<p class="mse-note">{len(loaded)} languages in memory, {kept / 1e6:.0f} MB beside the base; '
+        f'<p class="mse-note">{len(loaded)} languages in memory, {kept / 1e6:.0f} MB in addition to the base; '
         "the least recently used is unloaded first.</p>"
     )
 
@@ -35,14 +35,14 @@ def panel_view(bench: Workbench, picks: Picks) -> str:
 def _base(bench: Workbench) -> str:
     base = bench.encoder.base
     facts = [
-        ("what", escaped(_public(base.source))),
+        ("name", escaped(_public(base.source))),
         ("made from", escaped(base.hub_id or "not stated")),
         ("vocabulary", f"{len(base.tokenizer):,} tokens"),
         ("vectors", f"{base.dimension} dimensions"),
         ("memory", f"{bench.base_bytes / 1e6:.0f} MB"),
     ]
     return (
-        '<section class="mse-card"><h3>Base encoder</h3><p class="mse-says">Frozen, shared by all.</p>'
+        '<section class="mse-card"><h3>Base encoder</h3><p class="mse-says">Frozen, shared by all modules.</p>'
         f"{_facts(facts)}</section>"
     )
 
@@ -58,7 +58,7 @@ def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: 
         ("here", _here(here)),
     ]
     if isinstance(words, int | float):
-        facts.insert(2, ("tokens a word", f"{words:.2f}"))
+        facts.insert(2, ("tokens per word", f"{words:.2f}"))
     lines = [_adapter(name, adapter, here) for name, adapter in adapters.items()]
     scores = _scores(entry) + "".join(_scores(adapter) for adapter in adapters.values())
     name = f"{language_name(entry.language)}"
@@ -67,7 +67,7 @@ def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: 
         f'<section class="mse-card"><h3>{chip(entry.language, order)} {escaped(name)} '
         f'<small><bdi dir="auto">{escaped(itself if itself != name else "")}</bdi></small></h3>'
         f"{_facts(facts)}<h4>Alignment</h4>"
-        f"{''.join(lines) or '<p class=mse-note>No adapter: this is a pivot, or not aligned yet.</p>'}"
+        f"{''.join(lines) or '<p class=mse-note>No adapter: this is the pivot, or not aligned yet.</p>'}"
         f"{scores}</section>"
     )
 
@@ -90,7 +90,7 @@ def _here(here: Loaded | None) -> str:
 
 
 def _scores(entry: Entry) -> str:
-    """The figures on its card, the test split first."""
+    """The scores on a module's card, those of the test split first."""
     scores = [Score.from_record(record) for record in entry.manifest.metrics]
     rows: dict[tuple[str, str, str], dict[str, float]] = {}
     for score in sorted(scores, key=lambda score: score.split != "test"):
@@ -116,10 +116,10 @@ def _value(value: float | None) -> str:
 
 
 def _facts(facts: list[tuple[str, str]]) -> str:
-    """Names and values; the values are HTML of this module's own making."""
+    """A list of names and values; the values are HTML that this file has made."""
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts) + "</dl>"
 
 
 def _public(source: str) -> str:
-    """A base's name, without the folder it lies in."""
+    """The name of a base; for a local folder, the last part of its path."""
     return source.rstrip("/").rpartition("/")[2] if source.startswith(("/", ".")) else source

@@ -1,4 +1,4 @@
-"""The program that gives a view, to read and to copy."""
+"""The Python program that reproduces a view, to read and to copy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from demo.views.text import escaped
 
 
 def program_view(program: str) -> str:
-    """Python as text."""
+    """Show Python source."""
     return (
-        '<h3 class="mse-heading">The Python that gives this view</h3><div class="mse-program">'
+        '<h3 class="mse-heading">The Python program for this view</h3><div class="mse-program">'
         '<button type="button" class="mse-copy">Copy</button>'
         f'<pre tabindex="0" role="region" aria-label="Python" dir="ltr"><code>{escaped(program)}</code></pre></div>'
     )

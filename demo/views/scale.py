@@ -1,4 +1,4 @@
-"""The one colour scale of all views: 21 steps from low to high, and 21 from less to more, in light and dark."""
+"""The colour scales of all views: 21 steps for similarities and 21 for differences, for light and dark themes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import functools
 
 STEPS = 21
 
-# Blue-green for similarity; the ends of the differences are its own colour and a warm one that everybody can tell
-# from it, whatever colours they see.
+# Similarities are blue-green. Differences go from a warm colour to blue-green, distinct for colour-blind people too.
 _SEQUENTIAL = {
     "light": ("#f4f1ea", "#bcd9d2", "#5aa5a2", "#17606f", "#0b3a4d"),
     "dark": ("#1b2128", "#1f3f48", "#22707a", "#4fb3a9", "#c3efdf"),
@@ -21,11 +20,11 @@ LANGUAGES = {
     "light": ("#1f6f8b", "#b4531a", "#6a4fa3", "#2f7d4a", "#a8326b", "#7a6212", "#3657b0", "#57606a"),
     "dark": ("#6cc3dd", "#f0a36b", "#b7a1ee", "#7fcf98", "#ee8fbd", "#d6bd5c", "#92aef5", "#aab4be"),
 }
-"""Of languages; each goes with a mark of its own, so that no one needs the colour."""
+"""Colours of languages; each language also has its own mark, so that nobody has to rely on the colour."""
 
 
 def step(value: float, low: float, high: float) -> int:
-    """Where a value lies on the scale, from 0 to 20."""
+    """The step of a value on the scale, from 0 to 20."""
     share = (value - low) / (high - low) if high > low else 1.0
     return round(min(1.0, max(0.0, share)) * (STEPS - 1))
 
@@ -44,7 +43,7 @@ def colours(kind: str, theme: str) -> tuple[tuple[str, str], ...]:
 
 
 def css() -> str:
-    """The classes `mse-s0` … and `mse-d0` … (differences), `mse-l0` … (languages), for both themes."""
+    """The CSS classes `mse-s0` … (similarities), `mse-d0` … (differences), `mse-l0` … (languages), for both themes."""
     rules = []
     for theme, prefix in (("light", ""), ("dark", ".dark ")):
         for kind, letter in (("sequential", "s"), ("diverging", "d")):
@@ -65,13 +64,13 @@ def _between(stops: tuple[str, ...], share: float) -> str:
 
 
 def _readable(background: str) -> str:
-    """The text colour that stands out most; of pure black and white, one always does by 4.5 to 1."""
+    """Black or white, whichever has the higher contrast; one of them always has at least 4.5 to 1."""
     inks = ("#000000", "#ffffff")
     return max(inks, key=lambda ink: contrast(ink, background))
 
 
 def contrast(a: str, b: str) -> float:
-    """Ratio of luminances as WCAG defines it, from 1 to 21."""
+    """The contrast ratio as WCAG defines it, from 1 to 21."""
     bright, dim = sorted((_luminance(a), _luminance(b)), reverse=True)
     return (bright + 0.05) / (dim + 0.05)
 
@@ -88,7 +87,7 @@ def _linear(colour: str) -> tuple[float, float, float]:
 
 
 def _oklab(colour: str) -> tuple[float, float, float]:
-    """Ottosson 2020: a space in which equal steps look equal."""
+    """A colour in Oklab (Ottosson 2020), a space in which equal steps look equal."""
     r, g, b = _linear(colour)
     long = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) ** (1 / 3)
     middle = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) ** (1 / 3)

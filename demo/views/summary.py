@@ -1,4 +1,4 @@
-"""Each composition in a few figures, side by side."""
+"""A summary of each composition in a few figures, side by side."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from demo.views.vocabulary import vocabulary_text
 
 _DOTS = 400
 _SAYS = {
-    "base": "One encoder, nothing added.",
-    "modules": "A module a language: sharp alone.",
-    "aligned": "Alignment on: languages meet.",
+    "base": "The base encoder, nothing added.",
+    "modules": "A module per language, not aligned.",
+    "aligned": "A module per language, aligned.",
     "blend": "A mixture of alignment adapters.",
 }
 
 
 def summary_view(comparison: Comparison) -> str:
-    """A card for every composition: one large figure, all pairs on a line, and what the figure is made of."""
+    """A card for every composition: one large figure, all pairs on a line, notes, and the modules used."""
     low = limits(comparison)[0]
     cards = "".join(_card(comparison, number, low) for number in range(len(comparison.columns)))
     size = f"{len(comparison.rows)} sentences, {len(comparison.columns)} compositions"
@@ -41,14 +41,14 @@ def _card(comparison: Comparison, number: int, low: float) -> str:
             f'<div class="mse-gap"><p><strong>{_signed(same - other)}</strong> closer if the meaning is the same</p>'
             f"{_strip(facts.same, facts.other, low)}</div>"
         )
-        said.append(f"mean cosine {same:.2f} of the same meaning, {other:.2f} of others")
+        said.append(f"mean cosine {same:.2f} for the same meaning, {other:.2f} for others")
     if facts.asked:
-        said.insert(0, f"{facts.found} of {facts.asked} translations found first")
+        said.insert(0, f"{facts.found} of {facts.asked} translations ranked first")
     if said:
         parts.append(f'<p class="mse-note">{"; ".join(said)}</p>')
     if facts.still or facts.moved:
         order = comparison.languages
-        named = (("alignment moved", facts.moved), ("the same to the last bit", facts.still))
+        named = (("changed by alignment", facts.moved), ("identical to the last bit", facts.still))
         lines = [f"{what} {' '.join(chip(code, order) for code in codes)}" for what, codes in named if codes]
         parts.append(f'<p class="mse-still">{"; ".join(lines)}</p>')
     parts += [f'<p class="mse-note">{escaped(text)}.</p>' for text in comparison.notes(column)]
@@ -57,12 +57,12 @@ def _card(comparison: Comparison, number: int, low: float) -> str:
 
 
 def _signed(value: float) -> str:
-    """Two digits with a sign, which nothing has none of."""
+    """A number with two decimals and a sign; zero has no sign."""
     return "0.00" if abs(value) < 0.005 else f"{value:+.2f}".replace("-", "−")
 
 
 def _made_of(comparison: Comparison, column: Column) -> str:
-    """Vocabulary, module and adapters of every language, with their revisions."""
+    """A list of the vocabulary, module and adapters of every language, with their revisions."""
     lines = []
     for code in comparison.languages:
         entry = None if column.kind == "base" else comparison.picks.modules.get(code)
@@ -76,14 +76,14 @@ def _made_of(comparison: Comparison, column: Column) -> str:
 
 
 def _strip(same: list[float], other: list[float], low: float) -> str:
-    """All pairs on a line from the lowest cosine to 1: those of the same meaning above, the others below."""
+    """All pairs on a line from the lowest cosine to 1: pairs with the same meaning above it, the others below."""
 
     def x(cosine: float) -> float:
         return 6 + (cosine - low) / ((1 - low) or 1) * 228
 
     above = "".join(f'<circle class="mse-strip-same" cx="{x(c):.1f}" cy="7" r="3.4"/>' for c in same[:_DOTS])
     below = "".join(f'<circle class="mse-strip-other" cx="{x(c):.1f}" cy="21" r="3.2"/>' for c in other[:_DOTS])
-    says = f"{len(same)} pairs of the same meaning from {min(same):.2f}, {len(other)} others up to {max(other):.2f}"
+    says = f"{len(same)} pairs with the same meaning from {min(same):.2f}, {len(other)} others up to {max(other):.2f}"
     return (
         f'<figure><svg class="mse-strip" viewBox="0 0 240 28" role="img" aria-label="{says}"><title>{says}</title>'
         f'<line x1="4" x2="236" y1="14" y2="14"/>{below}{above}</svg>'

@@ -1,4 +1,4 @@
-"""Text from outside in HTML: escaped, isolated from the writing direction of what is around it, named by language."""
+"""Text from outside in HTML: escaped, isolated from the writing direction around it, and tagged with its language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _USUAL = ("eng", "deu", "tur", "rus", "kaz")
 
 
 def escaped(value: object) -> str:
-    """Text that stands for itself in HTML, in elements and in quoted attributes."""
+    """Text escaped for HTML elements and quoted attributes."""
     return html.escape(str(value), quote=True)
 
 
@@ -31,7 +31,7 @@ def chip(language: str, order: list[str]) -> str:
 
 
 def hue(language: str, order: list[str]) -> int:
-    """Which of the eight colours a language has among the languages on the page: its usual one, if that is free."""
+    """The number of a language's colour, of eight, among the languages on the page: its usual one if that is free."""
     return _hues(tuple(order)).get(language, _COLOURS - 1)
 
 
@@ -46,9 +46,9 @@ def _hues(order: tuple[str, ...]) -> dict[str, int]:
 
 
 def marks(rows: list[Row]) -> list[str]:
-    """What stands for the meaning of each row where there is little room: the same for the same meaning.
+    """A short mark for the meaning of each row; rows with the same meaning have the same mark.
 
-    Where meanings are long, such as identifiers out of a file, they are numbered. A row without one has its own number.
+    Long meanings, such as identifiers from a file, are numbered. A row without a meaning gets its own row number.
     """
     named = list(dict.fromkeys(row.meaning for row in rows if row.meaning))
     numbered = any(len(meaning) > _MARK_LENGTH for meaning in named)

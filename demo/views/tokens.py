@@ -1,4 +1,4 @@
-"""How the base and the module of a language cut a sentence into tokens."""
+"""The tokens of a sentence under the base's tokenizer and under its language module's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WHITESPACE = "▁Ġ"
 
 
 def tokens_view(bench: Workbench, rows: list[Row], picks: Picks) -> str:
-    """Every sentence, twice: under the base's tokenizer and under the module's.
+    """The tokens of every sentence, under the base's tokenizer and under the module's.
 
     Raises:
         AdaptersHubError: a module cannot be loaded.
@@ -38,7 +38,7 @@ def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
 def _line(name: str, pieces: list[Piece], base: list[Piece] | None = None) -> str:
     count = f"{len(pieces)} token{'' if len(pieces) == 1 else 's'}"
     if (counting := sum(piece.counts for piece in pieces)) < len(pieces):
-        count += f", {counting} count"
+        count += f", {counting} read"
     if pieces == base:
         count += ", the same"
     shown = "".join(_token(piece) for piece in pieces)
@@ -51,12 +51,12 @@ def _line(name: str, pieces: list[Piece], base: list[Piece] | None = None) -> st
 def _token(piece: Piece) -> str:
     kind, says = "", ""
     if not piece.counts:
-        kind, says = " mse-beyond", ' title="beyond the tokens that count"'
+        kind, says = " mse-beyond", ' title="beyond the tokens that are read"'
     elif not piece.known:
         kind, says = " mse-unknown", ' title="not in the vocabulary"'
     return f'<span class="mse-token{kind}"{says}>{escaped(_visible(piece.text))}</span>'
 
 
 def _visible(text: str) -> str:
-    """A piece without the sign for a space before it; the gap between pieces says as much."""
+    """A token without the sign for a space before it, because the gap between tokens shows it."""
     return text.strip().strip(_WHITESPACE) or "␣"

@@ -1,4 +1,4 @@
-"""What a module's vocabulary is, in a few words."""
+"""A module's vocabulary in a few words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from demo.compare.catalog import Entry
 
 
 def vocabulary_text(entry: Entry) -> str:
-    """Such as `trim, 60,000 tokens`; plain text, still to be escaped."""
+    """A module's vocabulary as plain text, such as `trim, 60,000 tokens`; it is not escaped yet."""
     manifest = entry.manifest
     if not isinstance(manifest, LanguageModuleManifest) or "vocabulary" not in manifest.components:
         return "the base's vocabulary"

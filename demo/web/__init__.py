@@ -1,4 +1,4 @@
-"""Style and scripts of the page."""
+"""The page's style sheet and scripts."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def script(name: str) -> str:
 
 
 def style() -> str:
-    """The style sheet, with the colour scale."""
+    """The style sheet, with the colour scales."""
     return (_FOLDER / "style.css").read_text(encoding="utf-8") + scale.css()

@@ -1,4 +1,4 @@
-// The compositions side by side. Its value is a list of compositions, as demo/columns.py reads them.
+// The editor of compositions. Its value is a list of compositions in the form that demo/input/columns.py reads.
 const root = element.querySelector(".mse-columns");
 const LEAST = 2;
 let columns = [];
@@ -32,7 +32,7 @@ function objectives() {
 function ends(column) {
   if (column.ends) return column.ends;
   const named = Object.keys(column.weights || {});
-  // Between two objectives where at least half of the languages have both; else how far by the one that most have.
+  // Mix two objectives if at least half of the languages have each; else weight the one that most languages have.
   const all = Object.values(adapters()).filter((names) => names.length);
   const having = (name) => all.filter((names) => names.includes(name)).length;
   const most = objectives().sort((a, b) => having(b) - having(a))[0];
@@ -73,7 +73,7 @@ function kinds(column, index) {
   const some = Object.keys(props.modules || {}).length > 0;
   add("base", "Base, no modules", true);
   add("modules", "Modules, not aligned", some);
-  add("aligned", "Aligned, by both or what there is", there.length > 0);
+  add("aligned", "Aligned, by both if available", there.length > 0);
   for (const name of props.objectives || []) add(`aligned:${name}`, `Aligned by ${name}`, there.includes(name));
   add("blend", "Blend of adapters", there.length > 0);
   select.value = choice(column);
@@ -126,7 +126,7 @@ function blend(column, index) {
   for (const code of Object.keys(adapters())) {
     if (!adapters()[code].length) continue;
     const values = (column.languages || {})[code];
-    const box = el("input", { type: "checkbox", "aria-label": `${code} mixed in its own way, blend ${index + 1}` });
+    const box = el("input", { type: "checkbox", "aria-label": `Own weights for ${code}, blend ${index + 1}` });
     box.checked = Boolean(values);
     const [input, shown] = slider(`Blend ${index + 1}, ${code}`, share(column, values || column.weights), (value) => {
       column.languages = { ...(column.languages || {}), [code]: weights(between, value) };

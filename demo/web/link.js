@@ -1,4 +1,4 @@
-// Keeps the view in the address of the page, without a new entry in the history for each change.
+// Keeps the view in the page's address, without adding an entry to the history for each change.
 watch("value", () => {
   const here = new URL(location.href);
   if (props.value) here.searchParams.set("view", props.value);

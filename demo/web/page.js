@@ -1,4 +1,4 @@
-// Reading heat maps by pointer and keyboard, the theme button, the link to this view.
+// Reading heat maps by pointer and keyboard, the theme button, and the link to the current view.
 (() => {
   function read(cell) {
     const holder = cell.closest(".mse-heatmaps");

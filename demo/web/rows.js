@@ -1,9 +1,9 @@
-// The table of sentences: language, sentence, meaning. Its value is a list of rows; text goes in as text, never as HTML.
+// The table of sentences: language, sentence, meaning. Its value is a list of rows; text is inserted as text, never as HTML.
 const root = element.querySelector(".mse-rows");
 let rows = [];
-const selects = new WeakMap();  // of rows, as they stand in the page now: Enter draws the table anew
+const selects = new WeakMap();  // the select of each row that the page shows now: Enter redraws the table
 let timer = null;
-let unfolded = false;  // on a phone, a long table would hide what it is for
+let unfolded = false;  // on a phone, a long table would push the results out of sight
 const FOLDED = 4;
 
 function el(tag, attributes, ...children) {
@@ -61,7 +61,7 @@ async function guess(row) {
 
 function mark(select, row) {
   select.classList.toggle("mse-guessed", Boolean(row.guessed && row.language));
-  select.title = row.guessed && row.language ? "a guess: choose another if it is wrong" : "";
+  select.title = row.guessed && row.language ? "This is a guess: choose another language if it is wrong" : "";
 }
 
 function line(row, index) {

@@ -72,7 +72,7 @@ def test_modules_are_listed(client: Client) -> None:
     [
         ((TEXTS, ["deu", "kaz"], {}, []), "3 sentences but 2 languages"),
         ((["a", " "], ["deu"], {}, []), "sentence 2 is empty"),
-        ((["\x00\x01"], ["deu"], {}, []), "nothing but control characters"),
+        ((["\x00\x01"], ["deu"], {}, []), "a sentence has only control characters"),
         ((["a"] * 10_000, ["deu"], {}, []), "10,000 rows, up to 64"),
         ((["a" * 501], ["deu"], {}, []), "501 characters, up to 500"),
         ((["a"], ["deu"], {"kind": "evil"}, []), "expected a composition"),

@@ -35,7 +35,7 @@ def test_modules_out_of_training_are_published_once(shelf: Shelf, tmp_path: Path
     hub = tmp_path / "hub"
     first, again = list(publish_folder(training, hub)), list(publish_folder(training, hub))
     assert len(first) == 6
-    assert all(line.endswith(", as before") for line in again)
+    assert all(line.endswith(", unchanged") for line in again)
     picks = Catalog(Settings(hub=str(hub))).default()
     assert list(picks.modules) == ["deu", "eng", "kaz"]
     assert picks.objectives("kaz") == ["parallel", "paraphrase"]
@@ -51,7 +51,7 @@ def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     [
         (("--hub", "/nowhere"), "/nowhere"),
         (("--hub", "demo/examples"), "error: there are no modules in demo/examples: publish some"),
-        (("--publish", "."), "error: --publish puts modules into a folder that acts as a hub: name it with --hub"),
+        (("--publish", "."), "error: --publish needs a folder that acts as the hub: name one with --hub"),
         ((), "error: no modules: list some with --module org/name"),
     ],
 )

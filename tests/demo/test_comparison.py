@@ -45,11 +45,11 @@ def test_sentences_that_are_cut_are_named(bench: Workbench, names: list[str]) ->
     base, modules = (comparison.notes(column) for column in comparison.columns)
     assert (
         base[0]
-        == f"sentences 6, 7: only the first {bench.encoder.max_length(None)} tokens count, those of the prompt included"
+        == f"sentences 6, 7: only the first {bench.encoder.max_length(None)} tokens are read, the prompt's included"
     )
     assert (
         modules[0]
-        == f"sentence 6: only the first {bench.encoder.max_length('deu')} tokens count, those of the prompt included"
+        == f"sentence 6: only the first {bench.encoder.max_length('deu')} tokens are read, the prompt's included"
     )
 
 

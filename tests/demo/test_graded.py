@@ -44,7 +44,7 @@ def test_an_uploaded_file_is_read() -> None:
         (b"a,b\n1,2\n", "expected columns text_1, text_2 and score, found a, b"),
         (b"score,text_1,text_2\nx,a,b\n", "line 2: expected a number as score, found 'x'"),
         (b"score,text_1,text_2\nnan,a,b\n", "line 2: expected two sentences"),
-        (b"score,text_1,text_2\n1,a,\n1,a,b\n1,,\n", "lines 2, 4: no text: write it, or choose to leave out"),
+        (b"score,text_1,text_2\n1,a,\n1,a,b\n1,,\n", "lines 2, 4: no text: add it, or choose to leave out"),
         (b"score,text_1,text_2\n1,a,b\n", "at least 3"),
         (b"score,text_1,text_2\n" + b"1,a,b\n" * 301, "301 pairs, up to 300"),
     ],

@@ -113,8 +113,8 @@ def test_every_objective_can_be_chosen(opened: Page) -> None:
 
 def test_the_difference_is_to_the_first_composition(opened: Page) -> None:
     before = [int(cell(opened, column, 0, 1).replace("−", "-")) for column in (0, 1)]
-    opened.get_by_label("Show the difference to the first composition").check()
-    expect(opened.locator("#mse-heatmaps caption").nth(1)).to_contain_text("change against Base")
+    opened.get_by_label("Show the difference from the first composition").check()
+    expect(opened.locator("#mse-heatmaps caption").nth(1)).to_contain_text("change from Base")
     change = int(cell(opened, 1, 0, 1).replace("−", "-").replace("+", ""))
     assert abs(change - (before[1] - before[0])) <= 1
 
@@ -192,8 +192,8 @@ def test_modules_are_left_out_found_and_composed_again(opened: Page) -> None:
 
 def test_paste_and_upload(opened: Page, tmp_path: Path) -> None:
     opened.get_by_role("button", name="Paste or upload").click()
-    opened.get_by_label("One sentence a line").fill("deu: Guten Morgen\nWhere is the station?")
-    opened.get_by_role("button", name="Take these lines").click()
+    opened.get_by_label("One sentence per line").fill("deu: Guten Morgen\nWhere is the station?")
+    opened.get_by_role("button", name="Use these lines").click()
     expect(opened.locator("#mse-rows textarea")).to_have_count(2)
     expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(2)
     table = tmp_path / "rows.csv"
@@ -214,7 +214,7 @@ def test_an_upload_that_does_not_fit_says_why(opened: Page, tmp_path: Path) -> N
 
 
 def test_files_to_take_away(opened: Page) -> None:
-    show_tab(opened, "Take away")
+    show_tab(opened, "Download")
     expect(opened.locator("#mse-program code")).to_contain_text("ModularEncoder")
     opened.get_by_role("button", name="Make files of this comparison").click()
     links = opened.locator("#mse-files a[download]")
@@ -255,7 +255,7 @@ def test_hostile_text_stays_text(opened: Page) -> None:
         opened.get_by_label(f"Meaning of sentence {number}: the same for translations").fill("<b>1</b>")
     opened.get_by_role("button", name="Compare").click()
     expect(opened.locator("#mse-heatmaps .mse-text").first).to_have_text("<script>alert(1)</script>")
-    for name in ("Neighbours", "Map", "Tokens", "Take away"):
+    for name in ("Neighbours", "Map", "Tokens", "Download"):
         show_tab(opened, name)
     assert opened.locator("#mse-neighbours img, #mse-maps img, #mse-tokens img").count() == 0
     assert asked == []
@@ -333,9 +333,9 @@ def test_no_serious_findings_of_axe_on_a_phone(browser: Browser, server: str) ->
 
 def serious_findings(opened: Page) -> list[tuple[str, ...]]:
     found = []
-    for name in ("Similarity", "Neighbours", "Map", "Tokens", "Graded pairs", "Modules", "Take away"):
+    for name in ("Similarity", "Neighbours", "Map", "Tokens", "Graded pairs", "Modules", "Download"):
         show_tab(opened, name)
-        if name == "Take away":
+        if name == "Download":
             opened.get_by_role("button", name="Make files of this comparison").click()
             expect(opened.locator("#mse-files a[download]")).to_have_count(5, timeout=30_000)
         opened.wait_for_timeout(200)

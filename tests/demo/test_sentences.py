@@ -79,7 +79,7 @@ def test_cells_that_are_more_are_not_dropped(line: str) -> None:
 
 
 def test_nothing_pasted_says_what_to_do() -> None:
-    with pytest.raises(DemoError, match="one sentence a line"):
+    with pytest.raises(DemoError, match="one sentence per line"):
         read_lines("  \n ", LIMITS)
 
 
@@ -118,7 +118,7 @@ def test_files_that_do_not_fit_are_refused_in_one_line(content: bytes, says: str
 
 def test_cells_without_text_are_named_or_left_out() -> None:
     table = b'text,language\nJa,deu\n,deu\n,\n\nNein,deu\n" ",deu\n'
-    with pytest.raises(DemoError, match="^lines 3, 7: no text: write it, or choose to leave out what has none$"):
+    with pytest.raises(DemoError, match="^lines 3, 7: no text: add it, or choose to leave out empty cells$"):
         read_file("a.csv", table, LIMITS)
     assert [row.text for row in read_file("a.csv", table, LIMITS, empty="missing")] == ["Ja", "Nein"]
     wide = b"eng\tdeu\nYes\tJa\nNo\t\n"

@@ -133,8 +133,8 @@ def test_phases_are_in_their_order_however_they_are_given() -> None:
     ("arguments", "message"),
     [
         (["--la.lora.ranks", "3"], "--la.lora.ranks"),
-        (["--la.lora.rank", "x"], "^la.lora.rank is to be int, not 'x'"),
-        (["--pooling", "max"], "^pooling is to be 'mean', 'mean_without_prompt', 'cls', 'last', not 'max'"),
+        (["--la.lora.rank", "x"], "^la.lora.rank must be int, not 'x'"),
+        (["--pooling", "max"], "^pooling must be 'mean', 'mean_without_prompt', 'cls', 'last', not 'max'"),
         (["--recipe", "missing.yaml"], r"^recipe: File does not exist: '.*missing\.yaml'"),
         (["--se.dropout"], "--se.dropout: expected one argument"),
         (["--se.lora", "3"], "^se.lora: Unable to load config '3'"),

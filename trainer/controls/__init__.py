@@ -1,1 +1,1 @@
-"""The monolithic controls that modules are compared with: which there are, and what each of them learns from."""
+"""The monolithic controls that modules are compared with, and the training data of each."""

@@ -1,4 +1,4 @@
-"""The monolithic controls: what modules are compared with, each one encoder that is fine-tuned whole for all languages.
+"""The monolithic controls that modules are compared with: each is one encoder, fully fine-tuned for all languages.
 
 | control | starts from | data and loss |
 | --- | --- | --- |
@@ -8,8 +8,8 @@
 | `matched mono` | the base | objective, rows and teachers of the modules' stage 1 |
 | `matched mono+cross` | `matched mono` | objective, rows, frozen pivot and teachers of the modules' stage 2 |
 
-`mono` and `mono+cross` are the paper's *full mono* and *full mono+cross*. `cross` tells what `mono` before it is
-good for; the matched ones tell what is owed to the objective from what is owed to the modules.
+`mono` and `mono+cross` are the paper's *full mono* and *full mono+cross*. `cross` shows what is gained by training
+`mono` first; the matched controls separate the effect of the objective from the effect of the modules.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from trainer.training.steps import rows_of_a_step, split, steps_of
 
 @dataclass(frozen=True)
 class Control:
-    """One of the table above.
+    """A control of the table above.
 
     Attributes:
-        name: in `full.controls`.
+        name: its name in `full.controls`.
         start: the control that it starts from; None: the base.
-        phase: the phase of the modules whose data, lengths, batches and steps it takes.
-        matched: its objective is the modules' too, and the pivot's vectors are frozen; else it is the paper's.
+        phase: the phase of the modules whose data, lengths, batches and steps it uses.
+        matched: it uses the modules' objective, with the pivot's vectors frozen; otherwise the paper's objective.
     """
 
     name: ControlName
@@ -57,11 +57,11 @@ class Control:
 
     @property
     def kind(self) -> str:
-        """What its `training.json` and the tables call it."""
+        """Its name in `training.json` and in tables of results."""
         return f"{FINE_TUNED}{self.name}"
 
     def folder(self, recipe: Recipe) -> Path:
-        """Where it is written to."""
+        """The folder that it is written to."""
         return Path(recipe.output_dir) / "monolithic" / self.kind.replace(" ", "_").replace("+", "_")
 
     def section(self, recipe: Recipe) -> SentenceEncodingSettings | AlignmentSettings:
@@ -69,36 +69,36 @@ class Control:
         return recipe.se if self.phase == "se" else recipe.cla
 
     def objective(self, recipe: Recipe) -> str:
-        """`se.objective` or one of `cla.objectives`: the modules', or the paper's."""
+        """A value of `se.objective` or `cla.objectives`: the modules' for a matched control, else the paper's."""
         if self.phase == "se":
             return recipe.se.objective if self.matched else "contrastive"
         return recipe.cla.objectives[0] if self.matched else "both"
 
     def teachers(self, recipe: Recipe) -> list[str]:
-        """The modules' teachers in this phase, the untouched base included; none: the pivot is its own."""
+        """The modules' teachers in this phase, by default the untouched base in stage 1; empty: the pivot itself."""
         return self.section(recipe).teachers(recipe.pivot) or ([BASE] if self.phase == "se" else [])
 
     def languages(self, recipe: Recipe) -> list[str]:
-        """The languages whose rows it takes.
+        """The languages that it is trained on.
 
-        Stage 2 has none for the pivot. Nor has stage 1 where it learns relations and there are none of the pivot: its
-        module is the base as it is then.
+        The pivot has no rows in stage 2. It has none in stage 1 either if the objective is relational and the recipe
+        has no relations for the pivot, whose module is then the untouched base.
 
         Raises:
-            SettingsError: there are none.
+            SettingsError: no language is left.
         """
         languages = list(dict.fromkeys(recipe.language_list))
         if self.phase == "cla" or (self.matched and not _pivot_is_trained(recipe)):
             languages = [language for language in languages if language != recipe.pivot]
         if not languages:
             raise SettingsError(
-                f"{self.kind} needs a language beside the pivot {recipe.pivot!r}: "
-                "name more under --languages, or leave it out of --full.controls"
+                f"{self.kind} needs a language other than the pivot {recipe.pivot!r}: "
+                "add one to --languages, or leave the control out of --full.controls"
             )
         return languages
 
     def sources(self, recipe: Recipe, language: str) -> list[PartSource]:
-        """The parts of a language, without those of its relatives, which have their own here."""
+        """The data of a language, without that of related languages: a control is trained on all languages anyway."""
         objective = self.objective(recipe)
         if self.phase == "se":
             settings = dataclasses.replace(recipe.se, objective=objective, related=[])  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ class Control:
         return alignment_sources(dataclasses.replace(recipe.cla, related=[]), objective, language)
 
     def module_sources(self, recipe: Recipe, language: str) -> list[PartSource]:
-        """The parts that the language's module is trained on in this phase."""
+        """The data that the language's module is trained on in this phase."""
         if self.phase == "cla":
             return alignment_sources(recipe.cla, recipe.cla.objectives[0], language)
         if language == recipe.pivot and not _pivot_is_trained(recipe):
@@ -114,10 +114,10 @@ class Control:
         return encoding_sources(recipe.se, language)
 
     def steps(self, recipe: Recipe, language: str) -> int:
-        """The steps of the language's module in this phase.
+        """The number of training steps of the language's module in this phase.
 
         Raises:
-            DataError: they depend on how much data there is, and that cannot be read.
+            DataError: the number depends on the amount of data, which cannot be read.
         """
         section = self.section(recipe)
         arguments = training_arguments(self.phase, section.training, self.folder(recipe), recipe.seed)
@@ -131,7 +131,7 @@ class Control:
 
 
 def _pivot_is_trained(recipe: Recipe) -> bool:
-    """Whether stage 1 has what it takes to train a module of the pivot."""
+    """Whether stage 1 has the data to train a module of the pivot."""
     if "relational" not in ENCODING[recipe.se.objective]:
         return True
     pivot, relations = recipe.pivot, recipe.se.relations
@@ -150,7 +150,7 @@ CONTROLS: dict[ControlName, Control] = {control.name: control for control in _AL
 
 
 def with_starts(names: Sequence[ControlName]) -> list[Control]:
-    """The controls of these names and those that they start from, which come first."""
+    """The controls of these names, each preceded by the control that it starts from."""
     chosen: dict[ControlName, Control] = {}
     for name in names:
         control = CONTROLS[name]

@@ -1,4 +1,4 @@
-"""What the weights of a monolithic control depend on, and what a finished one says about itself."""
+"""The settings that the weights of a monolithic control depend on, and the record of a finished control."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer.runs.identity import describe, describe_data
 from trainer.settings import Recipe, SettingsError
 
 _TAKEN = ("max_length", "scale", "tokens_per_pass", "gradient_cache", "eval_share", "training")
-"""Of the section of the phase; all else in it is for adapters, or says where the data is."""
+"""Settings taken from the phase's section; its others concern adapters, or where the data is."""
 
 
 def settings_of(recipe: Recipe, control: Control) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def settings_of(recipe: Recipe, control: Control) -> dict[str, Any]:
     values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed}
     if control.matched:
         values |= _matched(recipe, control)
-    if section["training"].get("max_steps", -1) <= 0:  # the steps are as many as the modules' data makes
+    if section["training"].get("max_steps", -1) <= 0:  # the number of steps follows from the modules' data
         modules = {language: control.module_sources(recipe, language) for language in languages}
         shares = {language: [source.share for source in listed] for language, listed in modules.items()}
         values["modules"] = {"data": _data(recipe, modules), "shares": shares}
@@ -58,7 +58,7 @@ def _matched(recipe: Recipe, control: Control) -> dict[str, Any]:
 
 
 def _data(recipe: Recipe, sources: dict[str, list[PartSource]]) -> dict[str, dict[str, Any]]:
-    """Of each language, kind by kind."""
+    """A description of each language's data, by kind."""
     values: dict[str, dict[str, Any]] = {}
     for language, listed in sources.items():
         found: dict[str, list[dict[str, Any]]] = {}
@@ -70,7 +70,7 @@ def _data(recipe: Recipe, sources: dict[str, list[PartSource]]) -> dict[str, dic
 
 
 def recorded(folder: Path) -> dict[str, Any]:
-    """What a finished control says about itself.
+    """The record of a finished control.
 
     Raises:
         SettingsError: the file is damaged.

@@ -1,4 +1,4 @@
-"""The frozen pivot of a matched control: the one that stage 2 has, where there is one."""
+"""The frozen pivot of a matched control: the same as stage 2's, if the pivot has a module."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ logger = logging.getLogger(__name__)
 
 
 def pivot_identity(recipe: Recipe) -> str:
-    """Whose vectors of the pivot a control takes: the fingerprint of the pivot's module, or `base`."""
+    """The identity of the encoder that gives the pivot's vectors: the fingerprint of the pivot's module, or `base`."""
     if not has_language_module(recipe, recipe.pivot):
         return BASE
     return LanguageModuleManifest.read(language_module(recipe, recipe.pivot).folder).fingerprint
 
 
 def frozen_pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> FrozenEncoder:
-    """The pivot's module where stage 1 has left one, else the untouched base.
+    """The frozen encoder of the pivot: its module if stage 1 has made one, else the untouched base.
 
     Args:
         recipe: all settings.
-        base: untouched; it is copied, never changed.
-        max_length: tokens at which a sentence is cut, as the trained encoder's are.
+        base: the base encoder; it is copied, never changed.
+        max_length: the number of tokens to which sentences are cut, the same as for the trained encoder.
     """
     encoder = modular_copy(base)
     if not has_language_module(recipe, recipe.pivot):
-        logger.info("no module of the pivot %s: its vectors are those of the untouched base", recipe.pivot)
+        logger.info("the pivot %s has no module: its vectors are those of the untouched base", recipe.pivot)
         return frozen_language(encoder, None, max_length, recipe.pivot)
     module = LanguageModule.load(language_module(recipe, recipe.pivot).folder)
     module.check_base(base)

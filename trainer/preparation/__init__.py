@@ -1,1 +1,1 @@
-"""Training data out of public and local sources: what a source is, how it is read, cleaned and put together."""
+"""Training data from public and local sources: how sources are described, read, cleaned and merged."""

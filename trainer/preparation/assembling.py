@@ -1,4 +1,4 @@
-"""Puts the parts of a kind together: one file for the recipes, with the provenance of every line."""
+"""Merge the parts of a kind into one file for the recipes, with the provenance of every line."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Contribution:
-    """What one source gives.
+    """The rows that one source contributes to a file.
 
     Attributes:
-        source: where from.
+        source: their source.
         part: the rows.
-        facts: about them.
-        license: of the translation model, if there is one.
-        columns: from which sentence of the rows to which.
+        facts: facts about the part.
+        license: licence of the translation model, if there is one.
+        columns: start and end of the slice of each row's sentences that is used.
     """
 
     source: Source
@@ -40,13 +40,13 @@ class Contribution:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A file that was put together.
+    """A merged file.
 
     Attributes:
-        path: of the file.
-        lines: in it.
-        labels: lines by the label of provenance.
-        facts: an entry for `sources.json`.
+        path: the file.
+        lines: number of lines.
+        labels: number of lines by provenance label.
+        facts: its entry for `sources.json`.
     """
 
     path: Path
@@ -56,24 +56,24 @@ class Assembled:
 
     @property
     def names(self) -> list[str]:
-        """Of its sources."""
+        """Names of the sources that it has lines of."""
         return [source["name"] for source in self.facts["sources"] if source["lines"]]
 
     @property
     def licenses(self) -> list[str]:
-        """All licences of its lines."""
+        """The licences of its lines, each once."""
         named = [entry["license"] for source in self.facts["sources"] for entry in source["labels"].values()]
         return list(dict.fromkeys(filter(None, named)))
 
 
 def assemble(output: Path, kind: str, languages: str, parts: Sequence[Contribution]) -> Assembled:
-    """Write `KIND/LANGUAGES` and its provenance: no row twice, in an order that depends on nothing but the rows.
+    """Write `KIND/LANGUAGES` and its provenance: no duplicates, in an order that depends on the rows alone.
 
     Args:
         output: folder of the data.
         kind: folder of the file: `mono`, `parallel`, …
         languages: `kaz` or `eng-kaz`.
-        parts: of the same kind; of equal rows that of the first part is taken.
+        parts: parts of the same kind; of duplicate rows, that of the first part is kept.
     """
     rows: dict[bytes, Row] = {}
     again: Counter[str] = Counter()
@@ -95,14 +95,14 @@ def assemble(output: Path, kind: str, languages: str, parts: Sequence[Contributi
         "provenance": provenance.relative_to(output).as_posix(),
         "sources": [_facts(contribution, labels, again) for contribution in parts],
     }
-    logger.info("%s: %d lines of %d source(s)", path, len(ordered), len(labels))
+    logger.info("%s: %d lines from %d source(s)", path, len(ordered), len(labels))
     return Assembled(path, len(ordered), labels, facts)
 
 
 def _even(rows: list[Row]) -> list[Row]:
-    """Rows of the same width: with a place for hard negatives in each or, where there are none at all, in none.
+    """Rows of equal width: all have a column for hard negatives or, if no row has a hard negative, none has.
 
-    Rows of pairs have two or three sentences, or six: of the pivot and of the language.
+    Rows of paraphrases have two or three sentences, or six: three of the pivot and three of the language.
     """
     width = max(len(row.texts) for row in rows)
     filled = [(*row.texts, "")[:width] for row in rows]

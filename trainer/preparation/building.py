@@ -1,4 +1,4 @@
-"""Makes the parts of a language: from sources as they are, and by translating paraphrases of the pivot."""
+"""Make the parts of a language: read the rows of each source, clean them and write them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Builder:
-    """Makes parts that are not there yet.
+    """Makes the parts that do not exist yet.
 
     Attributes:
         output: folder of the data.
         pivot: ISO 639-3.
         excluded: sentences that must not be in the data.
-        limit: take at most that many rows of a source; None: as many as the source says.
+        limit: maximum number of rows of a source; None: the source's own limit.
     """
 
     output: Path
@@ -43,11 +43,11 @@ class Builder:
     limit: int | None = None
 
     def part(self, source: Source, language: str) -> tuple[Part, Facts]:
-        """What a source gives to a language.
+        """The part that a source contributes to a language, and the facts about it.
 
         Raises:
-            LanguageMissing: nothing.
-            DataError: it cannot be read.
+            LanguageMissing: the source has nothing in the language.
+            DataError: the source cannot be read.
         """
         wanted = self._wanted(source, language)
         part = Part(self.output, kind_of(source.kind, language, self.pivot), source.name, wanted)
@@ -75,13 +75,13 @@ class Builder:
         return min(given) if given else None
 
     def _write(self, part: Part, rows: Iterable[Row], limit: int | None) -> int:
-        """Write at most `limit` rows; returns how many there are."""
+        """Write at most `limit` rows; return how many were written."""
         with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
             part.write(itertools.islice(bar, limit))
             return int(bar.n)
 
     def _wanted(self, source: Source, language: str) -> dict[str, Any]:
-        """Everything that the rows of a part depend on; of a data set the name, not what it holds today."""
+        """Everything that the rows of a part depend on; a data set counts by its name, not by its present content."""
         own = asdict(source)
         for name in ("license", "licenses", "release", "translate"):
             own.pop(name)

@@ -1,4 +1,4 @@
-"""`sources.json` and `SOURCES.md`: what every file of the folder was made of, and under which licences."""
+"""`sources.json` and `SOURCES.md`: the sources of every file in the folder, and their licences."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ dropped and why, and the SHA-256 of every file. `provenance/KIND-LANGUAGE.txt.xz
 
 
 def record(output: Path, files: Iterable[Assembled], excluded: Iterable[str]) -> None:
-    """Take files into the catalog of a folder; what it says of others stays.
+    """Add files to the catalog of a folder; its entries for other files stay.
 
     Raises:
-        DataError: what is there is no catalog.
-        AdaptersHubError: it cannot be written.
+        DataError: the present catalog cannot be read.
+        AdaptersHubError: the catalog cannot be written.
     """
     path = output / MACHINE
     with FileLock(output / f".{MACHINE}.lock"):
@@ -40,10 +40,10 @@ def record(output: Path, files: Iterable[Assembled], excluded: Iterable[str]) ->
 
 
 def read(output: Path) -> dict[str, Any]:
-    """What `sources.json` says of each file.
+    """The entries of `sources.json`, by file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the catalog cannot be read.
     """
     path = output / MACHINE
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Cleaning of rows, and what it dropped, by reason."""
+"""Clean rows, and count the dropped ones by reason."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from trainer.translation import Checks, Translation, share_of_script
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2060\ufeff\ufffe\uffff]")
 _SAMPLE = 2000
-"""Rows from the start of a source that the usual ratio of lengths of its two languages is taken from."""
+"""Number of rows, from the start of a source, that give the usual length ratio of its two languages."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a row must be like.
+    """The conditions that a row must meet.
 
     Attributes:
-        scripts: of each sentence, ISO 15924; None leaves it unchecked.
-        crossing: the first sentence is in one language and the second its translation.
-        min_characters: of each sentence.
-        max_characters: of each sentence.
-        length_factor: of translations: how many times the usual ratio of lengths they may be longer or shorter.
-        script_share: least share of the letters that are of the script.
+        scripts: ISO 15924 code of each sentence's script; None: not checked. The last holds for all further sentences.
+        crossing: the second sentence is a translation of the first.
+        min_characters: fewest characters of a sentence.
+        max_characters: most characters of a sentence.
+        length_factor: how many times higher or lower than usual the length ratio of a translation may be.
+        script_share: least share of a sentence's letters that must belong to its script.
     """
 
     scripts: tuple[str | None, ...]
@@ -44,12 +44,12 @@ class Cleaner:
     """Cleans the rows of a source.
 
     Args:
-        limits: what they must be like.
-        excluded: sentences that must not be in them.
+        limits: the conditions that the rows must meet.
+        excluded: sentences that the rows must not contain.
 
     Attributes:
-        read: rows seen.
-        dropped: rows by the reason for which they were dropped.
+        read: number of rows read.
+        dropped: number of dropped rows by reason.
     """
 
     def __init__(self, limits: Limits, excluded: Excluded) -> None:
@@ -59,7 +59,7 @@ class Cleaner:
         self.dropped: Counter[str] = Counter()
 
     def clean(self, rows: Iterable[Row]) -> Iterator[Row]:
-        """The rows that pass, normalised (NFC, single spaces); the first of equal ones."""
+        """The rows that pass, normalised (NFC, single spaces) and without duplicates."""
         rows = iter(rows)
         checks = None
         if self.limits.crossing:
@@ -107,11 +107,11 @@ class Cleaner:
 
 
 def normalised(text: str) -> str:
-    """NFC, without control and direction marks, with single spaces."""
+    """Normalise text: NFC, no control or direction marks, single spaces."""
     return " ".join(_CONTROL.sub(" ", unicodedata.normalize("NFC", text)).split())
 
 
 def digest(texts: tuple[str, ...]) -> bytes:
-    """Of the content of a row, without an empty sentence at its end."""
+    """A hash of a row's content; empty sentences at its end do not count."""
     joined = "\x1f".join(texts).rstrip("\x1f")
     return hashlib.blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""By what codes data sets call a language."""
+"""The codes that data sets use for a language."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Style = Literal["iso3", "iso1", "script"]
 
 
 def codes_of(language: str, style: Style, exceptions: Mapping[str, str] | None = None) -> list[str]:
-    """The codes that a data set may have for a language, the likeliest first.
+    """The codes that a data set may use for a language, the likeliest first.
 
-    Data sets mix codes of individual languages and of macro-languages: `uzn`, `uzb` and `uz` are one language there.
+    Data sets mix codes of individual languages and of macro-languages: `uzn`, `uzb` and `uz` mean the same there.
 
     Args:
         language: ISO 639-3, optionally with a script (`kaz`, `kaz_Cyrl`).
         style: `iso3` (`kaz`), `iso1` (`kk`, `kaz` where there is no such code) or `script` (`kaz_Cyrl`).
-        exceptions: ISO 639-3 to the code in this data set, for languages that it calls otherwise.
+        exceptions: this data set's own codes by ISO 639-3 code, for languages to which the style does not apply.
     """
     individual, _, _ = language.partition("_")
     if exceptions and (own := exceptions.get(language, exceptions.get(individual))):

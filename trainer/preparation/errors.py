@@ -1,4 +1,4 @@
-"""What can go wrong with a source."""
+"""Errors of a source."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from trainer.data.errors import DataError
 
 
 class LanguageMissing(DataError):
-    """A source that has nothing in the language; others may have."""
+    """The source has nothing in the language; other sources may."""

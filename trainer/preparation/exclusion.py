@@ -23,18 +23,18 @@ _KNOWN = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")
 
 
 class Excluded:
-    """Sentences, compared without case, spaces, punctuation and compatibility forms.
+    """A set of sentences, compared without case, spaces, punctuation and compatibility forms.
 
     Args:
-        paths: files (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz, but Parquet), and folders of such. Every value
-            that is text is taken for a sentence.
+        paths: files (.parquet, or .txt .tsv .csv .jsonl .json, these also as .xz or .gz), and folders of such files.
+            Every text value in them counts as a sentence.
 
     Attributes:
-        files: all of them.
-        digests: SHA-256 of each, in an order that does not depend on where they lie.
+        files: all files, those of the folders included.
+        digests: the SHA-256 of each file, sorted.
 
     Raises:
-        DataError: one is missing or cannot be read, or a folder has no such file.
+        DataError: a file is missing or cannot be read, or a folder has no such file.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -64,7 +64,7 @@ class Excluded:
 
 
 def fold(text: str) -> str:
-    """Letters and digits only, without case and compatibility forms; as it is where there are none."""
+    """The letters and digits of a text, without case and compatibility forms; the text itself if it has none."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return "".join(filter(str.isalnum, plain)) or plain.strip()
 

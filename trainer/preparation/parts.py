@@ -1,4 +1,4 @@
-"""What one source gives to one language: a file of rows and a description of them, written whole or not at all."""
+"""The part that one source contributes to one language: a file of rows and its description, written atomically."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FOLDER = "parts"
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a finished part.
+    """Facts about a finished part.
 
     Attributes:
-        name: of the source.
+        name: name of the source.
         where: path, or data set with its subset or files.
-        read: rows looked at.
-        dropped: rows by the reason for which they were dropped.
-        lines: rows kept.
+        read: number of rows read.
+        dropped: number of dropped rows by reason.
+        lines: number of rows kept.
         revision: commit of the data set.
-        model: that translated it, with the commit if one was asked for.
+        model: the model that translated it, with its revision if one was given.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Part:
 
     Attributes:
         output: folder of the data.
-        kind: of the rows, with the languages: `parallel-eng-kaz`.
-        name: of the source.
+        kind: kind of the rows, with the languages: `parallel-eng-kaz`.
+        name: name of the source.
         wanted: everything that the rows depend on.
     """
 
@@ -68,7 +68,7 @@ class Part:
         return self.output / FOLDER / self.kind / f"{self.name}.jsonl.gz"
 
     def facts(self) -> Facts | None:
-        """What is known of it; None if it is not finished, is damaged, or was made of something else."""
+        """The facts about it; None if it is unfinished or damaged, or was made with other settings."""
         try:
             described = json.loads(self._description.read_text(encoding="utf-8"))
             if described["wanted"] == self._plain() and described["sha256"] == sha256(self.path):
@@ -78,20 +78,20 @@ class Part:
         return None
 
     def write(self, rows: Iterable[Row]) -> None:
-        """Write the rows, beside the place and then renamed."""
+        """Write the rows to a temporary file, then rename it."""
         self._description.unlink(missing_ok=True)
         write_lines(self.path, (json.dumps([row.label, *row.texts], ensure_ascii=False) for row in rows))
 
     def finish(self, facts: Facts) -> None:
-        """Say that it is finished."""
+        """Mark the part as finished."""
         described = {"facts": asdict(facts), "wanted": self._plain(), "sha256": sha256(self.path)}
         write_text(self._description, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
 
     def rows(self) -> Iterator[Row]:
-        """What was written.
+        """The rows that were written.
 
         Raises:
-            DataError: it is damaged.
+            DataError: the file is damaged.
         """
         try:
             for line in read_lines(self.path):

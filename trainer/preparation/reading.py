@@ -29,19 +29,19 @@ _FORMS: dict[Kind, Form] = {
     "paraphrase": Form(("anchor", "positive", "negative"), ("negative",)),
 }
 LABEL = "\x00label"
-"""Key of a raw row's label: no column has such a name."""
+"""Key of a raw row's label, a name that no column has."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Where the text of a source in one language is.
+    """A source's data in one language, ready to be read.
 
     Attributes:
         where: path, or data set with its subset or files.
-        rows: iterates from the start each time; raises a DataError if the network goes away.
-        filling: how the source calls the languages.
+        rows: iterates over the raw rows, each time from the start; raises a DataError if the network fails.
+        filling: the values of the source's placeholders.
         revision: commit of the data set.
-        files: local ones that it is read from.
+        files: the local files that it is read from.
     """
 
     where: str
@@ -52,14 +52,14 @@ class Opened:
 
 
 def open_source(source: Source, language: str, pivot: str) -> Opened:
-    """Find the text of a language.
+    """Find a source's data in a language.
 
     Raises:
         LanguageMissing: the source has none.
         DataError: the source cannot be read.
     """
     if not source.has(language):
-        raise LanguageMissing(f"it has {', '.join(source.languages or [])}")
+        raise LanguageMissing(f"it has only {', '.join(source.languages or [])}")
     return _open_hub(source, language, pivot) if source.dataset else _open_files(source, language, pivot)
 
 
@@ -67,8 +67,8 @@ def local_files(source: Source, language: str, pivot: str) -> list[Path]:
     """The files that a local source is read from.
 
     Raises:
-        LanguageMissing: there are none.
-        DataError: one of several is missing.
+        LanguageMissing: there is no file in the language.
+        DataError: the file of groups is missing.
     """
     fillings = list(source.fillings(language, pivot))
     for filling in fillings:
@@ -104,12 +104,12 @@ def _open_files(source: Source, language: str, pivot: str) -> Opened:
 
 
 def columns_of(source: Source) -> list[str]:
-    """The names of all columns that are looked at; none if they are called what they hold."""
+    """The names of all columns that are read; empty if the source uses the usual names of its kind."""
     return [*(source.columns or []), *source.where, *([source.key] if source.key else [])]
 
 
 def form_of(source: Source) -> Form:
-    """What the columns hold, where the source does not name them."""
+    """The usual columns of the source's kind, for when it does not name its own."""
     return _FORMS[source.kind]
 
 
@@ -120,8 +120,8 @@ def _top(name: str) -> str:
 def _open_hub(source: Source, language: str, pivot: str) -> Opened:
     if Path(source.dataset).exists():
         raise DataError(
-            f"source {source.name}: {source.dataset} is a file or folder here, which would be read in place of the "
-            "Hub's data set: start elsewhere"
+            f"source {source.name}: {source.dataset} is also a local file or folder, which would be read instead of "
+            "the Hub's data set: run the command in another folder"
         )
     with _explained(source):
         options: dict[str, Any]
@@ -177,7 +177,7 @@ def _builder(source: Source, name: str) -> str:
 
 
 class _explained:
-    """Turns what the Hub's clients raise into one line."""
+    """Turns exceptions of the Hub's clients into errors of one line."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -195,10 +195,12 @@ class _explained:
         )
         if missing:
             raise DataError(
-                f"{name} does not exist, or needs that you accept its terms and log in (hf auth login): {told}"
+                f"{name} does not exist, or you must first accept its terms and log in (hf auth login): {told}"
             ) from error
         if isinstance(error, RuntimeError) and "scripts" in told:
-            raise DataError(f"{name} is a script, which is not run: name its files under 'files'") from error
+            raise DataError(
+                f"{name} needs a loading script, and none is ever run: name its files under 'files'"
+            ) from error
         raise DataError(
-            f"{name} cannot be read ({told}): check the network and start again; what is finished is kept"
+            f"{name} cannot be read ({told}): check the network and start again; finished sources are kept"
         ) from error

@@ -1,4 +1,4 @@
-"""The recipe for a language, fitted to the data that was found: one of the shipped ones without what is missing."""
+"""The recipe for a language, fitted to the data that was found: a shipped one without the parts that lack data."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from trainer.settings.files import merged_values
 
 logger = logging.getLogger(__name__)
 
-# What separates the shipped recipes: see docs/train.md.
+# Least numbers of parallel lines, and of their sources, for the shipped recipes: see docs/train.md.
 _MUCH, _SOME, _KINDS = 20_000, 8_000, 3
 _HOME = "data/"
-"""Where the shipped recipes read from."""
+"""The folder that the shipped recipes read from."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What a recipe is written for.
+    """The data and settings that a recipe is written for.
 
     Attributes:
-        output: folder of the data, as the recipe shall name it.
+        output: folder of the data, as the recipe will name it.
         language: ISO 639-3.
-        pivot: likewise.
-        files: what was put together, by its path in the folder.
+        pivot: ISO 639-3.
+        files: the merged files, by path in the folder.
         base: base encoder.
         modules: folder that modules are written to.
-        related: a related language whose modules lie in that folder, and whose translations in `output`.
+        related: a related language with modules in `modules` and translations in `output`.
     """
 
     output: Path
@@ -46,13 +46,13 @@ class Situation:
     related: str | None = None
 
     def found(self, kind: str) -> Assembled | None:
-        """The file of a kind in the language."""
+        """The file of a kind in the language; None if there is none."""
         name = f"{self.pivot}-{self.language}" if kind in ("parallel", "cross-paraphrase") else self.language
         return next((file for path, file in self.files.items() if path.startswith(f"{kind}/{name}.")), None)
 
 
 def tier(situation: Situation) -> str:
-    """Which of the shipped recipes fits."""
+    """The name of the shipped recipe that fits."""
     if situation.language == situation.pivot:
         return "pivot"
     parallel = situation.found("parallel")
@@ -65,12 +65,12 @@ def tier(situation: Situation) -> str:
 
 
 def fitted(situation: Situation) -> dict[str, Any]:
-    """The settings of the fitting recipe, with what is there in the place of what it would read."""
+    """The settings of the recipe that fits, changed to read the data that was found."""
     values = merged_values(RECIPES / f"{tier(situation)}.yaml")
     own: dict[str, Any] = {"base": situation.base, "output_dir": situation.modules}
     if situation.language == situation.pivot:
         return {"languages": [situation.pivot], "pivot": situation.pivot} | values | own
-    # The pivot stays the base as it is: see trainer/recipes/pivot.yaml.
+    # The pivot's module is the untouched base: see trainer/recipes/pivot.yaml.
     own |= {"languages": [situation.pivot, situation.language]}
     head: dict[str, Any] = {"languages": [], "pivot": situation.pivot, "pivot_phases": ["vocabulary"]}
     values = head | values | own
@@ -112,7 +112,7 @@ def _choose_stage1(values: dict[str, Any], situation: Situation) -> None:
     elif not parallel:
         values["phases"] = ["vocabulary", "la"]
         values.pop("se")
-        # The base's own embeddings stay: a related language can be learnt along later.
+        # The base's embeddings stay frozen, so that data of a related language can be added to the training later.
         values["la"] = {"data": {"path": f"{_HOME}mono/{{language}}.txt.xz"}, "train_embeddings": False}
 
 
@@ -136,7 +136,7 @@ def _choose_stage2(values: dict[str, Any], situation: Situation) -> None:
 
 
 def _sources(values: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
-    """Every description of data in a recipe."""
+    """All descriptions of data in a recipe."""
     if isinstance(values, dict):
         if str(values.get("path", "")).startswith(_HOME):
             yield values
@@ -146,23 +146,23 @@ def _sources(values: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
 
 
 def _point(source: dict[str, Any], situation: Situation) -> None:
-    """Let a description of data name what was put together, and its licences."""
+    """Make a description of data name the merged file, its sources and its licences."""
     name = source["path"].removeprefix(_HOME)
     file = situation.files[fill(name, situation.language, situation.pivot)]
     source["path"] = (situation.output / name).as_posix()
     if "groups" in source:
         source["groups"] = (situation.output / source["groups"].removeprefix(_HOME)).as_posix()
-        if len(file.labels) == 1:  # nothing that it could drown
+        if len(file.labels) == 1:  # there are no other groups that it could outnumber
             del source["groups"], source["group_limit"]
     source["name"] = ", ".join(file.names)
     source["license"] = "; ".join(file.licenses) or "unknown"
 
 
 def text_of(situation: Situation) -> str:
-    """The recipe as a YAML file, with a word on where it comes from."""
+    """The recipe as YAML, with comments that say how it was made."""
     found = [f"{file.lines:,} lines of {path}" for path, file in situation.files.items() if situation.language in path]
     return (
         f"# {language_name(situation.language)}, written by trainer/prepare.py for {', '.join(found) or 'no text'}.\n"
-        f"# The settings are those of trainer/recipes/{tier(situation)}.yaml, which says what they are for.\n"
-        "# Change what you like: a recipe that was changed is not written again.\n"
+        f"# The settings are those of trainer/recipes/{tier(situation)}.yaml, which explains them.\n"
+        "# Edit it as you like: trainer/prepare.py never overwrites an edited recipe.\n"
     ) + yaml.safe_dump(fitted(situation), sort_keys=False, allow_unicode=True, width=120)

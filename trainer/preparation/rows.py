@@ -1,4 +1,4 @@
-"""Rows of a kind out of the raw rows of a source: columns picked, documents cut, pairs found by their key."""
+"""Turn the raw rows of a source into rows of its kind: pick columns, split documents, match pairs by key."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _BREAK = re.compile(r"\\n|[\r\n\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a kind.
+    """A row of sentences.
 
     Attributes:
-        label: what provenance calls its source.
-        texts: as many sentences as the kind has; the last of three may be empty.
+        label: the name of its source in the provenance.
+        texts: as many sentences as its kind has; the last of three may be empty.
     """
 
     label: str
@@ -41,7 +41,7 @@ def rows_of(source: Source, opened: Opened) -> Iterator[Row]:
     """The rows of a source, before cleaning.
 
     Raises:
-        DataError: it has other columns, or cannot be read.
+        DataError: the source has other columns, or cannot be read.
     """
     if source.key:
         yield from _pairs(source, opened)
@@ -106,7 +106,7 @@ def _chosen(source: Source, opened: Opened) -> Iterator[tuple[str, tuple[str, ..
 
 
 def _matching(source: Source, opened: Opened, filling: Filling) -> Iterator[dict[str, Any]]:
-    """The raw rows that have the values of `where`; the first of all is asked for its columns."""
+    """The raw rows that have the values of `where`; the first row shows whether the columns are right."""
     conditions = {filling(name): filling(value) for name, value in source.where.items()}
     for number, raw in enumerate(opened.rows()):
         if number == 0:
@@ -143,7 +143,7 @@ def _text(source: Source, opened: Opened, raw: dict[str, Any], name: str) -> str
 
 
 def _picked(raw: dict[str, Any], name: str, default: Any = None) -> Any:  # noqa: ANN401
-    """A value by the name of its column; dots lead into columns of columns."""
+    """The value of a column; a dot in the name leads into a nested column."""
     value: Any = raw
     if name in raw:
         return raw[name]

@@ -1,4 +1,4 @@
-"""What to prepare, and the command line that says so."""
+"""Settings of data preparation, and the command line that sets them."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from trainer.settings.sources import as_list
 
 @dataclass
 class PreparationSettings:
-    """What to prepare.
+    """Settings of data preparation.
 
     Args:
         language: ISO 639-3 code, with a script where it is needed: kaz, uzn_Cyrl.
         output: Folder to write: mono/, parallel/, paraphrase/, cross-paraphrase/, provenance/, sources.json, SOURCES.md
-            and recipe.yaml. It may hold other languages; what is read is kept in OUTPUT/parts, and the same command
-            goes on from there.
+            and recipe.yaml. It may hold other languages. Finished sources are kept in OUTPUT/parts, from which the same
+            command resumes.
         sources: YAML files that list the sources, as a list or separated by commas; by default the public ones of
-            trainer/preparation/sources.yaml, which is also the example for your own.
-        only: Take only the sources of these names.
-        skip: Leave the sources of these names out.
-        limit: Take at most that many rows of each source.
-        exclude: Files or folders with sentences of benchmarks: lines that are one of them, whatever their case and
+            trainer/preparation/sources.yaml, which is also an example for your own.
+        only: Use only the sources with these names.
+        skip: Leave out the sources with these names.
+        limit: Use at most this many rows of each source.
+        exclude: Files or folders with sentences of benchmarks: rows that contain one of them, whatever its case and
             punctuation, are dropped.
-        release_only: Leave out sources of which nothing may be passed on.
-        translate: Model that makes paraphrases of the language out of those of the pivot that are marked so (NLLB-200,
-            M2M100, mBART-50, Marian): a Hub id or a folder.
-        translation: How it translates.
-        pivot: The language that others are aligned to.
+        release_only: Leave out sources whose terms forbid passing on what is made from them.
+        translate: Model (Hub id or folder; NLLB-200, M2M100, mBART-50, Marian) that translates the pivot's paraphrases
+            into the language; it translates the sources that say 'translate: true'.
+        translation: Options of the translation.
+        pivot: Pivot language, which other languages are aligned to.
         base: Base encoder, for the recipe.
         modules: Folder that modules are written to, for the recipe.
-        related: A related language that is trained already: its modules lie in MODULES, its translations in OUTPUT.
-            The recipe starts from them.
+        related: A related language that is already trained, with its modules in MODULES and its translations in OUTPUT.
+            The recipe starts from these modules and trains on these translations too.
     """
 
     language: str
@@ -59,10 +59,10 @@ class PreparationSettings:
     related: str | None = None
 
     def chosen(self) -> list[Source]:
-        """The sources to take.
+        """The sources to use.
 
         Raises:
-            SettingsError: a list cannot be read, or has no source of a name that was given.
+            SettingsError: a list cannot be read, or no source has a name that was given.
         """
         files = [Path(name) for name in as_list(self.sources)] or [PUBLIC]
         sources = [source for file in files for source in read_sources(file)]
@@ -84,13 +84,13 @@ def parse_settings(arguments: Sequence[str] | None = None) -> PreparationSetting
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: what cannot be parsed.
-        AdaptersHubError: a language's code is none.
+        SettingsError: an argument cannot be parsed, or a value is not allowed.
+        AdaptersHubError: a language code is not valid.
     """
     parser = ArgumentParser(
         prog="prepare.py",
         exit_on_error=False,
-        description="Write training data of a language, and the recipe to train on it.",
+        description="Write the training data of a language, and a recipe to train on it.",
     )
     parser.add_class_arguments(PreparationSettings, None)
     values = parser.instantiate(parse_line(parser, arguments))

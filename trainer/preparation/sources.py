@@ -1,4 +1,4 @@
-"""What a source of training data is, and the file that lists them."""
+"""The description of a source of training data, and the file that lists sources."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from trainer.settings import SettingsError
 PUBLIC = Path(__file__).with_name("sources.yaml")
 Kind = Literal["text", "parallel", "paraphrase"]
 WIDTH: dict[str, tuple[int, int]] = {"text": (1, 1), "parallel": (2, 2), "paraphrase": (2, 3)}
-"""Least and most sentences of a row of each kind."""
+"""Fewest and most sentences in a row of each kind."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A source of training data: files beside you, or a data set of the Hub.
+    """A source of training data: a local file, or a data set on the Hub.
 
-    In `path`, `subset`, `files`, `groups`, `columns` and `where`, `{language}` and `{pivot}` are the codes that this
-    source has for them (see `codes`), `{pair}` is both in alphabetical order (`en-kk`), `{script}` the language's
-    script (`Cyrl`) and `{iso3}` its ISO 639-3 code (`kaz`).
+    In `path`, `subset`, `files`, `groups`, `columns`, `where` and `key`, `{language}` and `{pivot}` stand for this
+    source's codes of the two languages (see `codes`), `{pair}` for both codes in alphabetical order (`en-kk`),
+    `{script}` for the language's script (`Cyrl`) and `{iso3}` for its ISO 639-3 code (`kaz`).
 
     Args:
-        name: What provenance, cards and SOURCES.md call it.
+        name: Its name in the provenance, on cards and in SOURCES.md.
         kind: text (of the language), parallel (a sentence of the pivot and its translation) or paraphrase (two
             sentences of one language, optionally a hard negative).
-        path: A file (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz of these).
-        dataset: A data set of the Hub, org/name, in place of a path.
+        path: A local file (.txt .tsv .csv .jsonl .parquet, also as .xz or .gz).
+        dataset: A data set on the Hub (org/name), instead of a path.
         subset: Configuration of the data set.
         split: Split of the data set.
         files: Files of the data set to read instead of a configuration (a pattern such as data/{language}/*.jsonl.gz).
         revision: Commit, tag or branch of the data set.
-        columns: Names of the columns, in the order of the kind (pivot first); a dot leads into a column of columns
-            (translation.kk). Without names, those called text, or anchor, positive and negative, or pivot and target;
-            TSV and CSV then have no header line, and their columns are taken in this order.
-        codes: How languages are called: iso3 (kaz), iso1 (kk) or script (kaz_Cyrl).
-        exceptions: ISO 639-3 codes and what this source calls them instead.
-        languages: The languages (ISO 639-3) that it has, if not as many as its codes say.
-        where: Columns and the value that a row must have there.
-        key: Column that holds the same value in rows that mean the same: a parallel source is then read twice, once
-            with the pivot's code for {language}, and rows with the same key are pairs; of a paraphrase source,
-            neighbouring rows with the same key are pairs. One column of text.
-        segment: Rows are documents: cut them into sentences.
-        groups: File with a label for each row of path; provenance is then name/label.
-        limit: Take at most that many rows, after cleaning.
+        columns: Names of the columns, in the order of the kind (pivot first); a dot leads into a nested column
+            (translation.kk). By default the columns are text, or anchor, positive and negative, or pivot and target;
+            TSV and CSV files must then have no header line, and have their columns in this order.
+        codes: Form of its language codes: iso3 (kaz), iso1 (kk) or script (kaz_Cyrl).
+        exceptions: This source's own codes, by ISO 639-3 code.
+        languages: The languages (ISO 639-3) that it has; by default its subsets or files decide.
+        where: Columns, and the value that a row must have in each.
+        key: Column with the same value in rows that mean the same. A parallel source is then read twice, once with the
+            pivot's code for {language}, and rows with the same key become pairs; in a paraphrase source, neighbouring
+            rows with the same key become pairs. Such a source has one column of text.
+        segment: Split the rows, which are documents, into sentences.
+        groups: File with a label for each row of path; the provenance is then name/label.
+        limit: Use at most this many rows, after cleaning.
         min_characters: Drop rows with a shorter sentence.
         max_characters: Drop rows with a longer sentence.
-        translate: Of a paraphrase source in the pivot: --translate makes paraphrases of other languages of it.
-        license: Of the source, for SOURCES.md and the cards.
+        translate: Let --translate make paraphrases in other languages from this paraphrase source in the pivot.
+        license: Licence of the source, for SOURCES.md and the cards.
         licenses: Licences by label of groups, where they differ.
-        release: Whether what is made from it may be passed on; --release_only true leaves other sources out.
+        release: Whether what is made from it may be passed on; if not, --release_only true leaves it out.
     """
 
     name: str
@@ -88,11 +88,11 @@ class Source:
     release: bool = True
 
     def has(self, language: str) -> bool:
-        """Whether the list does not say that it lacks the language."""
+        """Whether it may have the language: False if `languages` is given and does not name it."""
         return self.languages is None or not {language, language.partition("_")[0]}.isdisjoint(self.languages)
 
     def fillings(self, language: str, pivot: str) -> Iterator[Filling]:
-        """What its placeholders may stand for, the likeliest first."""
+        """The possible values of its placeholders, the likeliest first."""
         for one in codes_of(language, self.codes, self.exceptions):
             for other in codes_of(pivot, self.codes, self.exceptions):
                 yield Filling(language, one, pivot, other)
@@ -102,10 +102,10 @@ class Source:
         return self.licenses.get(label.removeprefix(f"{self.name}/"), self.license)
 
     def check(self) -> None:
-        """Refuse values that cannot go together.
+        """Refuse values that contradict each other.
 
         Raises:
-            SettingsError: they cannot.
+            SettingsError: names the values and says what to change.
         """
         least, most = (1, 1) if self.key else WIDTH[self.kind]
         if bool(self.path) == bool(self.dataset):
@@ -127,13 +127,13 @@ class Source:
 
 @dataclass(frozen=True)
 class Filling:
-    """What the placeholders of a source stand for.
+    """The values of a source's placeholders.
 
     Attributes:
         language: ISO 639-3, optionally with a script.
-        code: how the source calls it.
-        pivot: likewise.
-        pivot_code: how the source calls it.
+        code: the source's code of the language.
+        pivot: ISO 639-3, optionally with a script.
+        pivot_code: the source's code of the pivot.
     """
 
     language: str
@@ -142,11 +142,11 @@ class Filling:
     pivot_code: str
 
     def turned(self) -> Filling:
-        """The pivot in the place of the language."""
+        """The values with the pivot and the language exchanged."""
         return Filling(self.pivot, self.pivot_code, self.language, self.code)
 
     def __call__(self, template: str) -> str:
-        """Fill them in."""
+        """Fill the values into a template."""
         values = {
             "language": self.code,
             "pivot": self.pivot_code,
@@ -163,7 +163,7 @@ def read_sources(path: Path) -> list[Source]:
     """Read a list of sources: YAML with `sources`, a list of the fields of `Source`.
 
     Raises:
-        SettingsError: it cannot be read, or a source is none.
+        SettingsError: the list cannot be read, or one of its sources is not valid.
     """
     try:
         values = yaml.safe_load(read_text(path))

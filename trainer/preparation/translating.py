@@ -1,4 +1,4 @@
-"""Paraphrases of the pivot, translated: anchor, positive and hard negative, with their originals."""
+"""Translate the pivot's paraphrases (anchor, positive and hard negative), and keep the originals beside them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class TranslationOptions:
 
     Args:
         revision: Commit, tag or branch of the model on the Hub.
-        source: What the model's tokenizer calls the pivot; found by itself if not given.
-        target: What it calls the language, likewise.
-        license: Of what the model translates, for SOURCES.md and the cards, beside that of the originals.
-        limit: Translate at most that many rows of a source.
-        num_beams: Beams of the search; 1 is greedy, and faster.
-        tokens_per_batch: Most tokens at a time, padding counted.
-        device: Where to compute; by default a GPU if there is one.
+        source: The pivot's code in the model's tokenizer; by default it is looked up.
+        target: The language's code in the model's tokenizer; by default it is looked up.
+        license: Licence of the model's output, for SOURCES.md and the cards, in addition to that of the originals.
+        limit: Translate at most this many rows of a source.
+        num_beams: Number of beams; 1 is greedy decoding, which is faster.
+        tokens_per_batch: Maximum number of tokens in a batch, padding included.
+        device: Device to compute on; by default a GPU if there is one.
         dtype: Precision to compute in.
     """
 
@@ -51,10 +51,10 @@ class TranslationOptions:
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def codes(self, model: str, language: str, pivot: str) -> tuple[str, str]:
-        """What a model calls the pivot and the language.
+        """A model's codes of the pivot and of the language.
 
         Raises:
-            TranslationError: it does not know one of them.
+            TranslationError: the model does not know one of them.
         """
         source = self.source or code_in_model(model, self.revision, _candidates(pivot))
         target = self.target or code_in_model(model, self.revision, _candidates(language))
@@ -68,19 +68,19 @@ def translated(
     """Translate the rows of a part.
 
     Args:
-        options: how.
+        options: options of the translation.
         model: Hub id or folder; mind its licence.
-        originals: paraphrases of the pivot, finished.
-        facts: what is known of them.
-        language: to translate to, ISO 639-3.
-        builder: knows the pivot, and the sentences that must not be in the data.
+        originals: a finished part with paraphrases of the pivot.
+        facts: the facts about that part.
+        language: the language to translate to, ISO 639-3.
+        builder: gives the pivot, and the sentences that must not be in the data.
 
     Returns:
-        A part with rows of six sentences: anchor, positive, hard negative of the pivot, and the same in the language;
-        the negatives may be empty.
+        A part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the
+        language; the negatives may be empty. And the facts about it.
 
     Raises:
-        AdaptersHubError: the model cannot be loaded, does not know the languages, or nothing is left.
+        AdaptersHubError: the model cannot be loaded, or does not know the languages, or no row passes the checks.
     """
     decisive = {name: getattr(options, name) for name in ("revision", "source", "target", "num_beams", "dtype")}
     decisive |= {"model": model}
@@ -91,7 +91,7 @@ def translated(
         return part, known
     source, target = options.codes(model, language, builder.pivot)
     rows = list(itertools.islice(originals.rows(), options.limit))
-    # What is translated is kept by the settings it depends on: another number of rows does not translate anew.
+    # The file name holds the settings that translations depend on: a run with another limit uses them again.
     mark = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
     beside = {name: part.path.with_name(f"{part.name}.{mark}.{name}.tsv") for name in ("input", "output", "originals")}
     write_lines(beside["input"], ("\t".join(_three(row.texts)) for row in rows))
@@ -139,7 +139,7 @@ def _three(texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def _six(texts: Sequence[str]) -> tuple[str, ...]:
-    """A row with its originals, with a place for the negatives; translations as other sources are normalised."""
+    """Three originals and three translations; the translations are normalised as all sources are."""
     half = len(texts) // 2
     return (*_three(texts[:half]), *map(normalised, _three(texts[half:])))
 

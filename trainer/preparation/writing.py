@@ -1,4 +1,4 @@
-"""Write the data of a language, and the recipe to train on it."""
+"""Write the training data of a language, and a recipe to train on it."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _FOLDERS: dict[Kind, str] = {"text": "mono", "parallel": "parallel", "paraphrase
 
 
 def prepare(settings: PreparationSettings) -> Path:
-    """Write the data of a language and its recipe.
+    """Write the training data of a language and its recipe.
 
     Returns:
-        The recipe.
+        The path of the recipe.
 
     Raises:
-        AdaptersHubError: a source cannot be read, or none has the language.
+        AdaptersHubError: a source cannot be read, or no source has the language.
     """
     if PartialState().num_processes > 1:
         raise SettingsError("data is prepared in one process: use python trainer/prepare.py")
@@ -78,8 +78,8 @@ def _check_related(settings: PreparationSettings) -> None:
     translations = Path(settings.output) / "parallel" / f"{settings.pivot}-{settings.related}.tsv.xz"
     if settings.related and not translations.is_file():
         raise SettingsError(
-            f"--related {settings.related}: {translations} is not there: prepare it first (--language "
-            f"{settings.related}), and train it"
+            f"--related {settings.related}: {translations} does not exist: first prepare that language (--language "
+            f"{settings.related}) and train it"
         )
 
 
@@ -132,13 +132,13 @@ def _write_recipe(settings: PreparationSettings, files: Sequence[Assembled]) -> 
     )
     path, text = output / RECIPE, text_of(situation)
     if _is_changed(path):
-        logger.warning("%s was changed by hand: left as it is; delete it to have it written anew", path)
+        logger.warning("%s was changed by hand: left as it is; delete it to have it written again", path)
         return path
     write_text(path, _sealed(text))
-    parse_recipe("prepare.py", "", ["--recipe", str(path)])  # what was written can be read
+    parse_recipe("prepare.py", "", ["--recipe", str(path)])  # checks that the recipe is valid
     stages = ("1", "2") if settings.language != settings.pivot and "\ncla:" in text else ("1",)
     for stage in stages:
-        logger.info("now: accelerate launch trainer/stage%s.py --recipe %s", stage, path)
+        logger.info("next: accelerate launch trainer/stage%s.py --recipe %s", stage, path)
     if stages == ("1",) and settings.language != settings.pivot:
         logger.warning(
             "there are no translations and no translated paraphrases: stage 2 cannot align %s", settings.language
@@ -147,12 +147,12 @@ def _write_recipe(settings: PreparationSettings, files: Sequence[Assembled]) -> 
 
 
 def _sealed(text: str) -> str:
-    """With a line at its end that tells whether anything before it was changed."""
+    """Append a line with the hash of the text, which shows whether the text was changed later."""
     return f"{text}# {hashlib.sha256(text.encode()).hexdigest()}\n"
 
 
 def _is_changed(path: Path) -> bool:
-    """Whether a recipe was written by somebody else, or changed since."""
+    """Whether a recipe was changed since `prepare` wrote it, or was not written by it at all."""
     if not path.is_file():
         return False
     text = read_text(path)

@@ -1,1 +1,1 @@
-"""What every program does around training: read a recipe, keep its place, record, publish."""
+"""What every program does around training: read the recipe, keep resumable state, record and publish."""

@@ -1,4 +1,4 @@
-"""What a module depends on, as its manifest records it, and whether a finished one was made with the same."""
+"""The settings that a module's weights depend on, as its manifest records them, and the check of a finished module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapters_hub.format import FILE_NAME, Manifest, check_files
 from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
 from trainer.training.machines import on_all
 
-# Fields of TrainingArguments that do not change the weights a run ends with.
+# Prefixes of the fields of TrainingArguments that do not change a run's final weights.
 _COSMETIC = (
     "logging",
     "save_",
@@ -28,9 +28,9 @@ _COSMETIC = (
 
 
 def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  # noqa: ANN401
-    """A section of the recipe as plain values, for one language: data as path and content, training as it takes effect.
+    """A section of the recipe as plain values, for one language: data by path and hash, training with its defaults.
 
-    What does not change the weights is left out, so that two descriptions are equal when the runs would be.
+    Settings that do not change the weights are left out, so that runs with equal descriptions end with equal weights.
     """
     values: dict[str, Any] = {}
     for item in dataclasses.fields(settings):
@@ -51,7 +51,7 @@ def describe(settings: Any, recipe: Recipe, language: str) -> dict[str, Any]:  #
 
 
 def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str, Any]:
-    """Where the text of a language is and, of a file, what is in it."""
+    """The path and selection of a language's data and, if it is a file, its size and hash."""
     path = fill(source.path, language, recipe.pivot)
     values: dict[str, Any] = {"path": path, "columns": source.columns, "subset": source.subset, "limit": source.limit}
     if source.split != "train":
@@ -67,10 +67,10 @@ def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str
 
 
 def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, Any] | None:
-    """The settings that a finished module was made with; None if there is none on all machines, or it is not to count.
+    """The settings that a finished module was made with; None if a machine lacks it, or if `overwrite` is set.
 
     Raises:
-        SettingsError: it is damaged.
+        SettingsError: the module is damaged.
     """
     if not on_all((target / FILE_NAME).is_file()) or overwrite:
         return None
@@ -84,7 +84,7 @@ def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, A
 
 
 def check_same_settings(target: Path, recorded: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse to pass off a finished module as made with settings that it was not made with.
+    """Refuse a finished module that was made with other settings than those wanted.
 
     Raises:
         SettingsError: names the first setting that differs.

@@ -1,4 +1,4 @@
-"""The language modules that a recipe builds on: where they lie, or which Hub repos they are."""
+"""Find the language modules that a recipe builds on, in folders or on the Hub."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from trainer.settings import Recipe, fill
 
 
 def language_module(recipe: Recipe, language: str) -> Fetched:
-    """Where the language module of stage 1 lies; fetched if it is on a hub.
+    """Find the stage-1 module of a language; one on the Hub is downloaded.
 
     Raises:
-        CompositionError: it is not there.
+        CompositionError: there is no such module.
     """
     source = _module_source(recipe, language)
     if not has_language_module(recipe, language):
-        # The recipe of another language need not fit the pivot.
-        own = " (a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)"
+        # The recipe is written for another language and may not suit the pivot.
+        own = " (if the untouched base is to serve as the pivot: with --recipe trainer/recipes/pivot.yaml)"
         raise CompositionError(
             f"{source} has no language module: run trainer/stage1.py --languages {language} first"
             + (own if language == recipe.pivot else "")
@@ -30,7 +30,7 @@ def language_module(recipe: Recipe, language: str) -> Fetched:
 
 
 def has_language_module(recipe: Recipe, language: str) -> bool:
-    """Whether stage 1 left one; of those that the recipe names one by one it is taken for granted."""
+    """Whether stage 1 has written the module of a language; assumed if the recipe gives a path with `{language}`."""
     one_by_one = "{language}" in (recipe.modules_dir or recipe.output_dir)
     return one_by_one or (Path(_module_source(recipe, language)) / "module.json").is_file()
 

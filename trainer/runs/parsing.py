@@ -1,4 +1,4 @@
-"""Read a recipe: YAML files, and the changes that the command line makes to them."""
+"""Read a recipe: YAML files, and the command-line options that override them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
 
 
 def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
-    """Read a recipe and the command line's changes to it; without `--recipe`, the quickstart's.
+    """Read a recipe, and the options that override it; without `--recipe`, the quickstart's.
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: what cannot be parsed, and values that cannot go together.
+        SettingsError: a setting cannot be parsed, or values contradict each other.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if not any(argument.split("=")[0] == "--recipe" for argument in arguments):
@@ -34,13 +34,13 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
         prog=prog,
         exit_on_error=False,
         description=description,
-        epilog="The `training` settings take the fields of transformers.TrainingArguments; those that would do nothing "
-        "here, or harm, are refused with the reason.",
+        epilog="The `training` settings take the fields of transformers.TrainingArguments; fields that would have no "
+        "effect here, or a harmful one, are refused with the reason.",
     )
     parser.add_argument(
         "--recipe",
         action="config",
-        help="YAML file of settings; options and recipes after it change them. Default: quickstart.yaml",
+        help="YAML file of settings; later options and recipes override it. Default: quickstart.yaml",
     )
     parser.add_class_arguments(Recipe, None)
     values = parse_line(parser, _with_earlier_training(_with_extended(arguments)))
@@ -51,15 +51,15 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
 
 
 def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
-    """Parse a command line; a mistake in it is one line, not the whole usage.
+    """Parse a command line; an error in it is reported as one line, without the usage text.
 
     Args:
         parser: made with `exit_on_error=False`.
-        arguments: of the command line; None: this process's.
+        arguments: those of the command line; None: this process's.
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: what cannot be parsed.
+        SettingsError: an argument cannot be parsed.
     """
     try:
         return parser.parse_args(arguments)
@@ -68,15 +68,15 @@ def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Names
 
 
 def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> Namespace:
-    """Check values as they are read from a file; a mistake in them is one line.
+    """Check values that were read from a file; an error in them is reported as one line.
 
     Args:
         parser: made with `exit_on_error=False`.
-        values: by name.
-        where: they come from, for the message.
+        values: the values by name.
+        where: the origin of the values, for the error message.
 
     Raises:
-        SettingsError: one of them is of another type.
+        SettingsError: a value has the wrong type.
     """
     try:
         parsed: Namespace = parser.parse_object(values)
@@ -86,14 +86,14 @@ def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> 
 
 
 def _in_one_line(message: str) -> str:
-    """What the parser says over several lines, in words of its user, not of Python's types."""
+    """Turn the parser's message of several lines into one, without Python's notation for types."""
     message = message.removeprefix("error: ")
     key = re.search(r'Parser key "([\w.]+)"', message)
     kinds = re.findall(r"Expected an? (.+?)(?:\. Got value|$)", message, re.MULTILINE)
     found = re.search(r"(?:Got value|Given value): (.*)", message)
     if key and kinds and found:
         wanted = [_TYPE.sub(lambda type_: type_[1] or type_[2], kind) for kind in kinds if "NoneType" not in kind]
-        return f"{key[1]} is to be {' or '.join(wanted)}, not {found[1]!r}"
+        return f"{key[1]} must be {' or '.join(wanted)}, not {found[1]!r}"
     return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
@@ -107,7 +107,7 @@ def _with_extended(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _with_earlier_training(arguments: Iterable[str]) -> list[str]:
-    """Give the `training` of each further recipe what the recipes before it said, which the parser would forget."""
+    """Merge the `training` settings of successive recipes; the parser itself would keep only the last recipe's."""
     result: list[str] = []
     merged: dict[str, dict[str, Any]] = {}
     count = 0

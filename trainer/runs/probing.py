@@ -1,4 +1,4 @@
-"""Try the training settings of a recipe before anything is read or trained with them."""
+"""Try out a recipe's training settings before any data is read or any model trained."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainer.training.checkpoints import TrainingError
 
 
 def check_trainable(recipe: Recipe) -> None:
-    """Refuse training settings that transformers refuses, or that need a package that is not there.
+    """Refuse training settings that transformers refuses, or that need a package that is not installed.
 
     Raises:
         SettingsError: names the phase, and says why.
@@ -37,7 +37,7 @@ def _try(training: dict[str, object], phase: str, recipe: Recipe) -> None:
     try:
         arguments = training_arguments(phase, training, Path(recipe.output_dir), recipe.seed)
     finally:
-        # The arguments set up the processes anew; a trial is not to decide how many there are.
+        # Creating the arguments changes the shared state of the processes; this trial must leave it as it was.
         PartialState._shared_state.clear()
         PartialState._shared_state.update(state)
     names = arguments.report_to or []
@@ -46,7 +46,7 @@ def _try(training: dict[str, object], phase: str, recipe: Recipe) -> None:
             raise ValueError(f"report_to takes {', '.join(INTEGRATION_TO_CALLBACK)}, not {name!r}")
         try:
             INTEGRATION_TO_CALLBACK[name]()
-        except Exception as error:  # each its own
+        except Exception as error:  # each integration raises errors of its own
             raise ValueError(f"report_to {name}: {error} (or leave report_to out)") from error
     Trainer.get_optimizer_cls_and_kwargs(arguments)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Run(abc.ABC):
-    """One module or encoder that a recipe wants.
+    """Makes one of the modules or encoders that a recipe asks for.
 
     Args:
         recipe: all settings.
@@ -44,25 +44,25 @@ class Run(abc.ABC):
 
     @abc.abstractmethod
     def identify(self) -> dict[str, Any]:
-        """Work out `settings`."""
+        """Compute `settings`."""
 
     @abc.abstractmethod
     def recorded(self) -> dict[str, Any] | None:
-        """The settings that the target was made with; None if it is not there, or is not to count.
+        """The settings that the target was made with; None if it does not exist, or is to be overwritten.
 
         Raises:
-            SettingsError: it is damaged.
+            SettingsError: the target is damaged.
         """
 
     @abc.abstractmethod
     def train(self, base: BaseEncoder) -> bool:
-        """Train, and write the target; False if the recipe stops before."""
+        """Train, and write the target; return False if the recipe stops before the target is written."""
 
     def is_finished(self) -> bool:
-        """Whether the target is there, made with the same settings.
+        """Whether the target exists and was made with the same settings.
 
         Raises:
-            SettingsError: it is there, but damaged, or made with other settings.
+            SettingsError: the target exists, but is damaged or was made with other settings.
         """
         found = self.recorded()
         if found is None:
@@ -80,17 +80,17 @@ class Run(abc.ABC):
             False if the recipe stops before the target is written.
 
         Raises:
-            DataError: data was replaced since its hash was taken, or does not fit.
+            DataError: a file of data has changed since it was hashed, or does not have the expected form.
         """
         with as_recorded(self.settings):
             return self.train(base)
 
 
 def make_all(recipe: Recipe, runs: Iterable[Run]) -> None:
-    """Make what is not finished, one after the other; the base is loaded when it is first needed.
+    """Make every unfinished target, one after the other; the base is loaded when it is first needed.
 
     Raises:
-        HubError: something was made but not published.
+        HubError: a module was made but could not be published.
         AdaptersHubError: see `Run.make`.
     """
     base: BaseEncoder | None = None

@@ -16,10 +16,10 @@ logger = logging.getLogger(__name__)
 
 
 def publish(recipe: Recipe, folder: Path) -> str | None:
-    """Publish a finished module if the recipe wants it; on the main process.
+    """Publish a finished module if the recipe asks for it; only the main process does.
 
     Returns:
-        What went wrong. The module lies in its folder all the same, and the other languages are still to come.
+        The module's folder if publishing failed, else None. A failure does not stop the run: other languages follow.
     """
     if not recipe.push_to_hub or not PartialState().is_main_process:
         return None
@@ -41,4 +41,4 @@ def refuse_unpublished(failures: Sequence[str | None]) -> None:
         HubError: names them and says what to do.
     """
     if folders := [folder for folder in failures if folder]:
-        raise HubError(f"not published: {', '.join(folders)}; the same command tries again and trains nothing anew")
+        raise HubError(f"not published: {', '.join(folders)}; run the same command to try again, without training")

@@ -1,4 +1,4 @@
-"""What a manifest records of a run: the base, the hardware and the versions of libraries."""
+"""What a manifest records about a run: the base, the hardware and the versions of libraries."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _LIBRARIES = ("modular-sentence-encoders", "torch", "transformers", "peft", "acc
 
 
 def base_reference(base: BaseEncoder, components: Collection[str] | None = None) -> BaseReference:
-    """How a manifest names the base; that of a language module with its components."""
+    """The manifest's reference to the base; for a language module, pass the module's components."""
     vocabulary = base.vocabulary_fingerprint(components) if components is not None else None
     return BaseReference(base.source, base.revision, base.fingerprint, base.hub_id, vocabulary)
 
 
 def run_record(settings: dict[str, Any], phases: dict[str, Any], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The entry `training` of a manifest.
+    """The `training` entry of a manifest.
 
     Args:
         settings: everything that the weights depend on.
-        phases: what each phase says of itself.
+        phases: the facts that each phase recorded.
         data: see `trainer.data.facts`.
     """
     own = {"settings": settings, "phases": phases, "data": list(data)}
@@ -37,7 +37,7 @@ def run_record(settings: dict[str, Any], phases: dict[str, Any], data: Sequence[
 
 
 def hardware() -> str:
-    """What training runs on, for the card."""
+    """The hardware that training runs on, for the card."""
     processes = PartialState().num_processes
     if PartialState().device.type == "cuda":
         return f"{processes} × {torch.cuda.get_device_name()}"
@@ -50,7 +50,7 @@ def hardware() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the libraries that training rests on."""
+    """Versions of the libraries that training uses."""
     found = {}
     for name in _LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""A language module while its phases run."""
+"""A language module whose phases are not all finished."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _PHASE_OF = {
 
 
 class UnfinishedModule:
-    """The parts of a language module that are there so far, and what is known about them.
+    """The parts of a language module that are finished so far, and the facts for its manifest.
 
     Args:
         recipe: all settings.
         language: ISO 639-3.
         base: the base encoder; it is copied, never changed.
         settings: everything that the module's weights depend on.
-        data: what the manifest says of the data; see `trainer.data.facts`.
+        data: the manifest's entries about the data; see `trainer.data.facts`.
     """
 
     def __init__(
@@ -55,25 +55,25 @@ class UnfinishedModule:
         self.language = language
         self.base = base
         self.rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
-        """They rewrite the language's text before the base's tokenizer reads it."""
+        """Rules that rewrite the language's text before the base's tokenizer reads it."""
         self._settings = settings
         self._data = list(data)
         self.parts: dict[str, Path] = {}
         """The folder of each part: `vocabulary` or `tokenizer`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}
-        """What the manifest says of the phases."""
+        """The manifest's entries about the phases."""
 
     @property
     def has_base_embeddings(self) -> bool:
-        """Whether its embeddings are rows of the base's own, so that the base's tokens keep their vectors."""
+        """Whether its embeddings are rows of the base's matrix, so that the base's tokens keep their vectors."""
         return has_base_embeddings(self.manifest())
 
     def take_over(self, source: str, phases: Collection[str]) -> None:
-        """Take the parts of another module of this language for all but these phases.
+        """Take over the parts of another module of this language, except those that `phases` make.
 
         Raises:
-            SettingsError: it is a module of another language.
-            CompositionError: it belongs to another base.
+            SettingsError: the module is of another language.
+            CompositionError: the module belongs to another base.
         """
         with PartialState().main_process_first():
             module = LanguageModule.load(source, hub=self.recipe.hub)
@@ -91,7 +91,7 @@ class UnfinishedModule:
             self.facts["start_from"]["base_embeddings"] = has_base_embeddings(module.manifest)
 
     def collect(self, phase: str, folder: PhaseFolder) -> None:
-        """Take what a phase has made."""
+        """Take over the parts that a finished phase has made."""
         self.facts[phase] = folder.facts()
         for part in ADAPTERS:
             if (folder.result / part).is_dir():
@@ -104,11 +104,11 @@ class UnfinishedModule:
     def composed(
         self, whole_vocabulary: bool = False, trains_embeddings: bool = False
     ) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
-        """A copy of the base, set to the parts that are there so far, and the tokenizer that goes with it.
+        """A copy of the base with the parts that are finished so far, and its tokenizer.
 
         Args:
-            whole_vocabulary: keep the base's tokens, of which the module's are a part, for text of other languages.
-            trains_embeddings: the base's own embeddings, too, are a copy in float32, not those that lie on disk.
+            whole_vocabulary: keep all tokens of the base, which include the module's, for text of other languages.
+            trains_embeddings: use a float32 copy of the embeddings, even where they are the base's own.
         """
         base = self.base.copy()
         partial = self._loaded()
@@ -123,13 +123,13 @@ class UnfinishedModule:
         return base, module_tokenizer(base, partial)
 
     def inject(self, base: BaseEncoder, settings: LoRASettings, part: str) -> Callable[[Path], None]:
-        """Put a new LoRA on a composed base, the only thing that is trainable then.
+        """Put a new LoRA on a composed base, as its only trainable part.
 
         Returns:
-            What writes it to a folder.
+            A function that writes the LoRA to a folder.
 
         Raises:
-            SettingsError: the module that it is to start from has none.
+            SettingsError: the module named by `settings.start` has no such LoRA.
         """
         name = f"{part[:4]}_{self.language}"
         config = lora_config(base, settings.rank, settings.alpha, settings.dropout)
@@ -165,7 +165,7 @@ class UnfinishedModule:
         )
 
     def _loaded(self) -> LanguageModule:
-        """The parts that are there so far, as a module that a composition can be set to."""
+        """The parts that are finished so far, as a module that a composition can activate."""
         tokenizer, embeddings = None, None
         if vocabulary := self.parts.get("vocabulary", self.parts.get("tokenizer")):
             tokenizer = PreTrainedTokenizerFast.from_pretrained(vocabulary)

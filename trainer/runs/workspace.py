@@ -1,4 +1,4 @@
-"""Folders in which a run lives until its module is finished: what is done, what was set, what can be resumed."""
+"""Working folders of unfinished modules: the settings, checkpoints and results of their phases."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _HASHES = "sha256.json"
 
 
 class Workspace:
-    """The unfinished part of one module.
+    """The working folder of one unfinished module.
 
     Args:
-        output_dir: of the recipe.
-        name: of the module's folder.
+        output_dir: the recipe's output folder.
+        name: the name of the module's folder.
     """
 
     def __init__(self, output_dir: str | Path, name: str) -> None:
         self.folder = Path(output_dir) / _UNFINISHED / name
         self.writes = writes_to(Path(output_dir))
-        """Whether this process is the one that writes; the same files are written on each machine of its own disk."""
+        """Whether this process writes; if each machine has its own disk, one process per machine writes the files."""
 
     def phase(self, name: str, settings: dict[str, Any]) -> PhaseFolder:
-        """The folder of a phase; emptied first if what it holds was begun with other settings.
+        """The folder of a phase, emptied first if it was begun with other settings.
 
         Raises:
-            AdaptersHubError: the disk cannot take it.
+            AdaptersHubError: the folder cannot be written.
         """
         folder = PhaseFolder(self.folder / name, self.writes)
         text = json.dumps(settings, indent=2, sort_keys=True, default=str)
@@ -55,10 +55,10 @@ class Workspace:
         return folder
 
     def remove(self, target: Path) -> None:
-        """Delete the folder, and what a killed run has left beside the finished module `target`."""
+        """Delete the folder, and the files that a killed run has left beside the finished module `target`."""
         if self.writes:
             shutil.rmtree(self.folder, ignore_errors=True)
-            with contextlib.suppress(OSError):  # others are at work in it
+            with contextlib.suppress(OSError):  # it still holds the folders of other modules
                 self.folder.parent.rmdir()
             remove_leftovers(target.parent)
 
@@ -82,22 +82,22 @@ class PhaseFolder:
 
     @property
     def result(self) -> Path:
-        """What the phase has made; the folder exists only when it is complete."""
+        """The folder of the phase's result, which exists only when the result is complete."""
         return self.path / "result"
 
     def is_finished(self) -> bool:
-        """Whether the result is there, on all machines: a process looks before one of them goes on and may write it."""
+        """Whether the result exists on all machines; all processes look before any of them goes on and may write it."""
         return on_all(self.result.is_dir())
 
     @property
     def logs(self) -> Path:
-        """Where TensorBoard's events go; they outlive the workspace."""
+        """The folder for TensorBoard's events, which outlive the workspace."""
         unfinished, name, phase = self.path.parts[-3:]
         assert unfinished == _UNFINISHED
         return self.path.parents[2] / "logs" / name / phase
 
     def finish(self, write: Callable[[Path], None]) -> None:
-        """Write the result, whole or not at all, and drop the checkpoints; each machine its own."""
+        """Write the result atomically and delete the checkpoints, on each machine."""
         state = PartialState()
         state.wait_for_everyone()  # a trainer looks at its checkpoints until the very end
         if self.writes:
@@ -109,7 +109,7 @@ class PhaseFolder:
             shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def delete_damaged_result(self) -> None:
-        """Delete a result that is no longer as it was written; the phase makes it anew."""
+        """Delete a result whose files have changed since they were written, so that the phase runs again."""
         if not self.result.is_dir():
             return
         try:
@@ -121,17 +121,17 @@ class PhaseFolder:
             shutil.rmtree(self.result)
 
     def facts(self) -> dict[str, Any]:
-        """What the phase wrote down about itself."""
+        """The facts that the phase recorded."""
         values: dict[str, Any] = json.loads((self.result / "facts.json").read_text(encoding="utf-8"))
         return values
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """Of all files below a folder but the list of them."""
+    """SHA-256 of all files below a folder, except the file that lists the hashes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256(path) for path in paths if path.name != _HASHES}
 
 
 def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Write down what a phase did, for the manifest."""
+    """Record what a phase did, for the manifest."""
     (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False, default=str), encoding="utf-8")

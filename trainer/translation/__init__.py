@@ -1,4 +1,4 @@
-"""Paraphrases and text by machine translation: the model, what it has translated so far, what is wrong with it."""
+"""Machine translation of paraphrases and text: the model, the journal of finished translations, the checks."""
 
 from trainer.translation.checks import Checks, script_of, share_of_script
 from trainer.translation.journal import Journal, Translation

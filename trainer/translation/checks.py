@@ -1,4 +1,4 @@
-"""What is wrong with a translation, as far as it can be told without knowing the language."""
+"""Checks of translations that need no knowledge of the language."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import langcodes
 from adapters_hub.texts import canonical
 from trainer.translation.journal import Translation
 
-# ISO 15924 to the first words of the Unicode names of its letters.
+# The ISO 15924 code of a script, and the first words of the Unicode names of its letters.
 _SCRIPTS: dict[str, tuple[str, ...]] = {
     "Arab": ("ARABIC",),
     "Armn": ("ARMENIAN",),
@@ -51,14 +51,14 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
 }
 _LOOP = re.compile(r"(\S.{0,59}?)\1{3,}", re.DOTALL)
 _SHORTEST_LOOP = 12
-# Added to both lengths, so that the ratio of two short texts does not say too much.
+# Added to both lengths, so that short texts do not have extreme ratios.
 _LENGTH_OFFSET = 10
 
 
 def script_of(code: str) -> str | None:
     """The script that a language code stands for, as ISO 15924: `Cyrl` for `kaz_Cyrl`, `kaz`, `kk` or `kk_KZ`.
 
-    None if the code is no language's, or the script is one that cannot be checked.
+    None if the code is not that of a language, or if the script cannot be checked.
     """
     try:
         script = langcodes.get(code).maximize().script
@@ -68,13 +68,13 @@ def script_of(code: str) -> str | None:
 
 
 class Checks:
-    """Looks for faults in translations.
+    """Finds faults in translations.
 
     Args:
-        translations: pairs of a sentence and its translation; their median ratio of lengths is the usual one.
-        script: ISO 15924, of the target language; None leaves it unchecked.
-        length_factor: how many times the usual ratio of lengths (in characters) a translation may be longer or shorter.
-        script_share: least share of the letters that are of the script.
+        translations: pairs of a sentence and its translation; the median of their length ratios is the usual ratio.
+        script: ISO 15924 code of the target language's script; None: not checked.
+        length_factor: how many times higher or lower than usual the length ratio (in characters) may be.
+        script_share: least share of a translation's letters that must belong to the script.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Checks:
         self.usual_ratio = statistics.median(ratios) if ratios else 1.0
 
     def fault(self, source: str, translation: Translation) -> str | None:
-        """The first thing that is wrong, None if nothing is."""
+        """The first fault of a translation; None if it has none."""
         text = translation.text
         if translation.skipped:
             return "too long to translate"
@@ -111,7 +111,7 @@ class Checks:
         return None
 
     def fault_of_row(self, sources: Sequence[str], translations: Sequence[Translation]) -> str | None:
-        """The first thing that is wrong in a row of sentences, of which the last may be empty."""
+        """The first fault in a row of sentences, of which the last may be empty; None if there is none."""
         pairs = [(source, found) for source, found in zip(sources, translations, strict=True) if source]
         for source, found in pairs:
             if fault := self.fault(source, found):
@@ -121,14 +121,14 @@ class Checks:
 
 
 def is_loop(text: str) -> bool:
-    """Whether something with letters in it comes four times or more in a row, as when a model is caught in a loop."""
+    """Whether a text with letters repeats four times or more in a row, as when a model is caught in a loop."""
     return any(
         len(match[0]) >= _SHORTEST_LOOP and any(map(str.isalpha, match[1])) for match in _LOOP.finditer(f"{text} ")
     )
 
 
 def share_of_script(text: str, script: str) -> float:
-    """Share of the letters that are of a script; 1 where there are no letters."""
+    """The share of a text's letters that belong to a script; 1 if it has no letters."""
     letters = [character for character in text if character.isalpha()]
     return sum(_is_of(letter, script) for letter in letters) / len(letters) if letters else 1.0
 

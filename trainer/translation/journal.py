@@ -1,4 +1,4 @@
-"""What has been translated so far, on disk: a killed run goes on where it was."""
+"""The journal of finished translations on disk, from which a killed run resumes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Translation:
     """A translated sentence.
 
     Attributes:
-        text: on one line; white space is single spaces.
-        finished: the model came to an end by itself, within the longest length.
-        skipped: the sentence is longer than that length and was not translated.
+        text: the translation on one line, with single spaces.
+        finished: the model ended the translation itself, within the maximum length.
+        skipped: the sentence exceeds the maximum length and was not translated.
     """
 
     text: str
@@ -37,8 +37,8 @@ class Journal:
     """A JSONL file: first the settings that translations depend on, then a line for every sentence.
 
     Args:
-        path: of the file; it is made when there is something to write.
-        settings: of this run.
+        path: the file, which is created when the first translations are written.
+        settings: those of this run.
 
     Raises:
         AdaptersHubError: the file was begun with other settings, or cannot be read.
@@ -55,7 +55,7 @@ class Journal:
                 raise AdaptersHubError(f"{path} cannot be read as translations ({error}): delete it") from error
 
     def add(self, sentences: Sequence[str], translations: Sequence[Translation]) -> None:
-        """Take up a finished batch, on disk before anything else happens."""
+        """Add a finished batch, to the file first."""
         lines = [] if self.path.is_file() else [self.settings]
         lines += [
             {"source": source, **{name: value for name, value in vars(found).items() if value != _USUAL.get(name)}}
@@ -68,7 +68,7 @@ class Journal:
         except OSError as error:
             raise AdaptersHubError(
                 f"{self.path} cannot be written ({error.strerror or error}): free some space and start again; "
-                "what is translated is kept"
+                "finished translations are kept"
             ) from error
         self.translations.update(zip(sentences, translations, strict=True))
 
@@ -87,7 +87,7 @@ class Journal:
                 whole += len(line)
         if 0 < whole == self.path.stat().st_size:
             return
-        logger.info("%s does not end with a whole line: going on from the last that is whole", self.path)
+        logger.info("%s does not end with a complete line: resuming after the last complete one", self.path)
         if whole:
             with self.path.open("r+b") as file:
                 file.truncate(whole)
@@ -104,7 +104,7 @@ class Journal:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """A line that was written to its end."""
+    """The values of a line; None if the line is incomplete."""
     try:
         parsed: dict[str, Any] | None = parse_json(line) if line.endswith(b"\n") else None
         return parsed

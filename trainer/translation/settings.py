@@ -19,30 +19,30 @@ class TranslationSettings:
 
     Args:
         model: Hub id or folder of a sequence-to-sequence model (NLLB-200, M2M100, mBART-50, Marian), with safetensors.
-        input: File of sentences in the source language (.tsv .csv .jsonl .parquet, also as .xz or .gz): anchor,
-            positive and optionally a hard negative. A .txt file, or one column, is text: a sentence a line.
-        source: Language of the sentences, as the model's tokenizer calls it (NLLB: eng_Latn, M2M100: en,
-            mBART: en_XX).
-        target: Language to translate to, likewise.
-        output: File to write, .tsv, also as .xz or .gz (.txt for text). What is translated is kept in
-            OUTPUT.translations.jsonl; the same command goes on from there.
-        originals: File to write too, for cla.paraphrase: the sentences before their translations in each row, .tsv,
-            also as .xz or .gz.
-        columns: Names of the columns to take, in their order, separated by commas; TSV and CSV files then have a header
-            line. Without it they have none, and columns of JSON and Parquet are taken by the names anchor, positive
-            and negative.
-        limit: Use at most that many rows.
+        input: File of rows in the source language (.tsv .csv .jsonl .parquet, also as .xz or .gz): an anchor, a
+            positive and optionally a hard negative. A .txt file, or a single column, is text: one sentence per row.
+        source: The source language's code in the model's tokenizer (NLLB: eng_Latn, M2M100: en, mBART: en_XX).
+        target: The target language's code in the model's tokenizer.
+        output: File to write: .tsv (.txt for text), also as .xz or .gz. Finished translations are kept in
+            OUTPUT.translations.jsonl, from which the same command resumes.
+        originals: Second file to write, for cla.paraphrase: .tsv, also as .xz or .gz, with the original sentences
+            followed by their translations in each row.
+        columns: Names of the columns to read, in order, separated by commas; TSV and CSV files must then have a header
+            line. Without names, TSV and CSV files must have no header line, and the columns of JSON and Parquet are
+            anchor, positive and negative.
+        limit: Use at most this many rows.
         revision: Commit, tag or branch of the model on the Hub.
-        batch_size: Most sentences at a time.
-        tokens_per_batch: Most tokens at a time, padding counted.
-        max_length: Tokens; rows with a longer sentence are left out, longer translations count as cut off.
-        num_beams: Beams of the search; 1 is greedy, and faster.
-        device: Where to compute; by default a GPU if there is one.
+        batch_size: Maximum number of sentences in a batch.
+        tokens_per_batch: Maximum number of tokens in a batch, padding included.
+        max_length: Maximum number of tokens: rows with a longer sentence are dropped, and longer translations count as
+            cut off.
+        num_beams: Number of beams; 1 is greedy decoding, which is faster.
+        device: Device to compute on; by default a GPU if there is one.
         dtype: Precision to compute in.
-        length_factor: Drop rows with a translation that is longer or shorter, in characters, than this many times what
-            is usual for the two languages (the median).
-        script_share: Drop rows with a translation of which a smaller share of letters is in the target's script. 0
-            accepts any script.
+        length_factor: Drop rows in which the length ratio (in characters) of a translation to its original is more than
+            this many times higher or lower than usual (the median).
+        script_share: Drop rows in which a smaller share of a translation's letters is in the target language's script;
+            0 accepts any script.
     """
 
     model: str
@@ -80,13 +80,13 @@ def parse_settings(arguments: Sequence[str] | None = None) -> TranslationSetting
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: what cannot be parsed.
-        TranslationError: values that cannot be.
+        SettingsError: an argument cannot be parsed.
+        TranslationError: a value is out of range, or a file name has the wrong ending.
     """
     parser = ArgumentParser(
         prog="translate.py",
         exit_on_error=False,
-        description="Make paraphrases in another language by machine translation; what looks wrong is dropped.",
+        description="Make paraphrases in another language by machine translation; faulty translations are dropped.",
     )
     parser.add_class_arguments(TranslationSettings, None)
     settings = TranslationSettings(**vars(parse_line(parser, arguments)))
@@ -102,6 +102,6 @@ def parse_settings(arguments: Sequence[str] | None = None) -> TranslationSetting
             f"--output for {what} must be a {form} file, also as .xz or .gz, not {settings.output!r}"
         )
     if settings.originals and (settings.is_text or file_format(settings.originals) != ".tsv"):
-        found = "those of text" if settings.is_text else repr(settings.originals)
+        found = "for a file of single sentences" if settings.is_text else repr(settings.originals)
         raise TranslationError(f"--originals must be a .tsv file of pairs, also as .xz or .gz, not {found}")
     return settings

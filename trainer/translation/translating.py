@@ -24,7 +24,7 @@ from trainer.translation.translator import TranslationError, Translator, batches
 
 logger = logging.getLogger(__name__)
 
-# What translations depend on.
+# The settings that translations depend on.
 _DECISIVE = ("model", "revision", "source", "target", "num_beams", "max_length", "dtype")
 
 
@@ -32,7 +32,7 @@ def translate(settings: TranslationSettings) -> None:
     """Translate the rows of a file, check them and write those that pass.
 
     Raises:
-        AdaptersHubError: the data or the model cannot be read, or nothing is left.
+        AdaptersHubError: the data or the model cannot be read, or no row passes the checks.
     """
     if PartialState().num_processes > 1:
         raise TranslationError("translation runs in one process: use python trainer/translate.py")
@@ -59,7 +59,7 @@ def translate(settings: TranslationSettings) -> None:
         )
         _translate_missing(translator, missing, journal, settings)
     _write_checked(rows, sentences, journal, settings)
-    logger.info("the translations themselves are kept in %s, for another run with more rows or other limits", kept)
+    logger.info("all translations are kept in %s: another run, with more rows or other limits, uses them again", kept)
 
 
 def _rows(settings: TranslationSettings) -> list[tuple[str, ...]]:
@@ -95,7 +95,7 @@ def _write_checked(
 ) -> None:
     script = script_of(settings.target) if settings.script_share else None
     if settings.script_share and not script:
-        logger.warning("the script of %s is not known: it is not checked", settings.target)
+        logger.warning("the script of %s is unknown: translations are not checked for it", settings.target)
     found = journal.translations
     checks = Checks(
         ((sentence, found[sentence]) for sentence in sentences), script, settings.length_factor, settings.script_share

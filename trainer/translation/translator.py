@@ -1,4 +1,4 @@
-"""Any sequence-to-sequence model of transformers as a translator."""
+"""Translate with any sequence-to-sequence model of transformers."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from trainer.translation.journal import Translation
 logger = logging.getLogger(__name__)
 
 _CODE = re.compile(r"[a-z]{2,3}_[A-Z][A-Za-z]{1,3}")
-_PREFIXES = (">>{}<<", "<2{}>")  # of Marian's and of MADLAD's models with several target languages
+_PREFIXES = (">>{}<<", "<2{}>")  # tags of the target language: those of Marian's, and those of MADLAD's models
 
 
 class TranslationError(AdaptersHubError):
-    """A translation model that is missing, or does not know the languages."""
+    """Sentences cannot be translated: because of the settings, the model or the rows."""
 
 
 class Translator:
-    """A model and its tokenizer, set to two languages.
+    """A translation model and its tokenizer, for one pair of languages.
 
     Args:
         model: a Hub id or a folder, with safetensors.
-        source: code of the language of the sentences, as the model's tokenizer knows it.
-        target: code of the language to translate to, likewise.
+        source: the source language's code in the model's tokenizer.
+        target: the target language's code in the model's tokenizer.
         revision: commit, tag or branch of the model on the Hub.
-        device: where to compute.
+        device: the device to compute on.
         dtype: precision to compute in.
-        num_beams: beams of the search; 1 is greedy.
-        max_length: tokens of the longest sentence, and of the longest translation.
+        num_beams: number of beams; 1 is greedy decoding.
+        max_length: maximum number of tokens of a sentence, and of a translation.
 
     Raises:
-        TranslationError: it cannot be loaded, or does not know the languages.
+        TranslationError: the model cannot be loaded, or does not know the languages.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Translator:
         self._set_languages(source, target)
 
     def lengths(self, sentences: Sequence[str]) -> list[int]:
-        """Number of tokens of each sentence, special ones counted."""
+        """Number of tokens of each sentence, special tokens included."""
         return [len(ids) for ids in self.tokenizer(self._prefixed(sentences), verbose=False)["input_ids"]]
 
     @torch.inference_mode()
@@ -82,7 +82,9 @@ class Translator:
             **options,
         )
         ends = torch.tensor(self._ends, device=made.device)
-        finished = torch.isin(made[:, 1:], ends).any(dim=1).tolist()  # the first token may be an end: a decoder's start
+        finished = (
+            torch.isin(made[:, 1:], ends).any(dim=1).tolist()
+        )  # the first may start the decoder, which can be an end token
         texts = self.tokenizer.batch_decode(made, skip_special_tokens=True)
         return [Translation(" ".join(text.split()), done) for text, done in zip(texts, finished, strict=True)]
 
@@ -96,7 +98,7 @@ class Translator:
 
     def _set_languages(self, source: str, target: str) -> None:
         if hasattr(self.tokenizer, "src_lang"):
-            self._token(source)  # the setters of some tokenizers take any code for the unknown token
+            self._token(source)  # some tokenizers accept any code, and take an unknown one for the unknown token
             self.tokenizer.src_lang = source
             self._first_token = self._token(target)
             return
@@ -107,7 +109,7 @@ class Translator:
             return
         if known := sorted(token for token in vocabulary if re.fullmatch(r">>.+<<|<2[a-z]+.*>", token)):
             raise TranslationError(f"{self.name} does not translate to {target!r}; it knows {_some(known, target)}")
-        logger.info("%s knows no language codes: taken to translate from %s to %s", self.name, source, target)
+        logger.info("%s has no language codes: assuming that it translates from %s to %s", self.name, source, target)
 
     def _token(self, code: str) -> int:
         """The id of a language's token."""
@@ -119,16 +121,19 @@ class Translator:
 
 
 def code_in_model(model: str, revision: str | None, candidates: Sequence[str]) -> str:
-    """What a translation model calls a language.
+    """The code that a translation model has for a language.
 
     Args:
         model: a Hub id or a folder.
         revision: commit, tag or branch of the model on the Hub.
-        candidates: codes of the language, the likeliest first; two letters stand for two letters with a region too
-            (mBART: `kk_KZ`). Of a model without language codes the first is returned.
+        candidates: possible codes of the language, the likeliest first; each also matches a code with a region (`kk`
+            matches mBART's `kk_KZ`).
+
+    Returns:
+        The first code that the model has; the first candidate if the model has no language codes.
 
     Raises:
-        TranslationError: the model is missing, or has codes and none of these.
+        TranslationError: the model is missing, or has language codes but none of these.
     """
     tokenizer = _load_tokenizer(model, revision)
     vocabulary = tokenizer.get_vocab()
@@ -147,7 +152,7 @@ def code_in_model(model: str, revision: str | None, candidates: Sequence[str]) -
 
 
 def _codes_in(tokenizer: Any) -> list[str]:  # noqa: ANN401
-    """The language codes of a tokenizer that is told them."""
+    """The codes of a tokenizer's source and target languages."""
     forms = getattr(tokenizer, "lang_code_to_token", None)
     return list(forms) if forms else [token for token in tokenizer.get_vocab() if _CODE.fullmatch(token)]
 
@@ -184,22 +189,22 @@ def _load(name: str, revision: str | None, device: str, dtype: torch.dtype) -> t
             f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
             f"safetensors ({str(error).strip().splitlines()[0]})"
         ) from error
-    # Lengths are those asked for, and an end that was forced would hide that a translation was cut off.
+    # `translate` sets the maximum length, and a forced end token would hide that a translation was cut off.
     model.generation_config.max_length = None
     model.generation_config.forced_eos_token_id = None
     return tokenizer, model
 
 
 def batches_of(lengths: Sequence[int], tokens_per_batch: int, batch_size: int) -> list[list[int]]:
-    """Group sentences of similar length, the longest first: what does not fit into memory shows at once.
+    """Group sentences of similar length into batches, the longest first, so that a lack of memory shows at once.
 
     Args:
-        lengths: tokens of each sentence.
-        tokens_per_batch: most tokens of a batch, padding counted; a longer sentence is a batch of its own.
-        batch_size: most sentences of a batch.
+        lengths: number of tokens of each sentence.
+        tokens_per_batch: maximum number of tokens in a batch, padding included; a longer sentence gets its own batch.
+        batch_size: maximum number of sentences in a batch.
 
     Returns:
-        Places of the sentences, a list for every batch.
+        The indices of the sentences, one list per batch.
     """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):

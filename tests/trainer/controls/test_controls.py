@@ -41,7 +41,7 @@ def test_the_list_can_be_given_on_the_command_line() -> None:
 def test_alignment_has_no_rows_of_the_pivot() -> None:
     for name in ("mono+cross", "cross", "matched mono+cross"):
         assert CONTROLS[name].languages(recipe()) == ["deu", "kaz"]
-        with pytest.raises(SettingsError, match=r"needs a language beside the pivot 'eng'"):
+        with pytest.raises(SettingsError, match=r"needs a language other than the pivot 'eng'"):
             CONTROLS[name].languages(Recipe(languages="eng"))
     assert CONTROLS["mono"].languages(recipe()) == ["eng", "deu", "kaz"]
 

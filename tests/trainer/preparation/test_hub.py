@@ -157,8 +157,11 @@ def test_macro_languages_stand_for_their_languages(run: Run) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": "org/missing"}, "the data set org/missing does not exist, or needs that you accept its terms"),
-        ({"dataset": "org/script", "subset": None}, "the data set org/script is a script, which is not run"),
+        ({"dataset": "org/missing"}, "the data set org/missing does not exist, or you must first accept its terms"),
+        (
+            {"dataset": "org/script", "subset": None},
+            "the data set org/script needs a loading script, and none is ever run",
+        ),
         ({"subset": "en-ky"}, "the data set org/translations cannot be read"),
         (
             {"columns": ["english", "kyrgyz"], "subset": "en-uz"},
@@ -176,7 +179,7 @@ def test_what_is_wrong_with_a_data_set_is_one_line(run: Run, changes: dict[str, 
 def test_a_hub_that_cannot_be_reached_is_one_line(run: Run, hub: HubServer) -> None:
     hub.stop()
     try:
-        with pytest.raises(AdaptersHubError, match="check the network and start again; what is finished is kept"):
+        with pytest.raises(AdaptersHubError, match="check the network and start again; finished sources are kept"):
             run(SOURCES, "kaz")
     finally:
         hub.start()

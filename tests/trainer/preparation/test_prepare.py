@@ -230,7 +230,7 @@ def test_a_language_that_nobody_has_is_an_error_and_a_source_without_it_is_named
         ),
     ):
         run(language="hau")
-    assert "parallel of hau: skipped second: it has kaz" in caplog.text
+    assert "parallel of hau: skipped second: it has only kaz" in caplog.text
     assert "parallel of hau: skipped first: no file" in caplog.text
 
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_read_is_one_line(
         ({"language": "kk"}, "did you mean 'kaz'"),
         ({"limit": 0}, "--limit must be at least 1"),
         ({"related": "kaz"}, "--related must be another language"),
-        ({"related": "tur"}, r"--related tur: .*eng-tur\.tsv\.xz is not there: prepare it first"),
+        ({"related": "tur"}, r"--related tur: .*eng-tur\.tsv\.xz does not exist: first prepare that language"),
         ({"translate": "nowhere"}, "no source of paraphrases of eng says 'translate: true'"),
     ],
 )

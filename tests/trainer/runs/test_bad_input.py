@@ -41,7 +41,7 @@ def test_stage_2_before_stage_1_says_what_to_run(base: Path, modules: Path, stag
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
     line = stages.run(STAGE2, "--recipe", recipe).error_line()
     assert "has no language module: run trainer/stage1.py --languages eng first" in line
-    assert line.endswith("(a pivot that is the base as it is: with --recipe trainer/recipes/pivot.yaml)")
+    assert line.endswith("(if the untouched base is to serve as the pivot: with --recipe trainer/recipes/pivot.yaml)")
     line = stages.run(STAGE2, "--recipe", recipe, "--modules_dir", modules, "--languages", "kaz").error_line()
     assert line.endswith("run trainer/stage1.py --languages kaz first")
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]

@@ -348,7 +348,7 @@ def test_two_processes_train_the_encoder_of_one(calm_base: Path, stages: Stages,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--languages", "eng"], "full mono+cross needs a language beside the pivot 'eng'"),
+        (["--languages", "eng"], "full mono+cross needs a language other than the pivot 'eng'"),
         (["--full.training.learning_rat", "1"], "did you mean 'learning_rate'?"),
     ],
 )

@@ -37,7 +37,7 @@ def test_the_recipe_trains_and_licences_reach_the_cards(stages: Stages, base: Pa
     sources, data, modules = write_sources(tmp_path), tmp_path / "data", tmp_path / "modules"
     options = ("--language=deu", f"--output={data}", f"--sources={sources}", f"--base={base}", f"--modules={modules}")
     done = execute(PREPARE, *options).ok()
-    assert f"now: accelerate launch trainer/stage2.py --recipe {data}/recipe.yaml" in done.stderr
+    assert f"next: accelerate launch trainer/stage2.py --recipe {data}/recipe.yaml" in done.stderr
     recipe = ("--recipe", data / "recipe.yaml")
     few = ["max_steps=2", "per_device_train_batch_size=8", "warmup_steps=0", "disable_tqdm=true"]
     for script, phase in ((STAGE1, "se"), (STAGE2, "cla")):
