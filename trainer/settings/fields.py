@@ -87,7 +87,7 @@ def check_fields(training: dict[str, Any]) -> None:
 def _is_default(value: Any, item: dataclasses.Field[Any]) -> bool:  # noqa: ANN401
     if item.default is dataclasses.MISSING:
         return not value
-    return value == item.default or (not value and item.default in (None, False, "no"))  # YAML takes `no` for false
+    return value == item.default or (not value and item.default in (None, False, "no"))  # YAML reads `no` as false
 
 
 def _check_number(name: str, kind: Any, value: Any) -> None:  # noqa: ANN401

@@ -59,8 +59,8 @@ class Recipe:
             OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic controls to OUTPUT_DIR/monolithic.
         seed: Random seed.
         phases: The phases of stage 1 to run, out of vocabulary, la and se.
-        pivot_phases: The phases for the pivot's module, if they differ. With vocabulary alone the pivot's encoder stays
-            the base as it is.
+        pivot_phases: The phases for the pivot's module, if they differ. With vocabulary alone the pivot keeps the
+            base's transformer unchanged.
         stop_after: End stage 1 after this phase. The same command without it continues from there.
         start_from: A language module (folder, or org/name[@revision]) that provides the parts of the phases not in
             --phases.
