@@ -322,7 +322,7 @@ def test_numbers_are_looked_at_where_they_are_parsed() -> None:
         ("learning_rate", "-1e-3", "must be at least 0, not -0.001"),
         ("learning_rate", ".nan", "finite, not nan"),
         ("learning_rate", ".inf", "finite, not inf"),
-        ("learning_rate", "true", "to be a number, not True"),
+        ("learning_rate", "true", "must be a number, not True"),
         ("max_grad_norm", ".nan", "finite, not nan"),
         ("num_train_epochs", "0", "must be above 0, not 0"),
         ("num_train_epochs", "-2", "must be above 0, not -2"),

@@ -120,7 +120,7 @@ def _kept(folder: Path, key: str) -> Dataset | None:
         logger.warning("%s is damaged (%s): making it again", folder, str(error).partition("\n")[0])
         return None
     data = concatenate_datasets(parts) if len(parts) > 1 else parts[0]
-    data._fingerprint = key  # depends on the content alone; `datasets` derives the names of further results from it
+    data._fingerprint = key  # from the content alone; `datasets` derives cache names from it
     return data
 
 

@@ -1,7 +1,7 @@
 """Dropout that is cheap on a CPU.
 
-torch draws a random number of its own, one at a time, for every element: a tenth of a training step. Here four elements
-share a draw of 64 bits, 16 for each, so that the probability is a multiple of 1/65,536.
+torch draws one random number for every element, one after the other, which takes a tenth of a training step. Here four
+elements share a draw of 64 bits, 16 for each, so that the probability is a multiple of 1/65,536.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ATTENTION = "batched_products_cheap_dropout"
 
 
 class CheapDropout(nn.Dropout):
-    """`nn.Dropout` with fewer random numbers where they are drawn one by one."""
+    """`nn.Dropout` that draws fewer random numbers on a CPU, where torch draws them one by one."""
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
-        """Zero elements with probability `p` and scale the others by `1 / (1 - p)`; nothing in evaluation."""
+        """Zero elements with probability `p` and scale the others by `1 / (1 - p)`; the identity in evaluation."""
         if not self.training or not 0 < self.p < 1 or input.device.type != "cpu":
             return super().forward(input)
         return _cheap(input, self.p)
@@ -41,7 +41,7 @@ class _Drop(torch.autograd.Function):
         dropped = round(p * _LEVELS)
         draws = torch.empty(math.ceil(values.numel() / 4), dtype=torch.int64).random_(-(1 << 63), None)
         shares = draws.view(torch.int16)[: values.numel()].view(values.shape)
-        # 0 or 1 in the type of the values: a product with bools is many times as slow.
+        # The mask has the values' type, because a product with bools is many times slower.
         kept = torch.ge(shares, dropped - _LEVELS // 2, out=torch.empty_like(shares, dtype=values.dtype))
         kept.mul_(1 / (1 - dropped / _LEVELS))
         ctx.save_for_backward(kept)
@@ -55,17 +55,21 @@ class _Drop(torch.autograd.Function):
 
 
 def set_dropout(model: nn.Module, p: float | None) -> None:
-    """Drop with another probability than the base was trained with; None leaves it as it is."""
+    """Set the dropout probability of a model; None keeps the one that the base was trained with."""
     for module in model.modules() if p is not None else ():
         if isinstance(module, nn.Dropout):
             module.p = p  # type: ignore[assignment]
-        for name in ("dropout", "attention_dropout", "activation_dropout"):  # layers that keep a number of their own
+        for name in (
+            "dropout",
+            "attention_dropout",
+            "activation_dropout",
+        ):  # layers that store the probability as a number
             if isinstance(getattr(module, name, None), int | float):
                 setattr(module, name, p)
 
 
 def with_cheap_dropout(model: nn.Module) -> None:
-    """Put `CheapDropout` in the place of every `nn.Dropout` of a model, and of the dropout of attention weights."""
+    """Replace every `nn.Dropout` of a model, and the dropout of its attention weights, by `CheapDropout`."""
     for transformer in model.modules():
         if isinstance(transformer, PreTrainedModel) and transformer.config._attn_implementation == BATCHED_PRODUCTS:
             transformer.set_attn_implementation(_ATTENTION)
