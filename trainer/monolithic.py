@@ -87,7 +87,9 @@ class Monolithic(Run):
         values = recorded(self.target)
         weights = self.target / _WEIGHTS
         if not weights.is_file() or sha256(weights) != values.get("sha256"):
-            raise SettingsError(f"{weights} is not what {TRAINING_FILE} says: --overwrite true trains it again")
+            raise SettingsError(
+                f"{weights} does not match its hash in {TRAINING_FILE}: --overwrite true trains it again"
+            )
         settings: dict[str, Any] = values.get("settings", {})
         for name in ("languages", "objective"):  # compared first, because they decide which data settings exist
             check_same_settings(self.target, {name: settings.get(name)}, {name: self.settings.get(name)})

@@ -29,7 +29,7 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     "the order of the rows depends on the seed alone": (
         "train_sampling_strategy", "length_column_name", "accelerator_config",
     ),
-    "it would be written into the module; the recipe's own hub settings publish": (
+    "it would be written into the module; to publish, use the recipe's own hub settings": (
         "hub_token", "hub_model_id", "hub_strategy", "hub_private_repo", "hub_always_push", "hub_revision",
     ),
     "it is for transformers' own models and losses": (
