@@ -1,1 +1,1 @@
-"""Stages that make modules: language modules (stage 1) and alignment adapters (stage 2)."""
+"""Training programs that make language modules (stage 1) and alignment adapters (stage 2)."""

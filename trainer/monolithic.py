@@ -1,4 +1,4 @@
-"""The monolithic controls: one encoder for all languages, every parameter trained; see `trainer.controls.control`.
+"""Train the monolithic controls: one encoder for all languages, all parameters trained; see `trainer.controls.control`.
 
 accelerate launch trainer/monolithic.py [--recipe RECIPE.yaml] [--full.controls "[mono,cross]"] [...]
 """
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 _WEIGHTS = "model.safetensors"
 _ALL = "mul"
-"""ISO 639-3 for several languages."""
+"""The ISO 639-3 code for multiple languages."""
 
 
 def main() -> None:
@@ -52,16 +52,16 @@ def main() -> None:
     recipe = parse_recipe("monolithic.py", "Train the monolithic controls that modules are compared with.")
     controls = with_starts(recipe.full.controls)
     for control in controls:
-        control.languages(recipe)  # refuses what has none before anything is trained
+        control.languages(recipe)  # raises before any training if a control has no language
     make_all(recipe, (Monolithic(recipe, control) for control in controls))
 
 
 class Monolithic(Run):
-    """One of the controls.
+    """The run that trains one monolithic control.
 
     Args:
         recipe: all settings.
-        control: which one; what it starts from is there.
+        control: the control to train; the control that it starts from must be finished.
     """
 
     is_module = False
@@ -87,9 +87,11 @@ class Monolithic(Run):
         values = recorded(self.target)
         weights = self.target / _WEIGHTS
         if not weights.is_file() or sha256(weights) != values.get("sha256"):
-            raise SettingsError(f"{weights} is not what {TRAINING_FILE} says: --overwrite true trains it again")
+            raise SettingsError(
+                f"{weights} does not match its hash in {TRAINING_FILE}: --overwrite true trains it again"
+            )
         settings: dict[str, Any] = values.get("settings", {})
-        for name in ("languages", "objective"):  # these first: they decide which data there is to compare
+        for name in ("languages", "objective"):  # compared first, because they decide which data settings exist
             check_same_settings(self.target, {name: settings.get(name)}, {name: self.settings.get(name)})
         return settings
 
@@ -128,7 +130,7 @@ class Monolithic(Run):
         if control.matched:
             set_dropout(base.backbone, section.dropout)
         model = SentenceModel(base.backbone, SentenceHead.of(base, base.tokenizer))
-        # A batch of evaluation rows may be of several languages, but its loss is of one kind.
+        # An evaluation batch may mix languages, but all its rows must have the same kind of loss.
         kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
         evaluation = concatenate_datasets(kept) if kept else None
         pad_token = int(base.tokenizer.pad_token_id)
@@ -139,7 +141,7 @@ class Monolithic(Run):
         return facts
 
     def _parts(self, reading: Reading, steps: dict[str, int]) -> list[Part]:
-        """The rows of all languages; the share of a part is the steps that it is to get, relative to the others'."""
+        """The rows of all languages; the share of each part is proportional to the training steps that it gets."""
         sources = [
             dataclasses.replace(source, share=source.share * steps[language])
             for language, listed in self.sources.items()
@@ -153,7 +155,7 @@ class Monolithic(Run):
         return self._joined(across, reading) + others
 
     def _joined(self, sources: Sequence[PartSource], reading: Reading) -> list[Part]:
-        """The paraphrases across the pivot and each language as paraphrases across all; a part for each source."""
+        """Join every language's paraphrases with the pivot into paraphrases across all languages; a part per source."""
         pivot = reading.pivot
         by_source: list[list[PartSource]] = []
         for source in sources:
@@ -170,11 +172,12 @@ class Monolithic(Run):
         return parts
 
     def _pivot_parts(self, parts: Sequence[Part], reading: Reading) -> list[Part]:
-        """The pivot as one more language, whose translations are the sentences themselves.
+        """Rows that treat the pivot as one more language, in which each sentence is its own translation.
 
-        The encoder that is trained is the pivot's too, and its pivot must not leave the place to which the other
-        languages are brought. So its sentences take part, in every kind whose pivot is frozen, with the mean share of a
-        language; paraphrases across languages, which have no translation, as `parallel`.
+        The monolithic encoder also encodes the pivot, and the pivot's vectors must stay at the frozen targets to which
+        the other languages are aligned. So every kind that looks up frozen pivot vectors also gets rows of the pivot,
+        with the mean share of a language. Cross-lingual paraphrases have no translations; for these the rows are of
+        kind `parallel`.
 
         References:
             Reimers & Gurevych 2020, Making Monolingual Sentence Embeddings Multilingual using Knowledge Distillation,
@@ -184,7 +187,7 @@ class Monolithic(Run):
         shares: dict[str, float] = {}
         for part in parts:
             if frozen_columns(part.kind, part.languages, pivot):
-                if part.source.language == pivot:  # it has relations of its own
+                if part.source.language == pivot:  # the pivot already has rows of its own
                     return []
                 kind = "parallel" if part.kind == CROSS_LINGUAL else part.kind
                 shares[kind] = shares.get(kind, 0.0) + part.source.share / len(self.sources)
@@ -197,7 +200,7 @@ class Monolithic(Run):
         ]
 
     def _write(self, base: BaseEncoder, facts: dict[str, Any]) -> None:
-        """The finished encoder, as a folder that transformers and `load_base` read; on the main process."""
+        """Write the finished encoder as a folder that transformers and `load_base` can read, on the writing process."""
         recipe = self.recipe
         if self.workspace.writes:
             with write_folder(self.target, replace=True) as folder:
@@ -224,7 +227,7 @@ class Monolithic(Run):
 
 
 def _steps_by_name(parts: Sequence[Part], steps: int) -> dict[str, float]:
-    """How many of the steps the parts of each language and kind get."""
+    """The number of training steps for each language and kind."""
     total = sum(part.source.share for part in parts)
     found: dict[str, float] = {}
     for part in parts:

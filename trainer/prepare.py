@@ -1,4 +1,4 @@
-"""Training data of a language out of public or local sources, and the recipe to train on it.
+"""Prepare a language's training data from public or local sources, with a recipe that trains on it.
 
 python trainer/prepare.py --language kaz --output data
 accelerate launch trainer/stage1.py --recipe data/recipe.yaml
@@ -13,7 +13,7 @@ from trainer.runs.console import run_command
 
 
 def main() -> None:
-    """Prepare a language."""
+    """Prepare the training data of a language."""
     prepare(parse_settings())
 
 

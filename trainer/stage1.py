@@ -1,4 +1,4 @@
-"""Stage 1: a language module out of text and paraphrases of one language.
+"""Stage 1: train a language module on text and paraphrases of one language.
 
 accelerate launch trainer/stage1.py [--recipe RECIPE.yaml] [--languages deu,kaz] [...]
 """
@@ -106,7 +106,7 @@ class Stage1(Run):
         return finished(self.target, LanguageModuleManifest, self.recipe.overwrite)
 
     def train(self, base: BaseEncoder) -> bool:
-        """Run the phases that are not done yet, and assemble the module; False if the recipe stops before."""
+        """Run the unfinished phases and assemble the module; return False if the recipe stops earlier."""
         recipe = self.recipe
         self.module = UnfinishedModule(recipe, self.language, base, self.settings, self.data)
         if "la" in self.phases:
@@ -118,7 +118,7 @@ class Stage1(Run):
         if "se" in self.phases and recipe.se.related_list and not self.module.has_base_embeddings:
             raise SettingsError(
                 "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la out "
-                "of the phases or set la.train_embeddings to false; --start_from takes a module made like that"
+                "of the phases or set la.train_embeddings to false; a module given as --start_from must be made so too"
             )
         steps = {"vocabulary": self._vocabulary, "la": self._language_adaptation, "se": self._sentence_encoding}
         chain: dict[str, Any] = {key: value for key, value in self.settings.items() if key not in PHASES}
@@ -131,7 +131,7 @@ class Stage1(Run):
                 steps[phase](folder)
             self.module.collect(phase, folder)
             if phase == recipe.stop_after:
-                logger.info("%s: stopped after %s; the same command without --stop_after goes on", self.language, phase)
+                logger.info("%s: stopped after %s; run without --stop_after to continue", self.language, phase)
                 return False
         self._assemble()
         return True
@@ -151,7 +151,7 @@ class Stage1(Run):
             tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings
             if settings.strategy != "keep" or trains:
-                # Half precision already here: training starts from, and ends with, what a module holds.
+                # Modules store half precision; rounding here makes training start from the values that a module holds.
                 write_vocabulary(result, tokenizer, halved({"weight": vocabulary.embeddings})["weight"])
             elif rules:
                 write_vocabulary(result, tokenizer, None)
@@ -199,7 +199,7 @@ class Stage1(Run):
         folder.finish(write)
 
     def _sentence_encoding(self, folder: PhaseFolder) -> None:
-        """Train the sentence LoRA on paraphrases, or on the similarities that a teacher sees."""
+        """Train the sentence LoRA on paraphrases, on a teacher's similarities, or on both."""
         settings, recipe = self.recipe.se, self.recipe
         base, tokenizer = self.module.composed(whole_vocabulary=bool(settings.related_list))
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed, folder.writes)
@@ -209,7 +209,7 @@ class Stage1(Run):
         training = SentenceTraining(parts, arguments, recipe, frozen=pivot)
         targets = training.look_up(self.module.base, None, settings.teachers(pivot) or [BASE], length)
 
-        set_dropout(base.backbone, settings.dropout)  # before the LoRA, which has its own
+        set_dropout(base.backbone, settings.dropout)  # before the LoRA is injected: it has its own dropout
         write_adapter = self.module.inject(base, settings.lora, ADAPTERS[1])
         model = SentenceModel(base.backbone, SentenceHead.of(base, tokenizer))
         facts = training.run(model, int(tokenizer.pad_token_id), settings, targets, folder.logs)
@@ -239,7 +239,7 @@ class Stage1(Run):
         return own if own.path else self.recipe.la.data
 
     def _sources(self) -> list[tuple[str, str, DataSource]]:
-        """Phase, language and source of all data."""
+        """The phase, language and source of each data set."""
         sources = [("la", self.language, self.recipe.la.data)]
         if self.recipe.vocabulary.strategy != "keep":
             sources.insert(0, ("vocabulary", self.language, self._vocabulary_source()))

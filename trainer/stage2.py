@@ -1,4 +1,4 @@
-"""Stage 2: alignment adapters that bring language modules to the pivot.
+"""Stage 2: train alignment adapters that align language modules to the pivot.
 
 accelerate launch trainer/stage2.py [--recipe RECIPE.yaml] [--languages deu,kaz] [...]
 """
@@ -44,13 +44,15 @@ def main() -> None:
     recipe = parse_recipe("stage2.py", "Stage 2: train alignment adapters to the pivot.")
     languages = [language for language in recipe.language_list if language != recipe.pivot]
     if not languages:
-        raise SettingsError(f"no language to align: the only one given is the pivot {recipe.pivot!r}")
+        raise SettingsError(
+            f"no language to align: add another one to --languages, which names only the pivot {recipe.pivot!r}"
+        )
     pairs = [(language, objective) for language in languages for objective in recipe.cla.objectives]
     make_all(recipe, (Stage2(recipe, *pair) for pair in pairs))
 
 
 class Stage2(Run):
-    """CLA (cross-lingual alignment) of one language by one objective.
+    """CLA (cross-lingual alignment) of one language with one objective.
 
     Args:
         recipe: all settings.
@@ -123,7 +125,7 @@ class Stage2(Run):
     def _alignment(
         self, folder: PhaseFolder, untouched: BaseEncoder, module: LanguageModule, pivot: LanguageModule
     ) -> tuple[Bottlenecks, dict[str, Any]]:
-        """Train a bottleneck beside every block of the target's encoder; the pivot's vectors stand still."""
+        """Train a bottleneck parallel to every block of the target's encoder; the pivot's vectors are frozen."""
         settings, recipe = self.recipe.cla, self.recipe
         base = untouched.copy()
         tokenizer = self._compose(base, module)
@@ -151,14 +153,14 @@ class Stage2(Run):
         head = SentenceHead.of(base, tokenizer, module.manifest)
         model = SentenceModel(base.backbone, head, extra=bottlenecks)
         facts = training.run(model, int(tokenizer.pad_token_id), settings, targets, folder.logs)
-        bottlenecks.scale(settings.strength)  # between untrained and trained: Wortsman et al. 2022, WiSE-FT
+        bottlenecks.scale(settings.strength)  # interpolate untrained and trained: Wortsman et al. 2022, WiSE-FT
         return bottlenecks.cpu().requires_grad_(False).eval(), facts
 
     def _bottlenecks(self, base: BaseEncoder) -> Bottlenecks:
-        """New ones, or those of another adapter, for example of a related language.
+        """New bottlenecks, or a copy of those in the alignment adapter `cla.start`.
 
         Raises:
-            SettingsError: the other adapter's are of another size.
+            SettingsError: the bottlenecks of `cla.start` have another size.
         """
         settings = self.recipe.cla
         config = BottleneckConfig(
@@ -174,15 +176,19 @@ class Stage2(Run):
             with PartialState().main_process_first():
                 other = AlignmentAdapter.load(source, hub=self.recipe.hub).bottlenecks
             if other.config != config:
-                raise SettingsError(f"cla.start: {source} has {other.config}, the recipe {config}")
+                raise SettingsError(
+                    f"cla.start: the bottlenecks of {source} are {other.config}, those of the recipe {config}"
+                )
             bottlenecks.load_state_dict(other.state_dict())
         return bottlenecks
 
     def _compose(self, base: BaseEncoder, module: LanguageModule) -> PreTrainedTokenizerFast:
-        """Set a copy of the base to the module; the tokenizer for all text, which with relatives is the base's.
+        """Compose the module on a copy of the base, and return the tokenizer for all text.
+
+        With `cla.related` this is the base's tokenizer, because a module lacks tokens of the related languages.
 
         Raises:
-            SettingsError: there are relatives, whose tokens the module has not.
+            SettingsError: `cla.related` is set, but the module's token embeddings are not the base's.
         """
         recipe = self.recipe
         if not recipe.cla.related_list:
@@ -191,7 +197,7 @@ class Stage2(Run):
         if not has_base_embeddings(module.manifest):
             raise SettingsError(
                 "cla.related needs modules with the base's own embeddings: vocabulary.strategy trim or keep, and no la "
-                f"that trains embeddings; {self.language}'s has others"
+                f"that trains embeddings; the module of {self.language} has embeddings of its own"
             )
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
         rules = read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)

@@ -1,4 +1,4 @@
-"""Paraphrases in another language by machine translation, for `se.data` and `cla.paraphrase` of a recipe.
+"""Translate paraphrases into another language by machine, for `se.data` and `cla.paraphrase` of a recipe.
 
 python trainer/translate.py --model facebook/nllb-200-distilled-600M --input eng.tsv \
     --source eng_Latn --target kaz_Cyrl --output paraphrase/kaz.tsv

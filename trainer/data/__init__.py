@@ -1,1 +1,1 @@
-"""Training data: files and Hub data sets read, checked, cleaned and put in order for batches."""
+"""Training data: read files and Hub datasets, check and clean their rows, and order them for batches."""

@@ -1,4 +1,4 @@
-"""From text to batches: tokenize once, order by (seed, epoch), collate so that a batch depends on its rows alone."""
+"""From text to batches: tokenize texts once, order rows by (seed, epoch), collate each batch from its rows alone."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def tokenize(
 ) -> Dataset:
     """Replace each text column by `<column>_ids`, `<column>_key` and `<column>_there`.
 
-    The key is a hash of the text; `there` says whether the text is not empty; an empty text has no ids. Texts that are
-    longer than `max_length` tokens are cut, and counted in the log. The result is an Arrow file on disk, memory-mapped.
+    The key is a hash of the text. `there` is False for an empty text, which has no ids. Texts longer than `max_length`
+    tokens are cut, and the log gives their number. The result is an Arrow file on disk, memory-mapped.
 
     Args:
-        data: the text.
-        columns: that are tokenized.
-        tokenizer: for them.
+        data: the rows.
+        columns: the text columns to tokenize.
+        tokenizer: the tokenizer for these columns.
         prompt: text put before every text.
-        max_length: tokens, those of the prompt and special ones included.
+        max_length: longest sequence in tokens, including the prompt and special tokens.
         what: the data's name in the log.
-        only_keys: columns that get no ids: their vectors are looked up.
-        languages: column to the language (ISO 639-3) whose tag its texts have, where the tokenizer has tags; by default
-            the tokenizer's own.
+        only_keys: columns that get a key but no ids, because their vectors are looked up.
+        languages: the language (ISO 639-3) of each column, for tokenizers that mark texts with a language tag; by
+            default the tokenizer's own tag.
 
     Raises:
         SettingsError: `max_length` leaves no room for text.
@@ -59,7 +59,7 @@ def tokenize(
     own = max((len(one(prompt)["input_ids"]) for one in tokenizers.values()), default=0)
     if max_length <= own:
         raise SettingsError(
-            f"max_length {max_length} leaves no room for {what} beside {own} tokens of prompt and frame"
+            f"max_length {max_length} leaves no room for {what}: set it above the {own} prompt and special tokens"
         )
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[Any]]:
@@ -91,7 +91,7 @@ def tokenize(
 
 
 def _count_cut(tokenized: Dataset, columns: Sequence[str]) -> int:
-    """How many texts were cut; one that a row has in two columns, as anchor and as positive, counts once."""
+    """The number of texts that were cut; a text that one row has in two columns counts once."""
     arrays = tokenized.with_format("numpy")
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     count = 0
@@ -106,26 +106,27 @@ def _count_cut(tokenized: Dataset, columns: Sequence[str]) -> int:
 
 
 def cache_key(data: Dataset, tokenizer: PreTrainedTokenizerFast, *settings: object) -> str:
-    """The name under which `datasets` keeps what a tokenizer makes of some data, once for equal settings.
+    """The cache key under which `datasets` stores the tokenized data; equal data, tokenizer and settings share it.
 
-    How the tokenizer cut and padded in its last call is no part of it.
+    The tokenizer's truncation and padding state, which its last call left behind, does not count.
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
     return hashlib.sha256((repr((data._fingerprint, *settings)) + json.dumps(content)).encode()).hexdigest()[:32]
 
 
 def text_key(text: str) -> int:
-    """A hash of a text without the white space around it, 64 bits, equal for canonically equal texts."""
+    """A 64-bit hash of a text without surrounding white space; canonically equal texts have equal hashes."""
     plain = canonical(text.strip()).encode("utf-8", "replace")
     return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little", signed=True)
 
 
 class Rows(TorchDataset[dict[str, Any]]):
-    """Rows of one or several datasets under running numbers.
+    """The rows of one or several datasets (the parts), numbered consecutively.
 
-    A number `n` beyond the total length stands for row `n % len` in a later epoch; it comes back as `draw`, so that
-    whatever is drawn at random for a row (masks) depends on the seed, the row and the epoch alone: the same after a
-    resume and on any number of processes. `row` is the row's number within its part, unless the data brings its own.
+    A number `n` beyond the total length stands for row `n % len` in a later epoch. It is returned as `draw`, so that
+    random choices for a row, such as masks, depend only on the seed, the row and the epoch: they are the same after a
+    resume and on any number of processes. `row` is the row's number within its part, unless the data has a column
+    `row`.
     """
 
     def __init__(self, *parts: Dataset) -> None:
@@ -143,20 +144,20 @@ class Rows(TorchDataset[dict[str, Any]]):
 
 
 class Order(Sampler[int]):
-    """The order of the rows in an epoch, a function of (seed, epoch) alone.
+    """The order of the rows in an epoch, which depends on (seed, epoch) alone.
 
-    With several parts, blocks of `block` rows of one part alternate, so that every batch is of one kind; the blocks of
-    each part are spread evenly. An epoch ends when each part was seen in full at least once; the shorter ones are
-    repeated, freshly shuffled. Parts are cut to whole blocks; one that does not fill a block fills it with its rows
-    again and again.
+    With several parts, blocks of `block` rows from a single part alternate, so that every batch is of one kind. The
+    blocks of each part are spread evenly over the epoch. An epoch ends when every part was seen in full at least once;
+    shorter parts are repeated, newly shuffled each time. Rows that do not fill a whole block are left out; a part
+    smaller than one block repeats its rows to fill it.
 
     Args:
-        lengths: rows of each part.
+        lengths: number of rows of each part.
         block: rows of one training step over all processes.
-        seed: of the recipe.
-        second_share: with two parts, the share of the blocks that come from the second.
-        shares: with any number of parts, how the blocks are shared out: relative to each other (numbers of blocks will
-            do), above 0, one for each part. By default `second_share` for two parts, equal shares for more.
+        seed: the recipe's seed.
+        second_share: share of the blocks that come from the second of two parts.
+        shares: one positive number per part; blocks are divided among the parts in these proportions. By default
+            `second_share` for two parts, and equal shares for more.
     """
 
     def __init__(
@@ -182,7 +183,7 @@ class Order(Sampler[int]):
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Use the order of that epoch from the next iteration on."""
+        """Use the order of this epoch from the next iteration on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -212,31 +213,31 @@ class Order(Sampler[int]):
             used[part] += 1
 
     def _part(self, index: int) -> int:
-        """Which part a block is of: the last part's are spread over all, those before over the rest, and so on."""
+        """The part that a block is from; from the last part to the first, each spreads its blocks over those left."""
         for part in range(len(self.lengths) - 1, 0, -1):
             share, whole = self._shares[part], self._sums[part]
             before = math.floor(index * share / whole)
             if math.floor((index + 1) * share / whole) > before:
                 return part
-            index -= before  # its place in the rest
+            index -= before  # the block's index among the remaining blocks
         return 0
 
     def _lap(self, epoch: int, part: int, lap: int) -> np.ndarray:
-        """All rows of a part, shuffled; of a short one as many times as fill a block."""
+        """All rows of a part, shuffled; a part smaller than a block is repeated until it fills one."""
         random, length = np.random.default_rng([self.seed, epoch, part, lap]), self.lengths[part]
         return np.concatenate([random.permutation(length) for _ in range(max(math.ceil(self.block / length), 1))])
 
 
 def usual_tokens_per_pass() -> int:
-    """As many as the device computes well with: on a CPU activations should fit its cache."""
+    """The default number of tokens per pass; on a CPU it is small enough for activations to fit the cache."""
     return 2048 if PartialState().device.type == "cpu" else 16_384
 
 
 def passes(token_ids: Sequence[Sequence[int]], tokens_per_pass: int, pad_id: int) -> list[dict[str, torch.Tensor]]:
-    """Sort texts by length and pad them in passes (see `split_passes`).
+    """Sort texts by length, divide them into passes and pad each pass (see `split_passes`).
 
     Returns:
-        Passes with `input_ids` and `attention_mask` `[n, tokens]` and `rows` `[n]`, the texts' places.
+        Passes with `input_ids` and `attention_mask` `[n, tokens]`, and `rows` `[n]`, the texts' indices in `token_ids`.
     """
     order = sorted(range(len(token_ids)), key=lambda index: (len(token_ids[index]), index))
     made = []

@@ -1,4 +1,4 @@
-"""Which rows of some data are used: not empty, no duplicates, within the limits."""
+"""Choose the rows to use: drop empty rows, duplicates and rows beyond the limits."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def clean(
     labels: list[str] | None,
     optional: Sequence[str] = (),
 ) -> Dataset:
-    """Drop empty rows, pairs of twice the same sentence, duplicates and what is over the limits; say how many.
+    """Drop empty rows, pairs of identical sentences, duplicates and rows over the limits, and log their numbers.
 
-    Canonically equal sentences are the same.
+    Canonically equal sentences count as identical.
 
     Args:
         data: the rows.
-        required: columns that must not be empty; the first and the second are a pair, the third and the fourth, …
+        required: columns that must not be empty; the first and second form a pair, the third and fourth, and so on.
         what: the data's name in the log.
-        source: has the limits.
-        labels: what each row was taken from; None: the source has no limit for that.
+        source: the source, which sets the limits.
+        labels: the group label of each row; None if the source has no group limit.
         optional: columns that may be empty.
 
     Raises:
-        DataError: nothing is left.
+        DataError: no row is left.
     """
     digests = np.zeros(len(data), dtype=np.uint64)
     usable = np.zeros(len(data), dtype=bool)
@@ -72,19 +72,19 @@ def clean(
     ]
     logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
     if not len(kept):
-        raise DataError(f"{what}: nothing usable in {len(data)} rows ({', '.join(notes) or 'the file is empty'})")
+        raise DataError(f"{what}: no usable row among {len(data)} ({', '.join(notes) or 'the file is empty'})")
     return data.select(kept)
 
 
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
-    """Of some rows those that the source wants, in their order."""
+    """Apply the limits of a source to some rows, keeping their order."""
     if labels is not None:
         rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
     return rows[: source.limit]
 
 
 def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
-    """Of the rows with the same label the first `limit`, in their order."""
+    """The first `limit` rows of each label, in their order."""
     seen: dict[str, int] = {}
     chosen = np.zeros(len(rows), dtype=bool)
     for place, label in enumerate(labels.tolist()):

@@ -1,4 +1,4 @@
-"""Which columns of a table are which texts: by their names, never by the place where they happen to stand."""
+"""Find the text columns of a table by name, never by position."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 from trainer.data.errors import DataError
 
 _BESIDE = frozenset({"id", "idx", "index", "label", "score", "split", "source"})
-"""What headers name beside texts."""
+"""Names of columns without text that a header line may contain."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """The texts of a row.
+    """The texts that a row holds.
 
     Attributes:
-        texts: what they are, in the order in which `columns` of a recipe name them; a column may be called so.
-        optional: those of them that may be missing.
-        aliases: other names that a column of a text may have, such as the code of its language.
+        texts: names of the texts, in the order of a recipe's `columns`; these are also the expected column names.
+        optional: the texts that may be missing.
+        aliases: pairs (other column name, text), such as the code of the text's language.
     """
 
     texts: tuple[str, ...]
@@ -29,11 +29,11 @@ class Form:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Those that must be there."""
+        """The texts that must not be missing."""
         return tuple(text for text in self.texts if text not in self.optional)
 
     def find(self, names: Sequence[str]) -> list[str] | None:
-        """The columns of its texts, in its order; None if one that must be there is not, or is there twice."""
+        """The columns of the texts, in order; None if a required one is missing or if several columns fit a text."""
         found: list[str] = []
         for text in self.texts:
             wanted = [_plain(text), *(_plain(alias) for alias, other in self.aliases if other == text)]
@@ -53,58 +53,58 @@ def _plain(name: str) -> str:
 
 
 def find_columns(where: object, names: Sequence[str], forms: Sequence[Form], alone: bool = False) -> list[str]:
-    """The columns of a table's texts, in the order of the form that they fit.
+    """The text columns of a table, in the order of the form that they fit.
 
     Args:
-        where: the table is, for the message.
-        names: of its columns.
-        forms: what they may be.
-        alone: the only column there is needs no name.
+        where: the table's location, for the error message.
+        names: names of its columns.
+        forms: the forms that the table may have.
+        alone: accept the only column of a table whatever its name.
 
     Raises:
-        DataError: their names do not tell; says which were expected, which are there and what to do.
+        DataError: the column names fit no form.
     """
     if alone and len(names) == 1:
         return list(names)
-    for form in sorted(forms, key=lambda form: -len(form.required)):  # the more a form asks for, the more it tells
+    for form in sorted(forms, key=lambda form: -len(form.required)):  # the most specific form first
         if (found := form.find(names)) is not None:
             return found
     expected = "; or ".join(map(str, forms))
     raise DataError(
-        f"{where}: expected the columns {expected}; found {', '.join(names)}: name those to take, in this order, "
+        f"{where}: expected the columns {expected}; found {', '.join(names)}: name those to use, in this order, "
         f"under 'columns', such as columns: [{', '.join(list(names)[: len(forms[0].required)])}]"
     )
 
 
 def refuse_header(where: object, first: Sequence[str], forms: Sequence[Form]) -> None:
-    """Refuse a first line that names columns where a line of text is expected.
+    """Refuse a header line in a table that should have none.
 
     Raises:
-        DataError: it does.
+        DataError: the first line names columns.
     """
     cells = [_plain(cell) for cell in first]
     known = {_plain(name) for form in forms for name in (*form.texts, *(alias for alias, _ in form.aliases))}
     if any(cell in known for cell in cells) and all(cell in known | _BESIDE for cell in cells):
         raise DataError(
-            f"{where}: its first line names columns ({', '.join(first)}): name those to take under 'columns', in the "
-            f"order {forms[0]}; without them the first line is taken for text"
+            f"{where}: its first line names columns ({', '.join(first)}): name those to use under 'columns', in the "
+            f"order {forms[0]}; otherwise the first line would be read as text"
         )
 
 
 def width_of(where: object, width: int, forms: Sequence[Form]) -> tuple[str, ...]:
-    """The texts of a table without names, by their number; the last ones may be missing.
+    """The texts of a table without column names, found by the number of columns; the last texts may be missing.
 
     Raises:
-        DataError: no form has so many.
+        DataError: no form has this number of columns.
     """
-    # The forms of another number of columns than the first have none that may be missing.
+    # Forms with other widths than the first one have no optional texts.
     for form in forms:
         if len(form.required) <= width <= len(form.texts):
             return form.texts
     widths = sorted({count for form in forms for count in range(len(form.required), len(form.texts) + 1)})
     raise DataError(
         f"{where}: expected {' or '.join(map(str, widths))} columns ({', '.join(forms[0].texts)}), found {width}: "
-        "name those to take under 'columns'"
+        "name those to use under 'columns'"
     )
 
 
@@ -112,14 +112,14 @@ def check_text(where: object, features: Any, names: Iterable[str]) -> None:  # n
     """Refuse columns that hold anything but text.
 
     Args:
-        where: the table is, for the message.
-        features: of a `datasets.Dataset`.
-        names: of the columns.
+        where: the table's location, for the error message.
+        features: the features of a `datasets.Dataset`.
+        names: names of the columns to check.
 
     Raises:
-        DataError: names the first that does.
+        DataError: a column holds something else; names the first one.
     """
     for name in names:
         kind = getattr(features[name], "dtype", type(features[name]).__name__)
         if kind not in ("string", "large_string", "null"):
-            raise DataError(f"{where}: the column {name} holds {kind}, not text: name those to take under 'columns'")
+            raise DataError(f"{where}: the column {name} holds {kind}, not text: name text columns under 'columns'")

@@ -1,4 +1,4 @@
-"""Read text and pairs through `datasets`: memory-mapped, cleaned, counted."""
+"""Read texts and pairs with `datasets`: memory-mapped and cleaned, with row counts in the log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARAPHRASES = (
     Form(("pivot anchor", "pivot positive", "anchor", "positive")),
     Form(("pivot anchor", "pivot positive", "pivot negative", "anchor", "positive", "negative")),
 )
-"""Paraphrases in two languages, beside pairs across them."""
+"""Forms of paraphrases given in both languages, in four or six columns."""
 _LABEL = Form(("label",))
 
 
@@ -33,7 +33,7 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
     """Sentences of one language.
 
     Returns:
-        A dataset with the column `text`: stripped, not empty, no exact duplicates.
+        A dataset with the column `text`, without empty texts and exact duplicates.
 
     Raises:
         DataError: the data is missing, unreadable or empty.
@@ -52,14 +52,14 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[st
     """Pairs of sentences, some or all with a hard negative.
 
     Args:
-        source: where they are.
-        language: fills `{language}`.
-        pivot: fills `{pivot}`.
-        names: what to call the two or three columns that are taken; the third is optional in the data.
+        source: the source of the pairs.
+        language: replaces `{language}`.
+        pivot: replaces `{pivot}`.
+        names: names for the two or three columns to read; the data may lack the third.
 
     Returns:
-        A dataset with the columns `names` (the third is empty where there is none): no row with an empty or twice the
-        same sentence, no exact duplicates.
+        A dataset with the columns `names`, without rows that have an empty sentence or the same sentence twice, and
+        without exact duplicates. A missing third column is empty.
 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
@@ -76,23 +76,24 @@ def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[st
 
 
 def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
-    """Paraphrases across the pivot and a language, some or all with hard negatives.
+    """Cross-lingual paraphrases between the pivot and a language, some or all with hard negatives.
 
-    The data has either two or three columns: a sentence of the pivot, a paraphrase of it in the language, and perhaps a
-    hard negative in the language. Either may then be the anchor. Or it has whole paraphrases in both languages, in four
-    or six columns: anchor, positive and perhaps a hard negative in the pivot, then the same in the language.
+    The data has either two or three columns: a sentence of the pivot, its paraphrase in the language, and optionally a
+    hard negative in the language. The anchor may then be in either language. Or it has four or six columns, with
+    paraphrases in both languages: anchor, positive and optionally a hard negative in the pivot, then the same in the
+    language.
 
     Args:
-        source: where they are.
-        language: fills `{language}`.
-        pivot: fills `{pivot}`.
-        names: what to call anchor, positive and negative of the pivot, and then of the language.
+        source: the source of the paraphrases.
+        language: replaces `{language}`.
+        pivot: replaces `{pivot}`.
+        names: names for the anchor, positive and negative in the pivot, and then in the language.
 
     Returns:
-        As `load_pairs`, with these six columns; a negative that is not there is empty.
+        Like `load_pairs`, with these six columns; missing negatives are empty.
 
     Raises:
-        DataError: likewise.
+        DataError: the data is missing, unreadable or empty, or has other columns.
     """
     pair = ("pivot", "target", "negative")
     across = Form(pair, _NEGATIVE, _codes(pair, language, pivot))
@@ -118,7 +119,7 @@ def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Seq
 
 
 def _named(data: Dataset, names: Sequence[str]) -> Dataset:
-    """The columns under other names, in their order; those that are missing are empty."""
+    """Rename the columns in order; a name without a column becomes a column of empty texts."""
     for old, new in zip(data.column_names, names, strict=False):
         data = data.rename_column(old, f"_{new}")
     for name in data.column_names:
@@ -129,10 +130,10 @@ def _named(data: Dataset, names: Sequence[str]) -> Dataset:
 
 
 def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
-    """Sentences of one language: text, or the first sentence of each of some pairs.
+    """Sentences of one language, from text or from the first sentences of pairs.
 
     Returns:
-        As `load_text`.
+        A dataset like that of `load_text`.
 
     Raises:
         DataError: the data is missing, unreadable or empty.
@@ -148,10 +149,10 @@ def load_first(source: DataSource, language: str, pivot: str) -> Dataset:
 
 
 def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str, str]]:
-    """Words of the pivot and their translations, as they are in the data.
+    """Words of the pivot and their translations, as the data gives them.
 
     Raises:
-        DataError: the data is missing or unreadable, or has other columns, or a row has no translation.
+        DataError: the data is missing or unreadable, has other columns, or a row lacks its word or translation.
     """
     data = _load(source, language, pivot, [Form(("word", "translation"))])
     rows = list(zip(*(data[name] for name in data.column_names), strict=True))
@@ -166,14 +167,14 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
 
 
 def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
-    """What each row was taken from, if the recipe says where that is written and wants it limited."""
+    """The group label of each row, if the recipe sets a group limit."""
     if source.group_limit is None:
         return None
     if not source.groups:
-        raise DataError(f"group_limit needs groups: the file with a label for each row of {source.path!r}")
+        raise DataError(f"group_limit needs groups: name the file with a label for each row of {source.path!r}")
     path = Path(fill(source.groups, language, pivot))
     if not path.exists():
-        raise DataError(f"file of groups {str(path)!r} does not exist (for language {language!r}): check the recipe")
+        raise DataError(f"groups file {str(path)!r} does not exist (for language {language!r}): check the recipe")
     labels = labels_of(path)
     if len(labels) != rows:
         raise DataError(f"{path}: expected a label for each of the {rows} rows of the data, found {len(labels)}")
@@ -181,10 +182,10 @@ def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[st
 
 
 def labels_of(path: Path) -> list[str]:
-    """The only column of a file.
+    """The group labels in a file, which has a single column.
 
     Raises:
-        DataError: it is missing, unreadable or has several columns.
+        DataError: the file is missing or unreadable, or has several columns.
     """
     data = load_file(path, None, [_LABEL])
     (name,) = find_columns(path, data.column_names, [_LABEL], alone=True)
@@ -193,7 +194,7 @@ def labels_of(path: Path) -> list[str]:
 
 
 def _codes(texts: Sequence[str], language: str, pivot: str) -> tuple[tuple[str, str], ...]:
-    """The languages' codes, where they tell which side a column is."""
+    """The language codes as aliases of the column names `pivot` and `target`."""
     if language == pivot or tuple(texts[:2]) != ("pivot", "target"):
         return ()
     return (pivot, "pivot"), (language, "target")
@@ -202,15 +203,15 @@ def _codes(texts: Sequence[str], language: str, pivot: str) -> tuple[tuple[str, 
 def _load(
     source: DataSource, language: str, pivot: str, forms: Sequence[Form], any_number: bool = False, alone: bool = False
 ) -> Dataset:
-    """The chosen columns, in the order asked for, as strings.
+    """The text columns of a source, in the order of the recipe or of the form, as strings.
 
     Args:
-        source: where they are.
-        language: fills `{language}`.
-        pivot: fills `{pivot}`.
-        forms: what the columns hold.
-        any_number: take all columns that are named.
-        alone: the only column there is needs no name.
+        source: the source to read.
+        language: replaces `{language}`.
+        pivot: replaces `{pivot}`.
+        forms: the forms that the data may have.
+        any_number: allow any number of named columns.
+        alone: accept the only column of a table whatever its name.
     """
     where = fill(source.path, language, pivot)
     if not where:
@@ -234,7 +235,7 @@ def _load(
 def _check_named(
     where: str, columns: Sequence[str], there: Sequence[str], forms: Sequence[Form], any_number: bool
 ) -> None:
-    """Refuse columns of a recipe that are not there, or are too many or too few."""
+    """Refuse a recipe's columns if they are missing in the data, repeated, too many or too few."""
     form = _form(len(columns), forms)
     if len(columns) > len(form.texts) and not any_number:
         raise DataError(f"{where}: expected the columns {form}; 'columns' names {len(columns)}: name fewer")
@@ -248,16 +249,16 @@ def _check_named(
 
 
 def _form(width: int, forms: Sequence[Form]) -> Form:
-    """What a table of so many columns holds."""
+    """The form of a table with this number of columns."""
     return next((form for form in forms if len(form.required) <= width <= len(form.texts)), forms[0])
 
 
 def _load_from_hub(name: str, source: DataSource) -> Dataset:
-    if Path(name).exists():  # it would be taken for a data set, whatever is in it
-        raise DataError(f"{name} is a folder: name a file in it, or the name of a Hub dataset that no folder here has")
+    if Path(name).exists():  # `load_dataset` would read whatever the folder holds
+        raise DataError(f"{name} is a folder: name a file in it, or a Hub dataset whose name is not that of a folder")
     try:
         return cast(Dataset, load_dataset(name, source.subset, split=source.split))
     except (DatasetNotFoundError, ConnectionError, OSError, ValueError) as error:
         raise DataError(
-            f"no file and no Hub dataset {name!r} can be read ({str(error).splitlines()[0]}): check the path"
+            f"there is no readable file or Hub dataset {name!r} ({str(error).splitlines()[0]}): check the path"
         ) from error

@@ -1,4 +1,4 @@
-"""What is wrong with training data."""
+"""The error for wrong training data."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from adapters_hub.errors import AdaptersHubError
 
 
 class DataError(AdaptersHubError):
-    """Training data that is missing, unreadable or has other columns than expected."""
+    """Training data is missing or unreadable, or has other columns than expected."""

@@ -1,4 +1,4 @@
-"""What a card says about the data that a module was trained on."""
+"""Facts about training data, for the module's card."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from trainer.settings import DataSource, fill
 
 
 def data_facts(source: DataSource, use: str, language: str, pivot: str) -> dict[str, Any]:
-    """What a card says about a source of text.
+    """The facts about a data source that a card shows.
 
     Args:
-        source: of the recipe.
-        use: what it was for.
-        language: fills `{language}`.
-        pivot: fills `{pivot}`.
+        source: the source in the recipe.
+        use: the purpose of the data.
+        language: replaces `{language}`.
+        pivot: replaces `{pivot}`.
     """
     path = Path(fill(source.path, language, pivot))
     facts: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Files of training data: read once for their content, whatever their name and date, and only as they were recorded.
+"""Read files of training data, cached by content, and refuse files that changed since their hash was recorded.
 
-The rows of a file lie as Arrow files in the cache folder, under a key of its content, so that the file that is
-named is the one that is read: no part of its name is a pattern, and one with the date of another is not taken for it.
+The rows of a file are cached as Arrow files under a key made from its content. So no other file can be read by mistake:
+characters in a file name are never treated as a glob pattern, and files with the same date are not confused.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ logger = logging.getLogger(__name__)
 FORMATS = {".txt": "text", ".tsv": "csv", ".csv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
 _SEPARATORS = {".tsv": "\t", ".csv": ","}
 _MARK = "\ufeff"
-"""The byte order mark, which some editors put before UTF-8."""
+"""The byte order mark that some editors write at the start of a UTF-8 file."""
 _FACTS = "facts.json"
 _VERSION = 1
-"""Of what is made of a file: another one makes it anew."""
+"""Version of the cached form of a file; a new version makes every file be read again."""
 _recorded: ContextVar[Mapping[str, str] | None] = ContextVar("recorded", default=None)
 
 
 @contextmanager
 def as_recorded(settings: Mapping[str, Any] | Sequence[Any]) -> Iterator[None]:
-    """Refuse files that are no longer what these settings, from `trainer.runs.workspace.describe`, say."""
+    """Within this context, refuse files whose hash differs from the one in settings from `trainer.runs.identity`."""
     token = _recorded.set(dict(_digests(settings)))
     try:
         yield
@@ -54,7 +54,7 @@ def as_recorded(settings: Mapping[str, Any] | Sequence[Any]) -> Iterator[None]:
 
 
 def _digests(values: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    """Absolute path and SHA-256 of every file in some settings."""
+    """The absolute path and SHA-256 of every file in the settings."""
     if isinstance(values, Mapping):
         for name, digest in (("path", "sha256"), ("groups", "groups_sha256")):
             if digest in values:
@@ -66,15 +66,15 @@ def _digests(values: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
 
 
 def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) -> Dataset:
-    """All rows of a file, as they are.
+    """All rows of a file, unchanged.
 
     Args:
-        path: .txt .tsv .csv .jsonl .json .parquet, also as .xz, .gz or .bz2 of these.
-        columns: that a TSV or CSV file must have; it then has a header line. None: it has none.
-        forms: what the columns of a table without a header line are, by their number.
+        path: a .txt, .tsv, .csv, .jsonl, .json or .parquet file, optionally compressed as .xz, .gz or .bz2.
+        columns: the columns that the header line of a TSV or CSV file must name; None if it has no header line.
+        forms: the forms that a table without a header line may have.
 
     Raises:
-        DataError: the file is empty, unreadable, has other columns, or is not the one that was recorded.
+        DataError: the file is empty or unreadable, has other columns, or has changed since its hash was recorded.
     """
     form = file_format(path.name)
     if form not in FORMATS:
@@ -89,7 +89,7 @@ def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) 
     if digest != wanted:
         raise DataError(
             f"{path} was replaced after this run had begun (SHA-256 {wanted[:16]}, now {digest[:16]}): start the same "
-            "command again, which begins anew with what is there now"
+            "command again to train from scratch on the new file"
         )
     key = hashlib.sha256(repr((_VERSION, digest, path.suffix, form, columns, list(forms))).encode()).hexdigest()[:32]
     folder = cache_folder() / "data" / key
@@ -101,14 +101,14 @@ def load_file(path: Path, columns: Sequence[str] | None, forms: Sequence[Form]) 
     except DataError:
         raise
     except AdaptersHubError as error:
-        raise DataError(f"{error}; MSE_CACHE names another folder for the cache") from error
+        raise DataError(f"{error}; set MSE_CACHE to use another cache folder") from error
     made = _kept(folder, key)
     assert made is not None
     return made
 
 
 def _kept(folder: Path, key: str) -> Dataset | None:
-    """What was made of a file before, if it is whole."""
+    """The cached rows of a file; None if there are none or they are damaged."""
     try:
         files = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         if any(sha256(folder / name) != digest for name, digest in files.items()):
@@ -116,22 +116,22 @@ def _kept(folder: Path, key: str) -> Dataset | None:
         parts = [Dataset.from_file(str(folder / name)) for name in files]
     except FileNotFoundError:
         return None
-    except Exception as error:  # whatever Arrow raises
-        logger.warning("%s is damaged (%s): made anew", folder, str(error).partition("\n")[0])
+    except Exception as error:  # Arrow raises many kinds of exception
+        logger.warning("%s is damaged (%s): making it again", folder, str(error).partition("\n")[0])
         return None
     data = concatenate_datasets(parts) if len(parts) > 1 else parts[0]
-    data._fingerprint = key  # of the content: it names what is made of these rows
+    data._fingerprint = key  # from the content alone; `datasets` derives cache names from it
     return data
 
 
 def _prepare(path: Path, digest: str, columns: Sequence[str] | None, forms: Sequence[Form], folder: Path) -> None:
-    """Write the rows of a file as Arrow files, and what they are, to a folder."""
+    """Write the rows of a file to a folder as Arrow files, with their hashes."""
     form, work = file_format(path.name), folder / "work"
     copy = work / f"data{form}"
     work.mkdir()
     try:
         _copy(path, digest, copy)
-        if not copy.stat().st_size:  # some readers of datasets fail on it without a word
+        if not copy.stat().st_size:  # some readers of datasets fail on an empty file without a message
             raise DataError(f"{path} is empty: expected lines with {forms[0]}")
         options = _options(path, copy, columns, forms)
         data = cast(
@@ -146,14 +146,14 @@ def _prepare(path: Path, digest: str, columns: Sequence[str] | None, forms: Sequ
             ),
         )
         first = _first_line(copy) if form in (".txt", ".tsv") else ""
-        if first.startswith(_MARK) or first.endswith("\r\n"):  # as editors on Windows write
+        if first.startswith(_MARK) or first.endswith("\r\n"):  # written by editors on Windows
             data = data.map(_without_marks, batched=True)
     except DataError:
         raise
-    except Exception as error:  # the readers of datasets raise their own and pandas' and pyarrow's exceptions
+    except Exception as error:  # the readers raise exceptions of datasets, pandas and pyarrow
         for cause in (error, error.__cause__):
             if isinstance(cause, OSError) and cause.errno is not None:
-                raise cause from None  # of the disk
+                raise cause from None  # an error of the disk
         raise DataError(_told(path, copy, error)) from error
     files = {}
     for number, kept in enumerate(data.cache_files):
@@ -173,7 +173,7 @@ def _told(path: Path, copy: Path, error: Exception) -> str:
 
 
 class _Hashed(io.RawIOBase):
-    """A file that remembers the digest of what was read from it."""
+    """A file object that computes the digest of the bytes read from it."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self._file = file
@@ -189,25 +189,29 @@ class _Hashed(io.RawIOBase):
 
 
 def _copy(path: Path, digest: str, copy: Path) -> None:
-    """Unpack a file, and make sure that what was read is what the digest is of."""
+    """Copy a file, decompressed, and check that the bytes read have the given digest.
+
+    Raises:
+        DataError: the file changed meanwhile.
+    """
     with path.open("rb", buffering=0) as file, copy.open("wb") as target:
         hashed = _Hashed(file)
         buffered = io.BufferedReader(hashed, 1 << 20)
         plain = OPENERS[path.suffix](buffered, "rb") if path.suffix in OPENERS else buffered
         shutil.copyfileobj(plain, target, 1 << 20)
-        while buffered.read(1 << 20):  # what stands behind compressed data
+        while buffered.read(1 << 20):  # bytes after the end of the compressed data
             pass
     if hashed.digest.hexdigest() != digest:
         raise DataError(f"{path} was changed while it was read: start again when it is complete")
 
 
 def _check_json(copy: Path) -> None:
-    """Refuse what is no JSON, or nested so deeply that Arrow's parser crashes.
+    """Refuse a file that is not JSON, or nested so deeply that Arrow's parser would crash.
 
     Raises:
-        ValueError: names the line, where there is one object a line.
+        ValueError: the file is refused; names the line if it has one object per line.
     """
-    if copy.suffix == ".json":  # one document, or lines of JSON after all
+    if copy.suffix == ".json":  # it may hold one document, or one object per line
         try:
             parse_json(copy.read_text(encoding="utf-8-sig"))
             return
@@ -220,7 +224,9 @@ def _check_json(copy: Path) -> None:
                 if line.strip():
                     parse_json(line)
             except ValueError as error:
-                raise ValueError(f"line {number}: {error}") from None  # whose cause would be told alone
+                raise ValueError(
+                    f"line {number}: {error}"
+                ) from None  # with a cause, the message would show only the cause
 
 
 def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | None]]:
@@ -228,13 +234,13 @@ def _without_marks(batch: dict[str, list[str | None]]) -> dict[str, list[str | N
 
 
 def _first_line(path: Path) -> str:
-    """Up to the first line feed: a carriage return may stand inside a sentence."""
+    """The text up to the first line feed; a carriage return may be part of a sentence."""
     with path.open("rt", encoding="utf-8", newline="\n") as file:
         return file.readline()
 
 
 def _options(path: Path, copy: Path, columns: Sequence[str] | None, forms: Sequence[Form]) -> dict[str, Any]:
-    """How the reader of a format is to read a file."""
+    """The options of `load_dataset` for a file."""
     form = copy.suffix
     if FORMATS[form] == "json":
         _check_json(copy)
@@ -248,7 +254,7 @@ def _options(path: Path, copy: Path, columns: Sequence[str] | None, forms: Seque
 def _table_options(
     path: Path, copy: Path, separator: str, columns: Sequence[str] | None, forms: Sequence[Form]
 ) -> dict[str, Any]:
-    """How pandas is to read a TSV or CSV file: every column a string, quotes only in CSV."""
+    """The options for reading a TSV or CSV file with pandas: every column as a string, quotes only in CSV."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL  # type: ignore[assignment]
     if separator == "\t":
         quoting = csv.QUOTE_NONE  # type: ignore[assignment]

@@ -1,7 +1,7 @@
-"""Mixed sentences: pivot text in which the words of a lexicon stand in the language, as pairs where there are none.
+"""Mixed sentences: pivot sentences whose words are replaced by their translations in a lexicon, as extra pairs.
 
-A language whose translations are of few kinds (messages, scripture) has none of the words of everyday life. A list of
-some hundred of them brings these words into sentences of the kinds that the pivot has.
+If a language's translations are of few kinds (such as messages or scripture), they lack everyday words. A lexicon of
+a few hundred of these words puts them into the more varied sentences of the pivot.
 
 References:
     Qin et al. 2020, CoSDA-ML: Multi-Lingual Code-Switching Data Augmentation, section 3.
@@ -24,19 +24,19 @@ from trainer.settings import MixingSettings, has_data
 logger = logging.getLogger(__name__)
 
 NOTHING = "-"
-"""What a lexicon says of a word without a counterpart."""
+"""The entry of a lexicon for a word without a counterpart in the language."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 class Lexicon:
-    """Words of the pivot and what they are in a language.
+    """Words of the pivot and their translations in a language.
 
-    A word is found as it is written in the lexicon, or, where the pivot's inflection is known, by its lemma.
+    A word is looked up in its written form, and then by its lemma if the lemmatizer knows the pivot.
 
     Args:
-        entries: (pivot word, translation). A word may have several translations. That of a word without a counterpart,
-            such as an article, is `-`: it is left out.
+        entries: pairs (pivot word, translation). A word may have several translations. The translation `-` deletes a
+            word without a counterpart, such as an article.
         pivot: language of the words, ISO 639-3.
     """
 
@@ -54,16 +54,16 @@ class Lexicon:
         return len(self._words)
 
     def __getitem__(self, word: str) -> list[str]:
-        """The translations of a word; none if it is unknown."""
+        """The translations of a word; an empty list if the word is unknown."""
         word = word.lower()
         return self._words.get(word) or self._lemmas.get(self._lemma(word), [])
 
     def mix(self, sentence: str, chance: random.Random) -> tuple[str, float]:
-        """Put the words of a sentence into the language, each where it stands.
+        """Replace the words of a sentence by their translations, each in its place.
 
         Args:
-            sentence: in the pivot.
-            chance: chooses among several translations.
+            sentence: a sentence in the pivot.
+            chance: generator that chooses among several translations.
 
         Returns:
             The mixed sentence, and the share of words that have an entry (0 if there are no words).
@@ -83,17 +83,17 @@ class Lexicon:
 
 
 def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: str, seed: int) -> Dataset:
-    """Mixed sentences beside what they were made of, and after them the pairs.
+    """Pairs of pivot sentences and the mixed sentences made from them, followed by the given pairs.
 
     Args:
         pairs: from `load_pairs`, with a column for the pivot and one for the language.
-        settings: of the mixing. Without a lexicon for the language the pairs come back as they are.
+        settings: settings of the mixing. If there is no lexicon for the language, the pairs are returned unchanged.
         language: ISO 639-3.
         pivot: ISO 639-3.
-        seed: of the choice among several translations.
+        seed: seed of the choice among several translations.
 
     Raises:
-        DataError: lexicon or sentences are missing, unreadable or empty.
+        DataError: the lexicon or the sentences are missing, unreadable or empty.
     """
     if not has_data(settings.lexicon, language, pivot):
         return pairs
@@ -106,7 +106,7 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
         if share >= settings.coverage and mixed not in ("", sentence):
             rows.append((sentence, mixed))
     logger.info(
-        "%s: %d of %d sentences are mixed with %d words of the lexicon",
+        "%s: made mixed sentences from %d of %d sentences with the %d words of the lexicon",
         language,
         len(rows),
         len(sentences),
@@ -120,8 +120,8 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
 
 
 def _inflected(language: str) -> str | None:
-    """What the lemmatizer calls a language; None if it does not know it."""
-    code = hub_code(language)  # two letters where there are any, by which it goes
+    """The lemmatizer's code for a language; None if it does not know the language."""
+    code = hub_code(language)  # the lemmatizer uses two-letter codes where they exist
     try:
         simplemma.lemmatize("a", lang=code)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Text files by lines, compressed if their names say so."""
+"""Read and write text files line by line; the suffix of the name decides whether a file is compressed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.reading import check_regular
 
 OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
-"""What reads and writes a file with this suffix."""
+"""The function that opens a compressed file, by suffix."""
 
 
 def file_format(name: str) -> str:
-    """The suffix of a file's name, that of compression left out."""
+    """The suffix of a file's name, without that of the compression."""
     path = Path(name)
     return (path.with_suffix("") if path.suffix in OPENERS else path).suffix
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a file, without the line feed that ends each.
+    """The lines of a file, without their line feeds.
 
     Raises:
-        AdaptersHubError: it is no plain file.
+        AdaptersHubError: the path is not a regular file.
     """
     check_regular(path)
     with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
@@ -36,12 +36,12 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write a file beside its place and rename it: readers see the old content or the new, whole.
+    """Write lines to a temporary file and rename it, so that readers see either the old or the new content in full.
 
-    The same lines give the same bytes, but in .gz, which holds the time.
+    The same lines give the same bytes, except in .gz files, which contain the time.
 
     Raises:
-        AdaptersHubError: the disk cannot take it.
+        AdaptersHubError: the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

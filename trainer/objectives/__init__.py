@@ -1,4 +1,4 @@
-"""What sentence vectors are trained for: the kinds of batches, how they are collated, and the loss of each kind."""
+"""Training objectives for sentence vectors: the kinds of batches, their collation, and the loss of each kind."""
 
 from trainer.objectives.collator import ObjectiveCollator
 from trainer.objectives.kinds import ALIGNMENT, CROSS_LINGUAL, ENCODING, ROLES, columns_of, languages_of

@@ -1,4 +1,4 @@
-"""Batches of one kind: which texts the trained encoder reads, and which vectors are looked up."""
+"""Collate batches of one kind: texts for the trained encoder, and keys of the vectors to look up."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Cell(NamedTuple):
     """One text of a row.
 
     Attributes:
-        key: of the text, from `text_key`.
-        ids: its tokens; empty where the text is missing.
-        frozen: its vector is looked up by the key instead.
+        key: the text's key, from `text_key`.
+        ids: the ids of its tokens; empty if the text is missing.
+        frozen: whether its vector is looked up by the key instead of being encoded.
     """
 
     key: int
@@ -30,25 +30,26 @@ _MISSING = Cell(0, (), False)
 
 
 class ObjectiveCollator:
-    """Collates rows of one kind, whichever kind that is.
+    """Collates rows of one kind; any kind is possible.
 
-    In a cross-lingual paraphrase each row draws two different languages, one for its anchor and one for its positive.
-    Its hard negative is in either of the two, or in a third one where the row has more. So the anchors of a batch are
-    of every language, and so are the candidates: to move a whole language away does not lower the loss. The draw
-    depends on the seed and on the row's `draw` alone, so it is the same after a resume and on any number of processes.
+    For each cross-lingual paraphrase two different languages are drawn, one for the anchor and one for the positive.
+    The hard negative is in a third language if the row has a negative in one, else in one of the two. So the anchors of
+    a batch are of all languages, and so are the candidates: moving a whole language away does not lower the loss. The
+    draw depends on the seed and on the row's `draw` alone, so it is the same after a resume and on any number of
+    processes.
 
     Args:
-        kinds: of each part of the rows.
-        languages: of each part; the pivot comes first where a row has several.
+        kinds: the kind of each part of the rows.
+        languages: the languages of each part; the pivot comes first if there are several.
         pad_id: padding id of the tokenizer.
-        seed: of the recipe.
-        frozen: the language whose vectors are looked up, not trained: the pivot; None: every text is encoded.
-        tokens_per_pass: see `passes`; None: as many as suit the device.
+        seed: the recipe's seed.
+        frozen: the language whose vectors are looked up instead of trained (the pivot); None: every text is encoded.
+        tokens_per_pass: see `passes`; None for the device's default.
 
     Returns (from a call):
-        `passes` over the encoded texts, role by role and in each role row by row; `part` and `row`, `[n]`; and for each
-        role of the kind `<role>_key`, `<role>_there` and `<role>_frozen`, `[n]`: the text's key, whether there is one,
-        and whether its vector is looked up.
+        `passes` over the encoded texts, role by role and within a role row by row; `part` and `row`, `[n]`; and for
+        each role of the kind `<role>_key`, `<role>_there` and `<role>_frozen`, `[n]`: the text's key, whether the text
+        exists, and whether its vector is looked up.
 
     Source: the authors' data loader for the draw of the languages (DESIGN, "Cross-lingual alignment").
     """

@@ -1,7 +1,7 @@
-"""Vectors of frozen encoders on disk: a text is encoded once for all languages, objectives and runs.
+"""Vectors of frozen encoders, stored on disk: each text is encoded once for all languages, objectives and runs.
 
-A pivot or teacher is frozen, so its vectors are constants: nothing of it is part of the trained model, where dropout or
-an optimizer could reach it.
+A pivot or teacher is frozen, so its vectors are constants. It is not part of the trained model, where dropout or an
+optimizer could affect it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ logger = logging.getLogger(__name__)
 
 _SUM = "sha256"
 _CHUNK = 20_000
-"""Texts that are encoded and written in one go: what a killed run loses at most."""
+"""Number of texts that are encoded and written together; a killed run loses at most these."""
 
 
 @dataclass(frozen=True)
 class FrozenEncoder:
-    """An encoder that stands still, and what its vectors depend on.
+    """A frozen encoder and everything that its vectors depend on.
 
     Attributes:
-        name: for the log.
-        identity: of everything that its vectors depend on; first the fingerprint of the encoder.
-        encode: texts to unit vectors `[n, dim]`.
-        facts: what it is, for manifest and card.
+        name: its name in the log.
+        identity: everything that its vectors depend on; the encoder's fingerprint comes first.
+        encode: function from texts to unit vectors `[n, dim]`.
+        facts: its description for manifest and card.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FrozenEncoder:
 
 
 def modular_copy(base: BaseEncoder) -> ModularEncoder:
-    """An encoder over a copy of the base, for a pivot or a teacher: in bfloat16 where the launcher lets training be."""
+    """An encoder on a copy of the base, for a pivot or a teacher; in bfloat16 if training uses bfloat16."""
     half = os.environ.get("ACCELERATE_MIXED_PRECISION") == "bf16"
     return ModularEncoder(base.copy(), dtype="bfloat16" if half else "float32")
 
@@ -56,13 +56,13 @@ def modular_copy(base: BaseEncoder) -> ModularEncoder:
 def frozen_language(
     encoder: ModularEncoder, language: str | None, max_length: int, base_language: str | None = None
 ) -> FrozenEncoder:
-    """A language of an encoder, or its untouched base.
+    """A frozen encoder for one language of a modular encoder, or for its untouched base.
 
     Args:
-        encoder: that has the language.
-        language: ISO 639-3; None: the base.
-        max_length: tokens at which a text is cut, as the trained side's are.
-        base_language: of the texts that the base encodes; see `ModularEncoder.encode`.
+        encoder: an encoder that has the language.
+        language: ISO 639-3; None for the base.
+        max_length: number of tokens after which texts are cut, the same as on the trained side.
+        base_language: language of the texts that the base encodes; see `ModularEncoder.encode`.
     """
     max_length = min(max_length, encoder.base.max_positions)
 
@@ -80,15 +80,16 @@ def frozen_language(
 
 
 class KeptVectors:
-    """Unit vectors of texts by a frozen encoder, memory-mapped.
+    """Unit vectors of texts, computed by a frozen encoder, kept on disk and memory-mapped.
 
-    They lie in `FOLDER/<name>/`, each folder with `keys.npy` `[n]` (from `text_key`) and `vectors.npy` `[n, dim]`,
-    float32. A folder appears when it is complete and is never changed, so any number of runs may read and add.
+    They are stored in folders `FOLDER/<name>/`, each with `keys.npy` `[n]` (from `text_key`) and `vectors.npy`
+    `[n, dim]`, float32. A folder appears only when it is complete and is never changed, so any number of runs may read
+    and add vectors at the same time.
 
     Args:
-        encoder: computes what is not there.
-        root: where the vectors of all encoders lie; None: `frozen` in the cache folder of the project. Whatever is in
-            it may be deleted.
+        encoder: the encoder that computes missing vectors.
+        root: folder for the vectors of all encoders; by default `frozen` in the project's cache folder. Its content may
+            be deleted at any time between runs.
     """
 
     def __init__(self, encoder: FrozenEncoder, root: Path | None = None) -> None:
@@ -97,12 +98,12 @@ class KeptVectors:
         self.folder = (root or cache_folder() / "frozen") / name
 
     def add(self, texts: Iterable[str]) -> int:
-        """Encode the texts that are not there yet, on one process for each disk; the others wait.
+        """Encode the texts whose vectors are missing, on one process per disk; the other processes wait.
 
         Empty texts are left out.
 
         Returns:
-            How many there were (0 on the other processes).
+            The number of encoded texts (0 on the waiting processes).
         """
         count = 0
         if writes_to(self.folder):
@@ -111,7 +112,7 @@ class KeptVectors:
             missing = {key: text for text in texts if text.strip() and (key := text_key(text)) not in known}
             count = len(missing)
             if missing:
-                logger.info("%s encodes %d sentences once", self.encoder.name, count)
+                logger.info("%s: encoding %d sentences", self.encoder.name, count)
             items = list(missing.items())
             for start in range(0, count, _CHUNK):
                 self._write(items[start : start + _CHUNK])
@@ -119,7 +120,7 @@ class KeptVectors:
         return count
 
     def read(self) -> Vectors:
-        """All that is there now."""
+        """All vectors that are stored now."""
         shards = self._shards()
         return Vectors([np.load(shard / "vectors.npy", mmap_mode="r") for shard in shards], _keys(shards))
 
@@ -127,7 +128,7 @@ class KeptVectors:
         return sorted(path for path in self.folder.glob("*") if not path.name.startswith("."))
 
     def _delete_damaged(self) -> None:
-        """Delete what is no longer as it was written: its texts are encoded again."""
+        """Delete folders that were damaged since they were written; their texts are encoded again."""
         for shard in self._shards():
             try:
                 whole = (shard / _SUM).read_text(encoding="utf-8") == _sum(shard)
@@ -155,11 +156,11 @@ def _keys(shards: list[Path]) -> np.ndarray:
 
 
 class Vectors:
-    """Memory-mapped vectors by the keys of their texts.
+    """Memory-mapped vectors, looked up by the keys of their texts.
 
     Args:
         parts: arrays `[n, dim]`.
-        keys: `[n]` over all parts, in their order.
+        keys: the keys `[n]` of all parts, in their order.
     """
 
     def __init__(self, parts: list[np.ndarray], keys: np.ndarray) -> None:
@@ -190,16 +191,16 @@ class Vectors:
 
 
 class Together:
-    """Several frozen encoders side by side: similarities are the mean of theirs.
+    """Vectors of several frozen encoders, concatenated so that their similarities are the mean of the encoders'.
 
     Args:
-        several: from `KeptVectors.read`; all unit vectors.
+        several: vectors from `KeptVectors.read`, of unit length.
     """
 
     def __init__(self, several: list[Vectors]) -> None:
         self._several = several
 
     def __getitem__(self, keys: np.ndarray) -> np.ndarray:
-        """Keys `[n]` to vectors `[n, sum of the dims]`, of unit length, float32."""
+        """Keys `[n]` to unit vectors `[n, sum of the dims]`, float32."""
         together: np.ndarray = np.concatenate([vectors[keys] for vectors in self._several], axis=1)
         return together / np.float32(np.sqrt(len(self._several)))

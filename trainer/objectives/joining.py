@@ -1,4 +1,4 @@
-"""Rows of several languages put together for one encoder of all of them."""
+"""Join the rows of several languages, to train one encoder for all of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _AT_A_TIME = 4096
 
 
 def joined_languages(texts: Mapping[str, Dataset], pivot: str) -> Dataset:
-    """Paraphrases across the pivot and one language each, as paraphrases across all of them.
+    """Join paraphrases between the pivot and single languages into paraphrases across all languages.
 
-    Rows with the same anchor and positive of the pivot become one row; where a language has several of these, the
-    first joins the first of the other languages, the second the second, and so on. So every row of every language is in
-    exactly one row of the result. The pivot's hard negative is the first that there is.
+    Rows with the same anchor and positive in the pivot become one row. If a language has several such rows, its first
+    one is joined with the first ones of the other languages, its second with the second, and so on. So every row of
+    every language is part of exactly one row of the result. The pivot's hard negative is the first one found.
 
     Args:
-        texts: language to its rows, with the columns of `paraphrase` for the pivot and the language.
+        texts: the rows of each language, with the columns of `paraphrase` for the pivot and the language.
         pivot: ISO 639-3.
 
     Returns:
-        The columns of `paraphrase` for the pivot and all languages; a language that lacks the row has empty texts.
+        The columns of `paraphrase` for the pivot and all languages; the texts of a language without the row are empty.
     """
     with PartialState().main_process_first():
         numbers: dict[tuple[int, int, int], int] = {}
@@ -39,7 +39,7 @@ def joined_languages(texts: Mapping[str, Dataset], pivot: str) -> Dataset:
         columns = []
         for column in own_columns:
             there = np.array([bool(text and text.strip()) for text in stacked[column]], dtype=bool)
-            # Later ones are overwritten by earlier ones, and those without a text by those with one.
+            # The last assignment wins: rows with a text overwrite rows without one, and earlier rows later ones.
             order = np.lexsort((-np.arange(len(there)), there))
             first = np.zeros(len(numbers), dtype=np.int64)
             first[numbered[order]] = order
@@ -55,7 +55,7 @@ def joined_languages(texts: Mapping[str, Dataset], pivot: str) -> Dataset:
 
 
 def _places(text: Dataset, pivot: str, numbers: dict[tuple[int, int, int], int]) -> np.ndarray:
-    """The row of the result that each row becomes a part of; adds those that are new to `numbers`."""
+    """For each row the number of the joined row that it belongs to; new joined rows are added to `numbers`."""
     anchor, positive, _ = columns_of(CROSS_LINGUAL, [pivot])
     seen: Counter[tuple[int, int]] = Counter()
     places = []
@@ -67,14 +67,14 @@ def _places(text: Dataset, pivot: str, numbers: dict[tuple[int, int, int], int])
 
 
 def beside_itself(parts: Sequence[Part], pivot: str) -> Dataset:
-    """Every sentence of the pivot that these parts look up, beside itself as its translation.
+    """Every pivot sentence that the parts look up, paired with itself as its translation.
 
     Args:
-        parts: of any kinds.
+        parts: parts of any kind.
         pivot: ISO 639-3.
 
     Returns:
-        The columns of a translation; each sentence once.
+        The columns of a translation, with each sentence once.
     """
     with PartialState().main_process_first():
         texts: dict[str, None] = {}

@@ -1,12 +1,12 @@
-"""The kinds of batches, and which of them an objective consists of.
+"""The kinds of batches, and the kinds that make up each objective.
 
 | kind | a row | loss |
 | --- | --- | --- |
 | `contrastive` | paraphrases within a language | each anchor finds its positive |
-| `relational` | a pivot sentence and its translation | similarities within the batch are those that the teacher sees |
+| `relational` | a pivot sentence and its translation | similarities within the batch match the teacher's |
 | `paraphrase` | paraphrases across languages | contrastive; the languages of anchor and positive are drawn per row |
-| `parallel` | a pivot sentence and its translation | cosine to the translation |
-| `graded` | a pivot sentence and its translation | similarities to the pivot and within the batch are the teacher's |
+| `parallel` | a pivot sentence and its translation | cosine distance to the pivot sentence |
+| `graded` | a pivot sentence and its translation | similarities to the pivot and within the batch match the teacher's |
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def columns_of(kind: str, languages: Sequence[str]) -> tuple[str, ...]:
 
     Args:
         kind: one of the table above.
-        languages: of a cross-lingual row, the pivot first; other kinds do not look at them.
+        languages: the languages of a cross-lingual row, the pivot first; ignored for other kinds.
     """
     if kind == CROSS_LINGUAL:
         return tuple(f"{language}_{role}" for language in languages for role in ROLES)
@@ -49,7 +49,12 @@ def columns_of(kind: str, languages: Sequence[str]) -> tuple[str, ...]:
 
 
 def languages_of(kind: str, languages: Sequence[str]) -> dict[str, str]:
-    """The language of each text column of a kind; arguments as those of `columns_of`."""
+    """The language of each text column of a kind.
+
+    Args:
+        kind: one of the table above.
+        languages: the languages of a row, the pivot first if there are several.
+    """
     if kind == CROSS_LINGUAL:
         codes = [language for language in languages for _ in ROLES]
     else:

@@ -1,4 +1,4 @@
-"""Losses over sentence vectors, in float32, over all processes as over one."""
+"""Losses over sentence vectors, in float32; gathered over all processes they equal those on a single process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def contrastive_loss(
 ) -> torch.Tensor:
     """Multiple-negatives ranking loss with optional hard negatives.
 
-    Each anchor is to find its positive among all positives and hard negatives of the batch. Candidates with the text of
-    the anchor or of its positive are never its negatives.
+    Each anchor must find its positive among all positives and hard negatives of the batch. Candidates with the same
+    text as the anchor or its positive do not count as negatives.
 
     Args:
         anchors: `[n, dim]`.
         positives: `[n, dim]`.
-        negatives: `[n, dim]`; rows without a hard negative hold anything.
-        anchor_keys: `[n]`, equal for equal texts; likewise the other keys.
+        negatives: `[n, dim]`; values in rows without a hard negative are ignored.
+        anchor_keys: `[n]`, equal for equal texts, like the other keys.
         positive_keys: `[n]`.
         negative_keys: `[n]`.
         has_negative: `[n]`, whether a row has a hard negative.
@@ -58,13 +58,13 @@ def cosine_loss(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def relational_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0) -> torch.Tensor:
-    """Mean squared difference between the similarities inside a batch and those of its translations.
+    """Mean squared difference between the similarities within a batch and those between its translations.
 
-    Nothing pulls a sentence to its translation: what is learnt is which sentences are how close to each other.
+    The loss does not pull a sentence to its translation: it teaches how similar the sentences are to each other.
 
     Args:
         vectors: `[n, dim]`.
-        targets: `[n, dim]`, vectors of the same sentences in another language (or of another encoder), constants.
+        targets: `[n, d]`, constant vectors of the same sentences in another language (or by another encoder).
         scale: factor of the cosine similarities.
 
     Returns:
@@ -82,17 +82,17 @@ def relational_loss(vectors: torch.Tensor, targets: torch.Tensor, scale: float =
 def graded_loss(
     vectors: torch.Tensor, targets: torch.Tensor, scale: float = 20.0, relations: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Mean squared difference between the similarities across languages and those within the pivot.
+    """Mean squared difference between the cross-lingual similarities and those within the pivot.
 
-    A sentence is to be as close to every sentence of the pivot as its translation is: to the translation itself as
-    close as can be, to others by degrees.
+    A sentence should be as close to every pivot sentence as its translation is: as close as possible to the translation
+    itself, and to other sentences by their degree of similarity.
 
     Args:
         vectors: `[n, dim]`.
-        targets: `[n, dim]`, the pivot's vectors of the translations, constants.
+        targets: `[n, dim]`, constant vectors of the translations in the pivot.
         scale: factor of the cosine similarities.
-        relations: `[n, d]`, vectors of another encoder, constants, which say how close the translations are to each
-            other; by default `targets` say it.
+        relations: `[n, d]`, constant vectors by another encoder, which define the similarities between the
+            translations; by default `targets`.
 
     Returns:
         A scalar in float32, the mean over the `n * n` pairs.
@@ -103,10 +103,10 @@ def graded_loss(
 
 
 def gather(values: torch.Tensor) -> torch.Tensor:
-    """The values of all processes, `[n, …]` to `[processes * n, …]`, in the order of one process's batch.
+    """Gather the values of all processes: `[n, …]` to `[processes * n, …]`, in the order of a single process's batch.
 
-    The loss is then computed over everything on every process. Its gradient reaches only the local rows, scaled by
-    the number of processes, so that after the average over processes it is that of one process with all rows.
+    Every process then computes the loss over all rows. The gradient reaches only the local rows and is scaled by the
+    number of processes, so that averaging over processes gives the gradient of a single process with all rows.
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return values

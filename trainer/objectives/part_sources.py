@@ -1,4 +1,4 @@
-"""Where the rows of a language come from, part by part, and how the training steps are shared out among them."""
+"""The sources of a language's training rows, part by part, and the share of the training steps that each part gets."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from trainer.settings import (
 
 @dataclass(frozen=True)
 class PartSource:
-    """Where the rows of a part come from.
+    """The source of the rows of one part.
 
     Attributes:
         kind: see `trainer.objectives.kinds`.
-        language: ISO 639-3; a relative's for the part of a relative.
-        source: of the text.
-        share: of the training steps. Several sources of one kind and language are taken equally often, however many
-            rows each has.
-        mixed: adds mixed sentences to translations; None: none.
+        language: ISO 639-3; for the part of a related language, that language.
+        source: the data source.
+        share: share of the training steps. Several sources of one kind and language are used equally often, whatever
+            their number of rows.
+        mixed: settings of the mixed sentences that are added to translations; None to add none.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class PartSource:
 
 
 def encoding_sources(settings: SentenceEncodingSettings, language: str) -> list[PartSource]:
-    """The parts of SE: the language's own kinds, then the relations of its relatives."""
+    """The parts of SE: the language's own parts, then the relations of its related languages."""
     kinds = ENCODING[settings.objective]
     others = [code for code in settings.related_list if code != language] if "relational" in kinds else []
     left = 1 - settings.related_share if others else 1.0
@@ -52,7 +52,10 @@ def encoding_sources(settings: SentenceEncodingSettings, language: str) -> list[
 
 
 def alignment_sources(settings: AlignmentSettings, objective: str, language: str) -> list[PartSource]:
-    """The parts of CLA: the language's own kinds, then translations (or else paraphrases) of its relatives."""
+    """The parts of CLA: the language's own parts, then those of its related languages.
+
+    Related languages have parts of the objective's last kind only: translations, or paraphrases for `paraphrase`.
+    """
     kinds = ALIGNMENT[objective]
     others = [code for code in settings.related_list if code != language]
     left = 1 - settings.related_share if others else 1.0
@@ -70,17 +73,17 @@ def alignment_sources(settings: AlignmentSettings, objective: str, language: str
 
 
 def mixed_languages(sources: Sequence[PartSource], pivot: str) -> list[str]:
-    """The languages that learn from mixed sentences, each once."""
+    """The languages that are trained on mixed sentences, each once."""
     codes = {source.language: source.mixed for source in sources if source.mixed is not None}
     return [code for code, mixed in codes.items() if has_data(mixed.lexicon, code, pivot)]
 
 
 def source_facts(sources: Sequence[PartSource], use: str, pivot: str) -> list[dict[str, Any]]:
-    """What a card says about the text of some parts, mixed sentences included.
+    """The facts about the data of some parts that a card shows, including mixed sentences.
 
     Args:
-        sources: of the parts.
-        use: what they were for, before the kind of each part.
+        sources: the sources of the parts.
+        use: purpose of the data; the kind of each part is appended.
         pivot: ISO 639-3.
     """
     facts = [data_facts(source.source, f"{use}, {source.kind}", source.language, pivot) for source in sources]

@@ -1,4 +1,4 @@
-"""The rows that sentence vectors are trained on: read, tokenized, and divided into parts of one kind each."""
+"""Read and tokenize the rows that sentence vectors are trained on, in parts of one kind each."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Part:
     """Rows of one kind.
 
     Attributes:
-        source: where they come from.
-        languages: of a row; the pivot first where there are several.
+        source: the source of the rows.
+        languages: the languages of a row, the pivot first if there are several.
         text: all rows, as text.
-        train: of these the first ones, tokenized.
-        evaluation: the others; None if all are trained on.
+        train: the training rows, tokenized; they are the first rows of `text`.
+        evaluation: the evaluation rows, tokenized; None if there are none.
     """
 
     source: PartSource
@@ -42,22 +42,22 @@ class Part:
 
     @property
     def name(self) -> str:
-        """For facts and logs: the kind, and the language."""
+        """Language and kind, for facts and logs."""
         return f"{self.source.language} {self.kind}"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How parts are tokenized.
+    """Settings for reading and tokenizing parts.
 
     Attributes:
-        tokenizer: for all their texts.
+        tokenizer: the tokenizer for all texts.
         prompt: text put before every text.
-        max_length: tokens, those of the prompt and special ones included.
+        max_length: longest sequence in tokens, including the prompt and special tokens.
         eval_share: share of the rows that is kept for evaluation.
         pivot: ISO 639-3.
-        frozen: the language whose vectors are looked up and whose texts are not tokenized; None: all are.
-        seed: of the recipe, for mixed sentences.
+        frozen: the language whose vectors are looked up, so that its texts are not tokenized; None to tokenize all.
+        seed: the recipe's seed, for mixed sentences.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -87,9 +87,9 @@ def read_rows(source: PartSource, pivot: str, seed: int) -> Dataset:
     """The rows of a part as text, with the columns of their kind.
 
     Args:
-        source: where they come from.
+        source: the source of the rows.
         pivot: ISO 639-3.
-        seed: of the recipe, for mixed sentences.
+        seed: the recipe's seed, for mixed sentences.
 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
@@ -110,10 +110,10 @@ def make_part(source: PartSource, languages: Sequence[str], text: Dataset, readi
     """Tokenize the rows of a part.
 
     Args:
-        source: where they come from.
-        languages: of a row; the pivot first where there are several.
+        source: the source of the rows.
+        languages: the languages of a row, the pivot first if there are several.
         text: the rows, with the columns of their kind.
-        reading: how.
+        reading: settings for tokenizing.
     """
     columns = columns_of(source.kind, languages)
     with PartialState().main_process_first():
@@ -144,8 +144,8 @@ def frozen_texts(parts: Sequence[Part], frozen: str, used: Collection[int], kind
     Args:
         parts: from `load_part`.
         frozen: the language of the texts.
-        used: the rows that training will see, counted over the training rows of all parts.
-        kinds: leave out other kinds; by default none.
+        used: numbers of the rows that training will see, counted over the training rows of all parts.
+        kinds: the kinds to include; by default all.
     """
     texts: list[str] = []
     start = 0
@@ -163,7 +163,7 @@ def frozen_texts(parts: Sequence[Part], frozen: str, used: Collection[int], kind
 
 
 def row_counts(parts: Sequence[Part]) -> dict[str, int]:
-    """Training rows by kind and language, for the manifest."""
+    """The number of training rows by language and kind, for the manifest."""
     counts: dict[str, int] = {}
     for part in parts:
         counts[part.name] = counts.get(part.name, 0) + len(part.train)

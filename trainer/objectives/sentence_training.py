@@ -1,4 +1,4 @@
-"""Train sentence vectors: what stage 1, stage 2 and the monolithic controls have in common."""
+"""The training of sentence vectors that stage 1, stage 2 and the monolithic controls share."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Targets:
     """Vectors of frozen encoders that the trainer looks up.
 
     Attributes:
-        pivots: the pivot's; None: no kind of batch has a frozen side.
-        teachers: those whose similarities count, if they are not `pivots`.
-        facts: of the teachers, for the manifest.
+        pivots: the pivot's vectors; None if no kind of batch has a frozen side.
+        teachers: the teachers' vectors; None if `pivots` serve as the teacher's.
+        facts: facts about the teachers, for the manifest.
     """
 
     pivots: FrozenVectors | None = None
@@ -46,13 +46,13 @@ class Targets:
 
 
 class SentenceTraining:
-    """One run of `ObjectiveTrainer`: which rows it sees, what it looks up, and what came of it.
+    """One run of `ObjectiveTrainer`, with the choice of its rows and of the frozen vectors to look up.
 
     Args:
         parts: the rows, each part of one kind.
-        arguments: of the phase.
-        recipe: for the seed, the pivot and the hub.
-        frozen: the language whose texts are looked up, not encoded; None: all are encoded.
+        arguments: the phase's training arguments.
+        recipe: the recipe, which gives the seed, the pivot and the hub.
+        frozen: the language whose vectors are looked up instead of encoded; None to encode all texts.
     """
 
     def __init__(self, parts: Sequence[Part], arguments: PhaseArguments, recipe: Recipe, frozen: str | None) -> None:
@@ -66,13 +66,13 @@ class SentenceTraining:
     def look_up(
         self, base: BaseEncoder, pivot: FrozenEncoder | None, teachers: Sequence[str], max_length: int
     ) -> Targets:
-        """Encode the pivot's sentences that training will see.
+        """Encode the pivot's sentences that training will see, or look them up if they were encoded before.
 
         Args:
-            base: untouched; it is copied, never changed.
-            pivot: whose vectors are the frozen sides; None: there are none.
-            teachers: see `trainer.objectives.teachers`; none: the pivot is the teacher.
-            max_length: tokens at which a teacher's sentence is cut, as the learner's are.
+            base: the untouched base; it is copied, never changed.
+            pivot: the encoder that gives the frozen sides of batches; None if there are none.
+            teachers: see `trainer.objectives.teachers`; if empty, the pivot is the teacher.
+            max_length: number of tokens after which a teacher's sentences are cut, the same as on the trained side.
         """
         pivots = None
         if pivot is not None:
@@ -99,18 +99,18 @@ class SentenceTraining:
         logs: Path,
         evaluation: Dataset | None = None,
     ) -> dict[str, Any]:
-        """Train.
+        """Train the model.
 
         Args:
-            model: computes the vectors; what of it is trainable is trained.
-            pad_token: of the tokenizer.
-            section: of the recipe.
+            model: the model that computes the vectors; its trainable parameters are trained.
+            pad_token: padding id of the tokenizer.
+            section: the phase's section of the recipe.
             targets: from `look_up`.
-            logs: folder for the figures of the steps.
-            evaluation: rows of the kind of the first part; by default those that the first part has kept.
+            logs: folder for TensorBoard's events.
+            evaluation: evaluation rows of the first part's kind; by default those of the first part.
 
         Returns:
-            What the manifest says of it.
+            The facts about the training, for the manifest.
         """
         kinds = [part.kind for part in self.parts]
         evaluation = self.parts[0].evaluation if evaluation is None else evaluation

@@ -1,6 +1,6 @@
-"""Teachers: frozen encoders that are good at the pivot language and say how similar its sentences are.
+"""Teachers: frozen encoders that are good at the pivot language and define how similar its sentences are.
 
-A teacher is named by
+The setting `teacher` names a teacher as follows:
 
 | setting | teacher |
 | --- | --- |
@@ -9,7 +9,7 @@ A teacher is named by
 | `st:ID` | any SentenceTransformer: a Hub id or a folder |
 | `FOLDER`, `ORG/NAME[@REVISION]` | the pivot's language module |
 
-Several teachers together see the mean of their similarities.
+The similarities of several teachers are averaged.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Teachers:
     """The teachers of a recipe.
 
     Args:
-        sources: as in the table above, `{pivot}` filled in; at least one.
+        sources: values as in the table above, with `{pivot}` replaced; at least one.
         base: the base encoder of the recipe; it is copied, never changed.
         pivot: the language of the sentences.
-        max_length: tokens at which a sentence is cut, as the learner's are.
-        hub: where repos are.
+        max_length: number of tokens after which sentences are cut, the same as on the trained side.
+        hub: the hub from which modules are fetched.
 
     Raises:
-        SettingsError: a teacher cannot be had.
-        AdaptersHubError: likewise; a module is damaged or belongs to another base.
+        SettingsError: a SentenceTransformer cannot be loaded, or a package that it needs is missing.
+        AdaptersHubError: a base or module cannot be loaded, or a module is damaged or belongs to another base.
     """
 
     def __init__(self, sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> None:
@@ -61,7 +61,7 @@ class Teachers:
         self._kept = [KeptVectors(encoder) for encoder in encoders]
 
     def of(self, texts: Sequence[str]) -> Vectors | Together:
-        """What they see in the pivot's sentences; each sentence is encoded once and kept on disk."""
+        """The teachers' vectors of the pivot's sentences; each sentence is encoded once and kept on disk."""
         for kept in self._kept:
             kept.add(texts)
         read = [kept.read() for kept in self._kept]
@@ -69,7 +69,7 @@ class Teachers:
 
 
 def identity(source: str, hub: str | None) -> str:
-    """What a finished module records of a teacher: the fingerprint of a language module, else its name."""
+    """The identity of a teacher in a manifest: the fingerprint of a language module, or the name of another encoder."""
     if source == BASE or source.startswith((_PACKAGE, SENTENCE_TRANSFORMER)):
         return source
     return fetch_manifest(source, hub)[0].fingerprint
@@ -89,7 +89,7 @@ def _open(source: str, base: BaseEncoder, pivot: str, max_length: int, hub: str 
 
 
 def _described(encoder: FrozenEncoder, kind: str, source: str) -> FrozenEncoder:
-    """With what manifest and card say of it: of a folder, its name alone."""
+    """Add the facts for manifest and card; a local folder is recorded by its name, not its path."""
     name = Path(source).name if Path(source).is_dir() else source
     return replace(encoder, facts={"kind": kind, "source": name, "fingerprint": encoder.identity[0]})
 

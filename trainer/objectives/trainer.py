@@ -14,7 +14,7 @@ from trainer.training.embedding_trainer import EmbeddingTrainer
 
 
 class FrozenVectors(Protocol):
-    """Vectors of a frozen encoder by the keys of their texts."""
+    """Vectors of a frozen encoder, looked up by the keys of their texts."""
 
     def __getitem__(self, keys: np.ndarray) -> np.ndarray:
         """Keys `[n]` to vectors `[n, dim]`."""
@@ -24,13 +24,14 @@ class ObjectiveTrainer(EmbeddingTrainer):
     """Trains sentence vectors on batches of one kind each; see `trainer.objectives.kinds`.
 
     Args:
-        kinds: what each part of the rows is.
+        kinds: the kind of each part of the rows.
         scale: factor of the cosine similarities.
         gradient_cache: see `EmbeddingTrainer`.
-        pivots: the pivot's vectors, where its texts are frozen.
-        teachers: the vectors whose similarities `relational` and `graded` take over, of any dimension; by default
+        pivots: the pivot's vectors, if its texts are frozen.
+        teachers: vectors, of any dimension, whose similarities are the targets of `relational` and `graded`; by default
             `pivots`.
-        arguments: those of `PhaseTrainer`; the collator is an `ObjectiveCollator` of the same kinds.
+        args: as in `PhaseTrainer`; the collator must be an `ObjectiveCollator` with the same kinds.
+        kwargs: as in `PhaseTrainer`.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class ObjectiveTrainer(EmbeddingTrainer):
         if kind == "graded":
             own, pivots = gather(by_role["target"]), gather(by_role["pivot"])
             relations = gather(self._lookup(self.teachers, batch["pivot_key"]))
-            # Across languages alone, sentences lose their places among those of their own language.
+            # Training on cross-lingual similarities alone would distort the similarities within the language.
             return graded_loss(own, pivots, self.scale, relations) + relational_loss(own, relations, self.scale)
         return contrastive_loss(
             *(gather(by_role[role]) for role in ROLES),
@@ -73,7 +74,7 @@ class ObjectiveTrainer(EmbeddingTrainer):
         )
 
     def _by_role(self, vectors: torch.Tensor, batch: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """Vectors `[n, dim]` of each role: encoded ones, frozen ones, and zeros where a text is missing."""
+        """Vectors `[n, dim]` of each role: encoded or looked up, and zeros where a text is missing."""
         found = {}
         start = 0
         for role in (name.removesuffix("_there") for name in batch if name.endswith("_there")):

@@ -1,4 +1,4 @@
-"""Recipes: every setting of the stages, a file a stage."""
+"""Recipes: all settings of the training stages, one file per stage."""
 
 from trainer.settings.errors import SettingsError
 from trainer.settings.fields import TRAINING_FIXED

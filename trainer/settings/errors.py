@@ -1,4 +1,4 @@
-"""What is wrong with a recipe or a command line."""
+"""The error for a wrong recipe or command line."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from adapters_hub.errors import AdaptersHubError
 
 
 class SettingsError(AdaptersHubError):
-    """A recipe or a command line that does not fit."""
+    """A recipe or a command line has a setting that is wrong or cannot be used."""

@@ -1,4 +1,4 @@
-"""Which fields of TrainingArguments a recipe can set: those that would do nothing here, or harm, are refused."""
+"""Check the fields of TrainingArguments in a recipe: fields that would have no effect or do harm are refused."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     "every process holds the whole base: accelerate launch --num_processes N shares the batch among devices": (
         "fsdp", "fsdp_config", "deepspeed", "parallelism_config",
     ),
-    "batches are cut for the length of their texts: set tokens_per_pass, or gradient_cache": ("auto_find_batch_size",),
+    "tokens_per_pass and gradient_cache limit the memory that a batch takes": ("auto_find_batch_size",),
     "the loss is a mean over all processes": ("average_tokens_across_devices",),
-    "a stopped run could not go on from its checkpoints to the same weights": (
+    "a stopped run could not resume from its checkpoints and end with the same weights": (
         "save_only_model", "ignore_data_skip", "enable_jit_checkpoint", "dataloader_in_order",
     ),
     "the order of the rows depends on the seed alone": (
         "train_sampling_strategy", "length_column_name", "accelerator_config",
     ),
-    "it would be written into the module; the recipe's own hub settings publish": (
+    "it would be written into the module; to publish, use the recipe's own hub settings": (
         "hub_token", "hub_model_id", "hub_strategy", "hub_private_repo", "hub_always_push", "hub_revision",
     ),
     "it is for transformers' own models and losses": (
         "label_smoothing_factor", "neftune_noise_alpha", "use_liger_kernel", "liger_kernel_config", "use_cache",
         "optim_target_modules",
     ),
-    "passes are of every length, and it would compile anew for each": (
+    "input lengths vary, and torch would compile again for each length": (
         "torch_compile", "torch_compile_backend", "torch_compile_mode",
     ),
-    "the stages always train, and evaluation is of the loss alone": (
+    "the stages always train, and they evaluate the loss only": (
         "do_train", "do_eval", "do_predict", "include_for_metrics", "include_num_input_tokens_seen",
         "batch_eval_metrics", "prediction_loss_only", "eval_do_concat_batches", "eval_use_gather_object",
         "eval_accumulation_steps", "bf16_full_eval", "fp16_full_eval", "restore_callback_states_from_checkpoint",
     ),
 }  # fmt: skip
-"""Reason to fields."""
+"""Refused fields by the reason that an error message gives."""
 _REASONS = {name: reason for reason, names in _REFUSED.items() for name in names}
 TRAINING_FIXED = _REFUSED[_BY_THE_STAGES]
-"""What the trainers rely on; a recipe cannot set these, to whatever value."""
+"""Fields that the trainers rely on; a recipe cannot set these, not even to their default."""
 _WITH_WORKERS = ("dataloader_persistent_workers", "dataloader_prefetch_factor", "dataloader_multiprocessing_context")
 _METRICS = ("loss", "eval_loss")
-# -1, or 0, stands for none.
+# Fields in which a negative value or 0 means "none".
 _ANY_SIGN = ("max_steps", "past_index", "torch_empty_cache_steps")
 _ABOVE_0 = ("_batch_size", "_steps", "num_train_epochs")
 
 
 def check_fields(training: dict[str, Any]) -> None:
-    """Refuse fields that do not exist, are not for recipes, or cannot go together.
+    """Refuse fields that do not exist, that a recipe cannot set, or that contradict each other.
 
     Raises:
-        SettingsError: names the first, with the nearest one that exists or the reason.
+        SettingsError: a field is refused; names the first one, with the most similar existing field or the reason.
     """
     known = {item.name: item for item in dataclasses.fields(TrainingArguments) if item.init}
     for name, value in training.items():
@@ -72,11 +72,11 @@ def check_fields(training: dict[str, Any]) -> None:
             raise SettingsError(f"{name!r} cannot be set under 'training': {_BY_THE_STAGES}")
         if name in _REASONS and not _is_default(value, known[name]):
             raise SettingsError(f"{name!r} cannot be set under 'training': {_REASONS[name]}; leave it out")
-        if value is not None or known[name].default is not None:  # the type of some does not say that None is theirs
+        if value is not None or known[name].default is not None:  # some default to None against their type
             _check_number(name, known[name].type, value)
     if (metric := training.get("metric_for_best_model")) not in (None, *_METRICS):
         raise SettingsError(
-            f"'metric_for_best_model' under 'training' is to be loss, not {metric!r}: no other is taken"
+            f"'metric_for_best_model' under 'training' must be loss, not {metric!r}: no other metric is computed"
         )
     if not training.get("dataloader_num_workers"):
         for name in _WITH_WORKERS:
@@ -87,21 +87,25 @@ def check_fields(training: dict[str, Any]) -> None:
 def _is_default(value: Any, item: dataclasses.Field[Any]) -> bool:  # noqa: ANN401
     if item.default is dataclasses.MISSING:
         return not value
-    return value == item.default or (not value and item.default in (None, False, "no"))  # YAML takes `no` for false
+    return value == item.default or (not value and item.default in (None, False, "no"))  # YAML reads `no` as false
 
 
 def _check_number(name: str, kind: Any, value: Any) -> None:  # noqa: ANN401
-    """Refuse what is not a number where one is due, is not finite, or is below 0 (or at 0, of steps, rows, epochs)."""
+    """Refuse a numeric field's value that is no finite number, or is below 0 (numbers of steps, rows, epochs: below 1).
+
+    Raises:
+        SettingsError: the value is refused.
+    """
     kinds = set(typing.get_args(kind) or (kind,))
     if not {int, float} & kinds or kinds & {str, dict, bool} or (value is None and type(None) in kinds):
         return
     what = f"{name!r} under 'training'"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise SettingsError(f"{what} is to be a number, not {value!r}")
+        raise SettingsError(f"{what} must be a number, not {value!r}")
     if not math.isfinite(value):
-        raise SettingsError(f"{what} is to be finite, not {value}")
+        raise SettingsError(f"{what} must be finite, not {value}")
     if float not in kinds and value != int(value):
-        raise SettingsError(f"{what} is to be a whole number, not {value}")
+        raise SettingsError(f"{what} must be a whole number, not {value}")
     if name in _ANY_SIGN:
         return
     if value < 0 or (value == 0 and name.endswith(_ABOVE_0) and name != "warmup_steps"):

@@ -1,4 +1,4 @@
-"""Which numbers a setting takes: by its type, unless its field says more."""
+"""The range of numbers that each setting allows: its field's own range, or a default one for its type."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ class Range:
     """A range of numbers.
 
     Attributes:
-        low: at least that, or above it if `open_low`.
-        high: at most that, or below it if `open_high`.
-        hint: what to do instead, for the message.
+        low: the lowest number in the range.
+        high: the highest number in the range.
+        open_low: exclude `low` itself.
+        open_high: exclude `high` itself.
+        hint: advice that the error message adds.
     """
 
     low: float
@@ -42,27 +44,27 @@ class Range:
 WHOLE = Range(1, 2**31 - 1)
 FINITE = Range(0, math.inf, open_low=True, open_high=True)
 SHARE = Range(0, 1, open_low=True, open_high=True)
-"""Of the batches: neither kind is left none."""
+"""A share of the batches that leaves some batches to each of two kinds."""
 DROPPED = Range(0, 1, open_high=True)
-"""A share that may be none, but not all."""
+"""A share that may be 0, but not 1."""
 
 
 def number(default: Any, allowed: Range) -> Any:  # noqa: ANN401
-    """A field of a dataclass of settings that takes the numbers of a range."""
+    """Declare a field of a settings dataclass that allows the numbers of a range."""
     return dataclasses.field(default=default, metadata={_KEY: allowed})
 
 
 def check_numbers(settings: Any, where: str = "") -> None:  # noqa: ANN401
-    """Refuse numbers that a setting does not take, in a dataclass of settings and all within it.
+    """Refuse numbers outside the range of their setting, in a settings dataclass and those nested in it.
 
-    Whole numbers are at least 1, others above 0 and finite, unless their field says otherwise.
+    By default whole numbers must be at least 1, and other numbers above 0 and finite.
 
     Args:
         settings: the dataclass.
-        where: its name, with a dot.
+        where: its name in the recipe, followed by a dot; empty for the recipe itself.
 
     Raises:
-        SettingsError: names the first.
+        SettingsError: a number is outside its range; names the first one.
     """
     hints = typing.get_type_hints(type(settings))
     for item in dataclasses.fields(settings):

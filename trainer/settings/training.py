@@ -1,4 +1,4 @@
-"""The part of a recipe that is transformers' own: fields of TrainingArguments, with our defaults for each phase."""
+"""The `training` settings of each phase: fields of transformers' TrainingArguments, with this project's defaults."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from trainer.settings.errors import SettingsError
 from trainer.settings.fields import check_fields
 
-# Over transformers' own defaults, for every phase.
+# These override transformers' defaults in every phase.
 _COMMON: dict[str, Any] = {
     "lr_scheduler_type": "constant_with_warmup",
     "warmup_steps": 0.1,
@@ -24,33 +24,33 @@ TRAINING_DEFAULTS: dict[str, dict[str, Any]] = {
     "la": _COMMON | {"per_device_train_batch_size": 32, "learning_rate": 5e-4},
     "se": _COMMON | {"per_device_train_batch_size": 64, "learning_rate": 2e-4, "dataloader_drop_last": True},
     "cla": _COMMON | {"per_device_train_batch_size": 128, "learning_rate": 1e-4, "dataloader_drop_last": True},
-    # Over what `se` and `cla` say: a step of full fine-tuning is smaller, its checkpoints are larger.
+    # These override the settings of `se` and `cla`: full fine-tuning has a lower learning rate, larger checkpoints.
     "full": {"learning_rate": 2e-5, "save_steps": 100},
 }
 
 
 def training_values(phase: str, training: dict[str, Any]) -> dict[str, Any]:
-    """The recipe's fields of `TrainingArguments` over our defaults for a phase (`la`, `se`, `cla`, `full`).
+    """The fields of `TrainingArguments` for a phase (`la`, `se`, `cla`, `full`): defaults, overridden by the recipe.
 
     Raises:
-        SettingsError: a field that does not exist (with the nearest one that does), or that is not for recipes.
+        SettingsError: a field does not exist (the message names the most similar one), or a recipe cannot set it.
     """
     check_fields(training)
     values = TRAINING_DEFAULTS[phase] | training
-    # YAML takes a plain `no` for false.
+    # YAML reads a plain `no` as false.
     return {name: "no" if name.endswith("_strategy") and value is False else value for name, value in values.items()}
 
 
 def check_training(phase: str, training: dict[str, Any], eval_share: float | None) -> None:
-    """Refuse fields that do not exist, numbers that they do not take, and an evaluation without rows.
+    """Refuse fields that do not exist, numbers outside a field's range, and evaluation without evaluation rows.
 
     Args:
         phase: `la`, `se`, `cla` or `full`.
-        training: what the recipe says for it.
-        eval_share: share of the rows that is kept for evaluation; None: the phase takes another's.
+        training: the fields that the recipe sets for the phase.
+        eval_share: share of the rows that is kept for evaluation; None if the phase has no such setting of its own.
 
     Raises:
-        SettingsError: there are such.
+        SettingsError: a setting is refused.
     """
     values = training_values(phase, training)
     if eval_share is None:

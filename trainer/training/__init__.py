@@ -1,1 +1,1 @@
-"""The Hugging Face Trainers of the phases, and what they stand on: arguments, checkpoints, frozen layers."""
+"""The Hugging Face Trainers of the phases, with their arguments, checkpoints and layers."""

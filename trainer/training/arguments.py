@@ -17,28 +17,31 @@ class PhaseArguments(Arguments):
     """`TrainingArguments` of a phase.
 
     Attributes:
-        writes: whether this process writes the checkpoints, which is for the phase's folder to say.
+        writes: whether this process writes the checkpoints; None if transformers decides.
     """
 
     writes: bool | None = None
 
     @property
     def should_save(self) -> bool:
-        """What transformers asks before it writes."""
+        """Whether this process writes; transformers asks before it writes a checkpoint."""
         return bool(super().should_save) if self.writes is None else self.writes
 
 
 def training_arguments(
     phase: str, training: dict[str, Any], folder: Path, seed: int, writes: bool | None = None
 ) -> PhaseArguments:
-    """The phase's `TrainingArguments`: the recipe's over our defaults, and what the trainers rely on.
+    """The `TrainingArguments` of a phase: defaults, the recipe's fields, and the fields that the trainers rely on.
 
     Args:
         phase: `la`, `se`, `cla` or `full`.
-        training: of the recipe.
-        folder: for the checkpoints.
-        seed: of the recipe.
-        writes: whether this process writes them; by default the main process does.
+        training: the fields that the recipe sets.
+        folder: folder of the checkpoints.
+        seed: the recipe's seed.
+        writes: whether this process writes the checkpoints; by default the main process does.
+
+    Raises:
+        TrainingError: transformers refuses the values.
     """
     fixed = {
         "output_dir": str(folder),
@@ -53,6 +56,6 @@ def training_arguments(
     try:
         (arguments,) = HfArgumentParser(PhaseArguments).parse_dict(training_values(phase, training) | fixed)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
-        raise TrainingError(f"settings under 'training' do not fit: {str(error).splitlines()[0]}") from error
+        raise TrainingError(f"settings under 'training' were refused: {str(error).splitlines()[0]}") from error
     arguments.writes = writes
     return arguments  # type: ignore[no-any-return]

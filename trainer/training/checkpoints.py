@@ -1,4 +1,4 @@
-"""Checkpoints of a phase: sealed when they are complete, and the same one for all processes."""
+"""Checkpoints of a phase: each is sealed when complete, and all processes resume from the same one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NEEDED = {WEIGHTS, STATE, "optimizer.pt", "scheduler.pt"}
 
 
 class TrainingError(AdaptersHubError):
-    """Training cannot go on; what was reached is kept."""
+    """Training cannot continue; the checkpoints written so far are kept."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Checkpoint:
     """A complete checkpoint.
 
     Attributes:
-        folder: where it lies.
-        step: after which it was written.
-        processes: how many wrote it.
-        progress: what `seal` was given.
+        folder: its folder.
+        step: the step after which it was written.
+        processes: number of processes that wrote it.
+        progress: the progress that `seal` recorded.
     """
 
     folder: Path
@@ -49,24 +49,24 @@ class Checkpoint:
         return TrainerState.load_from_json(str(self.folder / STATE))  # type: ignore[no-any-return]
 
     def is_last(self) -> bool:
-        """Whether nothing is left to train."""
+        """Whether the checkpoint was written after the last training step."""
         return self.step >= self.state().max_steps
 
 
 def seal(folder: Path, processes: int, progress: dict[str, Any]) -> None:
-    """Mark a checkpoint as complete: every process has written its files, whose hashes are kept.
+    """Mark a checkpoint as complete and record the hashes of its files; every process must have written its files.
 
     Args:
-        folder: of the checkpoint.
-        processes: that wrote it.
-        progress: what else is to be known when training goes on; JSON.
+        folder: the checkpoint's folder.
+        processes: number of processes that wrote it.
+        progress: further values that a resumed run needs; JSON-serialisable.
     """
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != _SEAL}
     write_text(folder / _SEAL, json.dumps({"processes": processes, "progress": progress, "sha256": files}))
 
 
 def complete_checkpoints(folder: Path) -> dict[int, Checkpoint]:
-    """Step to checkpoint, of those that are as they were sealed; damaged and half-written ones are left out."""
+    """The complete checkpoints by step; damaged and half-written ones are left out."""
     found = {}
     for path in folder.glob(f"{_PREFIX}*"):
         try:
@@ -82,18 +82,18 @@ def complete_checkpoints(folder: Path) -> dict[int, Checkpoint]:
 
 
 def last_complete_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that is as it was sealed, on this machine."""
+    """The newest complete checkpoint on this machine."""
     found = complete_checkpoints(folder)
     return found[max(found)] if found else None
 
 
 def checkpoint_to_resume(folder: Path, processes: int) -> Checkpoint | None:
-    """The newest complete checkpoint that all processes have; None: training starts at the first step.
+    """The newest complete checkpoint that all processes have; None if training must start at the first step.
 
-    Called by all processes. What is newer, or damaged, is to be deleted then: see `delete_others`.
+    All processes must call this function. Delete newer and damaged checkpoints afterwards with `delete_others`.
 
     Raises:
-        TrainingError: it was written by another number of processes, whose batches are others.
+        TrainingError: the checkpoint was written by another number of processes, so the batches would differ.
     """
     own = complete_checkpoints(folder)
     held = gather_object([{step: checkpoint.processes for step, checkpoint in own.items()}])
@@ -104,18 +104,18 @@ def checkpoint_to_resume(folder: Path, processes: int) -> Checkpoint | None:
     if common:
         before = own[max(common)].processes
         raise TrainingError(
-            f"{folder} was begun with {_number(before)} and cannot go on with {_number(processes)}, whose batches are "
-            f"others: start with --num_processes {before}, or delete that folder to start the phase anew"
+            f"{folder} was begun with {_number(before)} and cannot be resumed with {_number(processes)}, because the "
+            f"batches would differ: start with --num_processes {before}, or delete that folder to restart the phase"
         )
     if any(held):
-        logger.warning("%s: no complete checkpoint is on all machines: starting this phase anew", folder)
+        logger.warning("%s: no complete checkpoint is on all machines; restarting this phase", folder)
     elif any(gather_object([any(folder.glob(f"{_PREFIX}*"))])):
-        logger.warning("%s holds half-written or damaged checkpoints only: starting this phase anew", folder)
+        logger.warning("%s holds only half-written or damaged checkpoints; restarting this phase", folder)
     return None
 
 
 def delete_others(folder: Path, kept: Checkpoint | None) -> None:
-    """Delete the checkpoints after the one that training goes on from: damaged, or not on all machines."""
+    """Delete the checkpoints after the one to resume from: they are damaged, or not on all machines."""
     for path in folder.glob(f"{_PREFIX}*"):
         step = path.name.removeprefix(_PREFIX)
         if kept is None or not step.isdecimal() or int(step) > kept.step:

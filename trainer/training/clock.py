@@ -1,4 +1,4 @@
-"""How long training takes and where its loss is, also over runs that were killed and resumed."""
+"""Measure the time and the loss of training, also across interrupted and resumed runs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback
 
 _LAST = 10
-"""Steps whose mean loss is the final one."""
+"""Number of last steps whose mean loss is reported."""
 
 
 class Clock(TrainerCallback):
-    """Times the steps, counts their tokens and keeps the last losses; a run that is resumed goes on counting."""
+    """Times the steps, counts their tokens and keeps the last losses; a resumed run continues the counts."""
 
     def __init__(self) -> None:
         self.losses: deque[float] = deque(maxlen=_LAST)
-        """Of this process's last steps."""
+        """Losses of this process's last steps."""
         self._before: dict[str, Any] = {}
         self._start = self._begun = time.perf_counter()
         self._tokens, self._loss = 0, 0.0
         self._steps: list[tuple[float, int]] = []
 
     def go_on_from(self, progress: dict[str, Any], rank: int) -> None:
-        """Add what `progress` has said before the run was killed."""
+        """Continue from the `progress` that a checkpoint holds."""
         self._before = progress
         self.losses.extend(progress["losses"][rank])
 
     def progress(self) -> dict[str, Any]:
-        """What a checkpoint keeps; called by all processes."""
+        """The values that a checkpoint keeps; all processes must call this method."""
         return {
             "losses": gather_object([list(self.losses)]),
             "seconds": self.seconds(),
@@ -41,11 +41,11 @@ class Clock(TrainerCallback):
         }
 
     def count(self, passes: list[dict[str, torch.Tensor]]) -> None:
-        """Count the tokens of a batch, padding left out."""
+        """Count the tokens of a batch, without padding."""
         self._tokens += sum(int(part["attention_mask"].sum()) for part in passes)
 
     def add_loss(self, loss: float) -> None:
-        """Count the loss of a batch, divided by the number of accumulated ones."""
+        """Add the loss of a batch, already divided by the number of accumulated batches."""
         self._loss += loss
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -62,21 +62,21 @@ class Clock(TrainerCallback):
         self.losses.append(self._loss)
 
     def _warm(self) -> list[tuple[float, int]]:
-        """All steps but the first, in which things are set up."""
+        """All steps except the first, which includes the set-up."""
         return self._steps[1:] or self._steps
 
     def seconds(self) -> float:
-        """Of training, also before the run was killed."""
+        """Total training time in seconds, including earlier interrupted runs."""
         return float(self._before.get("seconds", 0.0)) + (time.perf_counter() - self._start if self._steps else 0.0)
 
     def median(self) -> float:
-        """Seconds of a step."""
+        """Median time of a step in seconds."""
         if not self._steps:
             return float(self._before.get("seconds_per_step", 0.0))
         return statistics.median(seconds for seconds, _ in self._warm())
 
     def tokens_per_second(self) -> float:
-        """Over all steps."""
+        """Mean number of tokens per second over all steps except the first."""
         if not self._steps:
             return float(self._before.get("tokens_per_second", 0.0))
         return sum(tokens for _, tokens in self._warm()) / max(sum(seconds for seconds, _ in self._warm()), 1e-9)

@@ -1,4 +1,4 @@
-"""Training on sentence vectors: passes without much padding, and batches larger than memory (GradCache)."""
+"""Training with losses on sentence vectors: passes with little padding, and batches larger than memory (GradCache)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
 
 
 class SentenceModel(EncoderModel):
-    """A transformer and what makes sentence vectors of its tokens'; what is trained lives in the first, or in `extra`.
+    """A transformer and a head that pools its hidden states into sentence vectors.
+
+    Trained parameters are in the transformer or in `extra`.
 
     Args:
         backbone: the transformer.
@@ -28,10 +30,10 @@ class SentenceModel(EncoderModel):
         self.extra = extra
 
     def forward(self, passes: list[dict[str, torch.Tensor]]) -> torch.Tensor:
-        """Encode the texts of some passes in one go, so that DDP sees one forward call.
+        """Encode the texts of all given passes, so that DDP sees a single forward call.
 
         Args:
-            passes: from `trainer.data.batches.passes`, `rows` counting the texts of these passes from 0.
+            passes: from `trainer.data.batches.passes`; their `rows` number the texts of these passes from 0.
 
         Returns:
             `[texts, dim]`, float32, in the order of `rows`.
@@ -47,9 +49,9 @@ class SentenceModel(EncoderModel):
 class EmbeddingTrainer(PhaseTrainer):
     """A phase whose loss is a function of the vectors of a batch.
 
-    Subclasses give `vector_loss`. With `gradient_cache` the batch goes through the encoder pass by pass: first
-    without a graph, to get the loss's gradient with respect to the vectors, then again pass by pass to carry that
-    gradient to the parameters. The result is the gradient of the whole batch.
+    Subclasses define `vector_loss`. With `gradient_cache` the batch goes through the encoder pass by pass: first
+    without a graph, to get the loss's gradient with respect to the vectors, then again to carry that gradient to the
+    parameters. The result is the gradient of the whole batch.
 
     References:
         Gao et al. 2021, Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup.
@@ -68,7 +70,7 @@ class EmbeddingTrainer(PhaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        """The loss of a batch with one graph."""
+        """The loss of a batch, with a single graph."""
         loss = self._loss(model(inputs["passes"]), inputs)
         return (loss, {}) if return_outputs else loss
 
@@ -77,7 +79,7 @@ class EmbeddingTrainer(PhaseTrainer):
             return self.vector_loss(vectors.float(), inputs)
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
-        """One step; pass by pass with `gradient_cache`."""
+        """One forward and backward pass over a batch; with `gradient_cache` pass by pass."""
         if not self.gradient_cache:
             return super().training_step(model, inputs, num_items_in_batch)
         model.train()
@@ -113,13 +115,13 @@ class EmbeddingTrainer(PhaseTrainer):
 
 
 def _renumbered(parts: list[dict[str, torch.Tensor]]) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
-    """Passes whose rows count from 0 each, and the places of all rows in the batch."""
+    """Passes that each number their rows from 0, and the indices of all rows in the batch."""
     alone = [part | {"rows": torch.arange(len(part["rows"]), device=part["rows"].device)} for part in parts]
     return alone, torch.cat([part["rows"] for part in parts])
 
 
 class _RandomState:
-    """The state of the generators that dropout draws from."""
+    """The state of the random generators that dropout uses."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device

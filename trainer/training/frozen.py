@@ -1,4 +1,4 @@
-"""Dense layers that stand still while something around them is trained."""
+"""Dense layers that are frozen while other parameters are trained."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from adapters_hub.base.packing import pack, packed_linear
 
 
 class FrozenDense(nn.Linear):
-    """A frozen dense layer in the precision of autocast, its weight packed for both directions where that pays.
+    """A frozen dense layer in autocast's precision, with its weight packed for oneDNN where that is faster.
 
-    Without it autocast casts the weight anew in every pass, and oneDNN lays it out anew in every product.
+    Both the weight and its transpose are packed, for the forward and the backward pass. A plain layer is slower:
+    autocast casts its weight in every pass, and oneDNN changes the weight's layout for every product.
     """
 
     forth: torch.Tensor | None
@@ -23,7 +24,7 @@ class FrozenDense(nn.Linear):
 
     @classmethod
     def take_over(cls, layer: nn.Linear, dtype: torch.dtype) -> FrozenDense:
-        """Turn a dense layer into one, in its place."""
+        """Turn a dense layer into a `FrozenDense`, in place."""
         layer.to(dtype)
         layer.__class__ = cls
         assert isinstance(layer, cls)
@@ -39,14 +40,14 @@ class FrozenDense(nn.Linear):
 
 
 def product(layer: nn.Linear, rows: torch.Tensor) -> torch.Tensor:
-    """What a frozen layer makes of `[n, in]`, in their precision and without autograd: `[n, out]`."""
+    """The output `[n, out]` of a frozen layer for rows `[n, in]`, in the rows' precision and without autograd."""
     if isinstance(layer, FrozenDense) and layer.forth is not None and rows.dtype == layer.weight.dtype:
         return packed_linear(rows, layer.forth, layer.bias)
     return linear(rows, layer.weight.to(rows.dtype), None if layer.bias is None else layer.bias.to(rows.dtype))
 
 
 def gradient_of_input(layer: nn.Linear, gradient: torch.Tensor) -> torch.Tensor:
-    """Of a frozen layer, from that of its output: `[n, out]` to `[n, in]`."""
+    """The gradient `[n, in]` of a frozen layer's input, from the gradient `[n, out]` of its output."""
     if isinstance(layer, FrozenDense) and layer.back is not None and gradient.dtype == layer.weight.dtype:
         return packed_linear(gradient, layer.back, None)
     return gradient @ layer.weight.to(gradient.dtype)

@@ -17,10 +17,10 @@ from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
 
 
 def check_can_mask(base: BaseEncoder) -> None:
-    """Refuse a base that masked language modelling does not suit.
+    """Refuse a base that cannot be trained by masked language modelling.
 
     Raises:
-        SettingsError: its tokens see only those before them, or it has no token that stands for a masked one.
+        SettingsError: the base has causal attention, or its tokenizer has no mask token.
     """
     if base.is_causal:
         raise SettingsError(
@@ -35,14 +35,14 @@ def check_can_mask(base: BaseEncoder) -> None:
 
 
 class MaskedLanguageModelHead(nn.Module):
-    """From a hidden state to logits over the vocabulary; the output weights are the token embeddings.
+    """The head that maps hidden states to logits over the vocabulary; its output weights are the token embeddings.
 
-    It is trained with the language and left behind: a sentence encoder has no use for it.
+    It is trained with the language module but not saved in it, because a sentence encoder does not need it.
 
     Args:
-        width: of the encoder.
-        activation: a name of `transformers.activations.ACT2FN`, or `identity`.
-        eps: of the layer norm.
+        width: the encoder's hidden size.
+        activation: a name in `transformers.activations.ACT2FN`, or `identity`.
+        eps: epsilon of the layer norm.
         has_dense_bias: whether the dense layer has a bias.
         vocabulary: number of tokens.
     """
@@ -55,7 +55,7 @@ class MaskedLanguageModelHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
     def forward(self, hidden: torch.Tensor, embeddings: torch.Tensor) -> torch.Tensor:
-        """`[n, dim]` and `[vocabulary, dim]`, in whatever precision they are kept, to logits `[n, vocabulary]`."""
+        """Hidden states `[n, dim]` and embeddings `[vocabulary, dim]` in any precision to logits `[n, vocabulary]`."""
         features = self.norm(self.act(self.dense(hidden)))
         return nn.functional.linear(features, embeddings.to(features.dtype), self.bias)
 
@@ -67,7 +67,7 @@ def pretrained_output_bias(base: BaseEncoder) -> torch.Tensor | None:
 
 
 def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> MaskedLanguageModelHead:
-    """The base's own MLM head for another vocabulary, or, where its checkpoint has none, one that starts plain.
+    """The base's own MLM head for another vocabulary, or an identity-initialised one if its checkpoint has none.
 
     Args:
         base: the base encoder.
@@ -101,7 +101,7 @@ def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> M
 
 
 def _checkpoint_tensors(base: BaseEncoder, names: list[str]) -> dict[str, torch.Tensor]:
-    """Those of the named tensors that the base's safetensors file has."""
+    """The named tensors that exist in the base's safetensors file."""
     path = base.weights_file() if names else None
     if path is None:
         return {}
@@ -122,14 +122,14 @@ class MaskedLanguageModel(EncoderModel):
     def __init__(self, backbone: PreTrainedModel, embedding: nn.Embedding, head: MaskedLanguageModelHead) -> None:
         super().__init__(backbone)
         self.head = head
-        self._embedding = [embedding]  # in a list: it is registered once, inside the backbone
+        self._embedding = [embedding]  # in a list, so that it is registered only inside the backbone
 
     def forward(self, passes: list[dict[str, torch.Tensor]], labels: torch.Tensor) -> torch.Tensor:
-        """Sum of the cross-entropies of the chosen tokens; logits are computed for these alone.
+        """The summed cross-entropy of the predicted tokens; logits are computed for these only.
 
         Args:
-            passes: from `trainer.data.batches.MaskingCollator`.
-            labels: `[chosen]`.
+            passes: from `trainer.training.masking.MaskingCollator`.
+            labels: `[predicted]`, the ids of the predicted tokens.
 
         Returns:
             A scalar in float32.
@@ -143,10 +143,10 @@ class MaskedLanguageModel(EncoderModel):
 
 
 class LanguageAdaptationTrainer(PhaseTrainer):
-    """Trains a `MaskedLanguageModel`; the loss is a mean over the predicted tokens of the whole step."""
+    """Trains a `MaskedLanguageModel`; the loss is the mean over the predicted tokens of the whole step."""
 
-    # transformers counts the predicted tokens over accumulated batches and processes if it believes that the model
-    # divides by them; here `compute_loss` does.
+    # With this flag transformers counts the predicted tokens over accumulated batches and processes, and expects the
+    # model to divide by their number. Here `compute_loss` does.
     loss_is_scaled_for_ga = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -160,11 +160,11 @@ class LanguageAdaptationTrainer(PhaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        """Sum of the cross-entropies over the number of predicted tokens in the step, on all processes."""
+        """The summed cross-entropy divided by the number of predicted tokens in the step, over all processes."""
         total = model(inputs["passes"], inputs["labels"])
         if num_items_in_batch is None:  # evaluation
             loss = total / max(len(inputs["labels"]), 1)
         else:
-            # DDP averages the gradients over processes; the count is of all of them.
+            # DDP averages the gradients over processes, but the count includes all processes.
             loss = total * self.accelerator.num_processes / num_items_in_batch
         return (loss, {}) if return_outputs else loss

@@ -1,8 +1,8 @@
-"""LoRA layers that read and write as little memory as can be.
+"""LoRA layers that read and write as little memory as possible.
 
-PEFT adds `B(A(x)) * scaling` to the frozen layer's output in five operations, each of which autograd follows, and under
-autocast through a float32 copy of `x`. Here forward and backward are written out, and the skinny products are added in
-place. PEFT still makes the layers, names them and saves them.
+PEFT adds `B(A(x)) * scaling` to the frozen layer's output in five operations that autograd records, and under autocast
+it makes a float32 copy of `x`. Here forward and backward are implemented by hand, and the low-rank products are added
+in place. PEFT still creates, names and saves the layers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> Lor
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=base.architecture.lora_targets,
-        # Of a folder the name alone: where it lies is nobody's business once the LoRA is published.
+        # For a local folder only its name is recorded, because a published LoRA should not reveal local paths.
         base_model_name_or_path=base.source if base.hub_id else Path(base.source).name,
         task_type="FEATURE_EXTRACTION",
     )
@@ -39,10 +39,10 @@ def lora_config(base: BaseEncoder, rank: int, alpha: int, dropout: float) -> Lor
 
 
 def copy_lora(source: LoRA, backbone: nn.Module, name: str, config: LoraConfig) -> None:
-    """Start an injected LoRA from the factors of another.
+    """Initialise an injected LoRA with the factors of another.
 
     Raises:
-        SettingsError: it is of another rank or scaling, or on other layers.
+        SettingsError: the other LoRA has another rank or scaling, or is on other layers.
     """
     layers = {key: layer for key, layer in backbone.named_modules() if isinstance(layer, PeftLinear)}
     rank = len(next(iter(source.factors.values()))[0])
@@ -52,7 +52,7 @@ def copy_lora(source: LoRA, backbone: nn.Module, name: str, config: LoraConfig) 
             f"{config.lora_alpha}: set lora.rank and lora.alpha to be the same"
         )
     if layers.keys() != source.factors.keys():
-        raise SettingsError("a LoRA to start from is on other layers than the new one")
+        raise SettingsError("the LoRA to start from is on other layers than the new one: choose another lora.start")
     for key, factors in source.factors.items():
         for part, factor in zip((layers[key].lora_A, layers[key].lora_B), factors, strict=True):
             weight = part[name].weight
@@ -61,7 +61,7 @@ def copy_lora(source: LoRA, backbone: nn.Module, name: str, config: LoraConfig) 
 
 
 class LowRankLinear(PeftLinear):
-    """PEFT's LoRA layer over a dense layer, computed in one piece where there is one plain adapter to compute."""
+    """PEFT's LoRA layer over a dense layer, computed by one autograd function if one plain adapter is active."""
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
         """`[..., in]` to `x W^T + b + scaling x A^T B^T`, `[..., out]`."""
@@ -76,7 +76,7 @@ class LowRankLinear(PeftLinear):
         return output
 
     def _plain_adapter(self) -> str | None:
-        """The one active adapter, if nothing about it is special and the frozen layer is frozen."""
+        """The only active adapter if it has no variant, bias or dropout and the dense layer is frozen; else None."""
         active = [name for name in self.active_adapters if name in self.lora_A]
         if self.disable_adapters or self.merged or len(active) != 1 or self.get_base_layer().weight.requires_grad:
             return None
@@ -87,7 +87,7 @@ class LowRankLinear(PeftLinear):
 
 
 class _LowRank(torch.autograd.Function):
-    """A frozen dense layer and a low-rank change of it; gradients for the input and the two factors."""
+    """A frozen dense layer plus its low-rank update, with gradients for the input and both factors."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,4 @@
-"""Which processes write: one for each place, on one machine or many, that share a file system or do not."""
+"""Choose the process that writes to a folder, on one or several machines, with or without a shared file system."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from adapters_hub.errors import AdaptersHubError
 
 @functools.cache
 def writes_to(folder: Path) -> bool:
-    """Whether this process is the one that writes to a folder: of all the machines that see it, the first's main one.
+    """Whether this process writes to a folder: the local main process of the first machine that sees the folder does.
 
-    Called by all processes, each with its own machine's folder.
+    All processes must call this function, each with the folder on its own machine.
 
     Raises:
         AdaptersHubError: the folder cannot be written.
@@ -41,5 +41,5 @@ def writes_to(folder: Path) -> bool:
 
 
 def on_all(fact: bool) -> bool:
-    """Whether something holds on all processes. Called by all of them."""
+    """Whether a fact is true on all processes; all processes must call this function."""
     return all(gather_object([fact]))

@@ -1,4 +1,4 @@
-"""Rows and batches for masked language modelling: blocks of text, and which of their tokens are predicted."""
+"""Rows and batches for masked language modelling: pack texts into blocks, and choose the tokens to predict."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trainer.data.batches import cache_key, passes, usual_tokens_per_pass
 
 logger = logging.getLogger(__name__)
 
-_TEXTS = 10_000  # are joined at a time: only the last block of so many is not full
+_TEXTS = 10_000  # texts joined at a time; only the last block of each group is not full
 
 
 def pack(data: Dataset, tokenizer: PreTrainedTokenizerFast, prompt: str, max_length: int, what: str) -> Dataset:
     """Join the texts of the column `text`, in their order, into blocks of `max_length` tokens.
 
-    A block is what the tokenizer makes of one text: special tokens and prompt, once, then sentences with the separator
-    token between them, then the special tokens of the end. A sentence that does not fit goes on in the next block.
+    A block looks like one tokenized text: the leading special tokens and the prompt, then sentences with the separator
+    token between them, then the trailing special tokens. A sentence that does not fit continues in the next block.
 
     Returns:
         A dataset with the column `text_ids`: an Arrow file on disk, memory-mapped.
@@ -35,12 +35,12 @@ def pack(data: Dataset, tokenizer: PreTrainedTokenizerFast, prompt: str, max_len
         raise AdaptersHubError("the base's tokenizer has neither a separator nor an end token: set la.packing to false")
     frame = tokenizer.backend_tokenizer.encode(prompt.rstrip())
     own = [place + 1 for place, is_special in enumerate(frame.special_tokens_mask) if not is_special]
-    # Without a prompt the frame is special tokens alone, of which the last stands behind the text.
+    # Without a prompt there are special tokens only, and only a sample text shows which of them come before the text.
     start = max(own, default=0) or _before_text(tokenizer)
     before, after = frame.ids[:start], frame.ids[start:]
     room = max_length - len(before) - len(after)
     if room < 1:
-        raise AdaptersHubError(f"la.max_length {max_length} leaves no room for text beside the prompt: set it to more")
+        raise AdaptersHubError(f"la.max_length {max_length} leaves no room for text beside the prompt: increase it")
 
     def run(batch: dict[str, list[str]]) -> dict[str, list[list[int]]]:
         encoded = tokenizer(batch["text"], add_special_tokens=False, return_attention_mask=False, verbose=False)
@@ -61,28 +61,30 @@ def pack(data: Dataset, tokenizer: PreTrainedTokenizerFast, prompt: str, max_len
 
 
 def _before_text(tokenizer: PreTrainedTokenizerFast) -> int:
-    """How many special tokens stand before a text."""
+    """The number of special tokens before a text."""
     mask = tokenizer.backend_tokenizer.encode("a").special_tokens_mask
     return mask.index(0) if 0 in mask else 0
 
 
 class MaskingCollator:
-    """Batches for masked language modelling: 80 % of the chosen tokens masked, 10 % replaced, 10 % left.
+    """Batches for masked language modelling: of the chosen tokens 80 % are masked, 10 % replaced and 10 % kept.
 
-    Source: Devlin et al. 2019, section 3.1. Masks depend on the seed and on each row's `draw` alone. Special tokens and
-    the prompt are never chosen: they are the same in every row, and there is nothing to learn from them. Where the
-    prompt's tokens occur in a text they are tokens like any other, also to replace others with.
+    Masks depend on the seed and on each row's `draw` alone. Special tokens and the prompt at the start of a row are
+    never chosen: they are the same in every row, so there is nothing to learn from predicting them. Elsewhere in a text
+    the prompt's tokens are treated like all others.
+
+    Source: Devlin et al. 2019, section 3.1.
 
     Args:
-        tokenizer: gives the mask and padding ids and which tokens are special.
+        tokenizer: gives the mask and padding ids and the special tokens.
         probability: share of the tokens that are chosen.
-        seed: of the recipe.
-        tokens_per_pass: see `trainer.data.batches.passes`; None: as many as suit the device.
-        prompt_tokens: how many tokens at the start of every row are the prompt's (see `prompt_length`).
+        seed: the recipe's seed.
+        tokens_per_pass: see `trainer.data.batches.passes`; None for the device's default.
+        prompt_tokens: number of tokens before the text in every row (see `prompt_length`).
 
     Returns (from a call):
-        `passes` with `labels` `[n, tokens]` beside their ids (-100: not predicted), and `labels` `[chosen]`: those that
-        are predicted, in the order of the passes.
+        `passes` that hold `labels` `[n, tokens]` beside the ids (-100 where nothing is predicted), and `labels`
+        `[chosen]`, the ids to predict in the order of the passes.
     """
 
     def __init__(

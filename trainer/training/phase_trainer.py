@@ -1,4 +1,4 @@
-"""What all phases share: a `transformers.Trainer` that trains a part of a model, exactly resumable."""
+"""The trainer of all phases: a `transformers.Trainer` that trains part of a model and resumes exactly."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _CHECKPOINTING = ("activation_checkpointing_enable", "gradient_checkpointing_ena
 
 
 class EncoderModel(nn.Module):
-    """A frozen transformer with something trainable in or on it; the wrapper that a phase trains.
+    """A transformer of which only some parameters, or modules attached to it, are trained.
 
     Args:
         backbone: the transformer.
@@ -54,10 +54,10 @@ class EncoderModel(nn.Module):
         self.backbone = backbone
 
     def hidden_states(self, passes: list[dict[str, torch.Tensor]]) -> Iterator[torch.Tensor]:
-        """Last hidden states `[n, tokens, dim]` of each pass, one after the other.
+        """The last hidden states `[n, tokens, dim]` of each pass, one after the other.
 
-        Where the token embeddings are trained, every token of the step is looked up once for all passes: each lookup
-        has a gradient of the size of the vocabulary.
+        If the token embeddings are trained, one lookup serves all passes, because the gradient of every lookup is as
+        large as the vocabulary.
         """
         embedding = self.backbone.get_input_embeddings()
         assert isinstance(embedding, nn.Embedding)
@@ -75,11 +75,15 @@ class EncoderModel(nn.Module):
             yield self.backbone(**given, attention_mask=part["attention_mask"]).last_hidden_state
 
     def trained_state(self) -> dict[str, torch.Tensor]:
-        """Names and tensors of everything that is trained."""
+        """The trained parameters by name."""
         return {name: parameter.detach() for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def load_trained_state(self, state: dict[str, torch.Tensor]) -> None:
-        """The inverse of `trained_state`."""
+        """Load what `trained_state` returned.
+
+        Raises:
+            TrainingError: the state is of other parameters.
+        """
         own = self.trained_state()
         if own.keys() != state.keys():
             raise TrainingError("a checkpoint holds other parameters than this phase trains: delete its folder")
@@ -87,7 +91,7 @@ class EncoderModel(nn.Module):
             own[name].copy_(tensor)
 
     def hold_frozen_in(self, dtype: torch.dtype) -> None:
-        """Keep frozen dense layers in the precision of autocast, which else casts them to it anew in every pass."""
+        """Keep frozen dense layers in autocast's precision; otherwise autocast casts their weights in every pass."""
         for layer in list(self.backbone.modules()):
             if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
                 FrozenDense.take_over(layer, dtype)
@@ -97,7 +101,7 @@ class EncoderModel(nn.Module):
         activation_checkpointing_kwargs: dict[str, Any] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        """What `TrainingArguments.activation_checkpointing` calls: blocks are computed once more on the way back."""
+        """Compute blocks again in the backward pass; `TrainingArguments.activation_checkpointing` calls this."""
         self.backbone.enable_input_require_grads()
         name = next(name for name in _CHECKPOINTING if hasattr(self.backbone, name))
         getattr(self.backbone, name)(activation_checkpointing_kwargs or {"use_reentrant": False}, **options)
@@ -107,16 +111,16 @@ class EncoderModel(nn.Module):
         gradient_checkpointing_kwargs: dict[str, Any] | None = None,
         **options: Any,  # noqa: ANN401
     ) -> None:
-        """The same, as transformers calls it before version 5.23."""
+        """The same under the name that transformers uses before version 5.23."""
         self.activation_checkpointing_enable(gradient_checkpointing_kwargs, **options)
 
 
 class PhaseTrainer(Trainer):
     """Trains the trainable parameters of an `EncoderModel` and nothing else.
 
-    Its checkpoints hold these parameters only. Killed at any moment and started again, it ends with the same weights
-    as an uninterrupted run: the order of the rows depends on seed and epoch alone, masks on seed and row, and a
-    checkpoint counts only when it is complete.
+    Checkpoints hold these parameters only. A run that is killed at any moment and started again ends with the same
+    weights as an uninterrupted one: the order of the rows depends on seed and epoch alone, masks depend on seed and
+    row, and only complete checkpoints are used.
 
     Args:
         model: the model.
@@ -124,10 +128,10 @@ class PhaseTrainer(Trainer):
         rows: training rows.
         order: their order.
         collator: makes batches.
-        eval_rows: rows to compute the loss on, where `eval_strategy` asks for it.
+        eval_rows: rows on which the loss is evaluated, as set by `eval_strategy`.
 
     Raises:
-        SettingsError: it does, and there are none.
+        SettingsError: `eval_strategy` is set, but there are no rows to evaluate on.
     """
 
     model: EncoderModel
@@ -147,13 +151,13 @@ class PhaseTrainer(Trainer):
         self._clock = Clock()
         if args.eval_strategy != "no" and not eval_rows:
             raise SettingsError(
-                "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0; of a single row "
-                "none is kept"
+                "eval_strategy needs rows to evaluate on and there are none: set eval_share above 0, and give at least "
+                "two rows of data"
             )
         if args.n_gpu > 1:
-            # nn.DataParallel would cut the batches, which come in passes, among them.
+            # Otherwise nn.DataParallel would try to split the batches, which consist of passes, among the GPUs.
             hint = f"accelerate launch --multi_gpu --num_processes {args.n_gpu}"
-            logger.warning("one GPU of %d is used: %s uses all", args.n_gpu, hint)
+            logger.warning("training uses only one of %d GPUs; to use all, start it with %s", args.n_gpu, hint)
             args._n_gpu = 1
         super().__init__(
             model=model,  # type: ignore[arg-type]
@@ -170,23 +174,24 @@ class PhaseTrainer(Trainer):
 
     @property
     def folder(self) -> Path:
-        """Where the checkpoints are."""
+        """The folder of the checkpoints."""
         assert self.args.output_dir is not None
         return Path(self.args.output_dir)
 
     def run(self, logs: Path | None = None) -> dict[str, Any]:
-        """Train from the last complete checkpoint, or from the start, to the end.
+        """Train to the end, from the last complete checkpoint if there is one.
 
         Args:
-            logs: where TensorBoard's events go; by default beside the checkpoints.
+            logs: folder for TensorBoard's events; by default beside the checkpoints.
 
         Returns:
-            Steps, processes, rows of a batch over all of them, precision, mean loss of the last ten steps, seconds,
-            and of the main process: median seconds of a step, and tokens a second, padding left out.
+            The number of steps and processes, the rows of a batch over all processes, the precision, the mean loss of
+            the last ten steps and the time in seconds; for the main process also the median seconds per step and the
+            tokens per second without padding.
 
         Raises:
-            TrainingError: the loss or the weights are not finite, the disk cannot take a checkpoint, or the one to go
-                on from was written by another number of processes.
+            TrainingError: the loss or the weights are not finite, a checkpoint cannot be written, or the checkpoint to
+                resume from was written by another number of processes.
         """
         checkpoint = checkpoint_to_resume(self.folder, self.args.world_size)
         if self.args.should_save:
@@ -217,14 +222,14 @@ class PhaseTrainer(Trainer):
         return broadcast_object_list([facts])[0]  # type: ignore[no-any-return]
 
     def _take(self, checkpoint: Checkpoint) -> None:
-        """Take over the last checkpoint, written before its run was killed; the trainer would go one step further."""
+        """Load the checkpoint of the last step without training; `Trainer.train` would take one more step."""
         self._load_from_checkpoint(str(checkpoint.folder))
         self.state = checkpoint.state()
         if self.args.load_best_model_at_end and self.state.best_model_checkpoint is not None:
             self._load_best_model()
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:  # noqa: ANN401
-        """One forward and backward pass; stops on a loss that is not finite."""
+        """One forward and backward pass; raises if the loss is not finite."""
         self._clock.count(inputs["passes"])
         loss = super().training_step(model, inputs, num_items_in_batch)  # type: ignore[arg-type]
         self.check_finite(loss.item(), "loss")
@@ -232,12 +237,12 @@ class PhaseTrainer(Trainer):
         return loss
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:  # noqa: ANN401
-        """The loss on the evaluation rows; draws nothing from the generators that training draws from."""
+        """The loss on the evaluation rows; leaves the random generators of training untouched."""
         with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
             return super().evaluate(*args, **kwargs)
 
     def check_finite(self, value: float, what: str) -> None:
-        """Stop before the optimizer spoils the weights.
+        """Stop training before a loss or gradient that is not finite changes the weights.
 
         Raises:
             TrainingError: `value` is not finite.
@@ -246,10 +251,10 @@ class PhaseTrainer(Trainer):
             self._stop(f"the {what} is {value} at step {self.state.global_step + 1}")
 
     def _check_weights(self) -> None:
-        """Stop before weights that the optimizer has spoilt are written: no later step would tell.
+        """Stop before weights that are not finite are written; after the last step nothing else would detect them.
 
         Raises:
-            TrainingError: they are not finite.
+            TrainingError: a weight is not finite.
         """
         for name, tensor in self.model.trained_state().items():
             if not tensor.isfinite().all():
@@ -263,18 +268,18 @@ class PhaseTrainer(Trainer):
         )
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:  # noqa: ANN401
-        """Settings that the optimizer refuses, or a package that it needs and that is not there, are one line."""
+        """Create the optimizer; a refused setting or a missing package raises a one-line `TrainingError`."""
         with _told_in_one_line():
             return super().create_optimizer(*args, **kwargs)
 
     def create_scheduler(self, *args: Any, **kwargs: Any) -> torch.optim.lr_scheduler.LRScheduler:  # noqa: ANN401
-        """Likewise for the schedule of the learning rate."""
+        """Create the learning-rate schedule; a refused setting raises a one-line `TrainingError`."""
         with _told_in_one_line():
             return super().create_scheduler(*args, **kwargs)
 
     def _clip_grad_norm(self, model: nn.Module) -> Any:  # noqa: ANN401
         norm = super()._clip_grad_norm(model)  # type: ignore[no-untyped-call]
-        if self.accelerator.scaler is None:  # float16's scaler leaves out a step that overflows, and scales less
+        if self.accelerator.scaler is None:  # float16's scaler skips a step that overflows and lowers its scale
             self.check_finite(float(norm), "gradient norm")
         return norm
 
@@ -286,12 +291,12 @@ class PhaseTrainer(Trainer):
         limit, folder = self.args.save_total_limit, self.folder / f"checkpoint-{self.state.global_step}"
         try:
             if self.args.should_save:
-                shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
+                shutil.rmtree(folder, ignore_errors=True)  # left behind by a killed run
             self.accelerator.wait_for_everyone()
-            self.args.save_total_limit = None  # nothing is deleted before the new one is sealed
+            self.args.save_total_limit = None  # older checkpoints are deleted only after the new one is sealed
             super()._save_checkpoint(model, trial)
             progress = self._clock.progress()
-            self.accelerator.wait_for_everyone()  # all have written their generators' state
+            self.accelerator.wait_for_everyone()  # all processes have written the state of their random generators
             if self.args.should_save:
                 seal(folder, self.args.world_size, progress)
             self.accelerator.wait_for_everyone()
@@ -328,11 +333,11 @@ def _told_in_one_line() -> Iterator[None]:
         yield
     except (ValueError, TypeError, ImportError, RuntimeError) as error:
         line = (str(error).strip() or repr(error)).splitlines()[0]
-        raise TrainingError(f"settings under 'training' do not fit: {line}") from error
+        raise TrainingError(f"settings under 'training' were refused: {line}") from error
 
 
 class _SetEpoch(TrainerCallback):
-    """Tells the order which epoch begins, also when that is resumed in its middle."""
+    """Sets the epoch of the order when an epoch begins or is resumed in the middle."""
 
     def __init__(self, order: Order) -> None:
         self.order = order

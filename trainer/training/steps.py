@@ -1,4 +1,4 @@
-"""Which rows a run sees, in which order, and how many steps it takes."""
+"""The rows that a run sees, their order, and the number of training steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def split(data: Dataset, eval_share: float) -> tuple[Dataset, Dataset | None]:
-    """Training rows and, from the end, those for evaluation: at least one of each where there are two rows."""
+    """Split off evaluation rows from the end; given two rows or more, both parts have at least one."""
     count = max(int(len(data) * eval_share), 1) if eval_share else 0
     if not 0 < count < len(data):
         return data, None
@@ -31,8 +31,8 @@ def rows_in_order(
 ) -> tuple[Rows, Order]:
     """Training rows and their order (see `Order`).
 
-    A batch larger than all the data is made smaller, and said so. One larger than a part among several is not: it
-    would be smaller for all of them.
+    With a single part, a batch larger than the data is made smaller, with a warning. With several parts the batch keeps
+    its size, because it is the same for all of them.
     """
     lengths, processes = [len(part) for part in parts], PartialState().num_processes
     block = rows_of_a_step(lengths, arguments)
@@ -49,13 +49,13 @@ def rows_in_order(
 
 
 def rows_of_a_step(lengths: Sequence[int], arguments: TrainingArguments) -> int:
-    """Rows of a batch over all processes: as many as asked for, or all there are of a single part."""
+    """The rows of a batch over all processes: as many as configured, or fewer if a single part has not as many."""
     processes, wanted = int(PartialState().num_processes), arguments.per_device_train_batch_size
     return processes * (wanted if len(lengths) > 1 else max(min(wanted, lengths[0] // processes), 1))
 
 
 def steps_of(order: Order, arguments: TrainingArguments) -> int:
-    """How many steps the trainer takes with this order."""
+    """The number of steps that the trainer takes with this order."""
     if arguments.max_steps > 0:
         return arguments.max_steps
     batches = len(order) // order.block if arguments.dataloader_drop_last else math.ceil(len(order) / order.block)
@@ -64,7 +64,7 @@ def steps_of(order: Order, arguments: TrainingArguments) -> int:
 
 
 def numbers_used(order: Order, arguments: TrainingArguments) -> set[int]:
-    """The rows, counted over all parts, that a run will see (or a few more, where an epoch ends)."""
+    """The row numbers, over all parts, that a run will see, and possibly a few more at the end of an epoch."""
     total = sum(order.lengths)
     wanted = math.inf
     if arguments.max_steps > 0:

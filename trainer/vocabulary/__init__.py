@@ -1,4 +1,4 @@
-"""Vocabularies of a language: `focus` (its own), `trim` (its part of the base's), `keep` (the base's)."""
+"""A language's vocabulary: a new one (`focus`), the part of the base's that it uses (`trim`), or all of it (`keep`)."""
 
 from trainer.vocabulary.auxiliary import auxiliary_vectors
 from trainer.vocabulary.build import Vocabulary, build_vocabulary, has_base_embeddings

@@ -1,4 +1,4 @@
-"""Auxiliary vectors of tokens, in which FOCUS finds out which tokens are alike: fastText on the tokenized text."""
+"""Auxiliary token vectors, with which FOCUS measures the similarity of tokens: fastText trained on tokenized text."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def auxiliary_vectors(
     buckets: int,
     workers: int,
 ) -> np.ndarray:
-    """FastText vectors of every token, trained on the tokenized column `text`.
+    """FastText vectors of all tokens, trained on the tokenized column `text`.
 
-    As in the authors' package (deepfocus 1.0): continuous bag of words, which is nearer to masked language modelling
-    than skip-gram, 10 negatives, character n-grams of 3 to 6, and fastText's own seed.
+    The settings are those of the FOCUS authors' package (deepfocus 1.0): continuous bag of words, which is closer to
+    masked language modelling than skip-gram, 10 negatives, character n-grams of length 3 to 6, and fastText's own seed.
 
     Args:
-        tokenizer: of the language.
-        data: text.
-        dim: of the vectors.
+        tokenizer: the language's tokenizer.
+        data: the text.
+        dim: dimension of the vectors.
         epochs: passes over the text.
-        min_count: tokens that occur less often have no vector.
+        min_count: tokens that occur less often get no vector.
         buckets: rows of the table of n-grams.
-        workers: threads; with one the result is the same every time.
+        workers: threads; with one thread the result is always the same.
 
     Returns:
-        `[vocabulary, dim]`, float32; rows of zeros for tokens that were not seen often enough.
+        `[vocabulary, dim]`, float32; rows of zeros for tokens that occur less than `min_count` times.
     """
     vectors = np.zeros((len(tokenizer), dim), dtype=np.float32)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +64,7 @@ def auxiliary_vectors(
 
 
 def _write_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, path: Path) -> np.ndarray:
-    """Write a line of tokens for each text; returns how often each token occurs."""
+    """Write a line of tokens for each text, and return the number of occurrences of each token."""
     counts = np.zeros(len(tokenizer), dtype=np.int64)
     with path.open("w", encoding="utf-8") as file:
         for batch in data.iter(batch_size=1000):

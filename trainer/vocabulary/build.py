@@ -1,4 +1,4 @@
-"""Make the vocabulary of a language by one of the three strategies."""
+"""Build the vocabulary of a language with one of the three strategies."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from trainer.vocabulary.rewriting import rewriting
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
-_TEXTS = 1000  # enough to tell how many tokens a word takes
+_TEXTS = 1000  # enough to estimate the number of tokens per word
 
 
 @dataclass
 class Vocabulary:
-    """A tokenizer and what belongs to its tokens.
+    """A tokenizer with the initial embeddings and output bias of its tokens.
 
     Attributes:
-        tokenizer: of the language.
+        tokenizer: the language's tokenizer.
         embeddings: `[vocabulary, dim]`, float32.
-        output_bias: `[vocabulary]`, of the base's MLM head, moved to these tokens; None if the base has none.
+        output_bias: `[vocabulary]`, the output bias of the base's MLM head for these tokens; None if the base has none.
         facts: strategy, size and counts, for the manifest.
     """
 
@@ -52,20 +52,20 @@ def build_vocabulary(
     prompts: Sequence[str],
     rules: Sequence[tuple[str, str]] = (),
 ) -> Vocabulary:
-    """Tokenizer and initial embeddings of a language.
+    """Build the tokenizer and the initial embeddings of a language.
 
     Args:
         base: the base encoder.
         settings: strategy and sizes.
-        language: ISO 639-3; tells which letters always stay.
+        language: ISO 639-3; decides which letters are always kept.
         data: text of the language, in the column `text`; `keep` needs none.
-        output_bias: `[base vocabulary]`, of the base's MLM head.
-        seed: of the recipe.
-        prompts: every text that is put before sentences; they are cut as the base cuts them.
+        output_bias: `[base vocabulary]`, the output bias of the base's MLM head.
+        seed: the recipe's seed.
+        prompts: the prompts put before sentences; the tokenizer must split them as the base's does.
         rules: from `read_rules`; the tokenizer applies them first.
 
     Raises:
-        SettingsError: the size is too small, or a prompt cannot stay whole.
+        SettingsError: the size is too small, or the tokenizer cannot split a prompt as the base's does.
     """
     source = rewriting(base.tokenizer, rules)
     embeddings = base.token_embeddings.weight.detach()
@@ -101,7 +101,7 @@ def build_vocabulary(
                 buckets=settings.auxiliary_buckets,
                 workers=settings.auxiliary_workers,
             )
-            # The output bias travels as one more column, so that it is moved just as the embeddings are.
+            # The output bias is an extra column, so that it is transferred in the same way as the embeddings.
             rows_of_base = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
             moved, counts_by_kind = focus(
                 base.tokenizer.get_vocab(), rows_of_base, tokenizer.get_vocab(), auxiliary, seed
@@ -121,7 +121,7 @@ def build_vocabulary(
 def _tokens_per_word(
     data: Dataset, tokenizer: PreTrainedTokenizerFast, base: PreTrainedTokenizerFast
 ) -> dict[str, float]:
-    """How finely both tokenizers cut the words, between spaces, of some of the text."""
+    """Tokens per space-separated word for both tokenizers, measured on some of the text."""
     texts = data[:_TEXTS]["text"]
     words = sum(len(text.split()) for text in texts)
 
@@ -133,7 +133,7 @@ def _tokens_per_word(
 
 
 def has_base_embeddings(manifest: LanguageModuleManifest) -> bool:
-    """Whether the tokens of a language module are tokens of the base, with the base's vectors."""
+    """Whether all tokens of a language module are tokens of the base and have the base's embeddings."""
     adapted = manifest.training.get("settings", {}).get("la", {}).get("train_embeddings", False)
     taken_over = manifest.training.get("phases", {}).get("start_from", {}).get("base_embeddings", True)
     return manifest.vocabulary.get("strategy", "keep") != "focus" and not adapted and taken_over

@@ -1,4 +1,4 @@
-"""The characters that a language's vocabulary always has, whatever the text at hand: its letters, and all signs."""
+"""The characters that a language's vocabulary always contains, whatever the text: its letters, and all symbols."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _SIGN = regex.compile(
     r"[\p{N}\p{P}\p{S}[[\p{M}\p{Cf}\p{Lm}]&&[\p{Script=Common}\p{Script=Inherited}]]]", regex.VERSION1
 )
 _HOLDER = "\u25cc"
-"""The dotted circle that CLDR writes combining marks on."""
+"""The dotted circle to which CLDR attaches combining marks."""
 _MOST_LETTERS = 1000
-"""Whatever has more is no alphabet but thousands of syllables or logographs, of which a text uses a part."""
+"""A script with more letters is not an alphabet: it has thousands of syllables or logographs, and a text uses few."""
 
 
 class Characters:
-    """Characters that no text of a language has to show: `"ß" in Characters("deu")`.
+    """The characters that a vocabulary keeps even if the text lacks them: `"ß" in Characters("deu")`.
 
     They are the letters, marks, digits and punctuation of every orthography of the language, in upper and lower case,
     the letters a to z, and the digits, punctuation and symbols of all scripts.
 
     Args:
-        language: ISO 639-3, optionally with a script, which then counts as the language's own.
+        language: ISO 639-3, optionally with a script, which then replaces the language's usual script.
 
     Attributes:
-        letters: of the alphabet that it is usually written in; empty for scripts of thousands of letters and for
-            languages whose letters are not known, which the log says.
+        letters: the alphabet of the language's usual script; empty for scripts with thousands of letters, and for
+            languages whose letters are not known, with a warning.
 
     References:
-        The exemplar characters of CLDR, and of Google Fonts for languages that CLDR lacks, as `gflanguages` ships them.
+        The exemplar characters of CLDR, and of Google Fonts for languages that CLDR lacks, as shipped by `gflanguages`.
     """
 
     def __init__(self, language: str) -> None:
@@ -55,7 +55,7 @@ class Characters:
                 letters |= alphabet
         if not known:
             logger.warning(
-                "%s: its letters are not known; of letters beyond a to z the vocabulary has those that its text has",
+                "%s: its letters are not known; beyond a to z, the vocabulary has only the letters in its text",
                 language,
             )
         self.letters = frozenset(letters)
@@ -71,13 +71,13 @@ def _languages() -> dict[str, Any]:
 
 
 def _orthographies(code: str) -> list[Any]:
-    """The entries of a language and of its macro-language, by which some languages are listed."""
+    """The entries of a language and of its macrolanguage, because some languages are listed only as the latter."""
     listed = {langcodes.standardize_tag(code), langcodes.standardize_tag(code, macro=True)}
     return [entry for entry in _languages().values() if entry.language in listed]
 
 
 def _expanded(*lists: str) -> set[str]:
-    """The single characters of exemplar lists, in both cases; `a-d` is a range, `{ch}` several letters as one."""
+    """The characters of exemplar lists, in both cases; `a-d` is a range, `{ch}` a letter of several characters."""
     return {
         variant
         for text in lists

@@ -1,4 +1,4 @@
-"""Add tokens to a trained tokenizer, so that they are really used, and take some out."""
+"""Add tokens to a trained tokenizer in such a way that it uses them, and remove tokens."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from adapters_hub.base import plain_tokenizer
 from trainer.vocabulary.template import renumber_template
 
 _MARGIN = 0.01
-"""How much more likely than its best parts a token is made that has to be whole; scores are log-probabilities."""
+"""By how much an added token's score, a log-probability, exceeds the score of its best split into other tokens."""
 
 
 class EditedTokenizer:
-    """A tokenizer (Unigram, BPE or WordPiece) that is being changed.
+    """A copy of a tokenizer (Unigram, BPE or WordPiece) whose tokens can be edited.
 
     Args:
-        tokenizer: it is copied.
+        tokenizer: the tokenizer to copy; it is not changed.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -44,13 +44,13 @@ class EditedTokenizer:
         return len(self._rows)
 
     def pieces(self, word: str) -> list[str]:
-        """The tokens of a word, as the pre-tokenizer gives it."""
+        """The tokens of a word as given by the pre-tokenizer."""
         if self._built is None:
             self._built = Tokenizer.from_str(json.dumps(self.content))
         return [token.value for token in self._built.model.tokenize(word)]
 
     def add(self, token: str) -> None:
-        """Add a token if it is not there, as one that is as rare as the rarest."""
+        """Add a token if it is missing, with the score of the rarest token."""
         if token in self._rows:
             return
         self._rows[token] = len(self._rows)
@@ -59,7 +59,7 @@ class EditedTokenizer:
         self._built = None
 
     def remove(self, token: str) -> None:
-        """Take a token of WordPiece out; the rows behind it move up."""
+        """Remove a token from a WordPiece vocabulary; the ids after it decrease by one."""
         removed = self._rows.pop(token)
         renumbered = {row: row - (row > removed) for row in range(len(self._rows) + 1)}
         self._model["vocab"] = self._rows = {name: renumbered[row] for name, row in self._rows.items()}
@@ -69,10 +69,10 @@ class EditedTokenizer:
         self._built = None
 
     def make_whole(self, text: str) -> None:
-        """Add a token that a word, or a part that is cut off it, of just this text becomes (Unigram and BPE).
+        """Make a word, or a part that `cut` splits off, a single token if it is exactly this text (Unigram and BPE).
 
-        For Unigram the token becomes just more likely than its best parts. For BPE merges are added behind all others,
-        so that what was merged before still is.
+        For Unigram the token becomes slightly more likely than its best split. For BPE the new merges come after all
+        others, so that existing merges still apply first.
         """
         if self.kind == "Unigram":
             self.add(text)
@@ -93,8 +93,8 @@ class EditedTokenizer:
         return not self._model["merges"] or not isinstance(self._model["merges"][0], str)
 
     def cut(self, words: Mapping[str, Sequence[str]]) -> None:
-        """Cut every word that is just one of these texts into these parts before the model sees it."""
-        ends = r"(?![^▁])"  # a tokenizer that does not cut at spaces has more words behind
+        """Split every word that is a key of `words` into the given parts before the model sees it."""
+        ends = r"(?![^▁])"  # if the tokenizer does not split at spaces, more words follow
         patterns = []
         for parts in words.values():
             for place, part in enumerate(map(re.escape, parts)):
@@ -111,5 +111,5 @@ class EditedTokenizer:
         self._built = None
 
     def finish(self) -> PreTrainedTokenizerFast:
-        """The changed tokenizer."""
+        """The edited tokenizer."""
         return plain_tokenizer(self._original, tokenizer_object=Tokenizer.from_str(json.dumps(self.content)))

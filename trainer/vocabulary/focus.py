@@ -1,8 +1,8 @@
-"""FOCUS: embeddings for a new vocabulary out of those of the base.
+"""FOCUS: initialise the embeddings of a new vocabulary from those of the base.
 
-A token that both vocabularies have is copied. Any other token is a sparse convex combination of copied ones: those
-that are near it in an auxiliary space (fastText vectors trained on the tokenized text), weighted by sparsemax over
-the cosine similarities.
+The embedding of a token in both vocabularies is copied. That of any other token is a sparse convex combination of
+copied ones: of tokens near it in an auxiliary space (fastText vectors trained on the tokenized text), weighted by
+sparsemax over the cosine similarities.
 
 References:
     Dobler & de Melo 2023, FOCUS: Effective Embedding Initialization for Monolingual Specialization of Multilingual
@@ -39,19 +39,19 @@ def focus(
     auxiliary: np.ndarray,
     seed: int,
 ) -> tuple[torch.Tensor, dict[str, int]]:
-    """Embeddings for a new vocabulary.
+    """Compute embeddings for a new vocabulary.
 
     Args:
-        source_tokens: token to row of `source`.
-        source: `[source vocabulary, d]`, what is carried over: embeddings, or embeddings with further columns such as
-            the output bias.
-        target_tokens: token to row of the result.
-        auxiliary: `[target vocabulary, a]`, vectors in which target tokens are compared.
-        seed: for tokens without an auxiliary vector, which are drawn from the normal distribution that the source's
-            rows have, dimension by dimension.
+        source_tokens: the row of each token in `source`.
+        source: `[source vocabulary, d]`, the values to transfer: embeddings, possibly with further columns such as the
+            output bias.
+        target_tokens: the row of each token in the result.
+        auxiliary: `[target vocabulary, a]`, vectors for comparing target tokens.
+        seed: seed for tokens without an auxiliary vector; their embeddings are drawn from a normal distribution with
+            the mean and standard deviation of each column of `source`.
 
     Returns:
-        `[target vocabulary, d]`, and how many tokens were copied, combined and drawn.
+        `[target vocabulary, d]`, and the numbers of copied, combined and drawn tokens.
     """
     size = max(target_tokens.values()) + 1
     shared = sorted((row, source_tokens[token]) for token, row in target_tokens.items() if token in source_tokens)

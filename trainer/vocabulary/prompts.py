@@ -1,7 +1,7 @@
-"""A base's prompts stay whole: whatever the vocabulary, they are cut as the base cuts them.
+"""Keep prompts intact: every vocabulary splits a prompt into the same tokens as the base's tokenizer does.
 
-The base has learnt what its prompt means as a sequence of tokens. A tokenizer that is trained on text without the
-prompt would cut it to letters.
+The base has learnt its prompt as a particular sequence of tokens. A tokenizer trained on text without the prompt would
+split it into other tokens, even into single letters.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from trainer.settings import SettingsError
 from trainer.vocabulary.editing import EditedTokenizer
 
 _ANY = ("7", "(a)", "A", "„", "$5", "-")
-"""Beginnings of sentences that a tokenizer might join with what stands before them."""
+"""Beginnings of sentences that a tokenizer might join with the preceding text."""
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerFast, prompts: Iterable[str]) -> set[int]:
-    """The ids of the tokens of prompts, without special tokens."""
+    """The token ids of prompts, without special tokens."""
     encoded = [tokenizer.backend_tokenizer.encode(prompt.rstrip(), add_special_tokens=False) for prompt in prompts]
     return {index for encoding in encoded for index in encoding.ids}
 
 
 def prompt_words(base: PreTrainedTokenizerFast, prompts: Iterable[str]) -> dict[str, list[str]]:
-    """The words of prompts, as the base's pre-tokenizer gives them, and the tokens of each."""
+    """The words of prompts, as split by the base's pre-tokenizer, with the tokens of each."""
     backend = base.backend_tokenizer
     words: dict[str, list[str]] = {}
     for prompt in prompts:
@@ -40,16 +40,16 @@ def prompt_words(base: PreTrainedTokenizerFast, prompts: Iterable[str]) -> dict[
 
 
 def keep_prompts(tokenizer: EditedTokenizer, words: dict[str, list[str]]) -> None:
-    """Add what a tokenizer of the base's kind needs to cut the words of prompts as the base does.
+    """Edit a tokenizer of the base's kind so that it splits the words of prompts as the base's does.
 
     Args:
-        tokenizer: it is changed.
-        words: of `prompt_words`.
+        tokenizer: the tokenizer; it is changed.
+        words: from `prompt_words`.
 
     Raises:
-        SettingsError: words of the prompts exclude each other.
+        SettingsError: two words of the prompts need contradictory tokens.
     """
-    wanted = {token: None for tokens in words.values() for token in tokens}  # in their order
+    wanted = {token: None for tokens in words.values() for token in tokens}  # a dict keeps their order
     if tokenizer.kind == "WordPiece":
         for token in wanted:
             tokenizer.add(token)
@@ -62,13 +62,13 @@ def keep_prompts(tokenizer: EditedTokenizer, words: dict[str, list[str]]) -> Non
 
 
 def _keep_word(tokenizer: EditedTokenizer, word: str, tokens: list[str], wanted: Container[str]) -> None:
-    """WordPiece takes the longest token that fits: those that are longer than the base's go."""
+    """Remove tokens that are longer than the base's, because WordPiece takes the longest token that fits."""
     while (found := tokenizer.pieces(word)) != tokens:
         longer = next(one for one, other in zip(found, tokens, strict=False) if one != other)
         if longer in wanted:
             raise SettingsError(
-                f"the base cuts {word!r} of its prompt to {' '.join(tokens)}, but {longer!r} has to be a token for "
-                "another of its words: use strategy trim or keep"
+                f"the base splits {word!r} in its prompt into {' '.join(tokens)}, but {longer!r} must be a token for "
+                "another word of the prompt: use strategy trim or keep"
             )
         tokenizer.remove(longer)
 
@@ -76,16 +76,16 @@ def _keep_word(tokenizer: EditedTokenizer, word: str, tokens: list[str], wanted:
 def check_prompts(
     base: PreTrainedTokenizerFast, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], sentences: Sequence[str]
 ) -> None:
-    """Make sure that prompts are cut as the base cuts them, whatever sentence follows.
+    """Check that prompts are split as by the base's tokenizer, whatever sentence follows.
 
     Args:
         base: the base's tokenizer.
-        tokenizer: the language's.
-        prompts: texts that stand before sentences.
-        sentences: some of the language.
+        tokenizer: the language's tokenizer.
+        prompts: texts put before sentences.
+        sentences: sample sentences of the language.
 
     Raises:
-        SettingsError: a prompt is cut otherwise.
+        SettingsError: a prompt is split in another way.
     """
     for prompt in filter(None, prompts):
         length, own = prompt_length(base, prompt), prompt_length(tokenizer, prompt)
@@ -93,9 +93,9 @@ def check_prompts(
         texts = [prompt.rstrip(), *(prompt + sentence for sentence in (*_ANY, *sentences))]
         rows = [[encoding.tokens for encoding in by.backend_tokenizer.encode_batch(texts)] for by in (base, tokenizer)]
         for text, before, after in zip(texts, *rows, strict=True):
-            # A prompt that does not end in a space may join with the sentence: then the base does so too.
+            # If the base itself joins a prompt that does not end in a space with the sentence, the check is skipped.
             if before[:length] == alone and (after[:length] != alone or own != length):
                 raise SettingsError(
-                    f"in {text!r} the prompt {prompt!r} is cut to {' '.join(after[:own])}, by the base to "
+                    f"in {text!r} the prompt {prompt!r} is split into {' '.join(after[:own])}, by the base into "
                     f"{' '.join(alone)}: check vocabulary.rewrite, or use strategy trim or keep"
                 )

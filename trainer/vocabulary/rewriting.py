@@ -1,4 +1,4 @@
-"""Rules that bring text of a language into the script and spelling that its tokenizer knows best."""
+"""Rules that rewrite text of a language into the script and spelling that its tokenizer handles best."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from trainer.settings import SettingsError
 
 
 def read_rules(template: str, language: str, pivot: str) -> list[tuple[str, str]]:
-    """Rules of a language: regular expressions and what takes their place.
+    """The rewriting rules of a language: pairs (regular expression, replacement).
+
+    There are no rules if the template is empty, or if it contains `{language}` and the file does not exist.
 
     Args:
-        template: a file of `pattern<TAB>replacement` lines; lines that are empty or start with # are comments. None if
-            empty, and none if it has {language} in it and there is no such file.
-        language: fills `{language}`.
-        pivot: fills `{pivot}`.
+        template: path of a file of `pattern<TAB>replacement` lines; empty lines and lines that start with # are
+            ignored.
+        language: replaces `{language}`.
+        pivot: replaces `{pivot}`.
 
     Raises:
-        SettingsError: the file is missing, or a line is no rule; names the line.
+        SettingsError: the file is missing, or a line is not a rule.
     """
     path = Path(template.replace("{language}", language).replace("{pivot}", pivot))
     if not template or ("{language}" in template and not path.is_file()):
         return []
     if not path.exists():
-        raise SettingsError(f"file of rules {str(path)!r} does not exist: check vocabulary.rewrite in the recipe")
+        raise SettingsError(f"rules file {str(path)!r} does not exist: check vocabulary.rewrite in the recipe")
     rules = []
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
@@ -41,16 +43,16 @@ def read_rules(template: str, language: str, pivot: str) -> list[tuple[str, str]
             if len(parts) != 2:
                 raise ValueError(f"{len(parts)} columns")
             Regex(parts[0])
-        except Exception as error:  # tokenizers raises plain ones
+        except Exception as error:  # tokenizers raises plain exceptions
             raise SettingsError(
-                f"{path}, line {number}: expected a regular expression, a tab and what takes its place; found {error}"
+                f"{path}, line {number}: expected a regular expression, a tab and its replacement; found {error}"
             ) from error
         rules.append((parts[0], parts[1]))
     return rules
 
 
 def rewriting(tokenizer: PreTrainedTokenizerFast, rules: Sequence[tuple[str, str]]) -> PreTrainedTokenizerFast:
-    """A tokenizer that applies the rules, one after the other, before anything else."""
+    """A tokenizer that first applies the rules to a text, in their order."""
     if not rules:
         return tokenizer
     content = json.loads(tokenizer.backend_tokenizer.to_str())

@@ -1,4 +1,4 @@
-"""The tokens that a BPE vocabulary spells any character with: one for each of the 256 bytes."""
+"""The byte tokens with which a BPE vocabulary can spell any character: one for each of the 256 bytes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import PreTrainedTokenizerFast
 
 WORD_START = "▁"
-"""What stands for a space in the tokens of most tokenizers."""
+"""The character that stands for a space in the tokens of most tokenizers."""
 
 
 def byte_tokens(content: dict[str, Any]) -> list[str]:
-    """Those that a tokenizer falls back on, from its `tokenizer.json`; none if it has an unknown token instead.
+    """The byte tokens of a tokenizer, from its `tokenizer.json`; none if it has an unknown token instead.
 
-    Byte-level BPE (Qwen) has a letter for each byte; without it, it would drop the byte and say nothing. BPE with byte
+    Byte-level BPE (Qwen) has a letter for each byte, and silently drops a byte whose letter is missing. BPE with byte
     fallback (Gemma) has tokens `<0x00>` to `<0xFF>` for characters that are not in its vocabulary.
     """
     if content["model"]["type"] != "BPE":
@@ -24,13 +24,13 @@ def byte_tokens(content: dict[str, Any]) -> list[str]:
         return sorted(ByteLevel.alphabet())
     if not content["model"].get("byte_fallback"):
         return []
-    return [WORD_START, *(f"<0x{byte:02X}>" for byte in range(256))]  # a space that is spelt out stays a letter
+    return [WORD_START, *(f"<0x{byte:02X}>" for byte in range(256))]  # `▁` spells a space
 
 
 def reads_spaces_as_letters(tokenizer: PreTrainedTokenizerFast) -> bool:
-    """Whether nothing divides a text into words before it is cut into tokens, as in Gemma's tokenizer.
+    """Whether a text is not divided into words before it is split into tokens, as in Gemma's tokenizer.
 
-    Then spaces are `▁` by the time that the pre-tokenizer, if there is one, looks for them.
+    There the normaliser has already replaced spaces by `▁` before the pre-tokenizer, if there is one, looks for them.
     """
     backend = tokenizer.backend_tokenizer
     text = "a b" if backend.normalizer is None else backend.normalizer.normalize_str("a b")

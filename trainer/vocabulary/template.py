@@ -1,4 +1,4 @@
-"""The token ids inside `tokenizer.json`'s post-processor, which adds `<s>` and `</s>`."""
+"""Renumber the token ids in `tokenizer.json`'s post-processor, which adds special tokens such as `<s>` and `</s>`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import Any
 
 
 def renumber_template(processor: dict[str, Any] | None, renumbered: dict[int, int]) -> None:
-    """Ids inside the post-processor (a template, RoBERTa's or BERT's, or a sequence of them)."""
+    """Renumber the ids in a post-processor (a template, RoBERTa's or BERT's, or a sequence of these), in place.
+
+    Args:
+        processor: the post-processor; it is changed. None is allowed.
+        renumbered: the new id of each old one.
+    """
     if processor is None:
         return
     for inner in processor.get("processors", ()):

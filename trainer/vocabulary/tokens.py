@@ -1,4 +1,4 @@
-"""How the tokens of a tokenizer write text: where a word begins or goes on, and bytes instead of characters."""
+"""How the tokens of a tokenizer represent text: marks of a word's start or continuation, and bytes for characters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class TokenForms:
-    """Reads the tokens of a tokenizer.
+    """Interprets the tokens of a tokenizer.
 
     Args:
-        content: of its `tokenizer.json`.
+        content: the content of its `tokenizer.json`.
     """
 
     def __init__(self, content: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ class TokenForms:
         self._prefix = str(model.get("continuing_subword_prefix") or "")
 
     def text(self, token: str) -> str | None:
-        """What a token writes, without the mark of a word's start or continuation; None for a part of a character."""
+        """The text of a token without the mark of a word's start or continuation; None for a part of a character."""
         if self.byte_level:
             try:
                 return bytes(_bytes_of_letters()[letter] for letter in token).decode().removeprefix(" ")
@@ -41,7 +41,7 @@ class TokenForms:
         return token == _WORD_START or (self.has_bytes and _BYTE.fullmatch(token) is not None)
 
     def of_character(self, character: str) -> tuple[str, str]:
-        """A character's own token, and the one that it has at a word's start (in WordPiece: within a word)."""
+        """A character's own token, and its token at the start of a word (in WordPiece: within a word)."""
         return character, (self._prefix or _WORD_START) + character
 
 
@@ -54,7 +54,7 @@ def _has_byte_level(part: dict[str, Any] | None) -> bool:
 
 @functools.cache
 def _bytes_of_letters() -> dict[str, int]:
-    """The letters that stand for bytes: printable Latin-1 for itself, the others from U+0100 on (as GPT-2 has it)."""
+    """GPT-2's letters for bytes: printable Latin-1 characters stand for themselves, U+0100 and on for other bytes."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}

@@ -25,7 +25,7 @@ from trainer.vocabulary.tokens import TokenForms
 
 logger = logging.getLogger(__name__)
 
-# The result depends on the number of threads, so it is not left to the machine.
+# The result depends on the number of threads, so the number is fixed.
 _THREADS = 4
 
 
@@ -41,19 +41,18 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerFast:
     """Train a tokenizer of the base's kind (algorithm, normalisation, special tokens) on the column `text`.
 
-    Unigram tokenizers are trained by SentencePiece, which gives the same tokenizer every time; the `tokenizers`
-    library, which trains the others, does so for BPE but not for WordPiece, where ties fall differently from run to
-    run.
+    SentencePiece trains Unigram tokenizers, and the `tokenizers` library trains BPE and WordPiece. Unigram and BPE
+    results are reproducible; for WordPiece ties are broken differently from run to run.
 
     Args:
         base: the base's tokenizer.
         data: text of the language.
-        size: the most tokens.
-        characters: those that have tokens whether they are in the text or not: the language's letters, and of all
-            others those that the base has a token for.
-        prompts: texts before sentences, which are cut as the base cuts them.
-        sample: train on at most that many texts, drawn by `seed`, which bounds time and memory.
-        seed: of the recipe.
+        size: largest number of tokens.
+        characters: characters that get tokens even if the text lacks them: the language's letters, and those of the
+            other characters for which the base has a token.
+        prompts: texts put before sentences, which the tokenizer must split as the base's does.
+        sample: largest number of texts to train on, drawn by `seed`; it limits time and memory.
+        seed: the recipe's seed.
 
     Returns:
         A tokenizer with at most `size` tokens; fewer if the text does not give that many.
@@ -66,7 +65,7 @@ def train_tokenizer(
     words = prompt_words(base, prompts)
     wanted = _single_tokens(base, content, characters) if characters is not None else []
     seen = {character for text in _normalised(base, data) for character in text}
-    # Their number is known before training, so that all of them together are not too many.
+    # Count these tokens before training, so that the trained tokens leave room for them.
     extra = [token for character, token in wanted if character not in seen]
     room = size - len(extra) - sum(len(token) for tokens in words.values() for token in tokens)
     if content["model"]["type"] == "Unigram":
@@ -78,12 +77,12 @@ def train_tokenizer(
         edited.add(token)
     keep_prompts(edited, words)
     if len(edited) > size:
-        raise _too_small(size, data, f"their characters and those that always stay take {len(edited)}")
+        raise _too_small(size, data, f"their characters and those that are always kept take {len(edited)}")
     return edited.finish()
 
 
 def _drawn(data: Dataset, sample: int | None, seed: int) -> Dataset:
-    """At most so many texts, in their order."""
+    """Draw at most `sample` texts, keeping their order."""
     if sample is None or len(data) <= sample:
         return data
     logger.info("the tokenizer is trained on %d of %d texts", sample, len(data))
@@ -93,11 +92,11 @@ def _drawn(data: Dataset, sample: int | None, seed: int) -> Dataset:
 def _single_tokens(
     base: PreTrainedTokenizerFast, content: dict[str, Any], characters: Characters
 ) -> list[tuple[str, str]]:
-    """Characters, as the base's normaliser leaves them, and the tokens that write each of them alone."""
+    """Pairs of a character, after the base's normalisation, and a token that stands for it alone."""
     forms = TokenForms(content)
     known = base.get_vocab()
     tokens = [("", token) for token in sorted(known) if forms.has_bytes and forms.is_part_of_all(token)]
-    if forms.byte_level:  # bytes write everything
+    if forms.byte_level:  # bytes can spell every character
         return tokens
     single = {text for token in known if (text := forms.text(token)) and len(text) == 1 and text in characters}
     normalizer = base.backend_tokenizer.normalizer
@@ -117,7 +116,7 @@ def _train_merges(
     spelling = byte_tokens(content)
     words = dict(content)
     if reads_spaces_as_letters(base):
-        # Otherwise whole sentences become tokens. What is learnt within words is not merged across them later.
+        # Otherwise whole sentences would become tokens. Merges learnt within words never join words afterwards.
         words["pre_tokenizer"] = {
             "type": "Split",
             "pattern": {"String": WORD_START},
@@ -125,7 +124,7 @@ def _train_merges(
             "invert": False,
         }
     source = plain_tokenizer(base, tokenizer_object=Tokenizer.from_str(json.dumps(words)))
-    # Of byte-level BPE the trainer makes a letter of each byte itself; of byte fallback it knows nothing.
+    # The trainer adds the letters of byte-level BPE itself, but not the tokens of byte fallback.
     missing = [token for token in spelling if len(token) > 1]
     trained = source.train_new_from_iterator(
         batches, vocab_size=max(size - len(missing), 1), length=len(data), show_progress=False
@@ -153,7 +152,7 @@ def _train_unigram(
             sentence_iterator=_normalised(base, data),
             model_writer=written,
             model_type="unigram",
-            vocab_size=max(room - len(special) + 1, 2),  # its own unknown token is left out below
+            vocab_size=max(room - len(special) + 1, 2),  # + 1: its own unknown token is left out below
             hard_vocab_limit=False,
             character_coverage=1.0,
             normalization_rule_name="identity",

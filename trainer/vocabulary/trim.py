@@ -1,7 +1,6 @@
-"""Trim: the part of the base's vocabulary that a language uses.
+"""Trim the base's vocabulary to the part that a language uses.
 
-A sentence whose tokens under the base's tokenizer are all kept has the same tokens, and so the same vector, after
-trimming.
+A sentence whose base tokens are all kept has the same tokens, and so the same vector, after trimming.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ from trainer.vocabulary.tokens import TokenForms
 
 
 def count_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, prompts: Sequence[str]) -> np.ndarray:
-    """How often each token id occurs in the column `text`, alone and behind each prompt: `[vocabulary]`, int64."""
+    """Count each token id in the column `text`, without a prompt and after each prompt: `[vocabulary]`, int64."""
     counts = np.zeros(len(tokenizer), dtype=np.int64)
     for batch in data.iter(batch_size=1000):
-        # A prompt may join with the first word into other tokens, so every text is counted with it too.
+        # The first word may get other tokens after a prompt, so every text is also counted with each prompt.
         texts = [prompt + text for prompt in {"", *prompts} for text in batch["text"]]
         for encoding in tokenizer.backend_tokenizer.encode_batch(texts):
             np.add.at(counts, encoding.ids, 1)
@@ -37,7 +36,7 @@ def count_tokens(tokenizer: PreTrainedTokenizerFast, data: Dataset, prompts: Seq
 
 
 def always_kept(tokenizer: PreTrainedTokenizerFast, characters: Characters, prompts: Sequence[str]) -> set[int]:
-    """The ids of tokens that stay whatever the text: of the prompts, of single characters, and of bytes."""
+    """The ids of tokens that are kept whatever the text: tokens of prompts, single characters and bytes."""
     forms = TokenForms(json.loads(tokenizer.backend_tokenizer.to_str()))
     kept = prompt_ids(tokenizer, prompts)
     for token, index in tokenizer.get_vocab().items():
@@ -50,26 +49,26 @@ def always_kept(tokenizer: PreTrainedTokenizerFast, characters: Characters, prom
 def trim_tokenizer(
     tokenizer: PreTrainedTokenizerFast, counts: np.ndarray, size: int, always: Set[int] = frozenset()
 ) -> tuple[PreTrainedTokenizerFast, np.ndarray]:
-    """Cut a tokenizer down to at most `size` tokens.
+    """Trim a tokenizer to at most `size` tokens.
 
-    Kept are, in this order, until `size` is reached: special tokens, bytes, and those that always stay; tokens that
-    occur, the most frequent first; tokens that do not occur but are written in the same characters and in signs, single
-    characters first, then those that the base finds most likely. The last are for the words of the language that the
-    text happens not to have.
+    Tokens are kept in this order until `size` is reached: first special tokens, bytes and those in `always`; then
+    tokens that occur, the most frequent first; then tokens that do not occur but consist of occurring characters and
+    symbols, single characters first, then those that the base finds most likely. The last group covers words of the
+    language that the text happens to lack.
 
     Args:
-        tokenizer: the base's.
+        tokenizer: the base's tokenizer.
         counts: `[vocabulary]`, from `count_tokens`.
-        size: the most tokens to keep.
-        always: ids of tokens that stay whether they occur or not.
+        size: largest number of tokens to keep.
+        always: ids of tokens that are kept even if they do not occur.
 
     Returns:
-        The trimmed tokenizer, and the ids kept, `[kept]`, ascending: row `i` of the new embeddings is row `kept[i]`
+        The trimmed tokenizer, and the kept ids, `[kept]`, ascending: row `i` of the new embeddings is row `kept[i]`
         of the base's.
 
     Raises:
-        AdaptersHubError: the tokenizer is of a kind that cannot be trimmed.
-        SettingsError: `size` is too small for what always stays.
+        AdaptersHubError: this type of tokenizer cannot be trimmed.
+        SettingsError: `size` is too small for the tokens that are always kept.
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     model = content["model"]
@@ -79,12 +78,12 @@ def trim_tokenizer(
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
     special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
     parts = _merge_parts(model)
-    # A BPE token can be reached only if everything it is merged from is there.
+    # BPE can produce a token only if all the tokens that it is merged from are kept.
     kept = set(special).union(*(_closure(token_id, parts) for token_id in always))
     if always and len(kept) > size:
         raise SettingsError(
-            f"a vocabulary of {size} tokens is too small: special tokens, the prompt, signs and the letters of the "
-            f"language take {len(kept)}: set vocabulary.size to more"
+            f"a vocabulary of {size} tokens is too small: special tokens, the prompt, symbols and the letters of the "
+            f"language take {len(kept)}: increase vocabulary.size"
         )
     forms = TokenForms(content)
     texts = {index: None if index in special else forms.text(token) for index, token in by_id.items()}
@@ -114,9 +113,9 @@ def _tokens_by_id(model: dict[str, Any], added: list[dict[str, Any]]) -> dict[in
 def _by_preference(
     model: dict[str, Any], texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]
 ) -> Iterable[int]:
-    """Tokens not kept yet: seen ones by frequency, then unseen ones in known characters by the base's preference.
+    """Tokens not kept yet: seen ones by frequency, then unseen ones in known characters by the base's likelihood.
 
-    `texts` are what the tokens write; None for special tokens and parts of characters.
+    `texts` holds the text of each token, or None for special tokens and parts of characters.
     """
     seen = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index] and int(index) not in kept]
     alphabet = _alphabet(texts, counts, kept)
@@ -129,15 +128,16 @@ def _by_preference(
         unseen.sort(key=lambda index: (-model["vocab"][index][1], index))
     else:
         unseen.sort()  # ids of BPE and WordPiece follow the order of training: frequent first
-    # Single characters before all: with them, no word in these characters has an unknown token.
+    # Single characters come first: with them, no word in these characters has an unknown token.
     unseen.sort(key=lambda index: len(texts[index] or "") > 1)
     return [*seen, *unseen]
 
 
 def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) -> set[str]:
-    """What unseen tokens may be written in: seen characters, and signs.
+    """The characters that unseen tokens may consist of: seen characters, and symbols.
 
-    Letters that the text lacks stay as single characters, but do not bring words of other languages along.
+    Letters that the text lacks are kept as single characters, but not as parts of longer tokens, which would be words
+    of other languages.
     """
     seen = {letter for index, text in texts.items() if index < len(counts) and counts[index] for letter in text or ""}
     signs = {letter for index in kept for letter in texts[index] or "" if not letter.isalpha()}
@@ -145,7 +145,7 @@ def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) 
 
 
 def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:
-    """For BPE: the tokens that each token is merged from."""
+    """The tokens that each BPE token is merged from."""
     parts: dict[int, set[int]] = {}
     for left, right in _merges(model):
         whole = model["vocab"].get(left + right)

@@ -34,7 +34,7 @@ def test_the_list_can_be_given_on_the_command_line() -> None:
     assert made.full.controls == ["mono", "matched mono+cross"]
     with pytest.raises(SettingsError, match=r"full\.controls"):
         parse_recipe("x", "y", ["--full.controls", "[many]"])
-    with pytest.raises(SettingsError, match=r"full\.controls names none"):
+    with pytest.raises(SettingsError, match=r"full\.controls is empty"):
         parse_recipe("x", "y", ["--full.controls", "[]"])
 
 

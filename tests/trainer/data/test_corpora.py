@@ -109,7 +109,7 @@ def test_a_column_without_text_is_told_by_name(tmp_path: Path, name: str) -> Non
     source = DataSource(path=str(tmp_path / name))
     assert rows_of(source) == [("a", "b", "")]
     source.columns = ["anchor", "positive", "score"]
-    with pytest.raises(DataError, match=r"column score holds .*64, not text: name those to take under 'columns'"):
+    with pytest.raises(DataError, match=r"column score holds .*64, not text: name text columns under 'columns'"):
         rows_of(source)
 
 
@@ -309,7 +309,7 @@ def test_an_empty_file_is_refused_in_one_line(tmp_path: Path, name: str) -> None
 
 
 def test_a_file_of_nothing_usable_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"nothing usable in 2 rows \(1 empty, 1 identical pairs\)"):
+    with pytest.raises(DataError, match=r"no usable row among 2 \(1 empty, 1 identical pairs\)"):
         rows_of(written(tmp_path, "a.tsv", "a\ta\nb\t\n"))
 
 

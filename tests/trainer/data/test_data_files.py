@@ -86,7 +86,7 @@ def test_equal_content_is_kept_once_and_damage_to_it_is_mended(
     assert "is damaged" in caplog.text
     shutil.rmtree(cache)
     cache.write_text("a file where the folder should be")
-    with pytest.raises(DataError, match="MSE_CACHE names another folder") as caught:
+    with pytest.raises(DataError, match="set MSE_CACHE to use another cache folder") as caught:
         load_file(tmp_path / "two.txt", None, TEXT)
     assert "\n" not in str(caught.value)
 
@@ -147,7 +147,7 @@ def test_columns_whose_names_do_not_tell_are_refused_with_the_remedy(tmp_path: P
     with pytest.raises(DataError) as caught:
         load_pairs(source, "kaz", "eng", ("anchor", "positive", "negative"))
     expected = "expected the columns anchor, positive, and perhaps negative"
-    assert f"{expected}; found {', '.join(columns)}: name those to take, in this order, under 'columns'" in str(
+    assert f"{expected}; found {', '.join(columns)}: name those to use, in this order, under 'columns'" in str(
         caught.value
     )
     with pytest.raises(DataError, match="expected the columns text; found"):

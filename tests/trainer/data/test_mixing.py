@@ -97,7 +97,7 @@ def test_a_lexicon_keeps_to_its_limit(settings: MixingSettings) -> None:
     ("changes", "told"),
     [
         ({"sentences": DataSource()}, "set cla.mixed.sentences.path"),
-        ({"lexicon": DataSource(path="kaz.tsv")}, "would be the words of kaz, tur alike: put {language} into it"),
+        ({"lexicon": DataSource(path="kaz.tsv")}, "would be the same file for kaz, tur: use {language} in it"),
         ({"coverage": -0.1}, "cla.mixed.coverage must be at least 0 and at most 1"),
     ],
 )

@@ -214,7 +214,7 @@ def test_a_run_whose_checkpoints_are_all_damaged_says_so_and_starts_anew(
     for checkpoint in folder.iterdir():
         flip(checkpoint / "optimizer.pt")
     assert encoding_trainer(bases("bert"), folder, **SAVING | {"max_steps": 2}).run()["steps"] == 2
-    assert "damaged checkpoints only: starting this phase anew" in caplog.text
+    assert "only half-written or damaged checkpoints; restarting this phase" in caplog.text
     assert newest(folder) == folder / "checkpoint-2"
     assert not (folder / "checkpoint-3").exists()
 
@@ -263,12 +263,12 @@ def test_checkpoints_hold_the_trained_parameters_and_no_others(bases: Bases, fin
 def test_what_optimizer_and_schedule_refuse_is_told_in_one_line(
     bases: Bases, tmp_path: Path, values: dict[str, Any], line: str
 ) -> None:
-    with pytest.raises(TrainingError, match=f"settings under 'training' do not fit: .*{line}") as caught:
+    with pytest.raises(TrainingError, match=f"settings under 'training' were refused: .*{line}") as caught:
         encoding_trainer(bases("bert"), tmp_path, **values).run()
     assert "\n" not in str(caught.value)
 
 
 def test_training_values_that_do_not_fit_are_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"settings under 'training' do not fit: .*sometimes") as caught:
+    with pytest.raises(TrainingError, match=r"settings under 'training' were refused: .*sometimes") as caught:
         training_arguments("la", {"save_strategy": "sometimes"}, tmp_path, seed=0)
     assert "\n" not in str(caught.value)

@@ -75,7 +75,7 @@ def test_a_trained_tokenizer_cuts_prompts_as_the_base_does_whatever_follows(kind
 @pytest.mark.parametrize("kind", ["unigram", "bpe", "wordpiece", "byte-level"])
 def test_without_being_told_of_the_prompt_it_would_be_cut_to_pieces(kind: str) -> None:
     base, own = base_tokenizer(kind), trained(kind, "kaz", ())
-    with pytest.raises(SettingsError, match="in 'Frage:' the prompt 'Frage: ' is cut to .*, by the base to "):
+    with pytest.raises(SettingsError, match="in 'Frage:' the prompt 'Frage: ' is split into .*, by the base into "):
         check_prompts(base, own, PROMPTS[:1], ["Мысық"])
 
 
@@ -117,7 +117,7 @@ def test_wordpiece_gives_up_longer_tokens_that_would_swallow_the_prompt() -> Non
 
 def test_prompts_whose_words_exclude_each_other_are_refused() -> None:
     edited = EditedTokenizer(build_tokenizer("wordpiece", 800))
-    with pytest.raises(SettingsError, match="but 'Abc' has to be a token"):
+    with pytest.raises(SettingsError, match="but 'Abc' must be a token"):
         keep_prompts(edited, {"Abcd": ["A", "##b", "##c", "##d"], "Abc": ["Abc"]})
 
 
@@ -142,7 +142,7 @@ def test_every_strategy_keeps_ids_and_vectors_of_the_prompt(kind: str, strategy:
 def test_rules_that_rewrite_the_prompt_are_refused(tmp_path: Path) -> None:
     base = load_base(write_base(tmp_path, "bert", build_tokenizer()))
     settings = VocabularySettings(strategy="keep")
-    with pytest.raises(SettingsError, match=r"the prompt 'Frage: ' is cut .* check vocabulary\.rewrite"):
+    with pytest.raises(SettingsError, match=r"the prompt 'Frage: ' is split .* check vocabulary\.rewrite"):
         build_vocabulary(base, settings, "deu", None, None, 0, prompts=PROMPTS, rules=[("F", "B")])
 
 
