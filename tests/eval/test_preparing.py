@@ -116,7 +116,7 @@ def test_a_split_that_files_do_not_name_is_taken_on_trust_and_that_is_said(
 ) -> None:
     for split in ("dev", "test"):
         score(["tatoeba"], tmp_path, clones, split=split)
-        assert f"tatoeba: its files do not say of which split they are; taken for {split}" in caplog.messages
+        assert f"tatoeba: its files do not say which split they belong to; treated as {split}" in caplog.messages
 
 
 def test_data_that_does_not_fit_is_no_reason_to_take_other_data(clones: Path, asked: Asked, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_nothing_to_score_is_an_error_with_a_reason_for_each(
     assert len([line for line in caplog.messages if " is left out: " in line]) == len(GROUPS["paper"])
     with pytest.raises(EvaluationError, match=r"^kardes: the data folder has no .*; it is not on the Hub; git clone "):
         score(["kardes"], tmp_path, tmp_path)
-    with pytest.raises(EvaluationError, match=r"^tatoeba: translations take two languages"):
+    with pytest.raises(EvaluationError, match=r"^tatoeba: finding translations needs at least two"):
         score(["tatoeba"], tmp_path, write_clones(tmp_path / "more"), languages=["eng"])
 
 

@@ -104,7 +104,7 @@ def test_tracks_that_the_hub_lacks_are_left_out_by_name(asked: Asked, caplog: py
     data = load("sts17", ["eng", "deu"], "test")
     assert isinstance(data, Similarity)
     assert set(data.pairs) == {("eng", "eng"), ("eng", "deu")}
-    assert "sts17 without de-de, de-en, which are not there: " in caplog.text
+    assert "sts17: tracks de-de, de-en are missing: " in caplog.text
     with pytest.raises(MissingDataError, match="no pairs within deu; its tracks are ar-ar, en-ar"):
         load("sts17", ["deu"], "test")
 
@@ -135,7 +135,7 @@ def test_a_clone_of_a_dataset_reads_as_the_hub_does_wherever_it_lies(tmp_path: P
 def test_a_file_here_is_not_read_in_place_of_a_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "kor-sts.py").write_text("raise SystemExit('run')", encoding="utf-8")
     monkeypatch.setattr(Hub, "silence", None)
-    with pytest.raises(MissingDataError, match=r"kor-sts\.py is a file or folder here"):
+    with pytest.raises(MissingDataError, match=r"kor-sts\.py is also a file or folder in the working"):
         Hub().fetch(str(tmp_path / "kor-sts.py"), None, None, "test")
 
 
@@ -192,7 +192,7 @@ def test_rows_of_another_commit_than_the_one_of_the_benchmark_are_not_taken(
             load("stsb", ["eng"], "dev")
             continue
         monkeypatch.setattr(Hub, "silence", "does not answer")
-        with pytest.raises(MissingDataError, match=f"the cache has revision {other} in place of {pinned}"):
+        with pytest.raises(MissingDataError, match=f"the cache has revision {other} instead of {pinned}"):
             load("stsb", ["eng"], "dev")
 
 
@@ -222,5 +222,5 @@ def test_a_folder_with_the_name_of_a_data_set_is_not_read_in_its_place(
     (tmp_path / "mteb" / "sib200").mkdir(parents=True)
     (tmp_path / "mteb" / "sib200" / "test.jsonl").write_text('{"text": "a", "category": "b"}\n')
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingDataError, match="mteb/sib200 is a file or folder here"):
+    with pytest.raises(MissingDataError, match="mteb/sib200 is also a file or folder in the working"):
         Hub().fetch("mteb/sib200", None, None, "test")
