@@ -69,7 +69,7 @@ def test_every_figure_has_an_interval_around_it(clones: Path, tmp_path: Path) ->
 
 
 def test_an_encoder_of_grades_is_perfect_and_without_bias() -> None:
-    """Second sentences at the angle of their grade from the first ones."""
+    """Places each second sentence at an angle to the first that reflects its grade."""
     gold = np.arange(20.0)
     sentences = [f"{row:02}" for row in range(20)]
     data = Similarity.crossed({code: GradedPairs(["-1"] * 20, sentences, gold) for code in ("eng", "deu", "tur")})
@@ -221,7 +221,7 @@ def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_pat
     for languages in (None, ["all"]):
         results = run(iter(some), dataclasses.replace(settings, languages=languages)).results
         assert [sorted(result.languages) for result in results] == [["deu", "kaz"]] * 3
-        write_report(results, tmp_path)  # which refuses means over other languages
+        write_report(results, tmp_path)  # this refuses means over different languages
     assert run(some[:1], settings).results[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
     with pytest.raises(EvaluationError, match=r"no language in common \(any: any; some: .*; last: hau\)"):
         run([*some[:2], Letters("last", languages=["hau"])], settings)

@@ -1,4 +1,4 @@
-"""What a base is taken to want where its files do not say: its family, and the log that says what was guessed."""
+"""Settings of a base whose files do not state them: taken from its family, with a log of what was guessed."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_what_was_guessed_is_said_in_one_line_and_what_was_told_is_not(
         load_base(base_folders("bert"), prompt="", max_length=10)
     (record,) = caplog.records
     assert "do not say pooling: taken pooling 'mean' (as is usual for its architecture)" in record.message
-    assert record.levelno == logging.WARNING  # nothing but its architecture speaks for it
+    assert record.levelno == logging.WARNING  # only the architecture is known
     caplog.clear()
     with caplog.at_level(logging.INFO, "adapters_hub.base"):
         load_base(base_folders("bert"), prompt="", pooling="cls", max_length=10)

@@ -86,7 +86,13 @@ def test_korsts_keeps_a_lone_quotation_mark(clones: Path) -> None:
 def test_sick_is_joined_by_pair_number_within_the_set(clones: Path) -> None:
     data = load("sick", clones, "eng", "nld")
     assert isinstance(data, Similarity)
-    assert data.pairs["eng", "nld"].gold.tolist() == [1, 2, 3, 4, 5]  # pair 0 is of another set, pair 6 of one file
+    assert data.pairs["eng", "nld"].gold.tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]  # pair 0 has another split, pair 6 is only in one file
     assert data.pairs["eng", "nld"].second[0] == sample_sentences("deu")[3]
     data = load("sick", clones, "eng", "nld", "pol")
     assert isinstance(data, Similarity)
@@ -167,7 +173,7 @@ def test_a_clone_has_the_languages_whose_files_of_the_split_are_all_there(tmp_pa
     write_clones(tmp_path)
     for gone in (
         "stsb-multi-mt/data/stsb-de-dev.csv",
-        "Kardes-NLU/Data/azeri/sts.dev.az.csv",  # English stands beside it
+        "Kardes-NLU/Data/azeri/sts.dev.az.csv",  # this file also holds the English sentences
         "sick_nl/data/tasks/sick_nl/SICK_NL.txt",
         "sib-200/data/annotated/kaz_Cyrl/train.tsv",
         "sib-200/data/annotated/zho_Hans/dev.tsv",

@@ -1,4 +1,4 @@
-"""What is asked of the Hub, and what is made of the rows it has, in the columns and splits of the real datasets."""
+"""Requests to the Hub, and the data made from its rows, in the columns and splits of the real datasets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_each_benchmark_asks_for_its_datasets_under_their_own_names(
     assert [subset for _, subset, _, _ in asked] == subsets
     assert {part for _, _, part, _ in asked} - {"train"} == {theirs}
     if dataset.startswith("mteb/"):
-        assert all(revision for *_, revision in asked)  # figures must not change when a dataset does
+        assert all(revision for *_, revision in asked)  # figures must not change with the dataset
 
 
 def test_rows_become_pairs_within_and_across(asked: Asked) -> None:
@@ -144,17 +144,17 @@ def test_a_hub_is_asked_once_whether_it_answers(monkeypatch: pytest.MonkeyPatch,
     requests: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:  # so called by http.server
+        def do_HEAD(self) -> None:  # the name that http.server requires
             requests.append(self.path)
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # nobody listens
+        closed.bind(("127.0.0.1", 0))  # bound, but not listening
         port = server.server_port if there else closed.getsockname()[1]
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{port}")
@@ -204,7 +204,7 @@ def test_what_was_read_is_remembered_with_revision_and_content(asked: Asked, mon
 
     (first,) = read("stsb", ["eng"])
     assert first == f"hf://datasets/mteb/stsb_multi_mt@{BENCHMARKS['stsb'].revision}/en/dev"
-    # One dataset in two languages, whatever their order.
+    # The same dataset in two languages, in either order.
     assert read("sick", ["eng", "nld"]) == read("sick", ["nld", "eng"])
     commit = "3" * 40
     address = f"hf://datasets/SemRel/SemRel2024@{commit}/hau/dev.parquet"
