@@ -127,9 +127,7 @@ def test_commits_of_pull_requests_are_not_the_owners(published: Published) -> No
 
     answers = resolved("org/kaz", "", f"@{main}", "@v1", f"@{first}", "@refs/pr/1", f"@{evil}", f"@{old}")
     assert [answers[name] for name in ("", f"@{main}")] == [f"org/kaz@{main}"] * 2
-    assert [answers[name] for name in ("@v1", f"@{first}")] == [
-        f"org/kaz@{first}"
-    ] * 2  # the commit has the tag's rights
+    assert [answers[name] for name in ("@v1", f"@{first}")] == [f"org/kaz@{first}"] * 2  # through its tag
     assert all("not every revision" in answers[name] for name in ("@refs/pr/1", f"@{evil}", f"@{old}"))
     answers = resolved("org/kaz@v1", "", "@v1", f"@{first}", "@main", f"@{main}", "@v0", "@refs/pr/1", f"@{evil}")
     assert [answers[name] for name in ("", "@v1", f"@{first}")] == [f"org/kaz@{first}"] * 3

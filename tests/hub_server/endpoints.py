@@ -317,7 +317,7 @@ def _resolve(hub: HubServer, call: Call) -> Answer:
     tag = etag(path, content)
     headers["ETag"] = f'"{tag}"'
     if is_lfs(path, len(content)):
-        # The Hub sends these headers with a redirect to its storage. The client would follow a redirect to this same host.
+        # The Hub sends these headers with a redirect to its storage. The client would follow one to the same host.
         headers |= {"X-Linked-Etag": f'"{tag}"', "X-Linked-Size": str(len(content))}
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", call.headers.get("Range", ""))
     if not asked or not any(asked.groups()):

@@ -86,13 +86,8 @@ def test_korsts_keeps_a_lone_quotation_mark(clones: Path) -> None:
 def test_sick_is_joined_by_pair_number_within_the_set(clones: Path) -> None:
     data = load("sick", clones, "eng", "nld")
     assert isinstance(data, Similarity)
-    assert data.pairs["eng", "nld"].gold.tolist() == [
-        1,
-        2,
-        3,
-        4,
-        5,
-    ]  # pair 0 has another split, pair 6 is only in one file
+    # Pair 0 is in another split, and pair 6 is only in one file.
+    assert data.pairs["eng", "nld"].gold.tolist() == [1, 2, 3, 4, 5]
     assert data.pairs["eng", "nld"].second[0] == sample_sentences("deu")[3]
     data = load("sick", clones, "eng", "nld", "pol")
     assert isinstance(data, Similarity)
