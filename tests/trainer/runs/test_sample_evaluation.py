@@ -1,4 +1,4 @@
-"""The evaluation of modules as the stages write them, from the command line."""
+"""Evaluation from the command line of modules that the stages wrote."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_what_each_stage_bought_is_printed_and_written_for_the_cards(
     assert {score.encoder for score in own} == {"base", "modules", "aligned"}
     values = {score.encoder: score.value for score in own if score.metric == "spearman"}
     assert len(set(values.values())) == 3
-    # The same modules and data: the figures are there already.
+    # With the same modules and data, the figures are reused.
     paths = sorted((folder / "evaluation" / "results").rglob("*.json"))
     written = [path.stat().st_mtime_ns for path in paths]
     assert evaluated(stages, folder, "--variants", "base,mono,aligned").ok().stdout == done.stdout

@@ -1,4 +1,4 @@
-"""The cheap dropout drops as torch's own does."""
+"""The cheap dropout drops values like torch's own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_it_zeroes_the_right_share_and_keeps_the_mean(p: float, shape: tuple[int
 
 
 def test_elements_are_dropped_independently() -> None:
-    """Also the four that share a draw."""
+    """This also holds for the four values that share a draw."""
     torch.manual_seed(0)
     kept = (CheapDropout(0.5)(torch.ones(200_000, 4)) != 0).float()
     correlation = torch.corrcoef(kept.T)
