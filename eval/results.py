@@ -116,7 +116,7 @@ def check_names(encoders: Iterable[str]) -> None:
     for name in encoders:
         if (folder := _safe(name)) in taken:
             called = repr(name) if taken[folder] == name else f"{taken[folder]!r} and {name!r}, which is one folder"
-            raise EvaluationError(f"two encoders are called {called}: name them, --encoder NAME=…")
+            raise EvaluationError(f"two encoders are called {called}: give them different names with --encoder NAME=…")
         taken[folder] = name
 
 

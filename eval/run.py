@@ -138,7 +138,7 @@ def _score(cached: CachedEncoder, prepared: Prepared, settings: Run) -> Result:
         if earlier.encoder != encoder.name:  # names that differ only in special characters share a folder
             raise EvaluationError(
                 f"{path} holds the results of {earlier.encoder!r}, not of {encoder.name!r}: "
-                "give the encoder another name, --encoder NAME=…"
+                "give the encoder another name with --encoder NAME=…"
             )
         if earlier.identity == identity:
             logger.info("%s: %s has been scored already: skipped", encoder.name, benchmark.name)

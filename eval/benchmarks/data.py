@@ -56,7 +56,9 @@ class Similarity:
         """
         sizes = {code: len(pairs.gold) for code, pairs in monolingual.items()}
         if len(set(sizes.values())) > 1:
-            raise EvaluationError(f"a parallel benchmark needs as many pairs in every language, found {sizes}")
+            raise EvaluationError(
+                f"a parallel benchmark needs the same number of pairs in every language, found {sizes}"
+            )
         pairs = {
             (a, b): GradedPairs(monolingual[a].first, monolingual[b].second, monolingual[a].gold)
             for a, b in itertools.product(monolingual, repeat=2)
@@ -99,7 +101,8 @@ class Bitext:
         for (a, b), (one, other) in self.pairs.items():
             if len(one) != len(other):
                 raise EvaluationError(
-                    f"a bitext needs as many lines on both sides, found {len(one)} in {a} and {len(other)} in {b}"
+                    f"a bitext needs the same number of lines on both sides, found {len(one)} in {a} and "
+                    f"{len(other)} in {b}"
                 )
 
     @classmethod

@@ -37,7 +37,7 @@ class Hub:
         """Load one split of a dataset's subset, as a `datasets.Dataset`.
 
         Raises:
-            MissingDataError: the data is neither on the Hub nor in the cache.
+            MissingDataError: the data is neither on the Hub nor in the cache, or a local path has the dataset's name.
         """
         if Path(dataset).exists():
             raise MissingDataError(
@@ -72,13 +72,8 @@ def load_part(dataset: str, subset: str | None, split: str, revision: str | None
 
     try:
         return load_dataset(dataset, subset, split=split, revision=revision)
-    except (
-        DatasetsError,
-        OSError,
-        ValueError,
-        ImportError,
-        RuntimeError,
-    ) as error:  # also a SOCKS proxy without support, and a dataset script
+    # ImportError: a SOCKS proxy without its library. RuntimeError: a dataset script.
+    except (DatasetsError, OSError, ValueError, ImportError, RuntimeError) as error:
         why = str(error).partition("\n")[0]
         raise MissingDataError(f"{dataset} ({subset or 'default'}, {split}) cannot be fetched: {why}") from error
 

@@ -47,11 +47,11 @@ class STSB(Coded):
     }  # fmt: skip
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"stsb-multi-mt/data/stsb-{self.codes[language]}-{split}.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages."""
+        """Read all pairs of languages."""
         self.require(languages)
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
@@ -129,7 +129,7 @@ class KorSTS(Coded):
     codes: ClassVar = {"kor": "ko"}
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"KorNLUDatasets/KorSTS/sts-{split}.tsv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:

@@ -164,7 +164,7 @@ def _decoded(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise EvaluationError(f"benchmark data {path} is not UTF-8 ({error}): fetch it again, or convert it") from error
     except csv.Error as error:
-        raise EvaluationError(f"benchmark data {path} is no table ({error}): fetch it again") from error
+        raise EvaluationError(f"benchmark data {path} is not a valid table ({error}): fetch it again") from error
 
 
 def origin(read: Iterable[str]) -> str:

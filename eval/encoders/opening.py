@@ -210,7 +210,7 @@ def _sentence_transformer(source: str, settings: Settings) -> Any:  # noqa: ANN4
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise EvaluationError(
-            "a SentenceTransformer needs its library: pip install 'modular-sentence-encoders[bridges]'"
+            "a SentenceTransformer needs sentence-transformers: pip install 'modular-sentence-encoders[bridges]'"
         ) from error
     try:
         precision = {"dtype": getattr(torch, settings.precision), "use_safetensors": True}

@@ -103,7 +103,8 @@ class Table:
             identity = result.identity | {"languages": sorted(result.languages)}
             if identities.setdefault((result.encoder, result.benchmark), identity) != identity:
                 raise EvaluationError(
-                    f"two encoders are called {result.encoder!r}: name them, --encoder NAME=…, when they are scored"
+                    f"two encoders are called {result.encoder!r}: give them different names with "
+                    "--encoder NAME=… when you score them"
                 )
         means = {
             (result.encoder, (result.benchmark, kind)): figure

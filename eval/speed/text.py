@@ -29,7 +29,9 @@ class Text:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         if folder is not None and not any(folder.glob("mono/*.txt.xz")):
-            raise EvaluationError(f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder as in recipes/paper.yaml")
+            raise EvaluationError(
+                f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder in the layout that recipes/paper.yaml reads"
+            )
 
     @property
     def name(self) -> str:

@@ -102,7 +102,9 @@ def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
         result("modules", value, "modules", identity={"vectors": [name], "languages": ["eng", "deu"]})
         for name, value in (("first", 70), ("second", 75))
     )
-    with pytest.raises(EvaluationError, match=r"^two encoders are called 'modules': name them, --encoder NAME=…"):
+    with pytest.raises(
+        EvaluationError, match=r"^two encoders are called 'modules': give them different names with --encoder NAME=…"
+    ):
         write_report([one, other], tmp_path)
     assert list(tmp_path.iterdir()) == []
     # The same encoder in the folders of two runs, with its languages in another order, counts once.

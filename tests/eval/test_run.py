@@ -240,7 +240,10 @@ def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
     encoders = [Letters(name) for name in names]
     for languages in (None, ["eng", "deu"]):
         settings = Run(find_benchmarks(["sample-bitext"]), "dev", tmp_path, languages, resamples=10)
-        with pytest.raises(EvaluationError, match=f"^two encoders are called {called}: name them, --encoder NAME=…$"):
+        with pytest.raises(
+            EvaluationError,
+            match=f"^two encoders are called {called}: give them different names with --encoder NAME=…$",
+        ):
             run(encoders, settings)
     assert all(encoder.calls == [] for encoder in encoders)
     assert list(tmp_path.iterdir()) == []

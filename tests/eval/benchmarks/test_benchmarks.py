@@ -205,7 +205,7 @@ def test_sides_of_different_length_are_refused(clones: Path, tmp_path: Path) -> 
         BENCHMARKS["tatoeba"].load(["kaz"], "dev", Source(tmp_path))
     pairs = tmp_path / "stsb-multi-mt/data/stsb-de-dev.csv"
     pairs.write_text("".join(pairs.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8")
-    with pytest.raises(EvaluationError, match="as many pairs in every language"):
+    with pytest.raises(EvaluationError, match="same number of pairs in every language"):
         BENCHMARKS["stsb"].load(["eng", "deu"], "dev", Source(tmp_path))
 
 
@@ -239,7 +239,7 @@ def test_benchmark_files_that_are_not_utf8_are_told_in_one_line(tmp_path: Path) 
     assert "\n" not in str(caught.value)
     with pytest.raises(EvaluationError, match=r"x\.tsv is not UTF-8"):
         source.table("x.tsv", "get it", ["a", "b"], delimiter="\t")
-    with pytest.raises(EvaluationError, match=r"y\.csv is no table"):
+    with pytest.raises(EvaluationError, match=r"y\.csv is not a valid table"):
         source.table("y.csv", "get it", ["a", "b"])
 
 

@@ -63,7 +63,10 @@ def test_mistakes_are_one_line(launched: Path, stages: Stages) -> None:
         (("--benchmarks", "simple"), "there is no benchmark 'simple'; there are sample"),
         (("--split", "train"), "--split must be one of dev, test, not 'train'"),
         (("--data", "/nowhere"), "no folder with benchmark data at /nowhere"),
-        (("--encoder", launched), "two encoders are called 'modules, aligned': name them, --encoder NAME=…"),
+        (
+            ("--encoder", launched),
+            "two encoders are called 'modules, aligned': give them different names with --encoder NAME=…",
+        ),
         (("--variants", "best"), "--variants must be one of base, mono, aligned, always, not 'best'"),
     ):
         done = stages.run(EVAL, "run", "--encoder", launched, "--no-cache", *options)
