@@ -252,7 +252,7 @@ def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
 def test_results_of_a_name_that_has_the_same_folder_are_not_overwritten(tmp_path: Path) -> None:
     first = scored(Letters("letters, cut"), "sample-bitext", tmp_path, languages=["eng", "deu"])
     other = Letters("letters: cut")
-    with pytest.raises(EvaluationError, match="holds the results of 'letters, cut', not of 'letters: cut': name the"):
+    with pytest.raises(EvaluationError, match="holds the results of 'letters, cut', not of 'letters: cut': give the"):
         scored(other, "sample-bitext", tmp_path, languages=["eng", "deu"])
     assert other.calls == []
     assert [(result.encoder, result.facts) for result in read_results([tmp_path])] == [("letters, cut", first.facts)]
