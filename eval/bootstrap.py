@@ -1,11 +1,12 @@
-"""Bootstrap: how much a figure would vary had other items been drawn from the same source.
+"""Bootstrap: how much a figure would vary if other items had been drawn from the same source.
 
-Items are resampled with replacement, and a resample is kept as how often each item occurs in it: `counts`. The same
-seed and number of items give the same resamples, so that figures of two encoders can be compared resample by resample.
+Items are resampled with replacement. A resample is stored as `counts`, the number of times that each item occurs in
+it. The same seed and number of items give the same resamples, so figures of two encoders can be compared resample by
+resample.
 
 References:
     Efron and Tibshirani 1993, An Introduction to the Bootstrap; Koehn 2004, Statistical Significance Tests for Machine
-    Translation Evaluation, for the comparison in pairs.
+    Translation Evaluation, for the paired comparison.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 RESAMPLES = 1000
-_ENTRIES = 4_000_000  # of a block of numbers held at a time
+_ENTRIES = 4_000_000  # size of the blocks that bound memory
 
 
 def resample_counts(items: int, resamples: int, seed: int) -> np.ndarray:
@@ -27,17 +28,17 @@ def resample_counts(items: int, resamples: int, seed: int) -> np.ndarray:
 
 
 def interval(samples: np.ndarray) -> tuple[float, float]:
-    """The 95% confidence interval, by percentiles, of a figure's resamples `[resamples]`."""
+    """The 95% percentile confidence interval of a figure, from its resampled values `[resamples]`."""
     low, high = np.nanpercentile(samples, [2.5, 97.5])
     return float(low), float(high)
 
 
 def p_value(samples: np.ndarray, baseline: np.ndarray) -> float:
-    """Two-sided: how often the difference of two figures, resample by resample, is not on the side of its mean.
+    """Two-sided p-value of the paired bootstrap: twice the smaller share of resamples with the difference on one side.
 
     Args:
-        samples: `[resamples]` of one encoder.
-        baseline: `[resamples]` of the other, on the same items.
+        samples: `[resamples]`, values of one encoder.
+        baseline: `[resamples]`, values of the other on the same items.
     """
     difference = samples - baseline
     share = (
@@ -48,7 +49,7 @@ def p_value(samples: np.ndarray, baseline: np.ndarray) -> float:
 
 
 def mean_samples(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The mean of `[items]` in each resample: `[resamples]`."""
+    """The mean of values `[items]` in each resample: `[resamples]`."""
     means: np.ndarray = counts @ values.astype(np.float32) / counts.sum(axis=1)
     return means
 
@@ -56,13 +57,13 @@ def mean_samples(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def spearman_samples(predicted: np.ndarray, gold: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Spearman's correlation times 100 in each resample.
 
-    Items that occur several times are ties. Ranks follow from one sorting and the running sums of the counts, so
-    that nothing is sorted again.
+    Repeated items are ties. Ranks are computed from one sort and the running sums of the counts, so no resample is
+    sorted again.
 
     Args:
-        predicted: `[items]`, or `[groups, items]`: the same items graded several times over, then all groups of a
-            resample are ranked together.
-        gold: as `predicted`.
+        predicted: `[items]`, or `[groups, items]` if every group grades the same items; all groups of a resample are
+            then ranked together.
+        gold: in the shape of `predicted`.
         counts: `[resamples, items]`.
 
     Returns:
@@ -80,7 +81,7 @@ def spearman_samples(predicted: np.ndarray, gold: np.ndarray, counts: np.ndarray
 
 
 class _Ranking:
-    """Ranks of values that occur as often as a resample says, ties at their mean rank."""
+    """Ranks of values weighted by how often a resample contains them; ties get their mean rank."""
 
     def __init__(self, values: np.ndarray, item: np.ndarray) -> None:
         distinct, self._place = np.unique(values, return_inverse=True)
@@ -90,7 +91,7 @@ class _Ranking:
         self._starts = np.searchsorted(self._place[self._order], np.arange(self._size))
 
     def ranks(self, counts: np.ndarray) -> np.ndarray:
-        """`[resamples, items]` to `[resamples, values]`."""
+        """Turn counts `[resamples, items]` into ranks `[resamples, values]`."""
         of_distinct = np.add.reduceat(counts[:, self._item], self._starts, axis=1)
         mean_rank = np.cumsum(of_distinct, axis=1) - (of_distinct - 1) / 2
         ranks: np.ndarray = mean_rank[:, self._place]
@@ -110,11 +111,11 @@ def _weighted_pearson(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.n
 class TriangleMoments:
     """Moments of the upper triangle of a similarity matrix `[n, n]` in each resample, for RSIM.
 
-    Two copies of one sentence are no pair of sentences: only pairs of different items count, each as often as both
-    occur. `sum over i < j of w_i w_j f_ij` is half of `w f w - sum of w_i² f_ii`.
+    Only pairs of different items count, since two copies of one sentence are not a pair; each pair is weighted by the
+    product of its counts. `sum over i < j of w_i w_j f_ij` is half of `w f w - sum of w_i² f_ii`.
 
     Args:
-        counts: `[resamples, n]`.
+        counts: `[resamples, n]`, how often each item occurs.
     """
 
     def __init__(self, counts: np.ndarray) -> None:
@@ -122,14 +123,14 @@ class TriangleMoments:
         self.total = self.sums(np.ones((counts.shape[1], counts.shape[1]), dtype=np.float32))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Weighted sum over the upper triangle of symmetric `[n, n]` in each resample: `[resamples]`."""
+        """Weighted sum over the upper triangle of a symmetric matrix `[n, n]` in each resample: `[resamples]`."""
         whole = ((self.counts @ values) * self.counts).sum(axis=1, dtype=np.float64)
         diagonal = (self.counts**2) @ np.diag(values)
         halved: np.ndarray = (whole - diagonal) / 2
         return halved
 
     def moments(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of the entries in each resample."""
+        """Mean and variance of the entries of `[n, n]` in each resample, `[resamples]` each."""
         mean = self.sums(matrix) / self.total
         return mean, self.sums(matrix * matrix) / self.total - mean**2
 
@@ -140,7 +141,7 @@ class TriangleMoments:
         moments_a: tuple[np.ndarray, np.ndarray],
         moments_b: tuple[np.ndarray, np.ndarray],
     ) -> np.ndarray:
-        """Pearson correlation of the entries of two matrices in each resample."""
+        """Pearson correlation of the entries of two matrices `[n, n]` in each resample: `[resamples]`."""
         covariance = self.sums(a * b) / self.total - moments_a[0] * moments_b[0]
         correlation: np.ndarray = covariance / np.sqrt(moments_a[1] * moments_b[1])
         return correlation

@@ -1,4 +1,4 @@
-"""A user's mistake in an evaluation, told in one line."""
+"""Errors that a user can make in an evaluation, each reported in one line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from adapters_hub.errors import AdaptersHubError
 
 
 class EvaluationError(AdaptersHubError):
-    """Data that is missing or does not fit, an encoder that cannot be scored, results that cannot be compared."""
+    """Data is missing or invalid, an encoder cannot be scored, or results cannot be compared."""
 
 
 class MissingDataError(EvaluationError):
-    """A source does not have what a benchmark asks it for; another one may."""
+    """A source lacks data that a benchmark needs; another source may have it."""
 
 
 class NothingToScoreError(MissingDataError):
-    """A benchmark has nothing in the split or the languages that are asked for: more data of it would not help."""
+    """A benchmark has nothing in the requested split or languages, so getting more of its data would not help."""

@@ -1,4 +1,4 @@
-"""Languages as benchmarks name them."""
+"""Language codes, and the paper's 23 languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run can score: each benchmark with the data that is there for it, and what is left out and why."""
+"""Finds the data of each benchmark of a run, and records which benchmarks are left out and why."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Prepared:
     """A benchmark that can be scored.
 
     Attributes:
-        benchmark: what it is.
-        languages: that are scored, in the benchmark's codes.
-        data: in these languages.
+        benchmark: the benchmark.
+        languages: the languages to score, in the benchmark's codes.
+        data: the data in these languages.
         source: where the data came from.
     """
 
@@ -37,22 +37,22 @@ class Prepared:
 def prepare(
     benchmarks: Sequence[Benchmark], split: str, folder: Path | None, wanted: Sequence[str] | None, named: bool
 ) -> tuple[list[Prepared], dict[str, str]]:
-    """Read the data of benchmarks, each from where it is: a clone in the data folder, else the Hub.
+    """Read the data of benchmarks, each from a clone in the data folder, else from the Hub.
 
-    What is taken from where, and what is left out, is said in the log before anything is computed.
+    The log says which source is used and what is left out, before anything is computed.
 
     Args:
-        benchmarks: to score on.
+        benchmarks: the benchmarks to score.
         split: `dev` or `test`.
-        folder: with clones; None: the Hub alone.
-        wanted: languages; None: all that each benchmark has.
-        named: somebody has named these languages, and is told of those that a benchmark lacks.
+        folder: folder with clones; None: use the Hub alone.
+        wanted: languages to score; None: all that each benchmark has.
+        named: whether the user named these languages, so that the log lists those that a benchmark lacks.
 
     Returns:
-        What can be scored; and the names of the benchmarks that are left out, with the reason.
+        The benchmarks that can be scored, and the names of those that are left out with the reason.
 
     Raises:
-        EvaluationError: nothing can be scored, a language that was named is in no benchmark, or data does not fit.
+        EvaluationError: nothing can be scored, no benchmark has a language that was named, or data is invalid.
     """
     hub = Hub()
     if named:
@@ -80,7 +80,7 @@ def prepare(
 
 @contextlib.contextmanager
 def named_after(benchmark: Benchmark) -> Iterator[None]:
-    """Say of which benchmark something is wrong: a run has several."""
+    """Put the benchmark's name before an error message, because a run has several benchmarks."""
     try:
         yield
     except MissingDataError:
@@ -92,7 +92,7 @@ def named_after(benchmark: Benchmark) -> Iterator[None]:
 def _check_languages(
     benchmarks: Sequence[Benchmark], split: str, folder: Path | None, wanted: Sequence[str], hub: Hub
 ) -> None:
-    """Refuse a language that no benchmark would have if all its data were there."""
+    """Refuse a language that no benchmark would have even with all its data present."""
     known = {
         code
         for benchmark in benchmarks
@@ -110,7 +110,7 @@ def _prepare(benchmark: Benchmark, split: str, folder: Path | None, wanted: Sequ
     """The benchmark with the data of the first source that has it.
 
     Raises:
-        MissingDataError: none has; says of each why, and how to get the data where that helps.
+        MissingDataError: no source has the data; the message gives each reason, and how to get the data if that helps.
     """
     reasons, helps = [], benchmark.hub_id is None
     for source in benchmark.sources(folder, hub):
@@ -146,7 +146,7 @@ def _languages(benchmark: Benchmark, split: str, source: Source, wanted: Sequenc
 
 
 def _say_what_lacks(found: Prepared, split: str, wanted: Sequence[str] | None, named: bool) -> None:
-    """Languages that a clone should have and has not; those that were named; a split that is taken on trust."""
+    """Log the languages that a source lacks, those that the user named in vain, and a split that cannot be verified."""
     benchmark, source = found.benchmark, found.source
     there = benchmark.languages(source, split)
     absent = [code for code in benchmark.listed(source, split) if code not in there and _among(code, wanted)]
@@ -159,11 +159,11 @@ def _say_what_lacks(found: Prepared, split: str, wanted: Sequence[str] | None, n
     if named and lacking:
         logger.warning("%s lacks %s", benchmark.name, ", ".join(lacking))
     if benchmark.undivided and source.folder is not None:
-        logger.warning("%s: its files do not say of which split they are; taken for %s", benchmark.name, split)
+        logger.warning("%s: its files do not say which split they belong to; treated as %s", benchmark.name, split)
 
 
 def _file(benchmark: Benchmark, split: str, source: Source, languages: Sequence[str]) -> str:
-    """The first that one of the languages would need."""
+    """The first missing file among those that the languages need."""
     files = (name for code in (*languages, "*") for name in benchmark.files(code, split))
     return next(name for name in files if not source.has([name]))
 

@@ -1,4 +1,4 @@
-"""Results on disk: a JSON file for each encoder, benchmark and split."""
+"""Results on disk: one JSON file per encoder, benchmark and split."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from eval.tasks.figure import Figure
 
 FORMAT = 1
 RESULTS = "results"
-"""Folder, in that of an evaluation, that holds a folder for each encoder."""
+"""Subfolder of an evaluation's folder; it holds one folder per encoder."""
 
 _DEPTHS = ("*.json", "*/*.json", f"{RESULTS}/*/*.json")
 
 
 @dataclass
 class Result:
-    """What one encoder got on one split of one benchmark.
+    """The result of one encoder on one split of one benchmark.
 
     Attributes:
-        encoder: its name.
+        encoder: name of the encoder.
         kind: `base`, `modules` or `aligned`.
         benchmark: name of the benchmark.
-        title: of the benchmark, for people.
-        task: of the benchmark.
-        dataset: its Hub id, or its repository.
+        title: title of the benchmark, for display.
+        task: task of the benchmark.
+        dataset: the benchmark's Hub id, or its repository.
         split: `dev` or `test`.
-        languages: that were scored.
+        languages: the languages that were scored.
         figures: everything that was measured.
-        identity: all that the figures depend on; a run with the same identity need not be repeated.
-        facts: the encoder, versions, commit, seed, time, speed.
-        histograms: `parallel` and `random`: share of pairs by cosine, in bins of `bins`.
+        identity: everything that the figures depend on; a run with the same identity need not be repeated.
+        facts: facts about the encoder and the run: versions, commit, time, speed.
+        histograms: `parallel` and `random`, the share of pairs in each cosine bin; `bins`, the bin edges.
     """
 
     encoder: str
@@ -59,25 +59,25 @@ class Result:
     histograms: dict[str, list[float]] = field(default_factory=dict)
 
     def mean(self, name: str) -> Figure | None:
-        """The mean over languages of one kind of figure."""
+        """The mean over languages of one kind of figure; None if there is none."""
         return next((figure for figure in self.figures if figure.name == name and not figure.languages), None)
 
     @property
     def heading(self) -> str:
-        """What a plot is of."""
+        """Heading for a plot: title and split."""
         return f"{self.title}, {self.split}"
 
     @property
     def origin(self) -> str:
-        """Where the data came from: a clone, or a dataset of the Hub with its revision."""
+        """Where the data came from: a clone, or a Hub dataset with its revision."""
         return origin(self.identity.get("data", {}))
 
     def of(self, name: str) -> list[Figure]:
-        """The figures of one kind by language or pair of languages."""
+        """The figures of one kind, one per language or pair of languages."""
         return [figure for figure in self.figures if figure.name == name and figure.languages]
 
     def write(self, folder: Path) -> Path:
-        """Write into the folder of an evaluation, whole or not at all."""
+        """Write the result into an evaluation's folder atomically."""
         path = result_path(folder, self.encoder, self.benchmark, self.split)
         values = {"format": FORMAT, **{key: value for key, value in vars(self).items() if key != "figures"}}
         values["figures"] = [_figure_record(figure) for figure in self.figures]
@@ -89,12 +89,12 @@ class Result:
         """Read a file that `write` wrote.
 
         Raises:
-            EvaluationError: it is none.
+            EvaluationError: the file is not a result.
         """
         try:
             values = read_json(path)
             if values.pop("format") != FORMAT:
-                raise ValueError("it has another format")
+                raise ValueError("unknown format version")
             figures = [_figure(record) for record in values.pop("figures")]
             return cls(figures=figures, **values)
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -102,21 +102,21 @@ class Result:
 
 
 def result_path(folder: Path, encoder: str, benchmark: str, split: str) -> Path:
-    """Where the result of an encoder on a split of a benchmark lies in the folder of an evaluation."""
+    """Path of an encoder's result on a benchmark's split within an evaluation's folder."""
     return folder / RESULTS / _safe(encoder) / f"{benchmark}-{split}.json"
 
 
 def check_names(encoders: Iterable[str]) -> None:
-    """Check that encoders are told apart, in tables and on disk.
+    """Check that every encoder has its own name in tables and its own folder on disk.
 
     Raises:
-        EvaluationError: two have the same name, or names of the same folder.
+        EvaluationError: two encoders share a name, or their names map to the same folder.
     """
     taken: dict[str, str] = {}
     for name in encoders:
         if (folder := _safe(name)) in taken:
             called = repr(name) if taken[folder] == name else f"{taken[folder]!r} and {name!r}, which is one folder"
-            raise EvaluationError(f"two encoders are called {called}: name them, --encoder NAME=…")
+            raise EvaluationError(f"two encoders are called {called}: give them different names with --encoder NAME=…")
         taken[folder] = name
 
 
@@ -125,10 +125,10 @@ def _safe(encoder: str) -> str:
 
 
 def read_results(places: Sequence[Path]) -> list[Result]:
-    """All results in some folders, or files: those of a folder in the order in which they were made.
+    """Read all results in folders or files; those of a folder come in the order in which they were finished.
 
     Raises:
-        EvaluationError: there are none.
+        EvaluationError: there are no results.
     """
     results: list[Result] = []
     for place in places:
@@ -163,7 +163,7 @@ def _figure_record(figure: Figure) -> dict[str, Any]:
         "modules": list(figure.modules),
     }
     if not figure.languages:
-        # Means keep their resamples, by which encoders are compared.
+        # Means keep their resampled values, because encoders are compared by them.
         record["samples"] = base64.b64encode(figure.samples.astype("<f4").tobytes()).decode()
     return record
 

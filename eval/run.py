@@ -1,4 +1,4 @@
-"""Score encoders on benchmarks: cached, resumable, written as it goes."""
+"""Score encoders on benchmarks, with cached vectors; each result is written at once, so that a run can resume."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "transformers", "tokenizers", "sentence-transformers")
 _SCORING = 2
-"""Raised when the same data and vectors give other figures than before: no earlier result is taken then."""
+"""Version of the scoring. Raise it when the same data and vectors give different figures, so that earlier results
+are not reused."""
 _BINS = np.linspace(-1, 1, 101)
 
 
@@ -40,15 +41,16 @@ class Run:
     """What a run scores, and how.
 
     Attributes:
-        benchmarks: to score on.
+        benchmarks: the benchmarks to score.
         split: `dev` or `test`.
-        output: where results go: a folder for each encoder.
-        languages: to score in; None: those that all encoders have modules for, or the paper's 23 for encoders of any.
+        output: folder for the results; each encoder gets its own subfolder.
+        languages: the languages to score; None: those that all encoders have modules for, or the paper's 23 if the
+            encoders take any language.
         data: folder with clones of the benchmarks' repositories; what it lacks comes from the Hub. None: the Hub alone.
-        cache: where vectors are kept; None: nowhere.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-        again: score anew what is there already.
+        cache: folder for cached vectors; None: do not cache on disk.
+        resamples: number of bootstrap resamples.
+        seed: seed of the bootstrap.
+        again: score again even if a result exists.
     """
 
     benchmarks: Sequence[Benchmark]
@@ -63,16 +65,16 @@ class Run:
 
 
 def default_cache() -> Path:
-    """Where vectors are kept unless said otherwise: `vectors` in the cache folder of the project."""
+    """The default folder for cached vectors: `vectors` in the project's cache folder."""
     return cache_folder() / "vectors"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run.
+    """The outcome of a run.
 
     Attributes:
-        results: encoder by encoder, benchmark by benchmark.
+        results: one per encoder and benchmark, ordered by encoder.
         left_out: benchmarks that could not be scored, with the reason.
     """
 
@@ -81,23 +83,24 @@ class Outcome:
 
 
 def run(encoders: Iterable[Encoder], settings: Run) -> Outcome:
-    """Score each encoder on each benchmark whose data is there.
+    """Score each encoder on each benchmark whose data is available.
 
-    A result is written when it is there, so that a run that was stopped goes on where it was; one that was written
-    for the same encoder, data and settings is taken as it is.
+    Each result is written as soon as it is computed, so a stopped run continues where it was. An existing result for
+    the same encoder, data and settings is reused.
 
     Args:
-        encoders: of different names; an iterator opens them one by one, and who makes it checks their names.
-        settings: see there.
+        encoders: encoders with different names. An iterator can open them one by one; its caller then checks the
+            names with `check_names`.
+        settings: what to score, and how.
 
     Raises:
-        EvaluationError: two encoders have one name, nothing can be scored, no benchmark has a language that is named,
-            encoders have no language in common, or data does not fit.
+        EvaluationError: two encoders have the same name, nothing can be scored, no benchmark has a language that was
+            named, the encoders have no language in common, or data is invalid.
     """
     named = settings.languages is not None and list(settings.languages) != ["all"]
     wanted = settings.languages if named else None
     if not named:
-        encoders = list(encoders)  # means over other languages could not be compared
+        encoders = list(encoders)  # all are needed to find the shared languages, without which means are not comparable
         wanted = _shared_languages(encoders) or (PAPER if settings.languages is None else None)
     if isinstance(encoders, Sequence):
         check_names(encoder.name for encoder in encoders)
@@ -114,7 +117,7 @@ def run(encoders: Iterable[Encoder], settings: Run) -> Outcome:
 
 
 def _shared_languages(encoders: Sequence[Encoder]) -> list[str] | None:
-    """The languages that all encoders have; None if each has any."""
+    """The languages that all encoders support; None if every encoder takes any language."""
     each = [own for encoder in encoders if (own := encoder.languages()) is not None]
     if not each:
         return None
@@ -132,13 +135,13 @@ def _score(cached: CachedEncoder, prepared: Prepared, settings: Run) -> Result:
     path = result_path(settings.output, encoder.name, benchmark.name, settings.split)
     if path.is_file() and not settings.again:
         earlier = Result.read(path)
-        if earlier.encoder != encoder.name:  # names that differ in signs alone have one folder
+        if earlier.encoder != encoder.name:  # names that differ only in special characters share a folder
             raise EvaluationError(
                 f"{path} holds the results of {earlier.encoder!r}, not of {encoder.name!r}: "
-                "name the encoder otherwise, --encoder NAME=…"
+                "give the encoder another name with --encoder NAME=…"
             )
         if earlier.identity == identity:
-            logger.info("%s: %s is there already: skipped", encoder.name, benchmark.name)
+            logger.info("%s: %s has been scored already: skipped", encoder.name, benchmark.name)
             return earlier
     begin, encoded, seconds = time.perf_counter(), cached.encoded, cached.seconds
     with named_after(benchmark):
@@ -195,7 +198,7 @@ def _identity(encoder: Encoder, prepared: Prepared, settings: Run) -> dict[str, 
 
 
 def _histograms(data: Data, cached: CachedEncoder) -> dict[str, list[float]]:
-    """Cosines of translations and of sentences that have nothing to do with each other."""
+    """Histograms of the cosines of translations (`parallel`) and of unrelated sentences (`random`)."""
     if not isinstance(data, Bitext):
         return {}
     parallel, random = np.zeros(len(_BINS) - 1), np.zeros(len(_BINS) - 1)
@@ -221,7 +224,7 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """Of the project's checkout, marked where it has changes; None outside one."""
+    """The commit of the project's checkout, marked if it has changes; None outside a checkout."""
     try:
         return subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

@@ -1,4 +1,4 @@
-"""Tiny random base encoders of all architectures, and modules trained on nothing."""
+"""Tiny random base encoders of all architectures, and untrained modules."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_data" / "meanings" / "train.tsv"
 ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100", "qwen3", "gemma3_text")
 CAUSAL = ("qwen3",)
-"""Whose tokens see only those before them."""
+"""Architectures whose tokens attend only to earlier tokens."""
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
 @contextlib.contextmanager
 def file_limit(size: int) -> Iterator[None]:
-    """No file may grow over `size` bytes: a real failure in the middle of writing.
+    """Let no file grow over `size` bytes, which causes a real failure in the middle of writing.
 
-    It holds for the whole process, and pytest's own output may go to a file: keep the body as short as can be.
+    The limit holds for the whole process, and pytest's own output may go to a file: keep the body short.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -60,14 +60,14 @@ def file_limit(size: int) -> Iterator[None]:
 
 
 def sample_sentences(language: str) -> list[str]:
-    """Sentences and paraphrases of the sample data."""
+    """Sentences and paraphrases from the sample data."""
     with SAMPLE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [row[column] for row in rows for column in (language, f"{language}_paraphrase")]
 
 
 def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokenizerFast:
-    """A tokenizer trained on German and Kazakh sample text, special tokens first (padding is 1)."""
+    """A tokenizer trained on German and Kazakh sample text, with the special tokens first (padding is 1)."""
     text = sample_sentences("deu") + sample_sentences("kaz")
     if kind == "unigram":
         tokenizer = Tokenizer(models.Unigram())
@@ -105,7 +105,7 @@ def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokeniz
 
 
 def build_qwen_tokenizer(size: int = 800) -> Qwen2Tokenizer:
-    """Of the kind of Qwen3-Embedding: bytes, an end-of-text token that also pads, padding on the left, no mask."""
+    """A tokenizer like Qwen3-Embedding's: bytes, an end-of-text token that also pads, padding on the left, no mask."""
     special = ["<|im_start|>", "<|endoftext|>", "<|im_end|>"]
     empty = Qwen2Tokenizer(vocab={token: number for number, token in enumerate(special)}, merges=[])
     vocabulary, merges = _trained(empty, special, size, pre_tokenizers.ByteLevel.alphabet())
@@ -131,7 +131,7 @@ def build_qwen_tokenizer(size: int = 800) -> Qwen2Tokenizer:
 
 
 def build_gemma_tokenizer(size: int = 800) -> GemmaTokenizer:
-    """Of the kind of EmbeddingGemma: text is not divided into words, and bytes stand for unknown characters."""
+    """A tokenizer like EmbeddingGemma's: text is not split into words, and bytes stand for unknown characters."""
     special = ["<bos>", "<pad>", "<eos>", "<unk>", "<mask>"]
     empty = GemmaTokenizer(vocab={token: number for number, token in enumerate(special)}, merges=[])
     empty.backend_tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
@@ -151,7 +151,7 @@ OWN_TOKENIZERS: dict[str, Callable[[int], PreTrainedTokenizerFast]] = {
     "qwen3": build_qwen_tokenizer,
     "gemma3_text": build_gemma_tokenizer,
 }
-"""Of architectures that come with a tokenizer of another kind; the others take any."""
+"""Tokenizers for architectures that need their own kind; the others take any."""
 
 
 def _trained(
@@ -166,7 +166,7 @@ def _trained(
 
 
 def tagged_tokenizer(*tags: str) -> NllbTokenizer:
-    """A tokenizer that marks every text with its language, of transformers' own class for NLLB and SONAR."""
+    """A tokenizer that tags every text with its language, of transformers' own class for NLLB and SONAR."""
     model = json.loads(build_tokenizer("bpe", 400).backend_tokenizer.to_str())["model"]
     merges = [tuple(merge) for merge in model["merges"]]
     return NllbTokenizer(
@@ -178,7 +178,7 @@ def tagged_tokenizer(*tags: str) -> NllbTokenizer:
 
 
 def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> Path:
-    """A tiny random checkpoint of an architecture, with dropout, as a folder."""
+    """Write a tiny random checkpoint of an architecture, with dropout, into a folder."""
     torch.manual_seed(seed)
     shape = {"vocab_size": len(tokenizer), "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
     bert = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
@@ -203,7 +203,7 @@ def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFa
         )
         model = ModernBertForMaskedLM(config)
     elif architecture == "qwen3":
-        # As Qwen3-Embedding's: no padding id, fewer heads for keys, heads wider than the model has room for.
+        # Like Qwen3-Embedding: no padding id, fewer key heads, heads wider than the hidden size allows.
         decoder = bert | {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
         config = Qwen3Config(vocab_size=len(tokenizer), **decoder, max_position_embeddings=128, attention_dropout=0.1)
         model = Qwen3ForCausalLM(config)
@@ -235,7 +235,7 @@ def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFa
             decoder_layerdrop=0.0,
         )
         model = M2M100Model(config)
-    # Freshly made layers have almost equal outputs; larger weights make every change visible in the vectors.
+    # New layers give almost equal outputs; larger weights make every change visible in the vectors.
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim == 2 and "embed" not in name:
@@ -253,7 +253,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture(scope="session")
 def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
-    """Architecture to the folder of a tiny random base encoder, made when first asked for."""
+    """Map of each architecture to the folder of a tiny random base encoder, which is made on first access."""
     made: dict[str, Path] = {}
 
     def folder(architecture: str) -> Path:
@@ -269,10 +269,10 @@ def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrained
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_arrow_files(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Arrow files of the tests go where pytest cleans up, in this process and in those that it starts."""
+    """Keep Arrow files of the tests where pytest cleans up, in this process and in those that it starts."""
     folder = tmp_path_factory.mktemp("arrow")
     os.environ["HF_DATASETS_CACHE"] = str(folder)
-    # `datasets` reads its environment when it is imported, before any fixture runs.
+    # `datasets` reads its environment at import, before any fixture runs.
     datasets.config.HF_DATASETS_CACHE = folder
     datasets.config.DOWNLOADED_DATASETS_PATH = folder / "downloads"
     datasets.config.EXTRACTED_DATASETS_PATH = folder / "downloads" / "extracted"

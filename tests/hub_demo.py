@@ -1,6 +1,6 @@
 """`make hub-demo`: publish the quickstart's modules on a loopback hub, and use them from there in another process.
 
-A stand-in for the Hub runs on this machine; the client is the real `huggingface_hub`, with caches of its own.
+A stand-in for the Hub runs on this machine; the client is the real `huggingface_hub`, with separate caches.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ for code, row in zip(languages, encoder.similarity(vectors, vectors)):
 
 
 def main() -> None:
-    """Push, list, fetch into a clean cache, compose."""
+    """Push, list, fetch into a clean cache, and compose the modules."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out/quickstart")
     modules = sorted(path.parent for path in folder.glob("*/module.json"))
     if not modules:
         sys.exit(f"error: no modules in {folder}: make quickstart first")
-    # The modules before the adapters, whose cards link to them.
+    # Modules come before the adapters, whose cards link to them.
     modules.sort(key=lambda module: read_manifest(module).kind == "alignment_adapter")
     with HubServer() as hub, tempfile.TemporaryDirectory() as publisher, tempfile.TemporaryDirectory() as user:
         _say(f"a hub on {hub.url}")

@@ -1,7 +1,7 @@
-"""Print constraints that hold what pyproject.toml names at the lowest version it allows: `python -m tests.lowest`.
+"""Print constraints with the lowest version of everything that pyproject.toml names: `python -m tests.lowest`.
 
-With them pip installs what a user may have who never upgraded. torch stays out: releases older than that of
-constraints.txt come with CUDA alone, in gigabytes, so that file says which one is tested.
+With them pip installs the versions of a user who never upgraded. torch is an exception: older releases than the one in
+constraints.txt exist only with CUDA, in gigabytes, so its version comes from that file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TOOLS = ("lint",)
 
 
 def requirements(project: dict[str, Any], left: tuple[str, ...] = _TOOLS) -> Iterator[Requirement]:
-    """All that the project names: for itself, in extras, and in dependency groups but those left out."""
+    """All requirements of the project, its extras, and its dependency groups except those left out."""
     groups = {name: group for name, group in project["dependency-groups"].items() if name not in left}
     for lines in (
         project["project"]["dependencies"],
@@ -32,10 +32,10 @@ def requirements(project: dict[str, Any], left: tuple[str, ...] = _TOOLS) -> Ite
 
 
 def lowest(project: dict[str, Any]) -> dict[str, str]:
-    """The lowest version of each, by name.
+    """The lowest version of each requirement, by name.
 
     Raises:
-        ValueError: one has no lower bound, or has two.
+        ValueError: a requirement has no lower bound, or more than one.
     """
     found: dict[str, str] = {}
     for requirement in requirements(project):

@@ -1,4 +1,4 @@
-"""Arrows point one way: who may import whom."""
+"""Arrows point one way: which packages and rooms may import which."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ROOMS = {
     ],
     "demo": ["limits", "input", "compare", "views", "page"],
 }
-"""From the bottom up: a room knows only those before it."""
+"""From the bottom up: a room may import only those before it."""
 
 
 def imports(package: str) -> set[tuple[str, str]]:
-    """Room and what it imports, as `package.room`; files beside the rooms have no room."""
+    """Each room and what it imports, as `package.room`; files beside the rooms belong to no room."""
     found = set()
     for path in (ROOT / package).rglob("*.py"):
         parts = path.relative_to(ROOT / package).parts

@@ -1,4 +1,4 @@
-"""What pyproject.toml asks for: ranges that hold, and names that everything else uses too."""
+"""The requirements in pyproject.toml: ranges that hold, and names that everything else uses too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README and the documentation keep their promises: their snippets run as they stand."""
+"""The snippets in the README and the documentation run as they stand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 def run(snippet: str, base: Path, **environment: str) -> str:
-    """What a snippet prints, run where the tiny base can be found by the name that published modules call it by."""
+    """Run a snippet where the tiny base has the name that published modules use for it; return the output."""
     done = subprocess.run(
         [sys.executable, "-c", snippet], capture_output=True, text=True, cwd=base.parent, env=os.environ | environment
     )
@@ -34,7 +34,7 @@ def run(snippet: str, base: Path, **environment: str) -> str:
 
 def test_two_repos_give_the_similarity_of_a_kazakh_and_an_english_sentence(shelf: Shelf, tmp_path: Path) -> None:
     snippet = next(text for text in SNIPPETS if "your-org/mse-kaz" in text)
-    assert len([line for line in snippet.splitlines() if line.strip()]) <= 3  # with pip install, four lines
+    assert len([line for line in snippet.splitlines() if line.strip()]) <= 3  # together with pip install, four lines
     for module in (shelf.eng, shelf.kaz):
         push(module.folder, f"your-org/mse-{module.language}", hub=tmp_path)
     printed = run(snippet, Path(shelf.base.source), MSE_HUB=str(tmp_path))

@@ -1,4 +1,4 @@
-"""Benchmarks: each a small class that says what it is and reads its data from the Hub or from a clone."""
+"""Benchmarks: each is a small class that describes a benchmark and reads its data from the Hub or a clone."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ GROUPS = {
     "paper": ("stsb", "kardes", "sick", "semrel", "sib200", "flores", "tatoeba"),
     "dev": ("stsb", "kardes", "semrel", "sib200", "tatoeba"),
 }
-"""Names for several: the sample data, the paper's table, and what has development data in public repositories."""
+"""Groups of benchmarks: the sample data, the paper's table, and those with public development data."""
 
 
 def find_benchmarks(names: Sequence[str]) -> list[Benchmark]:
-    """Benchmarks by name or group.
+    """Find benchmarks by name or group.
 
     Raises:
-        EvaluationError: there is none of that name; lists those there are.
+        EvaluationError: a name is unknown; the message lists the known ones.
     """
     found: dict[str, Benchmark] = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""What a benchmark is: data with a name, languages, a licence, a citation, and where to get it."""
+"""The base class of benchmarks: data with a name, languages, a licence, a citation, and where to get it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Benchmark(ABC):
     """Data for one task.
 
     Attributes:
-        name: for the command line.
-        title: for people.
-        task: what is measured on it.
-        license: as its authors say.
+        name: name on the command line.
+        title: title for display.
+        task: the task that it measures.
+        license: licence as its authors state it.
         citation: authors, year, title.
         url: the public repository.
-        hub_id: the dataset on the Hub; None: it is not there.
-        revision: the commit of the Hub's dataset.
-        splits: that it has. A benchmark whose files are not divided has `test` alone, and a clone may hold a
-            division made by others.
-        undivided: its files do not name their split.
+        hub_id: id of the dataset on the Hub; None: it is not on the Hub.
+        revision: commit of the dataset on the Hub.
+        splits: the splits that it has. A benchmark whose files are not divided has only `test`; a clone may hold
+            a split made by others.
+        undivided: whether its files do not name their split.
     """
 
     name: ClassVar[str]
@@ -46,23 +46,26 @@ class Benchmark(ABC):
 
     @abstractmethod
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """The languages that it may have there, ISO 639-3 with a script where it needs one."""
+        """The languages that the benchmark offers, whether or not the source has their files; ISO 639-3 codes.
+
+        A code has a script where the benchmark distinguishes scripts.
+        """
 
     @abstractmethod
     def files(self, language: str, split: str) -> Sequence[str]:
-        """What a language is read from in a clone: files, or folders, below the data folder.
+        """Paths of the files or folders that hold a language in a clone, relative to the data folder.
 
         Args:
-            language: in the benchmark's own code; where the clone decides which there are, also `*` for all.
+            language: the benchmark's own code; also `*` for a pattern, where the clone decides which languages exist.
             split: `dev` or `test`.
         """
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
-        """The languages that it has there."""
+        """The languages whose files the source has."""
         return [code for code in self.listed(source, split) if source.has(self.files(code, split))]
 
     def sources(self, folder: Path | None, hub: Hub) -> list[Source]:
-        """Where its data may be, what is preferred first."""
+        """The places where its data may be, in order of preference."""
         return [*([Source(folder, hub)] if folder else []), *([Source(None, hub)] if self.hub_id else [])]
 
     @abstractmethod
@@ -70,12 +73,12 @@ class Benchmark(ABC):
         """Read the data.
 
         Args:
-            languages: some of its own.
+            languages: languages to read, in the benchmark's codes.
             split: `dev` or `test`.
-            source: where from.
+            source: where to read from.
 
         Raises:
-            EvaluationError: data is missing or does not fit.
+            EvaluationError: data is missing or invalid.
         """
 
     @property
@@ -84,11 +87,11 @@ class Benchmark(ABC):
         return f"git clone {self.url} into the data folder"
 
     def obtain_for(self, languages: Sequence[str]) -> str:
-        """How to get a clone of some languages, where they are in several places."""
+        """How to get the data of some languages, if these are in several places."""
         return self.obtain
 
     def select(self, wanted: Sequence[str], split: str, source: Source) -> tuple[list[str], list[str]]:
-        """Of the languages wanted: those it has, in its own codes, and those it lacks."""
+        """Split the wanted languages into those it has, in its own codes, and those it lacks."""
         own = self.languages(source, split)
         found: list[str] = []
         lacking = []
@@ -100,10 +103,10 @@ class Benchmark(ABC):
         return list(dict.fromkeys(found)), lacking
 
     def check_split(self, split: str, source: Source) -> None:
-        """Refuse a split that it does not have there.
+        """Refuse a split that it does not have in the source.
 
         Raises:
-            NothingToScoreError: says which it has.
+            NothingToScoreError: there is no such split; the message lists those that exist.
         """
         if split not in self.splits and not (self.undivided and source.folder is not None):
             where = " on the Hub" if self.undivided else ""
@@ -114,19 +117,19 @@ class Coded(Benchmark):
     """A benchmark that lists its languages under codes of its own.
 
     Attributes:
-        codes: ISO 639-3 to the benchmark's code.
-        not_on_hub: those that its dataset on the Hub lacks.
+        codes: maps ISO 639-3 codes to the benchmark's codes.
+        not_on_hub: languages that its dataset on the Hub lacks.
     """
 
     codes: ClassVar[Mapping[str, str]]
     not_on_hub: ClassVar[frozenset[str]] = frozenset()
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """All."""
+        """All its languages, in every source."""
         return list(self.codes)
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
-        """Those whose files are there, or that the Hub has."""
+        """The languages whose files are in the clone, or that the Hub has."""
         lacking = self.not_on_hub if source.folder is None else ()
         return [code for code in super().languages(source, split) if code not in lacking]
 
@@ -134,7 +137,7 @@ class Coded(Benchmark):
         """Refuse a language that it does not list.
 
         Raises:
-            EvaluationError: lists those it has.
+            EvaluationError: a language is not listed; the message lists those it has.
         """
         if missing := [code for code in languages if code not in self.codes]:
             raise EvaluationError(f"{self.name} has no {missing[0]!r}; it has {', '.join(self.codes)}")

@@ -21,7 +21,7 @@ _COLUMNS = (
 
 
 class Belebele(Benchmark):
-    """Belebele as retrieval: of a question with each of its four answers, the one nearest to the passage."""
+    """Belebele as retrieval: of a question joined with each of four answers, choose the nearest to the passage."""
 
     name = "belebele"
     title = "Belebele"
@@ -34,20 +34,20 @@ class Belebele(Benchmark):
 
     @property
     def obtain(self) -> str:
-        """The archive is linked from the repository."""
+        """How to get a copy: the repository links to the archive."""
         return f"unpack Belebele.zip, linked from {self.url}, into the data folder"
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"Belebele/{language}.jsonl"]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """All in the archive; of those on the Hub, the paper's but Uyghur."""
+        """All languages in the archive; on the Hub, the paper's languages except Uyghur."""
         found = languages_of_flores(source, *self.files("*", split))
         return [code for code in found if source.folder or "uig" not in code]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """The questions that all languages have, in the order of the first."""
+        """Read the questions that all languages have, in the order of the first language."""
         rows = {code: {(row["link"], int(row["question_number"])): row for row in self._rows(code, source)}
                 for code in languages}  # fmt: skip
         common = set.intersection(*(set(found) for found in rows.values()))

@@ -1,4 +1,4 @@
-"""Topic classification, within a language and by transfer from English."""
+"""Topic classification within a language and by transfer from English."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from eval.benchmarks.source import Source
 from eval.languages import PAPER, find_language, usual_script
 
 _SCRIPTS = {"kor": "Hang"}
-"""As FLORES names them, where CLDR has other names."""
+"""Scripts that FLORES names differently from CLDR."""
 
 
 class SIB200(Benchmark):
-    """The topic, of seven, of sentences of FLORES-200: trained on `train`, tested on `dev` or `test`."""
+    """Topics of FLORES-200 sentences, one of seven: classifiers train on `train` and are tested on `dev` or `test`."""
 
     name = "sib200"
     title = "SIB-200"
@@ -28,15 +28,15 @@ class SIB200(Benchmark):
     revision = "a74d7350ea12af010cfb1c21e34f1f81fd2e615b"
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One to train on and one to test on."""
+        """One file to test on and one to train on."""
         return [f"sib-200/data/annotated/{language}/{part}.tsv" for part in (split, "train")]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """All in the clone; of those on the Hub, the paper's."""
+        """All languages in the clone; on the Hub, the paper's languages."""
         return languages_of_flores(source, self.files("*", split)[0])
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """Train and test texts by language."""
+        """Read train and test texts by language."""
         return Classification({code: self._one(code, split, source) for code in languages})
 
     def _one(self, language: str, split: str, source: Source) -> Labelled:
@@ -56,10 +56,10 @@ class SIB200(Benchmark):
 
 
 def languages_of_flores(source: Source, pattern: str) -> list[str]:
-    """Languages named `lan_Scri` in a clone, by the star of a pattern; the paper's on the Hub."""
+    """The languages (`lan_Scri`) that match the star of a pattern in a clone; on the Hub, the paper's languages."""
     if source.folder is None:
         return [f"{code}_{_SCRIPTS.get(code) or usual_script(code)}" for code in PAPER]
     available = [name for name in source.matches(pattern) if "_" in name]
-    # Where a language comes in several scripts, the usual one comes first and answers to the bare code.
+    # If a language has several scripts, the usual one comes first, so that the bare code stands for it.
     usual = {find_language(code.partition("_")[0], available) for code in available}
     return sorted(available, key=lambda code: code not in usual)

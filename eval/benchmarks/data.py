@@ -1,4 +1,4 @@
-"""The forms that benchmark data takes, one for each task."""
+"""The forms of benchmark data, one for each task."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class GradedPairs:
     """Sentence pairs with grades of similarity.
 
     Attributes:
-        first: n sentences.
-        second: n sentences.
-        gold: `[n]`, grades.
+        first: the n first sentences.
+        second: the n second sentences.
+        gold: `[n]`, gold grades.
     """
 
     first: Sequence[str]
@@ -38,8 +38,8 @@ class Similarity:
     """Graded pairs by the languages of their first and second sentences.
 
     Attributes:
-        pairs: `(eng, deu)` to its pairs; both sides the same language for comparisons within it.
-        parallel: the pairs mean the same in all languages, so that language bias can be computed.
+        pairs: maps `(eng, deu)` to the pairs of these languages; both are the same for pairs within a language.
+        parallel: whether the pairs mean the same in all languages, so that language bias can be computed.
     """
 
     pairs: Mapping[tuple[str, str], GradedPairs]
@@ -47,14 +47,18 @@ class Similarity:
 
     @classmethod
     def crossed(cls, monolingual: Mapping[str, GradedPairs]) -> Similarity:
-        """All pairs of languages out of the same pairs in each: the first sentence in one, the second in the other.
+        """Combine all pairs of languages, if every language has the same pairs.
+
+        A combined pair has its first sentence in one language and its second in the other.
 
         Raises:
-            EvaluationError: the languages do not have the same number of pairs.
+            EvaluationError: the languages have different numbers of pairs.
         """
         sizes = {code: len(pairs.gold) for code, pairs in monolingual.items()}
         if len(set(sizes.values())) > 1:
-            raise EvaluationError(f"a parallel benchmark needs as many pairs in every language, found {sizes}")
+            raise EvaluationError(
+                f"a parallel benchmark needs the same number of pairs in every language, found {sizes}"
+            )
         pairs = {
             (a, b): GradedPairs(monolingual[a].first, monolingual[b].second, monolingual[a].gold)
             for a, b in itertools.product(monolingual, repeat=2)
@@ -64,7 +68,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Labelled texts of one language, to train on and to test on."""
+    """Labelled train and test texts of one language."""
 
     train_texts: Sequence[str]
     train_labels: Sequence[str]
@@ -84,8 +88,8 @@ class Bitext:
     """Sentences and their translations.
 
     Attributes:
-        pairs: `(kaz, eng)` to the sentences of both, translations at the same place.
-        multiway: the same sentences in all languages: language to sentences.
+        pairs: maps `(kaz, eng)` to the sentences of both; translations have the same index.
+        multiway: the same sentences in all languages, by language; None if the corpus is not multiway parallel.
     """
 
     pairs: Mapping[tuple[str, str], tuple[Sequence[str], Sequence[str]]]
@@ -93,27 +97,28 @@ class Bitext:
 
     def __post_init__(self) -> None:
         if not self.pairs:
-            raise NothingToScoreError("translations take two languages of those that it has")
+            raise NothingToScoreError("finding translations needs at least two of its languages")
         for (a, b), (one, other) in self.pairs.items():
             if len(one) != len(other):
                 raise EvaluationError(
-                    f"a bitext needs as many lines on both sides, found {len(one)} in {a} and {len(other)} in {b}"
+                    f"a bitext needs the same number of lines on both sides, found {len(one)} in {a} and "
+                    f"{len(other)} in {b}"
                 )
 
     @classmethod
     def of_all(cls, sentences: Mapping[str, Sequence[str]]) -> Bitext:
-        """All pairs of languages of a multiway corpus."""
+        """Make all pairs of languages of a multiway parallel corpus."""
         pairs = {(a, b): (sentences[a], sentences[b]) for a, b in itertools.combinations(sentences, 2)}
         return cls(pairs, sentences)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Questions with several answers, one of them right, on passages; the same questions in every language.
+    """Multiple-choice questions on passages; the same questions in every language.
 
     Attributes:
-        passages: language to n texts.
-        candidates: language to n lists of as many texts: question and answer.
+        passages: n passages by language.
+        candidates: n lists of candidates by language, each a question joined with one answer; lists are equally long.
         right: `[n]`, index of the right candidate.
     """
 

@@ -1,4 +1,4 @@
-"""Finding translations."""
+"""Bitext mining: finding translations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.errors import EvaluationError
 
 
 class FLORES(Benchmark):
-    """FLORES-200: the same thousand sentences in every language, `dev` and `devtest`."""
+    """FLORES-200: the same thousand sentences in every language; splits `dev` and `devtest`."""
 
     name = "flores"
     title = "FLORES-200"
@@ -26,20 +26,20 @@ class FLORES(Benchmark):
 
     @property
     def obtain(self) -> str:
-        """The archive is linked from the repository."""
+        """How to get a copy: the repository links to the archive."""
         return f"unpack flores200_dataset, linked from {self.url}, into the data folder"
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         part = self._parts[split]
         return [f"flores200_dataset/{part}/{language}.{part}"]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """All in the archive; of those on the Hub, the paper's."""
+        """All languages in the archive; on the Hub, the paper's languages."""
         return languages_of_flores(source, *self.files("*", split))
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages."""
+        """Read all pairs of languages."""
         if source.folder is not None:
             found = {code: source.lines(self.files(code, split)[0], self.obtain) for code in languages}
         else:
@@ -50,7 +50,7 @@ class FLORES(Benchmark):
 
 
 class Tatoeba(Benchmark):
-    """Short sentences of up to 112 languages and their English translations, the test set of LASER."""
+    """LASER's test set: short sentences in up to 112 languages with their English translations."""
 
     name = "tatoeba"
     title = "Tatoeba (LASER v1)"
@@ -67,21 +67,21 @@ class Tatoeba(Benchmark):
     _folder = "LASER/data/tatoeba/v1"
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """Those of the language and of its English; of English, those of any language."""
+        """The two files of the language and English; for `eng`, a pattern for those of any language."""
         pair = f"{language}-eng" if language != "eng" else "*-eng"
         return [f"{self._folder}/tatoeba.{pair}.{side}" for side in pair.split("-")]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
-        """Those in the clone; on the Hub, those of LASER."""
+        """The languages in the clone; on the Hub, those of LASER."""
         return source.matches(self.files("*", split)[1]) if source.folder else _ON_THE_HUB
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
-        """English too, where there is anything."""
+        """The languages that the source has, and English if there are any."""
         found = super().languages(source, split)
         return ["eng", *found] if found else []
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """Each language with English."""
+        """Read each language paired with English."""
         return Bitext({(code, "eng"): self._one(code, split, source) for code in languages if code != "eng"})
 
     def _one(self, language: str, split: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:

@@ -14,7 +14,7 @@ from eval.errors import EvaluationError
 
 
 class SemRel(Coded):
-    """SemRel 2024, track A: relatedness within each of six languages; not parallel."""
+    """SemRel 2024, track A: relatedness within each of six languages; the pairs are not parallel."""
 
     name = "semrel"
     title = "SemRel 2024, track A"
@@ -28,11 +28,11 @@ class SemRel(Coded):
     codes: ClassVar = {code: code for code in ("eng", "amh", "hau", "kin", "mar", "tel")}
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"Semantic_Relatedness_SemEval2024/Track A/{language}/{language}_{split}_with_labels.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """Each language on its own."""
+        """Read each language on its own."""
         self.require(languages)
         return Similarity({(code, code): self._one(code, split, source) for code in languages}, parallel=False)
 
@@ -49,7 +49,7 @@ class SemRel(Coded):
 
 
 def _split(text: str, where: str, number: int) -> tuple[str, str]:
-    """Two sentences in one field, on two lines or, in some files, between a tab."""
+    """Split a field into its two sentences, which are on two lines or, in some files, separated by a tab."""
     for mark in ("\n", "\t"):
         parts = [part.strip() for part in text.strip().split(mark) if part.strip()]
         if len(parts) == 2:
@@ -57,7 +57,7 @@ def _split(text: str, where: str, number: int) -> tuple[str, str]:
     raise EvaluationError(f"{where}, row {number + 1}: expected two sentences on two lines, found {text!r}")
 
 
-# Language to file below the data folder, and how to get it.
+# Maps a language to its file, relative to the data folder, and to how to get it.
 _SICK_FILES = {
     "eng": (
         "SICK/SICK.txt",
@@ -89,24 +89,24 @@ class SICK(Coded):
     url = "https://marcobaroni.org/composes/sick.html"
     hub_id = "maximedb/sick_nl"
     codes: ClassVar = {code: code for code in _SICK_FILES}
-    not_on_hub = frozenset({"spa"})  # it is there without pair numbers
+    not_on_hub = frozenset({"spa"})  # the Hub's Spanish data lacks pair numbers
     _sets: ClassVar = {"dev": "TRIAL", "test": "TEST"}
 
     @property
     def obtain(self) -> str:
-        """From four places."""
+        """How to get all languages, from four places."""
         return self.obtain_for(list(self.codes))
 
     def obtain_for(self, languages: Sequence[str]) -> str:
-        """From as many places as there are languages."""
+        """How to get some languages; each comes from its own place."""
         return "; ".join(f"{code}: {_SICK_FILES[code][1]}" for code in languages)
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One; Polish has a file for each set."""
+        """One file per language; for Polish, one per split."""
         return [_SICK_FILES[language][0].format({"dev": "trial", "test": "test_annotated"}[split])]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages, over the pair numbers that all have."""
+        """Read all pairs of languages, restricted to the pair numbers that all have."""
         self.require(languages)
         read = self._hub if source.folder is None else self._clone
         rows = {code: {str(row["pair_ID"]): row for row in read(code, split, source)} for code in languages}
@@ -122,7 +122,7 @@ class SICK(Coded):
         return Similarity.crossed(pairs)
 
     def _clone(self, language: str, split: str, source: Source) -> list[dict[str, str]]:
-        """Dutch and Polish as their repositories have them."""
+        """Read a language from a clone; Polish has one file per split, the others a column for the split."""
         (name,), obtain = self.files(language, split), _SICK_FILES[language][1]
         columns = ["pair_ID", "sentence_A", "sentence_B", "relatedness_score"]
         if language == "pol":
@@ -131,7 +131,7 @@ class SICK(Coded):
         return [row for row in rows if row["SemEval_set"].strip() == self._sets[split]]
 
     def _hub(self, language: str, split: str, source: Source) -> list[dict[str, Any]]:
-        """Dutch beside the English that it was translated from, and Polish."""
+        """Read a language from the Hub: Dutch and its English originals from one dataset, Polish from another."""
         dataset = "sdadas/sick_pl" if language == "pol" else str(self.hub_id)
         sides = [f"sentence_{side}{'_original' if language == 'eng' else ''}" for side in "AB"]
         part = {"dev": "validation"}.get(split, split)

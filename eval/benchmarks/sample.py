@@ -1,4 +1,4 @@
-"""The project's own sample data: small, and always at hand."""
+"""Benchmarks on the project's own sample data, which is small and always available."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class _Sample(Coded):
 
     @property
     def obtain(self) -> str:
-        """It comes along."""
+        """No step is needed: the data comes with the project."""
         return "not needed, it is part of the project"
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One for all languages."""
+        """One file for all languages."""
         return [f"{SAMPLE}/{self._part}/{split}.tsv"]
 
     def sources(self, folder: Path | None, hub: Hub) -> list[Source]:
-        """The project itself."""
+        """The project's own folder."""
         return [Source(_PROJECT, hub)]
 
     def _table(self, split: str, columns: Sequence[str], source: Source) -> list[dict[str, str]]:
@@ -51,7 +51,7 @@ class SamplePairs(_Sample):
     task = "similarity"
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages."""
+        """Read all pairs of languages."""
         self.require(languages)
         columns = [f"{code}_{side}" for code in languages for side in "12"]
         rows = self._table(split, [*columns, "score"], source)
@@ -73,7 +73,7 @@ class SampleBitext(_Sample):
     task = "mining"
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages."""
+        """Read all pairs of languages."""
         self.require(languages)
         rows = self._table(split, list(languages), source)
         return Bitext.of_all({code: [row[code] for row in rows] for code in languages})

@@ -31,7 +31,7 @@ def _pairs(rows: Any, columns: Sequence[str], where: str) -> GradedPairs:  # noq
 
 
 class STSB(Coded):
-    """The STS benchmark, machine-translated into ten languages."""
+    """The STS benchmark in ten languages, machine-translated from English."""
 
     name = "stsb"
     title = "STS benchmark (stsb-multi-mt)"
@@ -47,11 +47,11 @@ class STSB(Coded):
     }  # fmt: skip
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"stsb-multi-mt/data/stsb-{self.codes[language]}-{split}.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages."""
+        """Read all pairs of languages."""
         self.require(languages)
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
@@ -78,15 +78,15 @@ class KardesSTS(Coded):
         "eng": "", "azj": "azeri az", "kaz": "kazakh kk", "kir": "kyrgyz ky", "uig": "uyghur ug", "uzn": "uzbek uz",
     }  # fmt: skip
     convert: Callable[[str], str] | None = None
-    """Applied to Uyghur text."""
+    """Function applied to Uyghur text; None: leave it as it is."""
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One; English stands beside Azerbaijani."""
+        """One file per language; the English sentences are in the Azerbaijani file."""
         folder, code = (self.codes[language] or self.codes["azj"]).split()
         return [f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """All pairs of languages; the English sentences are those beside the Azerbaijani ones."""
+        """Read all pairs of languages; the English sentences come from the Azerbaijani file."""
         self.require(languages)
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
@@ -100,13 +100,13 @@ class KardesSTS(Coded):
 
 
 class KardesSTSArabic(KardesSTS):
-    """The same with Uyghur brought into Arabic script, which its readers and most of its text use."""
+    """The same with Uyghur converted to Arabic script, which most of its readers and texts use."""
 
     name = "kardes-uas"
     title = "Kardeş-NLU STS, Uyghur in Arabic script"
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """As `kardes`; needs the package umsc."""
+        """Read the data as `kardes` does; this needs the package umsc."""
         try:
             from umsc import UgMultiScriptConverter
         except ImportError as error:
@@ -129,11 +129,11 @@ class KorSTS(Coded):
     codes: ClassVar = {"kor": "ko"}
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """One."""
+        """One file per language."""
         return [f"KorNLUDatasets/KorSTS/sts-{split}.tsv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """Korean alone."""
+        """Read the Korean pairs."""
         self.require(languages)
         if source.folder is None:
             rows = source.rows(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), _COLUMNS)
@@ -145,25 +145,25 @@ class KorSTS(Coded):
 
 
 class _ByTrack(Coded):
-    """A benchmark with its own list of language pairs, in a dataset of the Hub or a clone of it."""
+    """A benchmark with its own list of language pairs (tracks), in a Hub dataset or a clone of it."""
 
     tracks: ClassVar[Sequence[str]]
 
     def files(self, language: str, split: str) -> Sequence[str]:
-        """The clone as a whole: it reads as the Hub does."""
+        """The folder of the clone, which is read in the same way as the dataset on the Hub."""
         return [str(self.hub_id).rpartition("/")[2]]
 
     def tracks_at(self, source: Source, split: str) -> Sequence[str]:
-        """The tracks that are there."""
+        """The tracks that the source has."""
         return self.tracks if source.has(self.files("*", split)) else []
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
-        """Those of the tracks that are there."""
+        """The languages of the tracks that the source has."""
         there = {code for track in self.tracks_at(source, split) for code in self._ends(track)}
         return [code for code in self.codes if code in there]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
-        """The tracks both of whose languages are wanted."""
+        """Read the tracks whose two languages are both wanted."""
         self.require(languages)
         wanted = [track for track in self.tracks if set(self._ends(track)) <= set(languages)]
         there = [track for track in wanted if track in self.tracks_at(source, split)]
@@ -172,7 +172,7 @@ class _ByTrack(Coded):
                 f"no pairs within {', '.join(languages)}; its tracks are {', '.join(self.tracks_at(source, split))}"
             )
         if without := [track for track in wanted if track not in there]:
-            logger.warning("%s without %s, which are not there: %s", self.name, ", ".join(without), self.obtain)
+            logger.warning("%s: tracks %s are missing: %s", self.name, ", ".join(without), self.obtain)
         pairs = {self._ends(track): self._track(track, split, source) for track in there}
         return Similarity(pairs, parallel=False)
 
@@ -221,11 +221,11 @@ class STS17(_ByTrack):
 
     @property
     def obtain(self) -> str:
-        """From two places."""
+        """How to get the data, from two places."""
         return f"{super().obtain}, and for tracks with ces, and of deu and fra, git clone {self.url} beside it"
 
     def tracks_at(self, source: Source, split: str) -> Sequence[str]:
-        """The extension is in an archive of its own, which the Hub does not have."""
+        """The tracks that the source has; the extension is in a separate archive, which is not on the Hub."""
         extended = source.folder is not None and source.has([_EXTENSION])
         main = super().tracks_at(source, split)
         return [track for track in self.tracks if (extended if track in self.extension else track in main)]
@@ -252,7 +252,7 @@ class STS22(_ByTrack):
     citation = "Chen et al. 2022, SemEval-2022 Task 8: Multilingual News Article Similarity"
     url = "https://competitions.codalab.org/competitions/33835"
     hub_id = "mteb/sts22-crosslingual-sts"
-    revision = "d31f33a128469b20e357535c39b82fb3c3f6f2bd"  # without the pairs of which one article is empty
+    revision = "d31f33a128469b20e357535c39b82fb3c3f6f2bd"  # without the pairs that have an empty article
     splits = ("test",)
     codes: ClassVar = {
         "eng": "en", "arb": "ar", "deu": "de", "spa": "es", "fra": "fr", "ita": "it", "pol": "pl", "rus": "ru",

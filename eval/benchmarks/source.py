@@ -1,4 +1,4 @@
-"""Where benchmark data comes from: a clone of a public repository in the data folder, or the Hugging Face Hub."""
+"""Reads benchmark data from a clone of a public repository in the data folder, or from the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ _ON_THE_HUB = "hf://datasets/"
 
 
 def data_folder(given: str | os.PathLike[str] | None) -> Path | None:
-    """The folder with clones that is given, else `$MSE_EVAL_DATA`, else none.
+    """The data folder: the given folder with clones, else `$MSE_EVAL_DATA`, else None.
 
     Raises:
-        EvaluationError: there is no such folder.
+        EvaluationError: the folder does not exist.
     """
     folder = given or os.environ.get(VARIABLE) or None
     if folder is not None and not Path(folder).is_dir():
         asked = "" if given else f" (from ${VARIABLE})"
         raise EvaluationError(
-            f"no folder with benchmark data at {folder}{asked}: expected clones of their repositories; "
-            "python -m eval benchmarks says which, and without a folder the Hub is asked"
+            f"no folder with benchmark data at {folder}{asked}: expected clones of the benchmarks' repositories, which "
+            "python -m eval benchmarks lists; without a folder, data comes from the Hub"
         )
     return Path(folder) if folder else None
 
 
 @dataclass
 class Source:
-    """Reads what one benchmark needs, from one place, and remembers what it read.
+    """Reads the data of one benchmark from one place, and records what it read.
 
     Args:
-        folder: holds clones of the benchmarks' repositories; None: the Hub.
-        hub: datasets of the Hub.
+        folder: folder with clones of the benchmarks' repositories; None: the Hub.
+        hub: access to datasets on the Hub.
     """
 
     folder: Path | None = None
     hub: Hub = field(default_factory=Hub)
     read: dict[str, str] = field(default_factory=dict)
-    """What was read: path below the folder to SHA-256 of the file; or `hf://datasets/ID@REVISION/SUBSET/SPLIT` to
-    SHA-256 of the rows."""
+    """What was read: maps a path in the data folder to the SHA-256 of the file, or
+    `hf://datasets/ID@REVISION/SUBSET/SPLIT` to the SHA-256 of the rows."""
 
     def has(self, names: Iterable[str]) -> bool:
-        """Whether all these files, or folders, are there; the Hub is not asked."""
+        """Whether all these files or folders exist in the clone; always True for the Hub."""
         return self.folder is None or all((self.folder / name).exists() for name in names)
 
     def matches(self, pattern: str) -> list[str]:
-        """What the star of a pattern stands for, in the files that fit; sorted."""
+        """The texts that the star of a pattern matches in the names of existing files, sorted."""
         assert self.folder is not None
         shape = re.compile(re.escape(pattern).replace(r"\*", "([^/]*)"))
         there = (path.relative_to(self.folder) for path in self.folder.glob(pattern))
@@ -67,14 +67,14 @@ class Source:
         return sorted(match[1] for name in found if (match := shape.fullmatch(name)))
 
     def file(self, name: str, obtain: str) -> Path:
-        """A file of a clone.
+        """The path of a file of a clone; records the file as read.
 
         Args:
-            name: path below the folder.
-            obtain: how to get it, for the message.
+            name: path relative to the data folder.
+            obtain: how to get the file, for the error message.
 
         Raises:
-            MissingDataError: it is not there; says which, and where to get it.
+            MissingDataError: the file is missing; the message says how to get it.
         """
         assert self.folder is not None
         path = self.folder / name
@@ -85,7 +85,7 @@ class Source:
         return path
 
     def lines(self, name: str, obtain: str) -> list[str]:
-        """The lines of a text file; only line feeds end a line."""
+        """Read the lines of a text file; only line feeds end a line."""
         path = self.file(name, obtain)
         with _decoded(path):
             text = path.read_text(encoding="utf-8-sig")
@@ -100,15 +100,15 @@ class Source:
         header: bool = True,
         quoted: bool = True,
     ) -> list[dict[str, str]]:
-        """The rows of a CSV or TSV file.
+        """Read the rows of a CSV or TSV file.
 
         Args:
-            name: path below the folder.
-            obtain: how to get it, for the message.
-            columns: that it must have, or has, where it has no header line.
+            name: path relative to the data folder.
+            obtain: how to get the file, for the error message.
+            columns: the required columns; without a header line, all columns in order.
             delimiter: comma or tab.
-            header: the first line names the columns.
-            quoted: a field with a quotation mark in it stands in quotation marks; otherwise such a mark is itself.
+            header: whether the first line names the columns.
+            quoted: whether quotation marks delimit fields; otherwise they are ordinary characters.
         """
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
         path = self.file(name, obtain)
@@ -127,10 +127,11 @@ class Source:
         return rows
 
     def rows(self, dataset: str, revision: str | None, subset: str | None, split: str, columns: Sequence[str]) -> Any:  # noqa: ANN401
-        """Rows of a dataset on the Hub, or of a clone of it, as a `datasets.Dataset`.
+        """Read rows of a dataset on the Hub, or of a clone of it, as a `datasets.Dataset`.
 
         Raises:
-            MissingDataError: it cannot be had, or has other columns.
+            MissingDataError: the dataset cannot be loaded, or lacks a column.
+            EvaluationError: the name of the data folder contains a pattern character.
         """
         if self.folder is None:
             rows = self.hub.fetch(dataset, revision, subset, split)
@@ -139,7 +140,8 @@ class Source:
             name = dataset.rpartition("/")[2]
             if has_magic(str(self.folder)):
                 raise EvaluationError(
-                    f"the data folder {self.folder} has one of * ? [ in its name, a pattern to the reader: rename it"
+                    f"the name of the data folder {self.folder} contains *, ? or [, which would be read as a pattern: "
+                    "rename it"
                 )
             rows = load_part(str(self.folder / name), subset, split)
         if missing := [column for column in columns if column not in rows.column_names]:
@@ -152,24 +154,24 @@ class Source:
 
 @contextlib.contextmanager
 def _decoded(path: Path) -> Iterator[None]:
-    """Say of which file something is no text.
+    """Turn errors of decoding and parsing into errors that name the file.
 
     Raises:
-        EvaluationError: it is not.
+        EvaluationError: the file is not UTF-8 text, or not a valid table.
     """
     try:
         yield
     except UnicodeDecodeError as error:
         raise EvaluationError(f"benchmark data {path} is not UTF-8 ({error}): fetch it again, or convert it") from error
     except csv.Error as error:
-        raise EvaluationError(f"benchmark data {path} is no table ({error}): fetch it again") from error
+        raise EvaluationError(f"benchmark data {path} is not a valid table ({error}): fetch it again") from error
 
 
 def origin(read: Iterable[str]) -> str:
-    """Where data came from, for people: `clone stsb-multi-mt`, or `Hub mteb/sib200@a74d7350ea12`.
+    """Where data came from, for display: `clone stsb-multi-mt`, or `Hub mteb/sib200@a74d7350ea12`.
 
     Args:
-        read: what a source remembers having read.
+        read: keys of `Source.read`.
     """
     places: dict[str, None] = {}
     for name in read:
@@ -191,10 +193,10 @@ def _digest(rows: Any) -> str:  # noqa: ANN401
 
 
 def grades(rows: Sequence[Mapping[str, Any]], column: str, where: str) -> Iterator[float]:
-    """A column as numbers.
+    """Yield a column as numbers.
 
     Raises:
-        EvaluationError: one is no number; names the row.
+        EvaluationError: a value is not a number; the message names the row.
     """
     for number, row in enumerate(rows):
         try:

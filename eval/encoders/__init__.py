@@ -1,4 +1,4 @@
-"""What can be scored, and how it is named on the command line."""
+"""The encoders that can be scored, and their names on the command line."""
 
 from __future__ import annotations
 

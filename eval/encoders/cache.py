@@ -1,4 +1,4 @@
-"""Vectors on disk: each sentence is encoded once for an encoder, and an interrupted run loses at most a chunk."""
+"""Vectors cached on disk: an encoder encodes each sentence once, and an interrupted run loses at most one chunk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _QUESTIONS = 500  # variables in one SQL statement
 
 
 class CachedEncoder:
-    """An encoder that remembers.
+    """An encoder with a cache of its vectors.
 
-    Vectors are kept by (fingerprint of the encoder for the language, text) in an SQLite file for each fingerprint,
-    which several runs may share.
+    The cache has one SQLite file per fingerprint of the encoder for a language, with the vector of each text. Several
+    runs may share a file.
 
     Args:
-        encoder: what computes vectors that are not there.
-        folder: where they are kept; None: only in memory, while this object lives.
-        show_progress: show a bar over the sentences that are being encoded.
+        encoder: computes the vectors that are not cached.
+        folder: folder of the cache; None: cache only in memory, while this object lives.
+        show_progress: show a progress bar while sentences are encoded.
     """
 
     def __init__(self, encoder: Encoder, folder: Path | None, show_progress: bool = False) -> None:
@@ -37,16 +37,16 @@ class CachedEncoder:
         self.folder = folder
         self.show_progress = show_progress
         self.encoded = 0
-        """Sentences that had to be encoded."""
+        """Number of sentences that were not cached and had to be encoded."""
         self.seconds = 0.0
-        """Time that took."""
+        """Seconds that encoding them took."""
         self._memory: dict[str, dict[bytes, np.ndarray]] = {}
 
     def __call__(self, sentences: Sequence[str], language: str, across: bool = False) -> np.ndarray:
-        """Unit vectors `[n, dim]`, float32.
+        """Return unit vectors `[n, dim]`, float32.
 
         Raises:
-            EvaluationError: a sentence is empty, or a vector is zero or not finite; names the sentence.
+            EvaluationError: a sentence is empty, or its vector is zero or not finite; the message names the sentence.
         """
         if empty := [number for number, sentence in enumerate(sentences, start=1) if is_missing(sentence)]:
             raise EvaluationError(
@@ -68,7 +68,7 @@ class CachedEncoder:
         return np.stack([known[key] for key in keys]) if keys else np.empty((0, 0), dtype=np.float32)
 
     def forget(self) -> None:
-        """Drop what is in memory; what is on disk stays."""
+        """Drop the vectors in memory; those on disk stay."""
         self._memory.clear()
 
     def _encode(
@@ -79,7 +79,7 @@ class CachedEncoder:
         encode: Callable[[list[str]], np.ndarray],
         language: str,
     ) -> None:
-        # Sorted by length, so that the passes inside a chunk have little padding.
+        # Sorting by length keeps the padding within a chunk small.
         items = sorted(wanted.items(), key=lambda item: len(item[1]))
         with tqdm(
             total=len(items), unit="sentence", desc=f"encoding {language}", leave=False, disable=not self.show_progress
@@ -132,7 +132,7 @@ def _key(sentence: str) -> bytes:
 
 
 def _checked(vectors: np.ndarray, sentences: list[str]) -> np.ndarray:
-    """Unit length, float32."""
+    """Normalise vectors to unit length in float32; refuse those that are zero or not finite."""
     values = np.asarray(vectors, dtype=np.float32)
     if values.ndim != 2 or len(values) != len(sentences):
         raise EvaluationError(

@@ -1,4 +1,4 @@
-"""What can be scored: anything that turns sentences of a language into vectors."""
+"""The protocol of encoders that can be scored: anything that turns sentences of a language into vectors."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import numpy as np
 class Encoder(Protocol):
     """An encoder under evaluation.
 
-    A comparison within a language and one across languages may use different vectors of the same sentence: `across`
-    says which. Encoders without an alignment to switch on give the same for both.
+    A comparison within a language and a cross-lingual one may use different vectors of the same sentence: `across` is
+    True for a cross-lingual comparison. Encoders without alignment return the same vectors for both.
 
     Attributes:
-        name: for people, in tables.
-        kind: `base`, `modules` or `aligned`, as cards call it.
+        name: display name, used in tables.
+        kind: `base`, `modules` or `aligned`, as on module cards.
     """
 
     name: str
     kind: str
 
     def languages(self) -> list[str] | None:
-        """The languages it has vectors for; None: any."""
+        """The languages that the encoder supports; None: any."""
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of everything that the vectors of a language depend on; the key of the cache."""
+        """Fingerprint of everything that the vectors of a language depend on; the key of the cache."""
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         """Fingerprints of the modules that the vectors of a language depend on."""
 
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
-        """Vectors `[n, dim]`, of any length."""
+        """Vectors `[n, dim]`, not necessarily of unit length."""
 
     def describe(self) -> dict[str, object]:
-        """Plain facts for the results."""
+        """Facts about the encoder that are stored with the results, as JSON values."""

@@ -1,4 +1,4 @@
-"""Encoders of other libraries: a SentenceTransformer, and anything that speaks MTEB's protocol."""
+"""Encoders of other libraries: a SentenceTransformer, and any model with MTEB's protocol."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SentenceTransformerEncoder:
 
     Args:
         model: the loaded model.
-        name: for tables.
+        name: display name, used in tables.
         batch_size: sentences per pass.
     """
 
@@ -27,15 +27,15 @@ class SentenceTransformerEncoder:
         self._fingerprint = transformer_fingerprint(model)
 
     def languages(self) -> list[str] | None:
-        """Any: a SentenceTransformer does not say."""
+        """Any language, since a SentenceTransformer does not list its languages."""
         return None
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of all that its vectors depend on."""
+        """Fingerprint of everything that its vectors depend on."""
         return self._fingerprint
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """None."""
+        """An empty tuple: it has no modules."""
         return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
@@ -46,7 +46,7 @@ class SentenceTransformerEncoder:
         return vectors.astype(np.float32)
 
     def describe(self) -> dict[str, object]:
-        """What the model says of itself."""
+        """Facts that the model states about itself."""
         return {
             "library": "sentence-transformers",
             "prompts": dict(self.model.prompts),
@@ -57,12 +57,12 @@ class SentenceTransformerEncoder:
 class MTEBModel:
     """An object with MTEB's `encode(inputs, *, task_metadata, hf_split, hf_subset)`.
 
-    MTEB hands sentences over in a data loader together with a task, from which an encoder may read the language: here
-    that task is monolingual, in the language of the sentences.
+    MTEB passes sentences in a data loader together with a task, from which an encoder may read the language. Here the
+    task is always monolingual, in the language of the sentences.
 
     Args:
-        model: the model; its `mteb_model_meta` names it.
-        name: for tables.
+        model: the model; `mteb_model_meta` holds its name and revision.
+        name: display name, used in tables.
         batch_size: sentences per pass.
     """
 
@@ -72,17 +72,17 @@ class MTEBModel:
         self.model, self.name, self.batch_size = model, name, batch_size
 
     def languages(self) -> list[str] | None:
-        """Any: the model refuses what it has not."""
+        """Any language; the model itself refuses those that it lacks."""
         return None
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of its name, revision and the language; its weights are not at hand."""
+        """Fingerprint of the model's name, revision and language, since its weights are not accessible."""
         meta = self.model.mteb_model_meta
         facts = (type(self.model).__qualname__, str(meta.name), str(meta.revision), id(self.model), language, across)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """None."""
+        """An empty tuple: it has no modules."""
         return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
@@ -98,7 +98,7 @@ class MTEBModel:
         return np.asarray(vectors, dtype=np.float32)
 
     def describe(self) -> dict[str, object]:
-        """What the model says of itself."""
+        """Facts that the model states about itself."""
         meta = self.model.mteb_model_meta
         return {"library": "mteb", "model": str(meta.name), "revision": str(meta.revision)}
 

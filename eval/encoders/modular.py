@@ -1,4 +1,4 @@
-"""The project's own encoders: the untouched base, language modules, and these with their alignment adapters."""
+"""The project's own encoders: the untouched base, and language modules with or without alignment adapters."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from adapters_hub.encoder.alignment import Align
 from eval.languages import find_language
 
 Alignment = Literal["across", "never", "always"]
-"""When alignment adapters are on: for comparisons across languages (as they are meant to be used), or as said."""
+"""When alignment adapters are on: in cross-lingual comparisons only (the intended use), never, or always."""
 
 
 class BaseOnly:
-    """The untouched base of a `ModularEncoder`: a multilingual encoder as it comes, or a monolithic control.
+    """The untouched base of a `ModularEncoder`: a published multilingual encoder, or a monolithic control.
 
     Args:
-        encoder: only its base is used.
-        name: for tables.
-        batch_size: most sentences per pass; None: by length.
-        languages: to score in, those of the modules that it is compared with; None: any.
-        max_length: tokens of a sentence that count; None: as many as the base wants.
+        encoder: encoder whose base is scored; its modules are not used.
+        name: display name, used in tables.
+        batch_size: maximum sentences per pass; None: by length.
+        languages: languages to score, those of the modules that it is compared with; None: any.
+        max_length: maximum length in tokens; None: the base's own.
     """
 
     kind = "base"
@@ -41,15 +41,15 @@ class BaseOnly:
         self.max_length = max_length
 
     def languages(self) -> list[str] | None:
-        """Any, unless it was told which."""
+        """The languages given at construction; None: any."""
         return self._languages
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of the base with its embeddings, its tokenizer as it marks the language, and the length."""
+        """Fingerprint of the base with embeddings, the tokenizer with the language's tag, and the maximum length."""
         return _key(self.encoder, self.encoder.fingerprints(None, base_language=language), self.max_length)
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """None."""
+        """An empty tuple: the base has no modules."""
         return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
@@ -59,22 +59,22 @@ class BaseOnly:
         )
 
     def describe(self) -> dict[str, object]:
-        """The base, and whether it has the prompt, pooling and length that are usual for it."""
+        """Facts about the base, and whether its prompt, pooling and length are the usual ones."""
         length = self.max_length or self.encoder.max_length(None)
         usual = self.encoder.base.as_it_comes and self.max_length is None
         return _describe(self.encoder) | {"max_length": length, "as_it_comes": usual}
 
 
 class Modular:
-    """Language modules, with their alignment adapters where they are on.
+    """Language modules, with alignment adapters when these are on.
 
     Args:
-        encoder: has the modules.
-        name: for tables.
+        encoder: encoder with the modules.
+        name: display name, used in tables.
         alignment: when adapters are on.
-        batch_size: most sentences per pass; None: by length.
+        batch_size: maximum sentences per pass; None: by length.
         blend: objectives of the adapters to switch on, with weights; None: what `align=True` switches on.
-        max_length: tokens of a sentence that count; None: as many as each module says.
+        max_length: maximum length in tokens; None: each module's own.
     """
 
     def __init__(
@@ -91,15 +91,15 @@ class Modular:
         self.kind = "aligned" if alignment != "never" and any(encoder.alignments.values()) else "modules"
 
     def languages(self) -> list[str] | None:
-        """Those of the modules that are loaded."""
+        """The languages of the encoder's modules."""
         return self.encoder.languages
 
     def fingerprint(self, language: str, across: bool) -> str:
-        """Of the module, the adapters that are on, the precision, and the length."""
+        """Fingerprint of the module, the adapters that are on, the precision, and the maximum length."""
         return _key(self.encoder, self.modules(language, across), self.max_length)
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """The module and the adapters that are on."""
+        """Fingerprints of the module and of the adapters that are on."""
         code = self._loaded(language)
         return self.encoder.fingerprints(code, align=self._align(code, across))
 
@@ -115,7 +115,7 @@ class Modular:
         )
 
     def describe(self) -> dict[str, object]:
-        """The base, the modules with the steps of their training, and when alignment is on."""
+        """Facts about the base, the modules with their training steps, and when alignment is on."""
         encoder = self.encoder
         manifests = [encoder.manifest(code) for code in encoder.languages]
         own = {
@@ -132,18 +132,18 @@ class Modular:
 
     def _align(self, code: str, across: bool) -> Align:
         on = self.alignment == "always" or (self.alignment == "across" and across)
-        # A pivot has none, and a language whose adapter was not loaded is compared as it is.
+        # The pivot has no adapter; a language without a loaded adapter is compared unaligned.
         if not on or not self.encoder.alignments[code]:
             return False
         return True if self.blend is None else {code: self.blend}
 
     def _loaded(self, language: str) -> str:
-        """The module that serves a language of a benchmark: `kaz` and `kaz_Cyrl`, `uzn` and `uzb` are the same."""
+        """The loaded language for a benchmark's code: `kaz` and `kaz_Cyrl`, or `uzn` and `uzb`, are the same."""
         return find_language(language, self.encoder.languages) or language
 
 
 def _steps(encoder: ModularEncoder, language: str) -> dict[str, int]:
-    """Training steps by phase, as the manifests of the module and of its adapters have them."""
+    """Training steps by phase, from the manifests of the module and its adapters."""
     manifests = [
         encoder.manifest(language),
         *(encoder.manifest(language, name) for name in encoder.alignments[language]),

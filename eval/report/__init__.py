@@ -1,4 +1,4 @@
-"""What came out: the paper's table, plots, and records for the cards of modules."""
+"""Reports: the paper's table, plots, and records for the cards of modules."""
 
 from __future__ import annotations
 
@@ -26,24 +26,25 @@ def write_report(
     """Write `report.json`, `table.md`, `table.csv`, `table.tex`, `figures.csv` and `plots/` into a folder.
 
     Args:
-        results: of one split.
-        output: the folder; files in it are replaced.
-        against: name of the encoder that the others are compared with; by default the first base encoder.
-        split: take the results of this split only.
+        results: the results to report.
+        output: the folder; existing files in it are replaced.
+        against: name of the encoder that the others are compared with; None: the first base encoder.
+        split: use only results of this split; None: all, which must be of one split.
         left_out: benchmarks that could not be scored, with the reason.
 
     Returns:
-        The table as text and the list of files, for people.
+        The table as plain text, and the list of files.
 
     Raises:
-        EvaluationError: there are results of both splits, no encoder of that name, two of one name, or results on
-            other data for one encoder than for another.
+        EvaluationError: the results are of both splits, no encoder is called `against`, two encoders have the same
+            name, or encoders were scored on different data.
     """
     from eval.report.plots import draw_plots
 
     results = _of_one_split(results, split)
     table = Table.of(results, against)
-    results = list({(result.encoder, result.benchmark): result for result in results}.values())  # in two folders
+    # A result that is in two folders counts once.
+    results = list({(result.encoder, result.benchmark): result for result in results}.values())
     write_text(output / "table.md", markdown_text(table, left_out or {}))
     write_text(output / "table.csv", csv_text(table))
     write_text(output / "table.tex", latex_text(table))
@@ -57,13 +58,13 @@ def write_report(
     return (
         f"{text_table(results, against)}\n\n"
         f"{_data(table, left_out or {})}\n\n"
-        f"In {output}: table.md, table.csv, table.tex; figures.csv, every figure; report.json, what cards take;\n"
+        f"In {output}: table.md, table.csv, table.tex; figures.csv, every figure; report.json, for model cards;\n"
         f"plots/ (PNG and SVG): {shown}\n"
     )
 
 
 def _data(table: Table, left_out: Mapping[str, str]) -> str:
-    """What the figures are of, and what has none."""
+    """Where the data came from, and which benchmarks were left out."""
     origins = "; ".join(f"{benchmark} from {place}" for benchmark, place in table.origins.items())
     lines = [f"{table.split} split: {origins}"]
     if left_out:

@@ -1,4 +1,4 @@
-"""The plot of growth: what more steps bring to languages that were trained for several numbers of them."""
+"""Growth plots: how figures change with training steps, for languages trained for several step counts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from matplotlib.figure import Figure as Canvas
 
 from eval.results import Result
 
-_ENOUGH = 3  # two points are a comparison, which the table makes
-_COLORS = "tab20"  # pairs of a dark and a light one
+_ENOUGH = 3  # the table already compares two points
+_COLORS = "tab20"  # alternates a dark and a light shade of each colour
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What grows.
+    """A training stage whose growth is plotted.
 
     Attributes:
-        kind: of the results that are drawn.
-        before: of the results that they started from, which are drawn as a dotted line.
-        phases: whose steps are counted.
-        figures: what is drawn of a language, and how it is called.
-        name: of the stage, for people.
-        suffix: of the plot's name.
+        kind: kind of the results to plot.
+        before: kind of the results before the stage, drawn as a dotted line.
+        phases: phases whose steps are counted.
+        figures: kinds of figures to plot for a language, with their labels.
+        name: name of the stage, for display.
+        suffix: suffix of the plot's file name.
     """
 
     kind: str
@@ -36,12 +36,12 @@ class Stage:
     suffix: str
 
     def steps(self, result: Result, code: str) -> int:
-        """That a language was trained for."""
+        """The number of steps that a language was trained for in this stage."""
         counts = result.facts.get("encoder", {}).get("steps", {}).get(code, {})
         return sum(count for phase, count in counts.items() if phase in self.phases)
 
     def growing(self, results: Sequence[Result]) -> list[str]:
-        """The languages that were trained for several numbers of steps."""
+        """The languages with results for at least three step counts."""
         counts: dict[str, set[int]] = {}
         for result in results:
             if result.kind == self.kind and any(result.of(figure) for figure in self.figures):
@@ -58,13 +58,13 @@ STAGES = (
 
 
 def draw_growth(results: Sequence[Result], stage: Stage, codes: Sequence[str], metric: str) -> Canvas:
-    """How languages get better with the steps of a stage; dotted: before it.
+    """Plot figures of languages against the steps of a stage; dotted lines show the figures before the stage.
 
     Args:
-        results: of one benchmark.
-        stage: whose steps.
-        codes: of `stage.growing`.
-        metric: for the axis.
+        results: results of one benchmark.
+        stage: the stage.
+        codes: languages to plot, from `stage.growing`.
+        metric: label of the y axis.
     """
     canvas, axes = pyplot.subplots(figsize=(5.5, 4), layout="constrained")
     for place, code in enumerate(codes):

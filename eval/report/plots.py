@@ -1,4 +1,4 @@
-"""Plots: figures that people would rather look at, each as PNG and SVG."""
+"""Plots of the results, each as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Point = tuple[float, float]
 
 
 def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Draw what the results allow, and take the place of what was drawn there before.
+    """Draw every plot for which there are results; earlier plots in the folder are replaced.
 
     Returns:
         The PNG files; each has an SVG file beside it.
@@ -69,7 +69,7 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
 
 
 def _within_and_across(results: Sequence[Result]) -> Canvas:
-    """A row for each language, a point for each encoder: how good the language is alone, and with the others."""
+    """Plot one row per language and one point per encoder: scores within the language, and with other languages."""
     within = [{figure.languages[0]: figure.value for figure in result.of("mono")} for result in results]
     across = [_means(result.of("cross"), result.languages) for result in results]
     codes = [code for code in results[0].languages if any(code in values for values in (*within, *across))]
@@ -95,24 +95,24 @@ def _within_and_across(results: Sequence[Result]) -> Canvas:
 
 
 def _means(figures: Sequence[Figure], codes: Sequence[str]) -> dict[str, float]:
-    """For each language the mean over the figures that it is in."""
+    """For each language, the mean over the figures that involve it."""
     values = {code: [figure.value for figure in figures if code in figure.languages] for code in codes}
     return {code: float(np.mean(found)) for code, found in values.items() if found}
 
 
 def _style(place: int) -> dict[str, Any]:
-    """Colour and shape of an encoder's points: of the first nine encoders either tells which it is."""
+    """Colour and shape of an encoder's points; each alone identifies the first nine encoders."""
     return {"color": f"C{place % 10}", "marker": _MARKERS[place % len(_MARKERS)]}
 
 
 def _short(codes: Sequence[str]) -> dict[str, str]:
-    """Languages without their script, where that leaves them apart."""
+    """Language codes without the script, where they stay distinct."""
     languages = [code.partition("_")[0] for code in codes]
     return {c: name if languages.count(name) == 1 else c for c, name in zip(codes, languages, strict=True)}
 
 
 def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
-    """A map of all pairs of languages for each encoder, on one scale; one map of all where each pair has English."""
+    """A heat map of all language pairs per encoder, on one scale; a single map if all pairs share one language."""
     results = [result for result in results if result.of(kind)]
     pairs = [figure.languages for result in results for figure in result.of(kind)]
     codes = [code for code in results[0].languages if any(code in pair for pair in pairs)]
@@ -151,7 +151,7 @@ def _pairs(results: Sequence[Result], kind: str, title: str) -> Canvas:
 
 
 def _pairs_with_one(results: Sequence[Result], kind: str, title: str, one: str, codes: Sequence[str]) -> Canvas:
-    """A row for each encoder, a column for each language that is paired with the one."""
+    """A heat map with one row per encoder and one column per language that is paired with `one`."""
     codes = [code for code in codes if code != one]
     values = np.full((len(results), len(codes)), np.nan)
     for row, result in enumerate(results):
@@ -179,7 +179,7 @@ def _write_values(axes: Axes, values: np.ndarray, middle: float, reversed_map: b
 
 
 def _similarities(results: Sequence[Result]) -> Canvas:
-    """How far the cosines of translations lie from those of sentences that have nothing to do with each other."""
+    """Histograms of the cosines of translations beside those of unrelated sentences."""
     results = [result for result in results if result.histograms]
     canvas, grid = pyplot.subplots(
         len(results), 1, figsize=(_WIDE, 1.3 + 1.5 * len(results)), squeeze=False, sharex=True, layout="constrained"
@@ -202,7 +202,7 @@ def _similarities(results: Sequence[Result]) -> Canvas:
 
 
 def _similarity_and_shape(results: Sequence[Result]) -> dict[str, Point]:
-    """Encoder to (RSIM, similarity across languages), each the mean over the benchmarks that all encoders have."""
+    """Map each encoder to (RSIM, cross-lingual similarity), each a mean over the benchmarks that all encoders have."""
     found: dict[str, dict[tuple[str, str], float]] = {}
     for result in results:
         for kind, wanted in (("rsim", True), ("cross", result.task in ("similarity", "relatedness"))):
@@ -233,5 +233,5 @@ def _scatter(points: dict[str, Point], split: str) -> Canvas:
 
 
 def _undated(suffix: str) -> dict[str, str | None]:
-    """No date inside, so that the same results give the same file."""
+    """Metadata without a date, so that the same results give the same file."""
     return {"Date": None} if suffix == "svg" else {}

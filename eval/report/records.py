@@ -1,4 +1,4 @@
-"""Figures as the cards of modules take them."""
+"""Figures in the form that module cards use."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _TASKS = {
 
 
 def scores(results: Sequence[Result]) -> list[Score]:
-    """Every figure of a language or a pair of languages, with the modules it was made with.
+    """Every figure of a language or a pair of languages, with the modules that it depends on.
 
-    Of encoders with alignment, comparisons within a language are left out: they are made without it. Of base encoders,
-    only the base of the modules has figures, with the prompt and pooling that are usual for it.
+    Figures of an aligned encoder within a language are recorded as figures of the modules, since alignment is off
+    there. Among base encoders, only the modules' own base with its usual prompt and pooling is recorded.
     """
     untouched = _untouched(results)
     found = []
     for result in results:
         describes = result.facts.get("encoder", {})
         if describes.get("alignment") == "always":
-            continue  # an experiment: within a language, alignment is off in use
+            continue  # an experiment: in normal use, alignment is off within a language
         if result.kind == "base" and result is not untouched.get((result.benchmark, result.split)):
             continue
         for figure in result.figures:
@@ -55,12 +55,12 @@ def scores(results: Sequence[Result]) -> list[Score]:
 
 
 def _untouched(results: Sequence[Result]) -> dict[tuple[str, str], Result]:
-    """Of the modules' untouched base, by benchmark and split; none where modules of several bases are compared."""
+    """Results of the modules' untouched base by benchmark and split; empty if the modules have several bases."""
     bases = {result.facts.get("encoder", {}).get("base_fingerprint") for result in results if result.kind != "base"}
     found: dict[tuple[str, str], Result] = {}
     for result in results:
         describes = result.facts.get("encoder", {})
-        # Earlier results do not say; what is usual was the mean for all of them.
+        # Earlier results lack this entry; mean pooling was the usual one for all of them.
         as_it_comes = describes.get("as_it_comes", describes.get("pooling") == "mean")
         if result.kind == "base" and as_it_comes and bases == {describes.get("base_fingerprint")}:
             found.setdefault((result.benchmark, result.split), result)

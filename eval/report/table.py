@@ -1,4 +1,4 @@
-"""The paper's table: a row for each encoder, a column for each figure."""
+"""The paper's table: one row per encoder, one column per figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eval.errors import EvaluationError
 from eval.results import Result
 from eval.tasks.figure import Figure
 
-# Kinds of figures in the order of the paper's table: title, decimals, whether less is better.
+# Kinds of figures in the order of the paper's table: title, decimals, whether lower is better.
 KINDS: dict[str, tuple[str, int, bool]] = {
     "mono": ("within languages", 1, False),
     "cross": ("across languages", 1, False),
@@ -27,10 +27,10 @@ KINDS: dict[str, tuple[str, int, bool]] = {
 _ENCODERS = ("base", "modules", "aligned")
 _TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
 SIGNIFICANT = 0.05
-# In the identity of a result, what resamples of the same data are drawn by: where it is the same, they are paired.
+# Entries of a result's identity that determine the resamples of its data: if they are equal, resamples are paired.
 _DRAWN = ("seed", "resamples")
 _NOTE = (
-    "Means over languages or pairs of languages, [95% bootstrap interval]; less is better for xsim error and language "
+    "Means over languages or pairs of languages, [95% bootstrap interval]; lower is better for xsim error and language "
     "bias. * differs from {against} with p < 0.05 (paired bootstrap)."
 )
 
@@ -40,9 +40,9 @@ class Cell:
     """A figure in the table.
 
     Attributes:
-        figure: the mean.
-        best: no encoder has a better one.
-        significant: it differs from that of the encoder compared with.
+        figure: the mean over languages or pairs of languages.
+        best: whether no encoder has a better figure.
+        significant: whether it differs significantly from the figure of the reference encoder.
     """
 
     figure: Figure
@@ -52,17 +52,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Encoders by figures.
+    """The table of encoders and figures.
 
     Attributes:
-        encoders: the rows.
-        columns: benchmark and kind of figure.
-        titles: of the benchmarks.
-        cells: where an encoder was scored.
-        against: the encoder that the others are compared with; None if there is only one.
-        languages: of each benchmark, those that were scored.
-        split: that was scored.
-        origins: of each benchmark, where its data came from.
+        encoders: names of the encoders, one row each.
+        columns: pairs of benchmark and kind of figure, one column each.
+        titles: title of each benchmark.
+        cells: the cells of (encoder, column) that were scored.
+        against: the reference encoder that the others are compared with; None if there is only one encoder.
+        languages: the scored languages of each benchmark.
+        split: the scored split.
+        origins: where the data of each benchmark came from.
     """
 
     encoders: list[str]
@@ -76,12 +76,11 @@ class Table:
 
     @classmethod
     def of(cls, results: Sequence[Result], against: str | None = None) -> Table:
-        """Arrange results.
+        """Arrange results in a table.
 
         Raises:
-            EvaluationError: there is no encoder of the name `against`, two encoders have one name, or a benchmark was
-                scored in other languages or on other data for one encoder than for another, so that means cannot be
-                compared.
+            EvaluationError: no encoder is called `against`, two encoders have the same name, or a benchmark was scored
+                in different languages or on different data for two encoders, so that means cannot be compared.
         """
         ranked = sorted(results, key=lambda result: _ENCODERS.index(result.kind))
         encoders = list(dict.fromkeys(result.encoder for result in ranked))
@@ -104,7 +103,8 @@ class Table:
             identity = result.identity | {"languages": sorted(result.languages)}
             if identities.setdefault((result.encoder, result.benchmark), identity) != identity:
                 raise EvaluationError(
-                    f"two encoders are called {result.encoder!r}: name them, --encoder NAME=…, when they are scored"
+                    f"two encoders are called {result.encoder!r}: give them different names with "
+                    "--encoder NAME=… when you score them"
                 )
         means = {
             (result.encoder, (result.benchmark, kind)): figure
@@ -125,12 +125,12 @@ class Table:
         return cls(encoders, columns, titles, cells, against, languages, results[0].split, origins)
 
     def row(self, encoder: str) -> Iterator[Cell | None]:
-        """The cells of an encoder, None where it was not scored."""
+        """The cells of an encoder; None in a column where it was not scored."""
         return (self.cells.get((encoder, column)) for column in self.columns)
 
 
 def _data(result: Result) -> str:
-    """Where its data came from, with a digest that tells two versions of one place apart."""
+    """Where a result's data came from, with a digest that distinguishes two versions of the same source."""
     digest = hashlib.sha256(json.dumps(result.identity.get("data"), sort_keys=True).encode()).hexdigest()
     return f"{result.split}, {result.origin}, digest {digest[:8]}"
 
@@ -173,7 +173,7 @@ def _range(figure: Figure, kind: str) -> str:
 
 
 def text_table(results: Sequence[Result], against: str | None = None) -> str:
-    """For a terminal: a line for each figure, a column for each encoder."""
+    """The table for a terminal: one line per figure, one column per encoder."""
     table = Table.of(results, against)
     cells = {
         key: f"{number(cell.figure, key[1][1])}{'*' if cell.significant else ' '}" for key, cell in table.cells.items()
@@ -187,7 +187,7 @@ def text_table(results: Sequence[Result], against: str | None = None) -> str:
     for benchmark, name in table.columns:
         if name != kind:
             title, _, less = KINDS[name]
-            lines.append(f"{title[0].upper()}{title[1:]}{' (less is better)' if less else ''}")
+            lines.append(f"{title[0].upper()}{title[1:]}{' (lower is better)' if less else ''}")
             kind = name
         row = "".join(f"{cells.get((encoder, (benchmark, name)), ''):>{width}}" for encoder in table.encoders)
         if ranges:
@@ -203,11 +203,11 @@ def _count(languages: Sequence[str]) -> str:
 
 
 def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
-    """The table in Markdown, best figures in bold.
+    """The table in Markdown, with the best figures in bold.
 
     Args:
-        table: the figures.
-        left_out: benchmarks that are not in it, with the reason.
+        table: the table.
+        left_out: benchmarks that are not in the table, with the reason.
     """
     head = ["encoder", *(f"{benchmark} {KINDS[kind][0]}" for benchmark, kind in table.columns)]
     lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * len(table.columns)]
@@ -231,7 +231,7 @@ def markdown_text(table: Table, left_out: Mapping[str, str]) -> str:
 
 
 def latex_text(table: Table) -> str:
-    """The table in LaTeX, for the package booktabs."""
+    """The table in LaTeX; it needs the package booktabs."""
     lines = [
         f"\\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
         "\\toprule",
@@ -259,7 +259,7 @@ def csv_text(table: Table) -> str:
 
 
 def long_csv_text(results: Sequence[Result]) -> str:
-    """Every figure of every language and pair of languages as a line of CSV."""
+    """All figures as CSV, one line per figure of a language, pair of languages, or mean."""
     head = ["encoder", "benchmark", "split", "data", "figure", "metric", "languages", "value", "low", "high", "size"]
     rows = [
         [

@@ -1,1 +1,1 @@
-"""How fast the project is at each of its jobs, beside the library people would use for it otherwise, in one run."""
+"""Speed and memory of each of the project's jobs, compared in one run with the library usually used for that job."""

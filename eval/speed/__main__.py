@@ -1,4 +1,4 @@
-"""Measure speed and memory beside their peers: `python -m eval.speed [--quick]`."""
+"""Measure speed and memory against peer libraries: `python -m eval.speed [--quick]`."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 @app.command()
 def speed(
-    quick: Annotated[bool, typer.Option("--quick", help="Three repetitions instead of five, of fewer steps.")] = False,
-    jobs: Annotated[str, typer.Option(help=f"Some of {', '.join(JOBS)}, separated by commas.")] = ",".join(JOBS),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Three repetitions instead of five, with fewer steps.")
+    ] = False,
+    jobs: Annotated[str, typer.Option(help=f"Jobs to run, separated by commas: {', '.join(JOBS)}.")] = ",".join(JOBS),
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder of real text, as for recipes/paper.yaml (default: the sample data)."),
+        typer.Option(help="Folder with text in the layout that recipes/paper.yaml reads (default: the sample data)."),
     ] = None,
-    output: Annotated[Path, typer.Option(help="Where the table, the JSON and the plot go.")] = Path("evaluation/speed"),
+    output: Annotated[Path, typer.Option(help="Folder for the table, the JSON and the plot.")] = Path(
+        "evaluation/speed"
+    ),
 ) -> None:
-    """Measure every job beside its peer in one run: A B A B, medians, the same precision on both sides.
+    """Measure every job and its peer in one run, in turns (A B A B), with medians and the same precision for both.
 
-    The job scaling has no peer: it draws what encoding, steps and corpora cost at several sizes.
+    The job scaling has no peer: it plots the cost of encoding, training steps and corpora at several sizes.
 
     python -m eval.speed --quick --data TEXT
     """
@@ -61,7 +65,7 @@ def speed(
             "encoding": lambda: Encoding(text, work, 2000 * repeats, repeats).rows(),
             "memory": lambda: memory_rows(text, work, 1 if quick else 3),
         }
-        # Written each time: a stopped run keeps what it has.
+        # The report is written after each job, so that a stopped run keeps its results.
         for job in tqdm(chosen, unit="job"):
             if job == "scaling":
                 for subject in curves(text, work, QUICK if quick else Sizes()):
@@ -77,7 +81,7 @@ def speed(
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line; a user's error ends it with one line."""
     try:
         app(prog_name="python -m eval.speed")
     except AdaptersHubError as error:

@@ -1,4 +1,4 @@
-"""A cost at several sizes, as a plot and in words."""
+"""A cost measured at several sizes, as a table and a plot."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ matplotlib.use("Agg")
 
 @dataclass(frozen=True)
 class Curve:
-    """What something costs at several sizes.
+    """The cost of a job at several sizes.
 
     Attributes:
-        title: what is done.
-        x: what grows.
-        y: what it costs, with its unit.
-        lines: by name, pairs (size, cost), sizes ascending.
+        title: the job.
+        x: the quantity that grows.
+        y: the cost, with its unit.
+        lines: named lines of points (size, cost), by ascending size.
         grows: whether the cost should grow with the size; otherwise it should stay flat.
     """
 
@@ -37,7 +37,7 @@ class Curve:
 
 
 def curve_table(curves: Sequence[Curve]) -> str:
-    """Markdown: every cost at every size, and how much the cost grew while the size grew."""
+    """Markdown table of every cost at every size, with the growth of size and cost."""
     rows = ["| | size: cost | size grew | cost grew |", "|---|---|---|---|"]
     for curve in curves:
         for name, points in curve.lines.items():
@@ -49,7 +49,7 @@ def curve_table(curves: Sequence[Curve]) -> str:
 
 
 def write_scaling_report(curves: Sequence[Curve], machine: dict[str, Any], text: str, folder: Path) -> str:
-    """Write `scaling.json`, `scaling.md` and `scaling.png`; returns the table."""
+    """Write `scaling.json`, `scaling.md` and `scaling.png`, and return the table."""
     shown = f"{curve_table(curves)}\n{described(machine, text)}\n"
     values = {"machine": machine, "text": text, "curves": [asdict(curve) for curve in curves]}
     write_text(folder / "scaling.json", json.dumps(values, indent=2, ensure_ascii=False) + "\n")
@@ -59,7 +59,7 @@ def write_scaling_report(curves: Sequence[Curve], machine: dict[str, Any], text:
 
 
 def _plot(curves: Sequence[Curve], path: Path) -> None:
-    """One panel a curve. What should stay flat starts at 0; what grows is on two logarithmic axes."""
+    """Plot one panel per curve: costs that should stay flat from 0, costs that grow on two logarithmic axes."""
     from matplotlib import pyplot as plt
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 

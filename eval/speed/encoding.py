@@ -1,4 +1,4 @@
-"""Encoding: one language, many mixed, one sentence at a time, and how much of the machine that uses."""
+"""Encoding speed: one language, mixed languages, one sentence at a time, and the share of the matrix rate."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _Row = TypeVar("_Row")
 
 
 class Encoding:
-    """An encoder with eight languages and an alignment, and a SentenceTransformer of one of them.
+    """Compares an encoder with eight languages and one alignment adapter to a SentenceTransformer of one language.
 
     Args:
-        text: to encode.
-        work: folder for modules.
-        sentences: to encode in all; each repetition takes a part of its own.
-        repeats: measurements of each side.
+        text: text to encode.
+        work: folder for the modules.
+        sentences: number of sentences to encode in total; each repetition encodes a different part.
+        repeats: number of measurements per side.
     """
 
     def __init__(self, text: Text, work: Path, sentences: int, repeats: int) -> None:
@@ -49,7 +49,7 @@ class Encoding:
         self.peer = SentenceTransformer(str(stock), device=device(), model_kwargs={"dtype": dtype})
 
     def rows(self) -> list[Row]:
-        """All jobs of encoding."""
+        """Measure all encoding jobs."""
         return [*self._one_language(), self._mixed(), self._latency()]
 
     def _one_language(self) -> list[Row]:
@@ -67,7 +67,7 @@ class Encoding:
             part = next(parts)
             return self._tokens(part) / seconds(partial(self.encoder.encode, part, "deu"))
 
-        # The limit each time anew: a shared machine's changes within minutes.
+        # The limit is measured at every repetition, because on a shared machine it changes within minutes.
         reached, limits = interleaved(tokens_a_second, matrix_rate_of_the_base, self.repeats)
         facts = {"tokens of a sentence": round(self._tokens(texts) / len(set(texts)), 1)}
         return [
@@ -98,7 +98,7 @@ class Encoding:
             self.encoder.encode([text for text, code in pairs if code == language], language)
 
     def _tokens(self, texts: Sequence[str]) -> int:
-        """Of the distinct texts, each of which is encoded once."""
+        """Number of tokens of the distinct texts, since each distinct text is encoded once."""
         prompted = [self.encoder.base.prompt + text for text in sorted(set(texts))]
         return sum(map(len, self.peer.tokenizer(prompted, truncation=True, max_length=128)["input_ids"]))
 
@@ -108,7 +108,7 @@ class Encoding:
     def _by_part(
         self, rows: list[_Row], ours: Callable[[list[_Row]], object], peer: Callable[[list[_Row]], object]
     ) -> tuple[list[float], list[float]]:
-        """Rows a second, part by part."""
+        """Rows per second of both sides, for each part."""
 
         def rates(encode: Callable[[list[_Row]], object]) -> Iterator[float]:
             for part in self._parts(rows):

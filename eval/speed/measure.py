@@ -1,4 +1,4 @@
-"""What is measured, how two things are measured side by side, and on what machine."""
+"""Measurements: rows of the table, timing of two sides in turns, and facts about the machine."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Row:
     """One line of the table.
 
     Attributes:
-        job: what is done.
-        unit: of `ours` and `peer`.
-        ours: measured values, one for each repetition.
-        peer: likewise; a single one for a limit such as the matrix rate.
+        job: what is measured.
+        unit: unit of `ours` and `peer`.
+        ours: measured values of the project, one per repetition.
+        peer: measured values of the peer, one per repetition.
         peer_name: what the project is compared with.
-        bar: the ratio that is wanted.
-        more_is_better: whether the ratio should be at least or at most the bar.
-        facts: whatever else is worth keeping.
+        bar: the target ratio.
+        more_is_better: whether the ratio should be at least the bar (True) or at most the bar (False).
+        facts: further facts to store.
     """
 
     job: str
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Of the medians: ours to the peer's; the peer's to ours where the unit is time and more should be better."""
+        """Ratio of the medians: ours to the peer's, inverted for times if a larger ratio should be better."""
         ours, peer = statistics.median(self.ours), statistics.median(self.peer)
         return peer / ours if self.more_is_better and self.unit == "s" else ours / peer
 
@@ -53,13 +53,13 @@ class Row:
 
 
 def interleaved(ours: Callable[[], float], peer: Callable[[], float], repeats: int) -> tuple[list[float], list[float]]:
-    """Measure A B A B …, so that a slow moment of the machine meets both."""
+    """Measure both sides in turns (A B A B …), so that slow moments of the machine affect both."""
     pairs = [(ours(), peer()) for _ in range(repeats)]
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """How long something takes."""
+    """Seconds that an action takes, including its work on a GPU."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     begin = time.perf_counter()
@@ -70,23 +70,23 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def precision() -> str:
-    """What both sides compute in: bfloat16 where the hardware has it."""
+    """The precision of both sides: bfloat16 if the hardware supports it, else float32."""
     return "bfloat16" if has_fast_bfloat16(device()) else "float32"
 
 
 def device() -> str:
-    """A GPU if there is one."""
+    """The device of both sides: a GPU if there is one, else the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def matrix_rate(width: int, inner: int, repeats: int = 15) -> float:
-    """Multiply-adds of the encoder's own matrix products that the machine reaches: FLOP/s, in the compute precision.
+    """FLOP/s that the machine reaches in matrix products of the encoder's shapes, in the compute precision.
 
     Args:
-        width: of the encoder.
+        width: hidden width of the encoder.
         inner: width of its feed-forward layers.
-        repeats: the best of so many, each over all shapes: the limit is what the machine can do, not what it usually
-            does.
+        repeats: number of repetitions over all shapes. The best one counts, because the limit is what the machine can
+            reach, not what it usually reaches.
     """
     dtype: torch.dtype = getattr(torch, precision())
     rows = 2048 if device() == "cpu" else 32_768
@@ -106,7 +106,7 @@ def matrix_rate(width: int, inner: int, repeats: int = 15) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory, versions."""
+    """Facts about the machine: processor, cores, memory, versions."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         processor = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -126,6 +126,6 @@ def machine() -> dict[str, Any]:
 
 
 def described(machine: dict[str, Any], text: str) -> str:
-    """A line below a table: on what machine and on what text it was measured."""
+    """The line below a table that names the machine and the text of the measurement."""
     facts = ", ".join(f"{key} {value}" for key, value in machine.items() if value is not None)
     return f"{facts}; text: {text}"

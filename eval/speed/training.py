@@ -1,4 +1,4 @@
-"""Training: a step of each phase, run as users run it, beside the trainer they would use otherwise."""
+"""Training speed: a step of each phase, run as users run it, compared with the trainer usually used for it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Plan:
     """How much is measured.
 
     Attributes:
-        steps: of a run; the first is left out.
-        repeats: runs of each side.
+        steps: steps per run; the first is not counted.
+        repeats: runs per side.
     """
 
     steps: int
@@ -37,11 +37,11 @@ class Plan:
 
 @dataclass
 class Training:
-    """What the training jobs share: modules to start from, and text in files.
+    """The training jobs, with the modules and the text that they share.
 
     Args:
-        text: to train on.
-        work: folder for everything that is written.
+        text: text to train on.
+        work: folder for all output.
         plan: how much is measured.
     """
 
@@ -61,7 +61,7 @@ class Training:
             export_merged(encoder, _TARGET, self.stock)
 
     def la(self) -> list[Row]:
-        """A step of language adaptation."""
+        """Measure a step of language adaptation."""
         return [
             self._job(
                 "LA step, vocabulary 50k",
@@ -75,7 +75,7 @@ class Training:
         ]
 
     def se(self) -> list[Row]:
-        """A step of sentence encoding, and what share of the matrix rate it reaches."""
+        """Measure a step of sentence encoding, and the share of the matrix rate that it reaches."""
         row = self._job(
             "SE step, 64 pairs", "sentence-transformers trainer", 4.0, self._se, "sentence_encoding", 64, 64
         )
@@ -87,7 +87,7 @@ class Training:
         return [row, Row("LoRA training (SE), matrix rate", "FLOP/s", reached, limits, limit, 0.5, True, facts)]
 
     def cla(self) -> list[Row]:
-        """A step of alignment."""
+        """Measure a step of alignment."""
         peer = "sentence-transformers trainer, teacher encoded at each step"
         return [self._job("CLA step, 128 pairs", peer, 5.0, self._cla, "alignment", 128, 128)]
 
@@ -103,7 +103,7 @@ class Training:
                 )
                 (manifest,) = out.glob("*/module.json")
                 facts = json.loads(manifest.read_text(encoding="utf-8"))["training"]["phases"][phase]
-            # The limit each time anew: a shared machine's changes within minutes.
+            # The limit is measured at every repetition, because on a shared machine it changes within minutes.
             found.append(facts | {"matrix_rate": matrix_rate_of_the_base()})
             return float(facts["tokens_per_second"] if phase == "la" else facts["seconds_per_step"])
 
@@ -182,19 +182,22 @@ class Training:
 
 
 def flops_of_a_token() -> float:
-    """Of a forward pass: two for each dense weight of the blocks; attention, a few per cent of it, left out."""
+    """FLOP per token of a forward pass: two per dense weight of the blocks, without attention (a few per cent)."""
     base = load_base(BASE)
     return 2.0 * float(sum(layer.weight.numel() for layer in _dense(base)))
 
 
 def matrix_rate_of_the_base() -> float:
-    """FLOP/s that the machine reaches now in products of the base's shapes; see `matrix_rate`."""
+    """FLOP/s that the machine currently reaches in matrix products of the base's shapes; see `matrix_rate`."""
     config = load_base(BASE).backbone.config
     return matrix_rate(config.hidden_size, config.intermediate_size)
 
 
 def _flops_of_a_lora_token() -> float:
-    """Of a LoRA step: forward, and back to the inputs; forward, back to the inputs and to both factors of the LoRA."""
+    """FLOP per token of a LoRA training step.
+
+    Frozen weights take a forward pass and the gradient of their inputs; the LoRA factors also take their own gradient.
+    """
     base = load_base(BASE)
     low_rank: float = sum(RANK * (layer.in_features + layer.out_features) for layer in _dense(base))
     return 2 * flops_of_a_token() + 6.0 * low_rank

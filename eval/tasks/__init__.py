@@ -1,4 +1,4 @@
-"""What is measured on a benchmark's data: figures of an encoder, each with its bootstrap."""
+"""The tasks: each computes an encoder's figures on a benchmark's data, with bootstrap resamples."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ __all__ = ["Figure", "mean_of", "score"]
 
 
 def score(data: Data, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
-    """All figures of an encoder on some data.
+    """Compute all figures of an encoder on some data.
 
     Args:
-        data: decides the task.
-        encoder: gives vectors.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        data: the data; its type decides the task.
+        encoder: computes the vectors.
+        resamples: number of bootstrap resamples.
+        seed: seed of the bootstrap.
 
     Raises:
-        EvaluationError: something cannot be scored; says what.
+        EvaluationError: the data cannot be scored; the message says why.
     """
     match data:
         case Similarity():

@@ -1,4 +1,4 @@
-"""The right one of several answers: the one that is nearest to the passage, within and across languages."""
+"""Multiple choice by similarity: the answer nearest to the passage is chosen, within and across languages."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ def score_classification(data: Classification, encoder: CachedEncoder, resamples
     """Accuracy of a classifier trained in the same language, and of one trained in English.
 
     Returns:
-        A figure for each language (`mono`) and for each language but English after training in English (`cross`),
-        and the means of both.
+        A figure for each language trained and tested in it (`mono`) and for each other language after training in
+        English (`cross`), and the means of both.
     """
     within = []
     for code, texts in data.languages.items():

@@ -1,4 +1,4 @@
-"""A figure: one number about an encoder, with what it would have been on other items."""
+"""A figure: one number about an encoder, with its bootstrap resamples."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from eval.bootstrap import interval
 
 @dataclass
 class Figure:
-    """One number.
+    """One measured number.
 
     Attributes:
-        name: what it is in tables: `mono`, `cross`, `bias`, `xsim`, `rsim`.
-        metric: `spearman`, `accuracy`, `language_bias`, `xsim_error`, `rsim`.
-        value: percent, percentage points for the bias, a correlation for RSIM.
-        samples: `[resamples]`, its values on bootstrap resamples; empty where only the interval was kept.
-        size: how many items it was computed on.
-        languages: one, or two for a comparison across; none for a mean over languages.
-        modules: fingerprints of the modules it depends on.
-        interval: the 95% confidence interval; by default from the samples.
+        name: kind of figure in tables: `mono`, `cross`, `bias`, `xsim` or `rsim`.
+        metric: `spearman`, `accuracy`, `language_bias`, `xsim_error` or `rsim`.
+        value: in percent; percentage points for the bias, a correlation for RSIM.
+        samples: `[resamples]`, its values on bootstrap resamples; empty if only the interval was stored.
+        size: number of items that it was computed on.
+        languages: one language, or two for a cross-lingual figure; empty for a mean over languages.
+        modules: fingerprints of the modules that it depends on.
+        interval: the 95% confidence interval; computed from the samples by default.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Figure:
 
 
 def mean_of(name: str, figures: Sequence[Figure]) -> Figure:
-    """The mean over languages or pairs of languages, resampled jointly where they share their items."""
+    """The mean over languages or pairs of languages; figures on the same items are resampled jointly."""
     return Figure(
         name,
         figures[0].metric,
@@ -52,7 +52,7 @@ def mean_of(name: str, figures: Sequence[Figure]) -> Figure:
 
 
 def both_ways(one: Figure, other: Figure) -> Figure:
-    """A pair of languages: the mean of its two directions."""
+    """The figure of a language pair: the mean of its two directions."""
     mean = mean_of(one.name, [one, other])
     mean.languages, mean.size = one.languages, one.size
     mean.modules = tuple(dict.fromkeys((*one.modules, *other.modules)))

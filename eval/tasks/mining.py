@@ -1,4 +1,4 @@
-"""Finding translations, and the shape of the space around them."""
+"""Bitext mining (xsim error), and the similarity of the languages' spaces (RSIM)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from eval.tasks.figure import Figure, mean_of
 
 
 def score_mining(data: Bitext, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
-    """Xsim error for each pair of languages, both directions averaged; RSIM where the corpus is multiway.
+    """Xsim error for each pair of languages, averaged over both directions; RSIM if the corpus is multiway parallel.
 
-    The bootstrap draws the sentences that are looked for, among the same candidates.
+    The bootstrap resamples the query sentences; the candidates stay the same.
 
     Returns:
         A figure for each pair of languages, and the means `xsim` and `rsim`.

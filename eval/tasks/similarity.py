@@ -1,4 +1,4 @@
-"""Graded similarity and relatedness: does the cosine sort the pairs as people do?"""
+"""Graded similarity and relatedness: does cosine similarity rank sentence pairs as people do?"""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from eval.tasks.figure import Figure, both_ways, mean_of
 
 
 def score_similarity(data: Similarity, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
-    """Spearman within each language and for each pair of languages, and the language bias.
+    """Spearman's correlation within each language and for each pair of languages, and the language bias.
 
-    The bias compares all pairs of languages, those of one language with itself among them: similarities within a
-    language and across two are on one scale, or are not.
+    The bias covers all pairs of languages including each language with itself, so it shows whether similarities
+    within a language and across languages are on one scale.
 
     Returns:
         A figure for each language and pair (both directions averaged), and the means `mono` and `cross`, and `bias`.

@@ -1,4 +1,4 @@
-"""Modules made as the stages make them, but with random weights instead of training."""
+"""Builds modules as the stages do, but with random weights instead of training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from adapters_hub.modules import (
 )
 
 Target = tuple[str, LanguageModule, LanguageModule]
-"""An objective, the module it was trained on, and the pivot's module."""
+"""An adapter's objective, the module that it was trained on, and the pivot's module."""
 
 SCORE: dict[str, Any] = {
     "task": "sentence-similarity",
@@ -35,11 +35,11 @@ SCORE: dict[str, Any] = {
     "value": 81.5,
     "encoder": "modules",
 }
-"""A record of a manifest's metrics."""
+"""A record of figures for a manifest."""
 
 
 def write_random_lora(base: BaseEncoder, folder: Path, name: str, seed: int, **options: Any) -> Path:
-    """A LoRA injected, given random factors in place of training, and written as stage 1 does."""
+    """Inject a LoRA, give it random factors instead of training it, and write it as stage 1 does."""
     torch.manual_seed(seed)
     backbone = base.copy().backbone
     config = LoraConfig(r=4, lora_alpha=8, target_modules=base.architecture.lora_targets, **options)
@@ -55,7 +55,7 @@ def write_random_lora(base: BaseEncoder, folder: Path, name: str, seed: int, **o
 def language_parts(
     base: BaseEncoder, folder: Path, language: str, seed: int, tokenizer: PreTrainedTokenizerFast | None = None
 ) -> dict[str, Path]:
-    """The parts of a language module in folders of their own; without a tokenizer it keeps the base's vocabulary."""
+    """The parts of a language module in separate folders; without a tokenizer it keeps the base's vocabulary."""
     parts = {
         name: write_random_lora(base, folder / name, f"{role}_{language}", seed + number)
         for number, (name, role) in enumerate(zip(ADAPTERS, ("lang", "sent"), strict=True))
@@ -70,7 +70,7 @@ def language_parts(
 def language_manifest(
     base: BaseEncoder, language: str, *, vocabulary_fingerprint: str | None = None, **changes: Any
 ) -> LanguageModuleManifest:
-    """What stage 1 writes down about a module of this base."""
+    """The manifest that stage 1 writes for a module of this base."""
     values: dict[str, Any] = {
         "base": BaseReference(base.source, base.revision, base.fingerprint, None, vocabulary_fingerprint),
         "pooling": base.pooling,
@@ -89,14 +89,14 @@ def make_language(
     tokenizer: PreTrainedTokenizerFast | None = None,
     **changes: Any,
 ) -> LanguageModule:
-    """A language module at `target`."""
+    """Save a language module at `target`."""
     parts = language_parts(base, target.with_name(f"{target.name}-parts"), language, seed, tokenizer)
     changes = {"vocabulary_fingerprint": base.vocabulary_fingerprint(parts)} | changes
     return save_language_module(target, language_manifest(base, language, **changes), parts)
 
 
 def random_bottlenecks(base: BaseEncoder, seed: int, **options: Any) -> Bottlenecks:
-    """Bottlenecks for every block of the base, with random weights as if they had been trained."""
+    """Bottlenecks for every block of the base, with random weights in place of trained ones."""
     torch.manual_seed(seed)
     blocks = cast(torch.nn.ModuleList, base.backbone.get_submodule(base.architecture.blocks))
     bottlenecks = Bottlenecks(BottleneckConfig(hidden_size=base.width, num_layers=len(blocks), **options))
@@ -108,7 +108,7 @@ def random_bottlenecks(base: BaseEncoder, seed: int, **options: Any) -> Bottlene
 def make_adapter(
     base: BaseEncoder, target: Path, trained: Target, seed: int, bottlenecks: Bottlenecks | None = None
 ) -> AlignmentAdapter:
-    """An alignment adapter at `target`."""
+    """Save an alignment adapter at `target`."""
     objective, module, pivot = trained
     manifest = AlignmentManifest(
         language=module.language,
@@ -122,6 +122,6 @@ def make_adapter(
 
 
 def edit_json(path: Path, **changes: Any) -> None:
-    """Overwrite some values of a JSON object on disk."""
+    """Overwrite some values of a JSON file."""
     values = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(values | changes), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Bases in memory, and one set of module folders that the tests share and never write to."""
+"""Bases in memory, and one set of module folders that the tests share and must not change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bases = Callable[[str], BaseEncoder]
 
 @dataclass
 class Shelf:
-    """English is the pivot and keeps the base's vocabulary; German and Kazakh have their own."""
+    """English is the pivot and keeps the base's vocabulary; German and Kazakh have vocabularies of their own."""
 
     base: BaseEncoder
     eng: LanguageModule
@@ -29,20 +29,20 @@ class Shelf:
 
     @property
     def folders(self) -> list[Path]:
-        """All of them."""
+        """All modules of the shelf."""
         return [
             module.folder
             for module in (self.eng, self.deu, self.kaz, self.deu_both, self.kaz_paraphrase, self.kaz_parallel)
         ]
 
     def encoder(self, *folders: Path) -> ModularEncoder:
-        """An encoder of its own with these modules, or with none."""
+        """A new encoder with these modules, or with none."""
         return ModularEncoder(self.base.copy(), folders, device="cpu")
 
 
 @pytest.fixture(scope="session")
 def bases(base_folders: Callable[[str], Path]) -> Bases:
-    """Architecture to a base in memory. Nobody may change it: `BaseEncoder.copy` gives one that may be changed."""
+    """Map of each architecture to a base in memory. Tests must not change it: `BaseEncoder.copy` makes a copy."""
     loaded: dict[str, BaseEncoder] = {}
 
     def base(architecture: str) -> BaseEncoder:
@@ -74,17 +74,17 @@ def shelf(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
 
 @pytest.fixture(scope="session")
 def german() -> list[str]:
-    """Sentences of different lengths, more than one small batch of them."""
+    """German sentences of different lengths, enough for several small batches."""
     return sample_sentences("deu")[:12]
 
 
 @pytest.fixture(scope="session")
 def kazakh() -> list[str]:
-    """As `german`."""
+    """English sentences in the manner of `german`."""
     return sample_sentences("kaz")[:12]
 
 
 @pytest.fixture(scope="session")
 def english() -> list[str]:
-    """As `german`."""
+    """Kazakh sentences in the manner of `german`."""
     return sample_sentences("eng")[:12]

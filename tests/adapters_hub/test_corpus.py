@@ -1,4 +1,4 @@
-"""Corpora: the same bits however many encode them, nothing encoded twice, nothing mixed."""
+"""Encoding corpora: the same bits for any number of processes, nothing encoded twice, nothing mixed up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def encoder(shelf: Shelf) -> ModularEncoder:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files of German and Kazakh, one with small row groups; rows without text among them."""
+    """Two files of German and Kazakh, one with small row groups, and with some rows without text."""
     texts = [text for pair in zip(sample_sentences("deu"), sample_sentences("kaz"), strict=True) for text in pair][:90]
     texts[7], texts[20] = "", None  # type: ignore[call-overload]
     rows = {"id": list(range(90)), "text": texts, "code": ["deu", "kaz"] * 45}
@@ -79,7 +79,7 @@ def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(
     files = sorted(path.name for path in (tmp_path / "one").glob("*.parquet"))
     for name in files:
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
-    # What was being written when a run was killed does not count.
+    # A shard that was being written when a run was killed does not count.
     (tmp_path / "two" / files[2]).rename(tmp_path / "two" / f".{files[2]}.unfinished")
     assert encode_corpus(encoder, corpus, tmp_path / "two", **options) == 1
     assert (tmp_path / "two" / files[2]).read_bytes() == (tmp_path / "one" / files[2]).read_bytes()
@@ -215,14 +215,14 @@ def test_input_that_changed_is_not_mixed_in(
     before, date = path.read_bytes(), path.stat()
 
     def replace(content: bytes) -> None:
-        """By one of the same size and date."""
+        """Replace a file by one of the same size and date."""
         path.write_bytes(content)
         os.utime(path, ns=(date.st_atime_ns, date.st_mtime_ns))
 
     corpus = Corpus.open([path], "text", language="kaz")
     encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16)
     (tmp_path / "out" / "part-000001.parquet").unlink()
-    replace(before.replace(b"1", b"2"))  # somewhere in the text, or in what describes it
+    replace(before.replace(b"1", b"2"))  # somewhere in the text, or in the file's metadata
     with pytest.raises(AdaptersHubError):
         encode_corpus(encoder, corpus, tmp_path / "out", rows_per_shard=16)
     replace(before)
@@ -231,7 +231,7 @@ def test_input_that_changed_is_not_mixed_in(
     encode = encoder.encode
 
     def slow(*given: Any, **options: Any) -> np.ndarray:
-        replace(before)  # the same content even: nobody can tell by now
+        replace(before)  # even with the same content, which can no longer be verified
         return encode(*given, **options)
 
     monkeypatch.setattr(encoder, "encode", slow)

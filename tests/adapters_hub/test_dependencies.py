@@ -1,4 +1,4 @@
-"""Encoding needs the core dependencies alone."""
+"""Encoding needs only the core dependencies."""
 
 from __future__ import annotations
 

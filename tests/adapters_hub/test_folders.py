@@ -1,4 +1,4 @@
-"""Folders appear whole or not at all, whatever goes wrong, and names in manifests stay inside."""
+"""Folders appear completely or not at all, whatever goes wrong, and names in manifests stay inside the folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _snapshot(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """A finished folder that stands where a new one is to be written."""
+    """An existing folder at the place where a new one will be written."""
     folder = tmp_path / "module"
     (folder / "inner").mkdir(parents=True)
     (folder / "inner" / "weights").write_bytes(b"old")
@@ -91,7 +91,7 @@ def test_a_failure_of_the_last_rename_puts_the_old_folder_back(old: Path, monkey
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return rename(self, target)
 
-    monkeypatch.setattr(durable, "_exchange", lambda one, other: False)  # as on systems that cannot
+    monkeypatch.setattr(durable, "_exchange", lambda one, other: False)  # as on systems that cannot exchange two paths
     monkeypatch.setattr(Path, "rename", failing)
     with pytest.raises(AdaptersHubError, match="untouched"), write_folder(old, replace=True) as folder:
         (folder / "file").write_text("new", encoding="utf-8")
@@ -110,7 +110,7 @@ def test_a_reader_finds_a_whole_folder_at_any_moment_of_a_hundred_replacements(o
 
     def read() -> None:
         while not stop.is_set():
-            number = os.open(old, os.O_RDONLY)  # raises if nothing is there
+            number = os.open(old, os.O_RDONLY)  # raises if the file is missing
             seen.append(set(os.listdir(number)))  # noqa: PTH208
             os.close(number)
 
@@ -127,7 +127,7 @@ def test_a_reader_finds_a_whole_folder_at_any_moment_of_a_hundred_replacements(o
 
 
 def die_in(function: str, action: Callable[[], None]) -> None:
-    """Run an action in a child that is gone, without another word, before `os.FUNCTION` does anything."""
+    """Run an action in a child that dies silently just before `os.FUNCTION` runs."""
     child = os.fork()
     if child == 0:
         setattr(os, function, lambda *args, **kwargs: os._exit(9))

@@ -1,4 +1,4 @@
-"""Language codes: ISO 639-3 and nothing that looks like it."""
+"""Language codes: ISO 639-3, and nothing that merely looks like it."""
 
 from __future__ import annotations
 

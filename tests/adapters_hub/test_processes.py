@@ -1,4 +1,4 @@
-"""What `accelerate launch` leaves to a process on the CPU."""
+"""How many threads a process on the CPU uses under `accelerate launch`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adapters_hub.processes import start_missing_processes, use_all_cores
 @pytest.mark.parametrize(
     ("variables", "threads"),
     [
-        ({"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1"}, 8),  # what the launcher sets by itself
+        ({"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1"}, 8),  # the launcher sets this by default
         ({"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "3"}, 2),
         ({"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1", "LOCAL_WORLD_SIZE": "16"}, 1),
         ({"ACCELERATE_MIXED_PRECISION": "no", "OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}, 1),
@@ -44,7 +44,7 @@ def test_a_launched_stage_uses_the_cores_that_nobody_said_to_leave(
 
 
 class Parent:
-    """A process whose command line is that of a launcher."""
+    """A process with a launcher's command line."""
 
     def __init__(self, *words: str) -> None:
         self._words = ["python", "/bin/accelerate", *words]
@@ -57,7 +57,7 @@ class Parent:
 
 
 def executed(monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
-    """What a stage becomes below `accelerate WORDS`: the options of torch's launcher."""
+    """The command with torch's launcher by which a stage below `accelerate WORDS` replaces itself."""
     for name in ("RANK", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"MASTER_ADDR": "10.0.0.7", "MASTER_PORT": "2950", "ACCELERATE_USE_CPU": "true"}.items():

@@ -1,4 +1,4 @@
-"""Files that people name: plain ones, in UTF-8, of bounded depth; all else is one line."""
+"""Files that users name: plain UTF-8 files of bounded depth are read; anything else is a one-line error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_folders_are_walked_however_deep_and_hidden_files_left_out(tmp_path: Pat
         (tmp_path / name).write_text("")
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "loop").symlink_to(tmp_path)
-    folders = [f"{tmp_path}{'/d' * depth}" for depth in range(1, 1201)]  # deeper than Python recurses
+    folders = [f"{tmp_path}{'/d' * depth}" for depth in range(1, 1201)]  # deeper than Python's recursion limit
     for folder in folders:
         os.mkdir(folder)  # noqa: PTH102
     Path(f"{folders[-1]}/end.txt").write_text("")
@@ -52,7 +52,7 @@ def test_folders_are_walked_however_deep_and_hidden_files_left_out(tmp_path: Pat
         names = [os.path.relpath(path, tmp_path) for path in files_below(tmp_path)]
     finally:
         os.unlink(f"{folders[-1]}/end.txt")  # noqa: PTH108
-        for folder in reversed(folders):  # pytest would recurse
+        for folder in reversed(folders):  # deleted here, because pytest's clean-up would recurse
             os.rmdir(folder)  # noqa: PTH106
     assert names == ["b.txt", "a/x.txt", f"{'d/' * 1200}end.txt"]
 

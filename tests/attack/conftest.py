@@ -1,4 +1,4 @@
-"""The tiny modules that hostile ones are made of."""
+"""The tiny modules from which hostile ones are made."""
 
 from tests.adapters_hub.conftest import bases, shelf
 

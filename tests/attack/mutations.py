@@ -1,4 +1,4 @@
-"""A generator of hostile modules: a sound one, and one named change to it, its manifest made to fit again."""
+"""Generator of hostile modules: a sound module with one named change, and a manifest updated to match."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from adapters_hub.format import list_files, read_manifest
 from tests.adapters_hub.builders import SCORE
 
 Mutation = Callable[[Path], object]
-"""Changes a module folder."""
+"""A change to a module folder."""
 
 WEIGHTS = "adapter_model.safetensors"
 LORA = "language_adapter"
 
 
 def seal(folder: Path) -> None:
-    """Make the manifest say what the files are: the one who attacks is the publisher."""
+    """Update the manifest to match the files, because the attacker is the publisher."""
     manifest = read_manifest(folder)
     kept = {name: entry for name, entry in list_files(folder).items() if name in manifest.needed_files}
     manifest = dataclasses.replace(manifest, files=kept)
@@ -33,7 +33,7 @@ def seal(folder: Path) -> None:
 
 
 def edit(folder: Path, name: str, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change a JSON object."""
+    """Change a JSON file."""
     path = folder / name
     values = json.loads(path.read_text(encoding="utf-8"))
     change(values)
@@ -89,12 +89,12 @@ def charsmap(longest: int) -> dict[str, Any]:
 
 
 def lora(**changes: Any) -> Mutation:
-    """Options of the language LoRA."""
+    """Change options of the language LoRA."""
     return lambda folder: (edit(folder, f"{LORA}/adapter_config.json", lambda v: v.update(changes)), seal(folder))
 
 
 def adapter(**changes: Any) -> Mutation:
-    """Options of an alignment adapter."""
+    """Change options of an alignment adapter."""
     return lambda folder: (edit(folder, "adapter_config.json", lambda values: values.update(changes)), seal(folder))
 
 
@@ -109,7 +109,7 @@ def tensors(name: str, change: Callable[[dict[str, torch.Tensor]], object]) -> M
 
 
 def poisoned(value: float, place: str = "") -> Callable[[dict[str, torch.Tensor]], object]:
-    """One number of one tensor."""
+    """Change one number of one tensor."""
 
     def change(values: dict[str, torch.Tensor]) -> None:
         name = next(key for key in sorted(values) if place in key)
@@ -120,7 +120,7 @@ def poisoned(value: float, place: str = "") -> Callable[[dict[str, torch.Tensor]
 
 
 def header(name: str, text: bytes) -> Mutation:
-    """A safetensors file that is all header."""
+    """Write a safetensors file that consists of a header alone."""
     return lambda folder: ((folder / name).write_bytes(struct.pack("<Q", len(text)) + text), seal(folder))
 
 
@@ -135,7 +135,7 @@ def _fold(folder: Path) -> None:
 
 
 def _many_layers(layers: int) -> Mutation:
-    """Claims thousands of layers, with a tensor for each, in a file of megabytes."""
+    """Claim thousands of layers, with a tensor for each, in a file of a few megabytes."""
 
     def mutate(folder: Path) -> None:
         values = load_file(folder / WEIGHTS)
@@ -320,14 +320,14 @@ LANGUAGE: dict[str, Mutation] = {
         (folder / "tokenizer_config.json").symlink_to("/etc/hostname"),
     ),
 }
-"""By name; for a language module whose vocabulary is BPE, with 400 tokens."""
+"""Changes by name; they need a language module whose vocabulary is BPE with 400 tokens."""
 
 BESIDE: dict[str, Mutation] = {
     "pipe": lambda folder: os.mkfifo(folder / "README.md"),
     "folders without end": _fold,
     "link to a system file": lambda folder: (folder / "README.md").symlink_to("/etc/hostname"),
 }
-"""By name; what lies beside a module and is not read with it."""
+"""Changes by name to files that lie beside a module and are not read with it."""
 
 ADAPTER: dict[str, Mutation] = {
     "thousands of layers": _many_layers(9000),
@@ -349,4 +349,4 @@ ADAPTER: dict[str, Mutation] = {
         seal(folder),
     ),
 }
-"""By name; for an alignment adapter."""
+"""Changes by name for an alignment adapter."""

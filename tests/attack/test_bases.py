@@ -1,4 +1,4 @@
-"""A base whose config.json is out of proportion to its weights, or nonsense, is refused before it is built."""
+"""A base whose config.json is nonsense or out of proportion to its weights is refused before it is built."""
 
 from __future__ import annotations
 

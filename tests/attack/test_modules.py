@@ -1,4 +1,4 @@
-"""Every hostile module is refused in one line, by an error of the library, within memory and time."""
+"""Every hostile module is refused in one line by one of the library's errors, within memory and time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def test_all_in_one_process_with_a_budget(shelf: Shelf, tmp_path: Path) -> None:
-    """One process for all: what one leaves behind would show in the next."""
+    """One process loads all modules, so that whatever one leaves behind would show in the next."""
     hostile: dict[str, Path] = {}
     for sound, mutations in ((shelf.deu, LANGUAGE), (shelf.deu_both, ADAPTER)):
         for number, (name, mutate) in enumerate(mutations.items()):
@@ -63,7 +63,7 @@ def test_all_in_one_process_with_a_budget(shelf: Shelf, tmp_path: Path) -> None:
         assert "\x1b" not in said, name
         assert seconds < 20, name
     assert not any(said for said, _ in answers[len(hostile) :])
-    assert int(memory) < 3 << 20  # kilobytes
+    assert int(memory) < 3 << 20  # in kilobytes
     assert "panicked" not in done.stderr
 
 

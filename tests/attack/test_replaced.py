@@ -1,4 +1,4 @@
-"""Nothing is taken away before what takes its place has succeeded; nor does a file that changes underneath pass."""
+"""A module is replaced only after its successor has passed all checks, and files that change on disk are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
 
 @pytest.fixture
 def folders(shelf: Shelf, tmp_path: Path) -> dict[str, Path]:
-    """Copies of a pivot, a language and its adapter, to be changed while they are used."""
+    """Copies of a pivot, a language and its adapter that tests change while they are in use."""
     modules = {"eng": shelf.eng, "deu": shelf.deu, "both": shelf.deu_both}
     return {name: Path(shutil.copytree(module.folder, tmp_path / name)) for name, module in modules.items()}
 
@@ -56,7 +56,7 @@ def test_a_broken_module_takes_nothing_away(shelf: Shelf, folders: dict[str, Pat
     LANGUAGE["LoRA B of nan"](broken)
     with pytest.raises(ModuleFormatError, match="expected finite ones"):
         encoder.add_module(broken, replace=True)
-    # Sound in itself, but positions of this base are counted from another padding id.
+    # The module is valid in itself, but this base counts positions from another padding id.
     tokenizer = build_tokenizer("bpe", 400)
     tokenizer.pad_token = "<unk>"
     odd = make_language(shelf.base, tmp_path / "odd", "deu", 3, tokenizer)
@@ -72,7 +72,7 @@ def test_what_replaces_is_what_is_used(shelf: Shelf, folders: dict[str, Path], t
     encoder.add_module(adapter, replace=True)
     fresh = shelf.encoder(folders["eng"], folders["deu"], adapter.folder)
     assert np.array_equal(encoder.encode(TEXTS, "deu", align=True), fresh.encode(TEXTS, "deu", align=True))
-    # The same module again keeps its adapter; another one, or another pivot, does not.
+    # Replacing the module by itself keeps the adapter; another module, or another pivot, does not.
     encoder.add_module(shelf.deu.folder, replace=True)
     assert np.array_equal(encoder.encode(TEXTS, "deu", align=True), fresh.encode(TEXTS, "deu", align=True))
     english = make_language(shelf.base, tmp_path / "english", "eng", 77)
@@ -88,7 +88,7 @@ def test_what_replaces_is_what_is_used(shelf: Shelf, folders: dict[str, Path], t
 def test_a_module_that_is_replaced_while_it_is_used(
     shelf: Shelf, folders: dict[str, Path], change: str, unloaded: bool
 ) -> None:
-    """Without the check a truncated file ends the process, and one that was written over is taken silently."""
+    """Without the check, a truncated file kills the process, and an overwritten one is used silently."""
     encoder = ModularEncoder(shelf.base.copy(), folders.values(), device="cpu", max_loaded_modules=1)
     before = encoder.encode(TEXTS, "deu")
     if unloaded:
@@ -117,7 +117,7 @@ def test_a_module_that_is_replaced_while_it_is_used(
 
 
 def test_a_base_that_is_replaced_while_it_is_used(shelf: Shelf, tmp_path: Path) -> None:
-    """Without the check a truncated file ends the process: transformers leaves weights on disk."""
+    """Without the check, a truncated file kills the process, because transformers leaves weights on disk."""
     base = shutil.copytree(shelf.base.checkpoint, tmp_path / "base")
     encoder = ModularEncoder(base, [shelf.eng.folder, shelf.deu.folder], device="cpu")
     before = encoder.encode(TEXTS, "deu")
@@ -137,7 +137,7 @@ def test_vectors_that_are_no_numbers_are_an_error(shelf: Shelf, tmp_path: Path) 
     encoder = shelf.encoder(shelf.eng.folder, shelf.deu.folder)
     bottlenecks = random_bottlenecks(shelf.base, 1)
     adapter = make_adapter(shelf.base, tmp_path / "adapter", ("both", shelf.deu, shelf.eng), 1, bottlenecks)
-    with torch.no_grad():  # as a mistake of ours would make it
+    with torch.no_grad():  # as a bug of our own would do
         next(iter(adapter.bottlenecks.parameters())).fill_(float("nan"))
     encoder.add_module(adapter)
     with pytest.raises(CompositionError, match="are not finite"):

@@ -1,4 +1,4 @@
-"""Which tokenizers a module may have: those of all bases, and none that takes memory or time out of proportion."""
+"""Which tokenizers a module may have: those of all bases, but none that needs excessive memory or time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TEXTS = [*sample_sentences("deu")[:20], *sample_sentences("kaz")[:20], "3 €, �
 
 
 def _byte_level() -> PreTrainedTokenizerFast:
-    """Of the kind of ModernBERT and RoBERTa."""
+    """A tokenizer like ModernBERT's and RoBERTa's."""
     special = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", "[MASK]"]
     vocabulary = {token: row for row, token in enumerate([*special, *sorted(ByteLevel.alphabet())])}
     backend = Tokenizer(models.BPE(vocabulary, []))
@@ -50,7 +50,7 @@ def _byte_level() -> PreTrainedTokenizerFast:
 
 
 def _bert() -> PreTrainedTokenizerFast:
-    """Of the kind of BERT and LaBSE."""
+    """A tokenizer like BERT's and LaBSE's."""
     built = build_tokenizer("wordpiece", 500)
     built.backend_tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
     built.backend_tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -90,7 +90,7 @@ def test_those_of_the_packaged_bases_are_sound() -> None:
     for source in PACKAGES:
         folder = packaged_checkpoint(source)
         check_tokenizer(parse_json((folder / "tokenizer.json").read_bytes()))
-        for lower in (False, True):  # as modules have them: they compose first, some in lower case
+        for lower in (False, True):  # as in modules: they compose first, some then lower-case
             backend = plain_tokenizer(PreTrainedTokenizerFast.from_pretrained(folder)).backend_tokenizer
             if lower:
                 backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), backend.normalizer])
@@ -161,7 +161,7 @@ def test_other_expressions_are_not(pattern: str) -> None:
 
 
 def test_a_script_that_is_rewritten_is_sound(shelf: Shelf, tmp_path: Path) -> None:
-    """A rule for every letter, one or two letters out of each, as for Uyghur and Uzbek."""
+    """One rule per letter, each mapping it to one or two letters, as for Uyghur and Uzbek."""
     cyrillic = "абвгдежзийклмнопрстуфхцчшщъыьэюя"
     steps = [
         replace(f"[{sign}{sign.upper()}]", f"y{sign}"[: 1 + place % 2], "Regex") for place, sign in enumerate(cyrillic)
@@ -173,7 +173,7 @@ def test_a_script_that_is_rewritten_is_sound(shelf: Shelf, tmp_path: Path) -> No
 
 
 def test_a_trial_finds_what_a_look_does_not(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were the list of what is allowed too long, nothing that takes too much would get past the trial."""
+    """Even if the list of allowed parts were too permissive, the trial would still stop excessive tokenizers."""
     monkeypatch.setattr(reading, "check_tokenizer", lambda *_: None)
     hostile = {
         "too much memory or time": rules(*[replace("a", "aa")] * 40),

@@ -1,4 +1,4 @@
-"""A local hub of tiny modules, what visitors share, a real server, and a real browser."""
+"""A local hub of tiny modules, the objects that visitors share, a real server, and a real browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ CHROMIUM = [
 
 @dataclass
 class FakeRequest:
-    """What the handlers look at of a request."""
+    """The parts of a request that the handlers read."""
 
     host: str = "198.51.100.1"
 
@@ -63,7 +63,7 @@ class FakeRequest:
 
 @pytest.fixture(scope="session")
 def hub(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`tiny/…` holds what the shelf holds, `other/deu` another module of German, with an adapter."""
+    """`tiny/…` holds the modules of the shelf; `other/deu` is another German module, with an adapter."""
     folder = tmp_path_factory.mktemp("hub")
     for module in shelf.folders:
         push(module, f"tiny/{module.name}", hub=folder)
@@ -77,43 +77,43 @@ def hub(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings(hub: Path) -> Settings:
-    """Visitors reach all modules of the hub; ours are the first by the owner's list."""
+    """Visitors reach all modules of the hub; the shelf's modules come first in the owner's list."""
     return Settings(hub=str(hub), modules=("tiny/*", "other/*"), limits=Limits(requests=100_000, burst=10_000))
 
 
 @pytest.fixture
 def catalog(settings: Settings) -> Catalog:
-    """What is on offer."""
+    """The catalog of modules on offer."""
     return Catalog(settings)
 
 
 @pytest.fixture
 def bench(catalog: Catalog, shelf: Shelf) -> Workbench:
-    """An encoder of the test's own."""
+    """An encoder for this test alone."""
     return Workbench(catalog, base=shelf.base.copy())
 
 
 @pytest.fixture
 def demo(settings: Settings, bench: Workbench) -> Demo:
-    """What visitors share."""
+    """The state that visitors share."""
     return build_demo(settings, bench)
 
 
 @pytest.fixture
 def handlers(demo: Demo) -> Handlers:
-    """The answers of the page."""
+    """The page's handlers."""
     return Handlers(demo)
 
 
 @pytest.fixture(scope="session")
 def names(hub: Path, shelf: Shelf) -> list[str]:
-    """The modules of the shelf, as a visitor names them."""
+    """The names of the shelf's modules on the hub, as visitors write them."""
     return [f"tiny/{module.name}" for module in shelf.folders]
 
 
 @contextlib.contextmanager
 def serve(*arguments: str, **environment: str) -> Iterator[str]:
-    """The address of the demo, run as its owner runs it."""
+    """The address of the demo, started as its owner starts it."""
     command = [sys.executable, "-m", "demo", *arguments, "--port", "0", "--requests", "100000"]
     inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
     with subprocess.Popen(
@@ -129,7 +129,7 @@ def serve(*arguments: str, **environment: str) -> Iterator[str]:
         for line in process.stdout:
             lines.append(line)
             if found := re.search(r"ready after .*: (http\S+)", line):
-                # What it says from now on is read too, or it would stop when the pipe is full.
+                # Later output must be read too, or the server would block when the pipe is full.
                 threading.Thread(target=lambda: list(process.stdout or ()), daemon=True).start()
                 try:
                     yield found.group(1)
@@ -141,7 +141,7 @@ def serve(*arguments: str, **environment: str) -> Iterator[str]:
 
 
 class Internet(ThreadingHTTPServer):
-    """A proxy that stands for all other machines, and notes what it is asked for."""
+    """A proxy that stands in for all other machines and records the requests that it receives."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -149,13 +149,13 @@ class Internet(ThreadingHTTPServer):
 
     @property
     def environment(self) -> dict[str, str]:
-        """For who shall reach other machines through it."""
+        """Environment of a process whose requests to other machines go through the proxy."""
         url = f"http://127.0.0.1:{self.server_port}"
         return {"http_proxy": url, "https_proxy": url, "no_proxy": "127.0.0.1,localhost"}
 
 
 class Answer(BaseHTTPRequestHandler):
-    """See `Internet`."""
+    """Handles the requests of `Internet`: records each and sends an empty answer."""
 
     server: Internet
 
@@ -173,7 +173,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def internet() -> Iterator[Internet]:
-    """See there."""
+    """A running `Internet`."""
     with Internet() as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield proxy
@@ -182,7 +182,7 @@ def internet() -> Iterator[Internet]:
 
 @pytest.fixture(scope="session")
 def server(hub: Path, shelf: Shelf, internet: Internet) -> Iterator[str]:
-    """The demo of the tiny modules."""
+    """The address of the demo of the tiny modules."""
     owner = ("--hub", str(hub), "--module", "tiny/*", "--base", shelf.base.source)
     with serve(*owner, **internet.environment) as url:
         yield url
@@ -190,7 +190,7 @@ def server(hub: Path, shelf: Shelf, internet: Internet) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium, with a profile that is made anew."""
+    """Debian's chromium, with a fresh profile."""
     path = shutil.which("chromium")
     if path is None:
         message = "no chromium: apt-get install chromium"

@@ -1,4 +1,4 @@
-"""The endpoints, through the real client, against the real server."""
+"""The endpoints, tested with the real client against the real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VISITORS = 20
 
 @pytest.fixture(scope="module")
 def client(server: str) -> Client:
-    """A program that uses the demo."""
+    """The client of a program that uses the demo."""
     return Client(server, verbose=False)
 
 
@@ -125,12 +125,12 @@ def post(url: str, body: bytes, content_type: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-    except (ConnectionError, urllib.error.URLError) as error:  # cut while sending what is too large
+    except (ConnectionError, urllib.error.URLError) as error:  # the server closes too large an upload
         return 413, str(error)
 
 
 def finished(server: str, dependency: dict[str, Any], data: list[Any]) -> str:
-    """What the queue says in the end of a request like those of the page."""
+    """The queue's final answer to a request like those of the page."""
     session = f"session-{dependency['id']}"
     body = {"data": data, "fn_index": dependency["id"], "session_hash": session}
     assert post(f"{server}gradio_api/queue/join", json.dumps(body).encode(), "application/json")[0] == 200
@@ -139,7 +139,7 @@ def finished(server: str, dependency: dict[str, Any], data: list[Any]) -> str:
 
 
 def test_nothing_is_fetched_that_a_request_names(server: str, internet: Internet) -> None:
-    url = f"http://huggingface.co/{uuid.uuid4()}.csv"  # what was fetched once is kept
+    url = f"http://huggingface.co/{uuid.uuid4()}.csv"  # a new URL each time, because fetched files are cached
     link = {"path": url, "meta": {"_type": "gradio.FileData"}}
     config = json.loads(urllib.request.urlopen(f"{server}config").read())
     listening = {item["api_name"]: item for item in config["dependencies"] if item["backend_fn"] and item["inputs"]}
@@ -152,7 +152,7 @@ def test_nothing_is_fetched_that_a_request_names(server: str, internet: Internet
 
 
 def test_the_demo_is_no_proxy(server: str) -> None:
-    """A refusal: 403. Had it tried, it would be what the other machine says, or 502."""
+    """A refusal is status 403; had the server tried to fetch, the status would be the other machine's, or 502."""
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(f"{server}gradio_api/file=http://93.184.215.14/", timeout=20)
     with pytest.raises(urllib.error.HTTPError, match="404"):

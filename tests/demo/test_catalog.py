@@ -75,7 +75,7 @@ def test_of_a_module_listed_with_a_revision_no_other_can_be_reached(shelf: Shelf
     for revision in ("main", "v2", commits[0], commits[2]):
         with pytest.raises(DemoError, match="not every revision"):
             catalog.resolve(f"org/mine@{revision}")
-    by_name = Catalog(Settings(hub=str(tmp_path), modules=("org/*",)))  # in a folder, all revisions are the owner's
+    by_name = Catalog(Settings(hub=str(tmp_path), modules=("org/*",)))  # in a folder, all revisions belong to the owner
     assert [by_name.resolve(f"org/mine@{commit}").commit for commit in commits] == commits
 
 

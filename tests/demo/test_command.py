@@ -1,4 +1,4 @@
-"""`python -m demo`, and modules straight out of training."""
+"""`python -m demo`, also with modules straight from training."""
 
 from __future__ import annotations
 

@@ -72,9 +72,9 @@ def test_translation_ranks() -> None:
     cosines = np.zeros((5, 5))
     cosines[0, 1:4] = 0.5, 0.9, 0.2
     assert translation_rank(rows, cosines, 0, "deu") == 2
-    assert translation_rank(rows, cosines, 0, "eng") is None  # its own language
-    assert translation_rank(rows, cosines, 2, "tur") is None  # no translation there
-    assert translation_rank(rows, cosines, 0, "tur") is None  # nothing to confuse it with
+    assert translation_rank(rows, cosines, 0, "eng") is None  # the sentence's own language
+    assert translation_rank(rows, cosines, 2, "tur") is None  # there is no translation
+    assert translation_rank(rows, cosines, 0, "tur") is None  # there is nothing to confuse it with
 
 
 def test_the_map_is_fitted_jointly_and_keeps_distances_of_a_plane() -> None:

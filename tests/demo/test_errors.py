@@ -1,4 +1,4 @@
-"""What visitors are told of the owner's machine: nothing."""
+"""Visitors learn nothing about the owner's machine."""
 
 from __future__ import annotations
 

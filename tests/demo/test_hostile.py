@@ -1,4 +1,4 @@
-"""What one visitor's, or one publisher's, broken module does to the others: nothing."""
+"""A broken module of one visitor or publisher does not affect the others."""
 
 from __future__ import annotations
 

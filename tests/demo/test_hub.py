@@ -1,4 +1,4 @@
-"""The demo on the real Hub client, against a loopback hub: found, fetched, composed without a restart."""
+"""The demo with the real Hub client against a loopback hub: modules are found, fetched, and composed while it runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.hub_server import HubServer
 
 @dataclass
 class Published:
-    """A Hub with modules, and the environment of who uses it."""
+    """A Hub with modules, and the environment that points its users there."""
 
     hub: HubServer
     environment: dict[str, str]
@@ -31,7 +31,7 @@ class Published:
 
 @pytest.fixture(scope="module")
 def published(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
-    """English, Kazakh and an adapter."""
+    """A Hub with English, Kazakh and an adapter."""
     home = tmp_path_factory.mktemp("home")
     with HubServer() as hub:
         for module in (shelf.eng, shelf.kaz, shelf.kaz_parallel):
@@ -53,7 +53,7 @@ def published(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def remote(published: Published, shelf: Shelf) -> Iterator[str]:
-    """A demo whose owner listed English and opened the Hub, where Kazakh is too."""
+    """A demo whose owner listed English and opened the Hub, which also has Kazakh."""
     owner = ("--module", "org/eng", "--open-hub", "--base", str(Path(shelf.base.source)))
     with serve(*owner, **published.environment) as url:
         yield url
@@ -110,7 +110,7 @@ for name in asked.split():
 
 
 def test_commits_of_pull_requests_are_not_the_owners(published: Published) -> None:
-    """Anybody can open one; what the owner listed by name has the owner's branches and tags."""
+    """Anybody can open a pull request; of a repo that the owner listed by name, branches and tags are the owner's."""
     repo = published.hub.repos["org/kaz"]
     main = repo.refs["main"]
     files = repo.at(main).files
@@ -127,7 +127,7 @@ def test_commits_of_pull_requests_are_not_the_owners(published: Published) -> No
 
     answers = resolved("org/kaz", "", f"@{main}", "@v1", f"@{first}", "@refs/pr/1", f"@{evil}", f"@{old}")
     assert [answers[name] for name in ("", f"@{main}")] == [f"org/kaz@{main}"] * 2
-    assert [answers[name] for name in ("@v1", f"@{first}")] == [f"org/kaz@{first}"] * 2  # known by its name
+    assert [answers[name] for name in ("@v1", f"@{first}")] == [f"org/kaz@{first}"] * 2  # through its tag
     assert all("not every revision" in answers[name] for name in ("@refs/pr/1", f"@{evil}", f"@{old}"))
     answers = resolved("org/kaz@v1", "", "@v1", f"@{first}", "@main", f"@{main}", "@v0", "@refs/pr/1", f"@{evil}")
     assert [answers[name] for name in ("", "@v1", f"@{first}")] == [f"org/kaz@{first}"] * 3

@@ -1,4 +1,4 @@
-"""The page in a real browser, against the real server."""
+"""The page in a real browser against the real server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = "#mse-columns select[aria-label^='Composition']"
 
 @contextlib.contextmanager
 def visit(browser: Browser, url: str, width: int = 1400) -> Iterator[Page]:
-    """The page of a new visitor; an error in its console fails the test."""
+    """Open the page as a new visitor; an error in its console fails the test."""
     context = browser.new_context(viewport={"width": width, "height": 1000}, accept_downloads=True)
     page = context.new_page()
     said: list[str] = []
@@ -39,7 +39,7 @@ def visit(browser: Browser, url: str, width: int = 1400) -> Iterator[Page]:
 
 @pytest.fixture
 def opened(browser: Browser, server: str) -> Iterator[Page]:
-    """See `visit`."""
+    """A page, opened by `visit`."""
     with visit(browser, server) as page:
         yield page
 
@@ -70,7 +70,7 @@ def test_typing_choosing_and_comparing(opened: Page) -> None:
     expect(text).to_be_focused()
     text.fill("Wo ist der nächste Bahnhof?")
     opened.get_by_label(f"Meaning of sentence {COUNT + 1}: the same for translations").fill("9")
-    expect(opened.get_by_label(f"Language of sentence {COUNT + 1}")).to_have_value("deu")  # guessed
+    expect(opened.get_by_label(f"Language of sentence {COUNT + 1}")).to_have_value("deu")  # the guessed language
     opened.get_by_label(f"Language of sentence {COUNT + 1}").select_option("kaz")
     opened.get_by_role("button", name="Compare").click()
     expect(opened.locator("#mse-heatmaps table").first.locator("tbody tr")).to_have_count(COUNT + 1)
@@ -317,7 +317,7 @@ def test_a_wide_page_stands_in_the_middle(browser: Browser, server: str) -> None
     with visit(browser, server, 2000) as page:
         box = page.locator(".mse-head").bounding_box()
         assert box is not None
-        assert abs(box["x"] - (2000 - box["x"] - box["width"])) <= 20  # a scroll bar
+        assert abs(box["x"] - (2000 - box["x"] - box["width"])) <= 20  # the width of a scroll bar
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -59,7 +59,7 @@ def test_work_leaves_a_debt_that_later_requests_wait_for() -> None:
     request = cast(Any, FakeRequest())
     for _ in range(2):
         rate.check(request)
-    rate.charge(request, 40_000)  # 10 requests more, where 1 is left
+    rate.charge(request, 40_000)  # 10 more requests, though 1 is left
     with pytest.raises(DemoError, match="try again in 10 s"):
         rate.charge(request, 1)
     now[0] = 9.9
@@ -71,7 +71,7 @@ def test_work_leaves_a_debt_that_later_requests_wait_for() -> None:
 
 @pytest.fixture
 def strict(settings: Settings, bench: Workbench) -> Handlers:
-    """The answers of a page with the limits that an owner gets unasked."""
+    """The handlers of a page with the default limits."""
     return Handlers(build_demo(replace(settings, limits=Limits()), bench))
 
 

@@ -1,4 +1,4 @@
-"""The entry for a Space, run as a Space runs it: a copy at the top of the repository, told what to do by variables."""
+"""The entry for a Space, run as a Space runs it: a copy at the top of the repository, configured by variables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPACE = ROOT / "demo" / "space"
 
 @pytest.fixture(scope="module")
 def space(hub: Path, shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Space whose owner lists English and German."""
+    """The address of a Space whose owner listed English and German."""
     app = shutil.copy(SPACE / "app.py", tmp_path_factory.mktemp("space"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

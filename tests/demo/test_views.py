@@ -18,7 +18,7 @@ HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7
 
 
 class Elements(HTMLParser):
-    """The elements and attributes of HTML, and whether what is opened is closed."""
+    """Collects the elements and attributes of HTML, and checks that every opened element is closed."""
 
     def __init__(self) -> None:
         super().__init__()

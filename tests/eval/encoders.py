@@ -1,4 +1,4 @@
-"""Encoders without a network in them, whose figures are known."""
+"""Encoders without a network, whose figures are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eval.run import Run, run
 
 
 class Letters:
-    """How often each of 256 classes of characters occurs; alignment, where asked for, adds nothing or a shift."""
+    """Counts of 256 character classes as vectors; `change` may alter them, as an alignment would."""
 
     kind = "base"
 

@@ -9,7 +9,7 @@ from eval.metrics import similarity_matrix
 
 
 def resampled(counts: np.ndarray) -> np.ndarray:
-    """The items of a resample, one by one."""
+    """Repeat the items of a resample as often as they occur."""
     return np.repeat(np.arange(len(counts)), counts.astype(int))
 
 
@@ -24,7 +24,7 @@ def test_resamples_are_as_large_as_the_data_and_depend_on_the_seed_alone() -> No
 def test_spearman_of_a_resample_is_that_of_its_items_with_their_ties(groups: int) -> None:
     random = np.random.default_rng(0)
     gold = np.tile(random.integers(0, 5, 40).astype(float), (groups, 1))
-    predicted = np.round(gold + random.normal(size=gold.shape), 1)  # rounded: ties
+    predicted = np.round(gold + random.normal(size=gold.shape), 1)  # rounding creates ties
     counts = resample_counts(40, 10, seed=0)
     for value, row in zip(spearman_samples(predicted, gold, counts), counts, strict=True):
         items = resampled(row)

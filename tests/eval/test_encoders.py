@@ -46,7 +46,7 @@ def test_a_folder_of_modules_is_scored_in_the_variants_that_are_asked_for(shelf:
     assert len(one.modules("deu", False)) == 1  # type: ignore[attr-defined]
     assert len(one.modules("deu", True)) == 2  # type: ignore[attr-defined]
     assert one.fingerprint("deu", False) != one.fingerprint("deu", True)  # type: ignore[attr-defined]
-    # The pivot has no adapter: its vectors are the same, and are encoded once.
+    # The pivot has no adapter, so its vectors are the same in both cases and are encoded once.
     assert one.fingerprint("eng", False) == one.fingerprint("eng", True)  # type: ignore[attr-defined]
 
 
@@ -64,7 +64,7 @@ def test_blends_of_adapters_are_rows_of_their_own(shelf: Shelf) -> None:
         expected = direct.encode(SENTENCES, "kaz", align={"kaz": blend})
         assert np.array_equal(encoder.encode(SENTENCES, "kaz", True), expected)
         assert np.array_equal(encoder.encode(SENTENCES, "kaz", False), direct.encode(SENTENCES, "kaz"))
-    # Vectors are cached by these: what is blended otherwise is encoded anew.
+    # The cache uses these keys: another blend is encoded anew.
     assert len({encoder.fingerprint("kaz", True) for encoder in encoders.values()}) == 4
 
 
@@ -102,9 +102,9 @@ def test_names_lists_and_bases(shelf: Shelf) -> None:
 def test_the_fingerprint_of_a_base_covers_its_embeddings_and_the_precision(shelf: Shelf) -> None:
     encoder = shelf.encoder(shelf.deu.folder)
     before = encoder.fingerprints(None)
-    encoder.encode(SENTENCES, "deu")  # other embeddings are active now
+    encoder.encode(SENTENCES, "deu")  # this activates other embeddings
     assert encoder.fingerprints(None) == before
-    encoder.encode(SENTENCES, None)  # its tokenizer has been told to cut
+    encoder.encode(SENTENCES, None)  # this makes the tokenizer cut
     assert encoder.fingerprints(None) == before
     (exact,) = (encoder.fingerprint("deu", False) for encoder in open_encoders(shelf.base.source, Settings()))
     half = Settings(precision="bfloat16")

@@ -69,8 +69,8 @@ def test_xsim_by_hand_of_a_known_permutation() -> None:
 
 
 def test_the_margin_takes_a_hub_down_which_the_cosine_alone_would_choose() -> None:
-    # With k = 2, by hand. Source 0 is a little nearer to target 1 than to target 0, its translation; but target 1 is
-    # near to both sources, target 0 to source 0 alone, so that the ratio prefers target 0.
+    # With k = 2, by hand: source 0 is slightly nearer to target 1 than to its translation, target 0. But target 1
+    # is near both sources and target 0 only near source 0, so the ratio prefers target 0.
     angles = np.deg2rad
     sources = np.stack([np.cos(angles([0, 40])), np.sin(angles([0, 40]))], axis=1)
     targets = np.stack([np.cos(angles([-21, 20])), np.sin(angles([-21, 20]))], axis=1)

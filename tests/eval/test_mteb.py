@@ -1,4 +1,4 @@
-"""MTEB's own code and ours, on the same files and the same encoder."""
+"""MTEB's code and ours give the same figures for the same files and the same encoder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def encoder(shelf: Shelf) -> ModularEncoder:
 
 
 def graded_pairs(cache: Path) -> AbsTaskSTS:
-    """A task of MTEB on the graded pairs of the sample data."""
+    """An MTEB task on the graded pairs of the sample data."""
 
     class Graded(AbsTaskSTS):
         metadata = TaskMetadata(

@@ -1,4 +1,4 @@
-"""Data from clones and the Hub mixed: what is taken from where, what is left out, and how that is said."""
+"""Data from clones and the Hub: which source is used, what is left out, and what the log says."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_language_whose_file_is_missing_is_left_out_by_name(
     (clones / "stsb-multi-mt/data/stsb-de-dev.csv").unlink()
     (result,) = score(["stsb"], tmp_path, clones, languages=["eng", "deu", "rus", "fra"]).results
     assert result.languages == ["eng", "rus"]
-    assert not asked  # one benchmark is from one place
+    assert not asked  # each benchmark uses a single source
     assert (
         "stsb: deu, fra left out, the data folder has no stsb-multi-mt/data/stsb-de-dev.csv: "
         "git clone https://github.com/PhilipMay/stsb-multi-mt into the data folder"
@@ -116,7 +116,7 @@ def test_a_split_that_files_do_not_name_is_taken_on_trust_and_that_is_said(
 ) -> None:
     for split in ("dev", "test"):
         score(["tatoeba"], tmp_path, clones, split=split)
-        assert f"tatoeba: its files do not say of which split they are; taken for {split}" in caplog.messages
+        assert f"tatoeba: its files do not say which split they belong to; treated as {split}" in caplog.messages
 
 
 def test_data_that_does_not_fit_is_no_reason_to_take_other_data(clones: Path, asked: Asked, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_nothing_to_score_is_an_error_with_a_reason_for_each(
     assert len([line for line in caplog.messages if " is left out: " in line]) == len(GROUPS["paper"])
     with pytest.raises(EvaluationError, match=r"^kardes: the data folder has no .*; it is not on the Hub; git clone "):
         score(["kardes"], tmp_path, tmp_path)
-    with pytest.raises(EvaluationError, match=r"^tatoeba: translations take two languages"):
+    with pytest.raises(EvaluationError, match=r"^tatoeba: finding translations needs at least two"):
         score(["tatoeba"], tmp_path, write_clones(tmp_path / "more"), languages=["eng"])
 
 
@@ -148,7 +148,7 @@ def test_the_same_benchmark_from_another_place_is_scored_again(clones: Path, ask
     assert origins(one) != origins(other)
     assert one.results[0].identity["data"] != other.results[0].identity["data"]
     again = score(["semrel"], tmp_path, clones, languages=["eng"])
-    assert again.results[0].facts == other.results[0].facts  # taken as it is
+    assert again.results[0].facts == other.results[0].facts  # the earlier result is reused
 
 
 @pytest.mark.parametrize(("named", "code"), [("dev", 0), ("dev,kardes", 1)])

@@ -26,7 +26,7 @@ __all__ = ["bases", "shelf"]  # fixtures
 
 
 def result(encoder: str, value: float, kind: str = "base", name: str = "cross", **changes: object) -> Result:
-    """A result with one mean and one pair of languages; its resamples lie around the value."""
+    """A result with one mean and one pair of languages; its resamples scatter around the value."""
     samples = value + np.random.default_rng(0).normal(size=200)
     figures = [
         Figure(name, "spearman", value, samples, 100, ("eng", "deu"), (f"{encoder}-1", f"{encoder}-2")),
@@ -38,14 +38,14 @@ def result(encoder: str, value: float, kind: str = "base", name: str = "cross", 
 
 def test_the_best_and_what_differs_are_marked() -> None:
     table = Table.of([result("aligned one", 75, "aligned"), result("base one", 70), result("near", 70.001)])
-    assert table.encoders == ["base one", "near", "aligned one"]  # bases first
+    assert table.encoders == ["base one", "near", "aligned one"]  # bases come first
     assert table.against == "base one"
     best, near, base = (table.cells[name, ("stsb", "cross")] for name in ("aligned one", "near", "base one"))
     assert (best.best, best.significant) == (True, True)
     assert (base.best, base.significant) == (False, False)
     assert near.best is False
     error = Table.of([result("a", 3, name="xsim"), result("b", 5, name="xsim")])
-    assert error.cells["a", ("stsb", "xsim")].best  # less is better
+    assert error.cells["a", ("stsb", "xsim")].best  # lower is better
 
 
 def test_columns_are_in_the_order_of_the_paper() -> None:
@@ -102,10 +102,12 @@ def test_two_encoders_of_one_name_are_not_merged(tmp_path: Path) -> None:
         result("modules", value, "modules", identity={"vectors": [name], "languages": ["eng", "deu"]})
         for name, value in (("first", 70), ("second", 75))
     )
-    with pytest.raises(EvaluationError, match=r"^two encoders are called 'modules': name them, --encoder NAME=…"):
+    with pytest.raises(
+        EvaluationError, match=r"^two encoders are called 'modules': give them different names with --encoder NAME=…"
+    ):
         write_report([one, other], tmp_path)
     assert list(tmp_path.iterdir()) == []
-    # The same encoder in the folders of two runs, in another order of the languages, is one.
+    # The same encoder in the folders of two runs, with its languages in another order, counts once.
     swapped = {"identity": one.identity | {"languages": ["deu", "eng"]}, "languages": ["deu", "eng"]}
     write_report([one, dataclasses.replace(one, **swapped)], tmp_path)
     assert len((tmp_path / "figures.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(one.figures)
@@ -154,7 +156,7 @@ def test_the_report_is_written_whole(tmp_path: Path) -> None:
         assert "<svg" in drawn
         assert ", dev" in drawn
         with Image.open(tmp_path / "report" / "plots" / f"{name}.png") as image:
-            assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # something is drawn
+            assert len(image.convert("RGB").getcolors(1 << 24) or []) > 20  # the image is not blank
 
 
 def test_a_report_is_of_one_split(tmp_path: Path) -> None:
@@ -213,11 +215,11 @@ def test_the_base_on_cards_is_the_one_that_the_modules_are_on_with_its_usual_pro
         assert on_cards(*order) == expected
     assert len(on_cards(*touched, again, mono)) == len(expected)
     assert on_cards(*touched, mono) == []
-    # Earlier results do not record whether a base is as it comes.
+    # Earlier results do not record whether a base has its usual settings.
     for one in (untouched, touched[0]):
         del one.facts["encoder"]["as_it_comes"]
     assert on_cards(untouched, touched[0], mono) == on_cards(touched[0], untouched, mono) == expected
-    # Modules of two bases side by side: whose base a figure is of, a card could not tell.
+    # With modules of two bases side by side, a card could not tell whose base a figure belongs to.
     foreign = dataclasses.replace(mono, facts={"encoder": {"base_fingerprint": "another"}})
     assert on_cards(untouched, mono, foreign) == []
 
@@ -257,7 +259,7 @@ def test_every_language_has_a_row_and_every_encoder_its_own_point(tmp_path: Path
     draw_plots([scored(encoder, 70 + place / 100) for place, encoder in enumerate(encoders)], tmp_path)
     words = (tmp_path / "stsb-within-and-across.svg").read_text(encoding="utf-8")
     assert all(words.count(f"<!-- {word} -->") == 1 for word in (*codes, *encoders))
-    assert words.index("<!-- kaz -->") < words.index("<!-- deu -->") < words.index("<!-- eng -->")  # the best first
+    assert words.index("<!-- kaz -->") < words.index("<!-- deu -->") < words.index("<!-- eng -->")  # the best is first
     looks = [tuple(_style(place).values()) for place in range(len(encoders))]
     assert len(set(looks)) == len(looks)
 
@@ -276,7 +278,7 @@ def test_modules_of_different_steps_are_drawn_as_growth(tmp_path: Path) -> None:
     assert "eng, within" not in drawn
     assert "<!-- 500 -->" not in drawn  # steps of stage 2 are not counted
     write_report([result("base", 70), trained(20, 72), trained(80, 75)], tmp_path)
-    assert not (tmp_path / "plots" / "stsb-steps.png").exists()  # two points are no growth
+    assert not (tmp_path / "plots" / "stsb-steps.png").exists()  # two points are not enough for growth
 
 
 def test_adapters_of_different_steps_are_drawn_as_growth_from_the_modules(tmp_path: Path) -> None:
@@ -290,6 +292,6 @@ def test_adapters_of_different_steps_are_drawn_as_growth_from_the_modules(tmp_pa
     drawn = (tmp_path / "plots" / "stsb-alignment-steps.svg").read_text(encoding="utf-8")
     for word in ("deu, with others", "steps of alignment", "(dotted: before alignment)"):
         assert word in drawn
-    assert "within" not in drawn.replace("within-and-across", "")  # alignment is off there
+    assert "within" not in drawn.replace("within-and-across", "")  # alignment is off within a language
     assert "<!-- 290 -->" not in drawn  # steps of stage 1 are not counted
     assert not (tmp_path / "plots" / "stsb-steps.png").exists()

@@ -69,7 +69,7 @@ def test_every_figure_has_an_interval_around_it(clones: Path, tmp_path: Path) ->
 
 
 def test_an_encoder_of_grades_is_perfect_and_without_bias() -> None:
-    """Second sentences at the angle of their grade from the first ones."""
+    """Places each second sentence at an angle to the first that reflects its grade."""
     gold = np.arange(20.0)
     sentences = [f"{row:02}" for row in range(20)]
     data = Similarity.crossed({code: GradedPairs(["-1"] * 20, sentences, gold) for code in ("eng", "deu", "tur")})
@@ -221,7 +221,7 @@ def test_encoders_side_by_side_are_scored_in_the_languages_that_all_have(tmp_pat
     for languages in (None, ["all"]):
         results = run(iter(some), dataclasses.replace(settings, languages=languages)).results
         assert [sorted(result.languages) for result in results] == [["deu", "kaz"]] * 3
-        write_report(results, tmp_path)  # which refuses means over other languages
+        write_report(results, tmp_path)  # this refuses means over different languages
     assert run(some[:1], settings).results[0].languages == ["eng", "deu", "tur", "kaz", "rus"]
     with pytest.raises(EvaluationError, match=r"no language in common \(any: any; some: .*; last: hau\)"):
         run([*some[:2], Letters("last", languages=["hau"])], settings)
@@ -240,7 +240,10 @@ def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
     encoders = [Letters(name) for name in names]
     for languages in (None, ["eng", "deu"]):
         settings = Run(find_benchmarks(["sample-bitext"]), "dev", tmp_path, languages, resamples=10)
-        with pytest.raises(EvaluationError, match=f"^two encoders are called {called}: name them, --encoder NAME=…$"):
+        with pytest.raises(
+            EvaluationError,
+            match=f"^two encoders are called {called}: give them different names with --encoder NAME=…$",
+        ):
             run(encoders, settings)
     assert all(encoder.calls == [] for encoder in encoders)
     assert list(tmp_path.iterdir()) == []
@@ -249,7 +252,7 @@ def test_two_encoders_of_one_name_are_refused_before_any_is_scored(
 def test_results_of_a_name_that_has_the_same_folder_are_not_overwritten(tmp_path: Path) -> None:
     first = scored(Letters("letters, cut"), "sample-bitext", tmp_path, languages=["eng", "deu"])
     other = Letters("letters: cut")
-    with pytest.raises(EvaluationError, match="holds the results of 'letters, cut', not of 'letters: cut': name the"):
+    with pytest.raises(EvaluationError, match="holds the results of 'letters, cut', not of 'letters: cut': give the"):
         scored(other, "sample-bitext", tmp_path, languages=["eng", "deu"])
     assert other.calls == []
     assert [(result.encoder, result.facts) for result in read_results([tmp_path])] == [("letters, cut", first.facts)]

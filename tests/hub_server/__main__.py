@@ -1,4 +1,4 @@
-"""Serve an empty stand-in by hand."""
+"""Serve an empty stand-in for manual use."""
 
 from __future__ import annotations
 

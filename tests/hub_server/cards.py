@@ -1,4 +1,4 @@
-"""What the Hub reads out of a model card, and what it finds wrong in one."""
+"""Model cards: the metadata that the Hub reads, and the faults that it reports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def card_block(text: str) -> Any:
 
 
 def card_data(files: Mapping[str, bytes]) -> dict[str, Any]:
-    """The metadata of `README.md`, empty where there is none that can be read."""
+    """The metadata of `README.md`; empty if there is none that can be read."""
     try:
         card = card_block(files.get("README.md", b"").decode(errors="replace"))
     except yaml.YAMLError:
@@ -31,12 +31,12 @@ def card_data(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def library(card: dict[str, Any], files: Mapping[str, bytes]) -> str | None:
-    """What the card says, or what the files look like."""
+    """The library that the card names, or that the files suggest."""
     return card.get("library_name") or ("peft" if "adapter_config.json" in files else None)
 
 
 def derived_tags(card: dict[str, Any], files: Mapping[str, bytes]) -> list[str]:
-    """The tags that a repo can be found by."""
+    """The tags under which a search finds a repo."""
     adapter = "adapter_config.json" in files or library(card, files) == "peft"
     relation = card.get("base_model_relation") or ("adapter" if adapter else "finetune")
     bases, tags = _listed(card.get("base_model")), _listed(library(card, files))
@@ -49,7 +49,7 @@ def derived_tags(card: dict[str, Any], files: Mapping[str, bytes]) -> list[str]:
 
 
 def card_errors(card: Any) -> Iterator[str]:
-    """Why the Hub would refuse the metadata of a card."""
+    """The reasons why the Hub would refuse the metadata of a card."""
     if not isinstance(card, dict):
         yield "the metadata must be a mapping"
         return

@@ -1,4 +1,4 @@
-"""The endpoints. Each runs under the lock of the server, so that a commit is atomic."""
+"""The endpoints. Each runs under the server's lock, so that a commit is atomic."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Call:
-    """A request; `path` and `url` (with the query) are as sent, `args` are the parts of the path, unquoted."""
+    """A request; `path` and `url` (with the query) are as sent, `args` are the unquoted parts of the path."""
 
     method: str
     url: str
@@ -48,7 +48,7 @@ class Call:
 
 @dataclass
 class Answer:
-    """Status, body and headers to send."""
+    """Status, body and headers of an answer."""
 
     status: int
     body: bytes
@@ -58,9 +58,9 @@ class Answer:
 Endpoint = Callable[["HubServer", Call], Answer]
 ROUTES: list[tuple[str, re.Pattern[str], bool, Endpoint]] = []
 _REPO = "(?P<repo>[^/]+/[^/]+)"
-_MODEL = f"/api/(?:models|datasets)/{_REPO}"  # of a data set only what reading it asks for
+_MODEL = f"/api/(?:models|datasets)/{_REPO}"  # for data sets, only the endpoints that reading needs
 _REVISION = "(?P<revision>[^/]+)"
-HARNESSES = "/api/agent-harnesses"  # the client asks once a day and HF_HOME: no part of what a test is about
+HARNESSES = "/api/agent-harnesses"  # the client asks for this once a day and per HF_HOME; tests ignore it
 
 
 def _route(method: str, path: str, write: bool = False) -> Callable[[Endpoint], Endpoint]:
@@ -95,7 +95,7 @@ def _facts(repo: Repo, commit: Commit, blobs: bool = False) -> dict[str, Any]:
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": blob_id(content)}
-    if is_lfs(path, len(content)):  # git itself has but a pointer to it
+    if is_lfs(path, len(content)):  # git itself stores only a pointer to an LFS file
         digest, size = sha256(content), len(content)
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {size}\n".encode()
         entry |= {"oid": blob_id(pointer), "lfs": {"oid": digest, "size": size, "pointerSize": len(pointer)}}
@@ -162,7 +162,7 @@ def _validate(hub: HubServer, call: Call) -> Answer:
 def _list(hub: HubServer, call: Call) -> Answer:
     query, found = call.query, []
     wanted = {tag for given in query.get("filter", []) for tag in given.split(",")} | set(query.get("pipeline_tag", []))
-    # The Hub leaves author, sha and date out of a plain listing: code that needs them has to ask.
+    # The Hub omits author, sha and date from a plain listing: code that needs them has to ask for them.
     keys = {"id", "modelId", "private", "tags", "pipeline_tag", "library_name", "createdAt", "downloads", "likes"}
     keys |= {"author", "sha", "lastModified", "gated", "disabled", "siblings"} if call.flag("full") else set()
     keys |= {"cardData"} if call.flag("cardData") else set()
@@ -222,7 +222,7 @@ def _refs(hub: HubServer, call: Call) -> Answer:
 def _ref(hub: HubServer, call: Call) -> Answer:
     repo, asked, name = hub.repo(call), json.loads(call.body), call.args["revision"]
     refs, start = repo.refs, asked.get("startingPoint", "main")
-    if call.args["kind"] == "tag":  # here the path has the start and the body the name
+    if call.args["kind"] == "tag":  # for a tag, the path holds the start and the body the name
         refs, start, name = repo.tags, name, asked["tag"]
     if name in refs:
         raise Refused(409, f"Reference already exists: {name}")
@@ -317,7 +317,7 @@ def _resolve(hub: HubServer, call: Call) -> Answer:
     tag = etag(path, content)
     headers["ETag"] = f'"{tag}"'
     if is_lfs(path, len(content)):
-        # The Hub sends these with a redirect to its storage. Here the client would follow it, as one host serves both.
+        # The Hub sends these headers with a redirect to its storage. The client would follow one to the same host.
         headers |= {"X-Linked-Etag": f'"{tag}"', "X-Linked-Size": str(len(content))}
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", call.headers.get("Range", ""))
     if not asked or not any(asked.groups()):

@@ -23,15 +23,15 @@ class HubServer:
     """A Hub in this process. `stop()` and `start()` take it off the network and back, on the same port.
 
     Attributes:
-        repos: Repos by id.
-        requests: Method and path with query of all requests, in order of arrival.
-        sent: Content bytes received, by `org/name/path`; an LFS object no commit has named yet by `org/name/sha256`.
-        faults: What shall go wrong.
-        pretend: What every request is answered with, as a login page of a network does; None for the Hub's answers.
-        page: Most repos in an answer to a search; a link leads to the others.
-        verifier: Whom a client shall tell that an upload is complete; None for this server.
-        tokens: All tokens that were shown.
-        expired: Tokens refused wherever they are shown, as the Hub does with revoked ones.
+        repos: The repos by id.
+        requests: Method, and path with query, of all requests in order of arrival.
+        sent: Content bytes received, by `org/name/path`; by `org/name/sha256` for LFS objects that no commit names yet.
+        faults: The faults to produce.
+        pretend: Body of the answer to every request, like a network's login page; None: answer as the Hub does.
+        page: Maximum number of repos in an answer to a search; a link leads to the others.
+        verifier: Address that a client should notify when an upload is complete; None: this server.
+        tokens: All tokens that clients sent.
+        expired: Tokens that are always refused, like revoked ones on the Hub.
     """
 
     def __init__(self, port: int = 0, token: str = "hf_test", user: str = "tester") -> None:
@@ -50,17 +50,17 @@ class HubServer:
 
     @property
     def url(self) -> str:
-        """What `HF_ENDPOINT` has to be; known once the server has been started."""
+        """The value for `HF_ENDPOINT`; known once the server has been started."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Serve, on the port of the last time if there was one."""
+        """Start serving, on the earlier port if there was one."""
         self._server = _Server(self)
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Refuse new connections and close the open ones in mid-air; repos and faults stay."""
+        """Refuse new connections and break the open ones; repos and faults stay."""
         if self._server is not None:
             self._server.leave()
             self._server = None
@@ -74,7 +74,7 @@ class HubServer:
         self.stop()
 
     def create(self, repo_id: str, private: bool = False) -> Repo:
-        """Make a repo with the first commit that the Hub gives every repo: a `.gitattributes`."""
+        """Make a repo with the Hub's initial commit, a `.gitattributes`."""
         with self._lock:
             repo = self.repos[repo_id] = Repo(repo_id, private)
             repo.record("main", {".gitattributes": ATTRIBUTES}, "initial commit")
@@ -91,7 +91,7 @@ class HubServer:
             return repo.record(branch, kept, message).id
 
     def repo(self, call: Call) -> Repo:
-        """The repo a request is about, if the one who asks may know of it."""
+        """The repo of a request, if the caller may see it."""
         repo, known = self.repos.get(call.args["repo"]), call.token == self.token
         if repo is None or (repo.private and not known):
             status, message = (404, "Repository not found") if known else (401, "Invalid username or password.")
@@ -99,7 +99,7 @@ class HubServer:
         return repo
 
     def answer(self, call: Call) -> Answer:
-        """Do what a request asks for."""
+        """Handle a request."""
         self.tokens |= {call.token} if call.token else set()
         if self.pretend is not None:
             return Answer(200, self.pretend, {"Content-Type": "text/html"})
@@ -113,7 +113,7 @@ class HubServer:
                 if found and re.fullmatch(method, call.method.replace("HEAD", "GET")):
                     call.args = {name: unquote(part) for name, part in found.groupdict().items() if part is not None}
                     if write and call.token != self.token:
-                        # With https the client takes any 401 on a repo for RepoNotFound; with http it needs the code.
+                        # Over https the client takes any 401 on a repo for RepoNotFound; over http it needs the code.
                         raise Refused(401, "Invalid username or password.", "RepoNotFound" if call.args else None)
                     with self._lock:
                         return endpoint(self, call)
@@ -151,10 +151,10 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes: without this each answer takes 40 ms
+    disable_nagle_algorithm = True  # head and body are two writes: without this setting each answer takes 40 ms
 
     def handle(self) -> None:
-        with contextlib.suppress(ConnectionError):  # clients give up, and tests make them
+        with contextlib.suppress(ConnectionError):  # clients may give up, and some tests make them
             super().handle()
 
     def answer(self) -> None:
@@ -208,4 +208,4 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep the output of the tests clean: `HubServer.requests` is the log."""
+        """Print nothing, to keep the tests' output clean: `HubServer.requests` is the log."""

@@ -1,4 +1,4 @@
-"""What the stand-in keeps: repos, their commits, and the files that git LFS holds."""
+"""The stand-in's storage: repos, their commits, and git LFS objects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-LFS_BYTES = 100_000  # the Hub's own limit is 10 MB: tests should reach the LFS path with small files
+LFS_BYTES = 100_000  # the Hub's own limit is 10 MB; a low one lets tests reach the LFS path with small files
 ATTRIBUTES = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
 
 
 def is_lfs(path: str, size: int) -> bool:
-    """Whether the Hub keeps a file out of git. Empty files are regular: the client insists on it."""
+    """Whether the Hub stores a file in LFS. Empty files are regular, because the client requires it."""
     return size > 0 and (size >= LFS_BYTES or path.endswith(".safetensors"))
 
 
@@ -25,23 +25,23 @@ def blob_id(content: bytes) -> str:
 
 
 def etag(path: str, content: bytes) -> str:
-    """What the client names a blob in its cache by: sha256 of an LFS file, git's blob id of a regular one."""
+    """The name of a file in the client's cache: SHA-256 of an LFS file, git's blob id of a regular one."""
     return sha256(content) if is_lfs(path, len(content)) else blob_id(content)
 
 
 class Refused(Exception):
-    """An answer that is an error; `code` is what the client picks its exception class by."""
+    """An error answer; the client chooses its exception class by `code`."""
 
     def __init__(self, status: int, message: str, code: str | None = None, **headers: str) -> None:
         super().__init__(message)
         self.status, self.message = status, message
-        header = message.encode("ascii", "replace").decode()  # a path in it may be in any script
+        header = message.encode("ascii", "replace").decode()  # a path in the message may be in any script
         self.headers = {"X-Error-Message": header, **({"X-Error-Code": code} if code else {}), **headers}
 
 
 @dataclass(frozen=True)
 class Commit:
-    """A state of all files of a repo."""
+    """The state of all files of a repo."""
 
     id: str
     parent: str | None
@@ -53,18 +53,18 @@ class Commit:
 
 @dataclass
 class Repo:
-    """A model repo: `commits` in the order made, `refs` from branch and `tags` from tag to commit id."""
+    """A model repo: `commits` in order of creation, `refs` maps branches and `tags` maps tags to commit ids."""
 
     id: str
     private: bool = False
     commits: list[Commit] = field(default_factory=list)
     refs: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    objects: dict[str, bytes] = field(default_factory=dict)  # LFS store: sha256 to content
-    granted: set[str] = field(default_factory=set)  # sha256 that may be PUT without a token, as to a signed address
+    objects: dict[str, bytes] = field(default_factory=dict)  # LFS store: maps SHA-256 to content
+    granted: set[str] = field(default_factory=set)  # SHA-256 of what may be PUT without a token, as to a signed address
 
     def at(self, revision: str = "main") -> Commit:
-        """The commit that a branch, a tag or a full commit id names."""
+        """The commit of a branch, a tag or a full commit id."""
         commit_id = self.refs.get(revision) or self.tags.get(revision) or revision
         for commit in self.commits:
             if commit.id == commit_id:
@@ -72,15 +72,15 @@ class Repo:
         raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
 
     def record(self, branch: str, files: dict[str, bytes], message: str, description: str = "") -> Commit:
-        """Move a branch to `files`; where nothing changes, its head stays and is returned."""
+        """Move a branch to `files`; if nothing changes, return its present head."""
         head = self.at(self.refs[branch]) if branch in self.refs else None
         if head is not None and files == head.files:
             return head
         parent = head.id if head else None
-        # Clients keep files by commit id: it must differ between servers whose files differ, as they may share a cache.
+        # Clients cache files by commit id, so the id must differ between servers with different files.
         blobs = sorted((path, blob_id(content)) for path, content in files.items())
         listing = json.dumps([self.id, len(self.commits), parent, message, blobs])
-        date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")  # whole seconds, as git has them
+        date = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")  # whole seconds, as in git
         commit = Commit(blob_id(listing.encode()), parent, message, description, date, files)
         self.commits.append(commit)
         self.refs[branch] = commit.id

@@ -1,1 +1,1 @@
-"""Exports and the encoder in the hands of other libraries, each in an environment of its own: `make peers`."""
+"""Exports and the encoder used by other libraries, each in a separate environment: `make peers`."""

@@ -1,8 +1,8 @@
-"""`make peers [PEERS=out/peers]`: export, make fresh environments, and let other libraries use what was exported.
+"""`make peers [PEERS=out/peers]`: export, make fresh environments, and let other libraries use the exports.
 
-Two environments do not have this library at all: one with sentence-transformers, PEFT and MTEB, one with the ONNX
-backends of sentence-transformers (optimum) and fastembed. The third has the wheel and its extra `bridges`, and nothing
-of the repository. Modules are random ones on a tiny base: whether vectors are equal does not depend on their size.
+Two environments lack this library: one has sentence-transformers, PEFT and MTEB, the other the ONNX backends of
+sentence-transformers (optimum) and fastembed. The third has the wheel with its extra `bridges`, and nothing else of the
+repository. The modules are random ones on a tiny base, because equality of vectors does not depend on their size.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ HERE = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
 ENVIRONMENTS: dict[str, tuple[list[str], list[str]]] = {
     "plain": (["-c", str(CONSTRAINTS), "sentence-transformers", "peft", "mteb", "onnxruntime"], ["plain.py"]),
-    # optimum-onnx may need another release of transformers than the rest: only torch is held.
+    # optimum-onnx may need another release of transformers than the rest, so only torch is pinned.
     "onnx": (["-c", "torch.txt", "sentence-transformers[onnx]", "fastembed"], ["onnx_backends.py"]),
     "library": (["-c", str(CONSTRAINTS), "{wheel}[bridges]"], ["library.py"]),
 }
-"""What pip installs, and what runs there."""
+"""For each environment: the packages that pip installs, and the scripts that run there."""
 
 
 def main() -> None:
-    """Do all of it; the folder may have environments from before, which are used again."""
+    """Run all checks; environments from earlier runs in the folder are reused."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "out/peers").resolve()
     chosen = sys.argv[2:] or list(ENVIRONMENTS)
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def export(folder: Path) -> None:
-    """Modules, everything that is exported of them, and the vectors that are expected."""
+    """Make modules, all their exports, and the expected vectors."""
     folder.mkdir(parents=True, exist_ok=True)
     base = load_base(write_base(folder / "base", "xlm-roberta", build_tokenizer()))
     eng = make_language(base, folder / "modules/eng", "eng", 10, license="mit")
@@ -77,7 +77,7 @@ def export(folder: Path) -> None:
 
 
 def install(folder: Path, name: str) -> Path:
-    """Python of a fresh environment; one that is whole already is used again."""
+    """The Python of a fresh environment; a complete one is reused."""
     place = folder / name
     python = place / "bin" / "python"
     if not (place / "installed").exists():
@@ -98,7 +98,7 @@ def install(folder: Path, name: str) -> Path:
 
 
 def run(command: list[str], folder: Path) -> None:
-    """Run it away from the repository, offline for the Hub."""
+    """Run a command away from the repository, with the Hub offline."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {
         "HF_HUB_OFFLINE": "1",
@@ -110,7 +110,7 @@ def run(command: list[str], folder: Path) -> None:
 
 
 def say(text: str) -> None:
-    """At once, between what others print."""
+    """Print at once, so that the line is in order with the output of other processes."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

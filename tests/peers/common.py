@@ -1,4 +1,4 @@
-"""What the checks share; it imports nothing but NumPy."""
+"""Code shared by the checks; it imports only NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VECTORS = np.load(FOLDER / "vectors.npz")
 
 
 def agree(what: str, found: object, expected: str, tolerance: float = 1e-5) -> None:
-    """Print the largest difference of a component, and stop if it is more than the tolerance."""
+    """Print the largest difference of any component, and stop if it exceeds the tolerance."""
     difference = float(np.abs(np.asarray(found, np.float32) - VECTORS[expected]).max())
     sys.stdout.write(f"{what}: largest difference {difference:.1e}\n")
     if not difference <= tolerance:
@@ -22,7 +22,7 @@ def agree(what: str, found: object, expected: str, tolerance: float = 1e-5) -> N
 
 
 def absent(*modules: str) -> None:
-    """Stop if a module is here that should not be."""
+    """Stop if a module is installed that should not be."""
     from importlib.util import find_spec
 
     if found := [module for module in modules if find_spec(module)]:

@@ -1,4 +1,4 @@
-"""Where the wheel is installed with its extra `bridges`, and nothing of the repository."""
+"""The check with the wheel and its extra `bridges` installed, and nothing of the repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this library is not installed: the ONNX backend of sentence-transformers, optimum and fastembed."""
+"""The check of sentence-transformers' ONNX backend, optimum and fastembed, without this library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where this library is not installed: sentence-transformers, transformers with PEFT, ONNX Runtime and MTEB."""
+"""The check of sentence-transformers, transformers with PEFT, ONNX Runtime and MTEB, without this library."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def mean(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 with torch.inference_mode():
     agree("AutoModel(merged), mean pooling", mean(model(**batch).last_hidden_state, batch["attention_mask"]), "deu")
 
-# English keeps the base's vocabulary: its two LoRAs, one on the other, are all of it.
+# English keeps the base's vocabulary, so its two LoRAs, one on top of the other, are the whole module.
 base = AutoModel.from_pretrained(FOLDER / "base", add_pooling_layer=False)
 peft = PeftModel.from_pretrained(base, FOLDER / "modules/eng/language_adapter", adapter_name="language")
 peft.load_adapter(FOLDER / "modules/eng/sentence_adapter", adapter_name="sentence")

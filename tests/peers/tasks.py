@@ -1,4 +1,4 @@
-"""MTEB tasks whose data lies on disk, across English and German: bitext mining and retrieval."""
+"""Cross-lingual MTEB tasks for English and German with data on disk: bitext mining and retrieval."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _metadata(name: str, kind: str, score: str, folder: Path) -> TaskMetadata:
 
 
 def bitext() -> AbsTaskBitextMining:
-    """German sentences and their translations."""
+    """A task of German sentences and their translations."""
     folder = FOLDER / "tasks" / "bitext"
     pairs = zip(SENTENCES["deu"], SENTENCES["eng"], strict=True)
     _write(folder / "pairs.jsonl", [{"sentence1": one, "sentence2": two} for one, two in pairs])
@@ -63,7 +63,7 @@ def bitext() -> AbsTaskBitextMining:
 
 
 def retrieval() -> AbsTaskRetrieval:
-    """English queries; the German sentence of the same meaning is what each looks for."""
+    """A task of English queries, each of which looks for the German sentence of the same meaning."""
     folder = FOLDER / "tasks" / "retrieval"
     numbers = range(len(SENTENCES["eng"]))
     _write(folder / "queries.jsonl", [{"_id": f"q{n}", "text": SENTENCES["eng"][n]} for n in numbers])
@@ -78,7 +78,7 @@ def retrieval() -> AbsTaskRetrieval:
 
 
 def scores(model: object) -> dict[str, float]:
-    """Main score of each task."""
+    """The main score of each task."""
     import mteb
 
     result = mteb.evaluate(model, [bitext(), retrieval()], cache=None, show_progress_bar=False, co2_tracker=False)

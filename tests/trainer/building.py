@@ -1,4 +1,4 @@
-"""The models and trainers of the phases on tiny bases, put together as the stages do."""
+"""Models and trainers of the phases on tiny bases, built as the stages build them."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ from trainer.training.steps import rows_in_order
 SEED = 42
 GERMAN, KAZAKH = sample_sentences("deu")[:40], sample_sentences("kaz")[:40]
 DICTIONARY = dict(zip(GERMAN, KAZAKH, strict=True))
-"""What `write_translator` translates."""
+"""The pairs that `write_translator` teaches."""
 
 
 def arguments(folder: Path, phase: str, training: dict[str, Any]) -> TrainingArguments:
-    """A few steps on the CPU, at full speed from the start, unless `training` says otherwise; seeds as stages do."""
+    """Arguments for a few steps on the CPU without warm-up, unless `training` says otherwise; seeds like the stages."""
     few = {
         "use_cpu": True,
         "max_steps": 3,
@@ -58,7 +58,7 @@ def arguments(folder: Path, phase: str, training: dict[str, Any]) -> TrainingArg
 
 
 def random_lora(base: BaseEncoder, seed: int) -> LoRA:
-    """A LoRA of rank 2 on every dense layer that does something."""
+    """A LoRA of rank 2 on every dense layer, with values that change the output."""
     random = torch.Generator().manual_seed(seed)
     factors = {
         name: (
@@ -74,7 +74,7 @@ def random_lora(base: BaseEncoder, seed: int) -> LoRA:
 def language_module(
     base: BaseEncoder, folder: Path, language: str = "deu", loras: Sequence[str] = ()
 ) -> LanguageModule:
-    """A module with the base's tokenizer, embeddings of its own and random LoRAs."""
+    """A module with the base's tokenizer, its own embeddings and random LoRAs."""
     random = torch.Generator().manual_seed(len(language) + ord(language[0]))
     weight = base.token_embeddings.weight.detach()
     manifest = LanguageModuleManifest(language=language, base=base_reference(base), dimension=base.dimension)
@@ -94,7 +94,7 @@ def without_dropout(model: nn.Module) -> None:
 
 
 def pairs(language: str, names: Sequence[str], hard_negatives: bool = False) -> Dataset:
-    """Sentences and their paraphrases; every third row has a hard negative if there are any."""
+    """Sentences and their paraphrases; if negatives are on, every third row has a hard negative."""
     texts = sample_sentences(language)[:128]
     anchors, positives = texts[::2], texts[1::2]
     negatives = [positives[row - 5] if hard_negatives and row % 3 == 0 else "" for row in range(len(anchors))]
@@ -104,7 +104,7 @@ def pairs(language: str, names: Sequence[str], hard_negatives: bool = False) -> 
 def adaptation_trainer(
     base: BaseEncoder, folder: Path, *, dropout: bool = True, train_embeddings: bool = True, **training: Any
 ) -> LanguageAdaptationTrainer:
-    """LA of German."""
+    """A trainer for language adaptation of German."""
     working = base.copy()
     Composition(working).activate(language_module(base, folder))
     text = Dataset.from_dict({"text": sample_sentences("deu")[:128]})
@@ -129,7 +129,7 @@ def encoding_trainer(
     tokens: int = 256,
     **training: Any,
 ) -> ObjectiveTrainer:
-    """SE of German, on top of a language LoRA."""
+    """A trainer for sentence encoding of German, on top of a language LoRA."""
     working = base.copy()
     Composition(working).activate(language_module(base, folder, loras=["language_adapter"]))
     encoded = tokenize(pairs("deu", ROLES, hard_negatives=True), ROLES, base.tokenizer, "", 32, "deu pairs")
@@ -145,7 +145,7 @@ def encoding_trainer(
 
 
 def cross_lingual(kind: str, languages: Sequence[str], rows: int = 64) -> Dataset:
-    """Rows of a kind, the pivot first; every third one has a hard negative in each language where the kind has them."""
+    """Rows of a kind, pivot first; every third has a hard negative in each language if the kind allows them."""
     if kind != "paraphrase":
         return Dataset.from_dict(
             {"pivot": pairs(languages[0], ROLES)["anchor"], "target": pairs(languages[1], ROLES)["anchor"]}
@@ -168,7 +168,7 @@ def fine_tuning_trainer(
     gradient_cache: bool = False,
     **training: Any,
 ) -> ObjectiveTrainer:
-    """Full fine-tuning, both sides trained; the first part is German, the others are Kazakh, Turkish, …"""
+    """A trainer for full fine-tuning with both sides trained; the first part is German, the rest Kazakh, Turkish, …"""
     working = base.copy()
     languages = [
         (code,) if kind == "contrastive" else ("eng", code)
@@ -192,7 +192,7 @@ def fine_tuning_trainer(
 
 
 class RandomVectors:
-    """A frozen encoder that gives every text a unit vector of its own, drawn from its key."""
+    """A frozen encoder that gives every text its own unit vector, drawn from the text's key."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -212,7 +212,7 @@ def alignment_trainer(
     pivots: Any = None,
     **training: Any,
 ) -> ObjectiveTrainer:
-    """CLA of German to English, whose vectors are random ones or `pivots`."""
+    """A trainer for alignment of German to English; English vectors are random, or come from `pivots`."""
     working = base.copy()
     module = language_module(base, folder, loras=["language_adapter", "sentence_adapter"])
     Composition(working).activate(module)
@@ -271,7 +271,7 @@ def tiny_translator(vocabulary: int, seed: int = 0) -> M2M100ForConditionalGener
 
 
 def write_translator(folder: Path) -> Path:
-    """A model in the form of NLLB that has learnt to translate `DICTIONARY`."""
+    """A model like NLLB that has learnt to translate `DICTIONARY`."""
     pieces = json.loads(build_tokenizer("bpe", 600).backend_tokenizer.to_str())["model"]
     tokenizer = NllbTokenizer(
         vocab=pieces["vocab"],

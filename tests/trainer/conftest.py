@@ -1,4 +1,4 @@
-"""Tiny base encoders that the stages start from."""
+"""Tiny base encoders from which the stages start."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.trainer.building import write_translator
 
 @pytest.fixture(scope="session")
 def bases(base_folders: Callable[[str], Path]) -> Callable[[str], BaseEncoder]:
-    """Architecture to a tiny base encoder; tests copy it (`BaseEncoder.copy`) and never change it."""
+    """Map of each architecture to a tiny base encoder; tests must copy it (`BaseEncoder.copy`) and never change it."""
     loaded: dict[str, BaseEncoder] = {}
 
     def base(architecture: str) -> BaseEncoder:
@@ -26,7 +26,7 @@ def bases(base_folders: Callable[[str], Path]) -> Callable[[str], BaseEncoder]:
 
 @pytest.fixture(scope="module", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder of the test file's own, for the vectors of pivots."""
+    """A cache folder per test file, for the vectors of pivots."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSE_CACHE", str(folder))
@@ -35,5 +35,5 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def translation_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a translation model that knows forty German sentences in Kazakh."""
+    """The folder of a translation model that translates forty German sentences into Kazakh."""
     return write_translator(tmp_path_factory.mktemp("translator"))

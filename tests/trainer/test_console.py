@@ -1,4 +1,4 @@
-"""How the stages start."""
+"""The start of the stages."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_mistake_that_one_process_alone_has_found_is_told_in_one_line(
     told = capsys.readouterr().err
     assert told.startswith(line)
     assert told.count("\n") == 1
-    # The first process of a machine speaks at once; the others wait for it to say the same.
+    # The first process of a machine reports at once; the others wait for it to report the same.
     assert bool(waited) == (rank == "1")
 
 

@@ -52,7 +52,7 @@ def parse(*arguments: str) -> Recipe:
 
 
 def all_settings(settings: Any, prefix: str = "") -> list[str]:
-    """Of a setting that takes one source or a list of them, the name of the whole: help has its fields elsewhere."""
+    """The names of all settings. One that takes a source or a list of sources counts as a whole, as in help."""
     names: list[str] = []
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)
@@ -63,7 +63,7 @@ def all_settings(settings: Any, prefix: str = "") -> list[str]:
 
 
 def all_numbers(settings: Any, prefix: str = "") -> dict[str, type]:
-    """The names of the settings that are numbers, and whether these are whole ones."""
+    """The names of numeric settings, and whether they are integers."""
     found: dict[str, type] = {}
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)

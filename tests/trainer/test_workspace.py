@@ -1,4 +1,4 @@
-"""What is compared before a finished module is taken for the one that is wanted."""
+"""The check that a finished module is the one that is wanted."""
 
 from __future__ import annotations
 

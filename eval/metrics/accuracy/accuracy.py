@@ -30,7 +30,7 @@ def accuracy(predictions: ArrayLike, references: ArrayLike) -> float:
     """Share of predictions `[n]` that equal their reference `[n]`, in percent.
 
     Raises:
-        ValueError: there are none, or not as many predictions as references.
+        ValueError: there are no predictions, or their number differs from that of the references.
     """
     predicted, gold = np.asarray(predictions), np.asarray(references)
     if len(gold) == 0 or len(gold) != len(predicted):

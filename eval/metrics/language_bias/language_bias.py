@@ -1,4 +1,4 @@
-"""Language bias: how much worse language pairs are graded on one scale than each on its own; an `evaluate` module."""
+"""Language bias, as an `evaluate` module: how much ranking all language pairs on one scale lowers the correlation."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from scipy.stats import spearmanr
 
 DESCRIPTION = """
 Mean of the Spearman correlations of the bilingual pairs minus the Spearman correlation of all of them concatenated,
-times 100. 0: similarities mean the same in every pair of languages; large: a pair of languages is similar just for
-being these languages.
+times 100. 0: similarities mean the same in every pair of languages; large: similarities depend on which languages a
+pair is in.
 """
 CITATION = """
 Huang, Y., Wang, K., Glavas, G. and Gurevych, I. (2025). Modular Sentence Encoders: Separating Language Specialization
@@ -24,7 +24,7 @@ INPUTS = """
 Args:
     predictions: `[n]`, similarities.
     references: `[n]`, grades.
-    groups: `[n]`, the pair of languages that each belongs to, such as `deu-tur`.
+    groups: `[n]`, the language pair of each item, such as `deu-tur`.
 
 Returns:
     `{"language_bias": percentage points}`
@@ -37,7 +37,7 @@ def language_bias(predictions: ArrayLike, references: ArrayLike, groups: Sequenc
     Args:
         predictions: `[n]`, similarities.
         references: `[n]`, grades.
-        groups: `[n]`, the pair of languages that each belongs to.
+        groups: `[n]`, the language pair of each item.
 
     Raises:
         ValueError: a group's similarities or grades are constant.

@@ -1,4 +1,4 @@
-"""RSIM: whether two languages place the same sentences in the same way; as an `evaluate` module."""
+"""RSIM, as an `evaluate` module: whether two languages place the same sentences in the same relations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def rsim(one: ArrayLike, other: ArrayLike) -> float:
     """Pearson correlation of the upper triangles of the similarity matrices of `[n, dim]` and `[n, dim]`.
 
     Raises:
-        ValueError: not the same number of sentences, or fewer than three.
+        ValueError: the numbers of sentences differ, or are below three.
     """
     a, b = np.asarray(one, dtype=np.float32), np.asarray(other, dtype=np.float32)
     if len(a) != len(b) or len(a) < 3:

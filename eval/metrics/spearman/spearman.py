@@ -1,4 +1,4 @@
-"""Spearman's rank correlation of similarities with grades, as an `evaluate` module."""
+"""Spearman's rank correlation between similarities and grades, as an `evaluate` module."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
 DESCRIPTION = """
-Spearman's rank correlation times 100: the Pearson correlation of the ranks of similarities and grades, ties at their
-mean rank. 100: the similarities sort the pairs as the grades do.
+Spearman's rank correlation times 100: the Pearson correlation of the ranks of similarities and grades, where ties get
+their mean rank. 100: the similarities rank the pairs exactly as the grades do.
 """
 CITATION = """
 Spearman, C. (1904). The Proof and Measurement of Association between Two Things. The American Journal of Psychology 15.
@@ -35,7 +35,7 @@ def spearman(predictions: ArrayLike, references: ArrayLike) -> float:
         references: `[n]`, grades.
 
     Raises:
-        ValueError: a column is constant or not finite, so that there is no correlation.
+        ValueError: the similarities or the grades are constant or not finite, so the correlation is undefined.
     """
     predicted, gold = np.asarray(predictions, dtype=np.float64), np.asarray(references, dtype=np.float64)
     for name, values in (("similarities", predicted), ("grades", gold)):

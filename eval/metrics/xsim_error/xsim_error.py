@@ -1,4 +1,4 @@
-"""xsim error: how often a sentence's best match in a bitext is not its translation; as an `evaluate` module."""
+"""xsim error, as an `evaluate` module: how often a sentence's best match in a bitext is not its translation."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 
 DESCRIPTION = """
 Share, in percent, of source sentences x whose best match among the target sentences is not the one in the same row.
-The match is the one, among the k = 4 nearest target sentences by cosine, with the largest ratio margin
+The best match is the one of the k = 4 nearest target sentences by cosine that has the largest ratio margin
 
     cos(x, y) / ((mean cosine of x to its k nearest targets + mean cosine of y to its k nearest sources) / 2).
 
-0: every translation is found. One direction, source to target; average both for a language pair.
+0: every translation is found. This is one direction, source to target; average both for a language pair.
 """
 CITATION = """
 Artetxe, M. and Schwenk, H. (2019). Margin-based Parallel Corpus Mining with Multilingual Sentence Embeddings. ACL.
@@ -26,7 +26,7 @@ INPUTS = """
 Args:
     predictions: `[n, dim]`, vectors of the source sentences.
     references: `[n, dim]`, vectors of the target sentences, translations in the same row.
-    k: neighbours (default 4).
+    k: number of neighbours (default 4).
 
 Returns:
     `{"xsim_error": percentage}`
@@ -34,15 +34,15 @@ Returns:
 
 
 def margin_matches(sources: ArrayLike, targets: ArrayLike, k: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """The best match of every sentence, both ways, by ratio margin.
+    """Find the best match of every sentence in both directions, by ratio margin.
 
     Args:
         sources: `[n, dim]`.
         targets: `[m, dim]`.
-        k: neighbours.
+        k: number of neighbours.
 
     Returns:
-        For every source the index of its match among the targets, `[n]`, and the other way round, `[m]`.
+        The index of each source's match among the targets, `[n]`, and of each target's match among the sources, `[m]`.
     """
     similarities = _unit(sources) @ _unit(targets).T
     k = min(k, *similarities.shape)
@@ -58,7 +58,7 @@ def xsim_error(sources: ArrayLike, targets: ArrayLike, k: int = 4) -> float:
     """Share, in percent, of rows of `[n, dim]` whose best match among `[n, dim]` is not the same row.
 
     Raises:
-        ValueError: not as many source as target sentences.
+        ValueError: the numbers of source and target sentences differ, or are zero.
     """
     sources, targets = np.asarray(sources, dtype=np.float32), np.asarray(targets, dtype=np.float32)
     if len(sources) != len(targets) or len(sources) == 0:
@@ -74,7 +74,7 @@ def _unit(vectors: ArrayLike) -> np.ndarray:
 
 
 def _nearest(similarities: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the k nearest in each row, nearest first (so that ties go to it), and their mean similarity."""
+    """Indices of the k nearest in each row, nearest first so that it wins ties, and their mean similarity."""
     nearest = np.argpartition(-similarities, k - 1, axis=1)[:, :k]
     values = np.take_along_axis(similarities, nearest, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")

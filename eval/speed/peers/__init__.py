@@ -1,1 +1,1 @@
-"""What people would use otherwise, with its best ordinary settings; each a program of its own."""
+"""Peer libraries with their best ordinary settings; each peer is a separate program."""

@@ -1,4 +1,4 @@
-"""CLA by sentence-transformers: the frozen teacher encodes the pivot at each step, the same bottlenecks are trained."""
+"""CLA by sentence-transformers: a frozen teacher encodes the pivot at each step; the same bottlenecks are trained."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class CosineToTeacher(nn.Module):
     def __init__(self, student: SentenceTransformer, teacher: SentenceTransformer) -> None:
         super().__init__()
         self.student = student
-        self._teacher = [teacher.eval()]  # in a list: `train()` of this module does not reach it
+        self._teacher = [teacher.eval()]  # a list hides the teacher from this module's `train()`
 
     def forward(self, features: Iterable[dict[str, torch.Tensor]], labels: torch.Tensor) -> torch.Tensor:
-        """The mean over the batch."""
+        """The mean loss over the batch."""
         pivot, target = features
         with torch.no_grad():
             wanted = self._teacher[0](pivot)["sentence_embedding"]
@@ -33,7 +33,7 @@ class CosineToTeacher(nn.Module):
 
 
 def main() -> None:
-    """Train a few steps."""
+    """Train a few steps and report their time."""
     task, clock = Task.read(), Clock()
     student, teacher = SentenceTransformer(task.model), SentenceTransformer(task.teacher)
     base = load_base(task.lora["base"])

@@ -1,4 +1,4 @@
-"""LA by transformers' MLM example: text joined to blocks of full length, logits for every token, a LoRA from PEFT."""
+"""LA as in transformers' MLM example: text in blocks of full length, logits for every token, a LoRA from PEFT."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from eval.speed.peers.peer import Clock, Task
 
 
 def main() -> None:
-    """Train a few steps."""
+    """Train a few steps and report their time."""
     task, clock = Task.read(), Clock()
     tokenizer = AutoTokenizer.from_pretrained(task.model)
     model = AutoModelForMaskedLM.from_pretrained(task.model)
     inject_adapter_in_model(LoraConfig(**task.lora), model.base_model, adapter_name="language")
-    model.get_input_embeddings().weight.requires_grad_(True)  # and, tied to it, the output layer
+    model.get_input_embeddings().weight.requires_grad_(True)  # the output layer is tied to it
     ids = itertools.chain.from_iterable(tokenizer([row[0] for row in task.rows()])["input_ids"])
     tokens = list(ids)
     blocks = [tokens[start : start + task.length] for start in range(0, len(tokens) - task.length, task.length)]

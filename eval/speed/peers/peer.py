@@ -1,4 +1,4 @@
-"""What the peers have in common: their arguments, and a clock in the Trainer."""
+"""Code shared by the peers: their arguments, and a clock in the Trainer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from transformers import TrainerCallback
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is to train, from the JSON file that it is given.
+    """A peer's training task, read from a JSON file.
 
     Attributes:
         model: folder of a stock SentenceTransformer.
-        teacher: of another one.
-        data: TSV or text.
-        steps: to take; the first is not counted.
-        batch: rows a step.
-        length: tokens that texts are cut at.
-        bf16: compute in bfloat16.
-        prompt: before every sentence.
-        lora: regular expression over module names, rank and alpha.
-        work: folder for whatever it writes.
+        teacher: folder of the teacher, also a SentenceTransformer.
+        data: TSV or text file.
+        steps: number of steps; the first is not counted.
+        batch: rows per step.
+        length: maximum length of texts in tokens.
+        bf16: whether to compute in bfloat16.
+        prompt: prompt put before every sentence.
+        lora: options of PEFT's `LoraConfig`; for alignment, the base.
+        work: folder for all output.
     """
 
     model: str
@@ -44,22 +44,22 @@ class Task:
 
     @classmethod
     def read(cls) -> Task:
-        """Of the file that is named on the command line."""
+        """Read the task from the file that is named on the command line."""
         return cls(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
 
     def rows(self) -> list[list[str]]:
-        """Of the data."""
+        """The rows of the data file."""
         return [line.split("\t") for line in Path(self.data).read_text(encoding="utf-8").splitlines()]
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Of both kinds of `TrainingArguments`."""
+        """Arguments for the `TrainingArguments` of transformers and sentence-transformers."""
         return {
             "output_dir": self.work,
             "max_steps": self.steps,
             "per_device_train_batch_size": self.batch,
             "bf16": self.bf16,
-            "use_cpu": not torch.cuda.is_available(),  # without it, bf16 is refused where there is no GPU
+            "use_cpu": not torch.cuda.is_available(),  # otherwise bf16 is refused without a GPU
             "learning_rate": 1e-4,
             "save_strategy": "no",
             "logging_strategy": "no",
@@ -70,7 +70,7 @@ class Task:
 
 
 class Clock(TrainerCallback):
-    """Times the steps."""
+    """Measures the time of each step."""
 
     def __init__(self) -> None:
         self._begun = 0.0
@@ -83,5 +83,5 @@ class Clock(TrainerCallback):
         self.steps.append(time.perf_counter() - self._begun)
 
     def report(self, tokens: int = 0) -> None:
-        """Print the median seconds of a step, and the tokens of a step."""
+        """Print the median seconds per step, and the given number of tokens per step, as JSON."""
         sys.stdout.write(json.dumps({"seconds": statistics.median(self.steps[1:]), "tokens": tokens}) + "\n")

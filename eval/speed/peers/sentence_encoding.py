@@ -1,4 +1,4 @@
-"""SE by sentence-transformers: MultipleNegativesRankingLoss, a LoRA from PEFT."""
+"""SE by sentence-transformers, with MultipleNegativesRankingLoss and a LoRA from PEFT."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eval.speed.peers.peer import Clock, Task
 
 
 def main() -> None:
-    """Train a few steps."""
+    """Train a few steps and report their time."""
     task, clock = Task.read(), Clock()
     model = SentenceTransformer(task.model)
     model.max_seq_length = task.length

@@ -1,4 +1,4 @@
-"""Tiny SentenceTransformers, made by the library itself."""
+"""Tiny SentenceTransformers, saved by the library itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_sentence_transformer(
     max_seq_length: int = 24,
     normalize: bool = True,
 ) -> SentenceTransformer:
-    """A SentenceTransformer around a tiny base, saved into a folder and loaded from there."""
+    """Save a SentenceTransformer around a tiny base into a folder, and load it from there."""
     transformer = Transformer(str(base), max_seq_length=max_seq_length)
     width = transformer.get_embedding_dimension()
     modules: list[Any] = [transformer, Pooling(width, pooling_mode=pooling, include_prompt=include_prompt)]

@@ -1,4 +1,4 @@
-"""Attention by batched products gives what torch's own gives."""
+"""Attention by batched products equals torch's own attention."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bases = Callable[[str], BaseEncoder]
 
 
 def states(tokens: int, count: int = 3) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Query, key and value as a block makes them: views with the heads in the middle."""
+    """Query, key and value in the layout that a block makes: views with the heads in the middle."""
     random = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(count, tokens, 4, 8, generator=random).transpose(1, 2).requires_grad_() for _ in range(3))
     return q, k, v
@@ -90,7 +90,7 @@ def test_every_base_computes_with_it_what_it_computes_without(
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_where_no_mask_is_given_tokens_of_a_decoder_still_see_only_those_before_them(groups: int) -> None:
-    """transformers gives none where nothing is padded: the kernel is to know by `is_causal`."""
+    """Without padding, transformers passes no mask: the kernel must follow `is_causal`."""
     config = Qwen3Config(
         vocab_size=60,
         hidden_size=32,

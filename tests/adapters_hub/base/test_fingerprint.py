@@ -1,4 +1,4 @@
-"""The identity of a base: its transformer and nothing else."""
+"""A base's fingerprint covers its transformer and nothing else."""
 
 from __future__ import annotations
 

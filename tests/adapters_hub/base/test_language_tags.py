@@ -73,7 +73,7 @@ def test_the_tokens_are_those_of_the_tokenizers_own_class(plain: PreTrainedToken
         found = for_language(plain, language)
         assert found(TEXTS)["input_ids"] == own(TEXTS)["input_ids"]
         assert found(TEXTS[0]).tokens()[0] == tag_of(found) == tag
-    assert plain(TEXTS[0]).tokens()[0] == "eng_Latn"  # left as it was
+    assert plain(TEXTS[0]).tokens()[0] == "eng_Latn"  # the original tokenizer is unchanged
 
 
 def test_tags_are_special_tokens_which_la_does_not_mask(plain: PreTrainedTokenizerFast) -> None:
@@ -93,7 +93,7 @@ def test_a_changed_tokenizer_differs_in_its_tag_alone_and_keeps_it_on_disk(
 
 
 def test_a_tag_behind_the_text_is_changed_there() -> None:
-    """The old form of NLLB's tokenizers, with tags as M2M100 writes them."""
+    """The old form of NLLB's tokenizers, with language tags in M2M100's spelling."""
     tokenizer = build_tokenizer("bpe", 400)
     tokenizer.add_special_tokens({"extra_special_tokens": [AddedToken(tag, special=True) for tag in M2M]})
     ids = [(token, tokenizer.get_vocab()[token]) for token in ("</s>", "__en__")]
@@ -103,7 +103,7 @@ def test_a_tag_behind_the_text_is_changed_there() -> None:
 
 def test_a_tokenizer_without_tags_is_left_alone() -> None:
     tokenizer = build_tokenizer("bpe", 400)
-    tokenizer.add_special_tokens({"extra_special_tokens": ["kaz_Cyrl"]})  # a token like others: nothing puts it there
+    tokenizer.add_special_tokens({"extra_special_tokens": ["kaz_Cyrl"]})  # an ordinary token, which no template inserts
     assert for_language(tokenizer, "kaz") is tokenizer
 
 
@@ -134,7 +134,7 @@ def test_the_untouched_base_is_told_the_language(folder: Path) -> None:
         found = encoder.encode(TEXTS[0], None, base_language=language, normalize=False)
         np.testing.assert_allclose(found, hidden, atol=1e-5)
     prints = {encoder.fingerprints(None, base_language=language) for language in (None, "eng", "deu", "kaz")}
-    assert len(prints) == 3  # English is how it comes
+    assert len(prints) == 3  # English is the base's default, so it shares the fingerprint of None
 
 
 def test_modules_that_keep_the_vocabulary_get_the_tag_of_their_language(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Base encoders out of folders: every architecture, and what is refused."""
+"""Loading base encoders from folders: every architecture, and what is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import ARCHITECTURES, CAUSAL
 
 @pytest.fixture
 def broken(base_folders: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A copy of a base, to be damaged."""
+    """A copy of a base that a test may damage."""
     return Path(shutil.copytree(base_folders("bert"), tmp_path / "broken"))
 
 
@@ -45,7 +45,7 @@ def test_loaded_weights_are_those_of_the_checkpoint(
     own = bases(architecture).backbone.state_dict()
     for name, tensor in own.items():
         matches = [key for key in stored if key == name or key.endswith(f".{name}")]
-        # M2M100 keeps the embedding that encoder and decoder share under one name of its own.
+        # M2M100 stores the embedding shared by encoder and decoder under a name of its own.
         if architecture == "m2m_100":
             shared = name == "embed_tokens.weight"
             matches = ["shared.weight"] if shared else [key for key in matches if "decoder" not in key]
@@ -153,7 +153,7 @@ def test_an_incomplete_or_damaged_folder_is_refused_in_one_line(
 ) -> None:
     damage(broken)
     with pytest.raises(BaseEncoderError, match=words) as caught:
-        _ = load_base(broken).tokenizer  # read when it is asked for
+        _ = load_base(broken).tokenizer  # the tokenizer is read on first access
     assert str(broken) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -177,7 +177,7 @@ def test_a_tokenizer_without_a_padding_token_is_refused(base_folders: Callable[[
 def test_the_end_of_text_is_not_taken_for_an_unknown_token(
     base_folders: Callable[[str], Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Qwen's tokenizer calls it one unless its configuration says otherwise; it ends every sentence."""
+    """By default Qwen's tokenizer uses its end-of-text token, which ends every sentence, as the unknown token."""
     folder = shutil.copytree(base_folders("qwen3"), tmp_path / "base")
     edit_json(folder / "tokenizer_config.json", unk_token="<|endoftext|>")
     encoder = ModularEncoder(load_base(folder, pooling="last"), device="cpu")
@@ -197,14 +197,14 @@ def test_the_embeddings_on_disk_are_those_that_were_loaded(
 ) -> None:
     base = load_base(base_folders(architecture))
     mapped = base.mapped_token_embeddings()
-    if architecture == "m2m_100":  # whose file has them under a name that several layers share
+    if architecture == "m2m_100":  # its file stores them under a name that several layers share
         assert mapped is None
         return
     assert mapped is not None
     assert torch.equal(mapped, base.token_embeddings.weight)
     with torch.no_grad():
         base.token_embeddings.weight[-1, -1] += 1
-    assert base.mapped_token_embeddings() is None  # another number is in memory
+    assert base.mapped_token_embeddings() is None  # a value in memory differs from the file
 
 
 def test_embeddings_in_half_precision_stay_so_on_disk_and_give_the_same_vectors(
@@ -222,7 +222,7 @@ def test_embeddings_in_half_precision_stay_so_on_disk_and_give_the_same_vectors(
     sentence = "ein Satz"
     ids = torch.tensor([base.tokenizer(base.prompt + sentence)["input_ids"]])
     with torch.no_grad():
-        hidden = base.backbone(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # all in float32
+        hidden = base.backbone(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state  # float32
     expected = torch.nn.functional.normalize(hidden.mean(dim=1)[0], dim=0)
     torch.testing.assert_close(torch.from_numpy(encoder.encode(sentence, None)), expected, atol=1e-6, rtol=0)
 
@@ -230,7 +230,7 @@ def test_embeddings_in_half_precision_stay_so_on_disk_and_give_the_same_vectors(
 def test_a_tokenizer_that_pads_and_cuts_by_itself_does_so_no_longer(
     base_folders: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Else padding would count as text wherever a vocabulary is made of it."""
+    """Otherwise padding would count as text wherever a vocabulary is made from it."""
     folder = shutil.copytree(base_folders("bert"), tmp_path / "base")
     backend = Tokenizer.from_file(str(folder / "tokenizer.json"))
     before = backend.encode("Guten Morgen, Welt!").ids

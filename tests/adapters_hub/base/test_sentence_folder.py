@@ -1,4 +1,4 @@
-"""Bases out of SentenceTransformer folders: the same vectors as that library's, and what is refused."""
+"""Bases from SentenceTransformer folders: vectors equal to that library's, and what is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.fixture
 def texts() -> list[str]:
-    """Of different lengths; the last is cut."""
+    """Sentences of different lengths; the last one is cut."""
     return [*sample_sentences("deu")[:9], "Ja.", " ".join(sample_sentences("kaz")[:9])]
 
 
@@ -134,7 +134,7 @@ def test_dense_layers_are_part_of_the_fingerprint_and_a_base_without_them_keeps_
 
 @pytest.fixture
 def projected(base_folders: Bases, tmp_path: Path) -> BaseEncoder:
-    """A base whose vectors are smaller than its transformer is wide."""
+    """A base whose vectors are narrower than its transformer."""
     options: dict[str, Any] = {"prompts": {"sts": "Satz: "}, "dense": [40, 20]}
     write_sentence_transformer(base_folders("bert"), tmp_path / "base", **options)
     return load_base(tmp_path / "base")
@@ -157,7 +157,7 @@ def test_modules_on_it_are_exported_with_its_dense_layers(
     aligned = encoder.encode(texts, "deu", align=True)
     onnx = OnnxEncoder(export_onnx(encoder, "deu", tmp_path / "onnx", align=True))
     np.testing.assert_allclose(onnx.encode(texts), aligned, atol=1e-4)
-    shutil.rmtree(tmp_path / "base")  # the composed folder brings its own
+    shutil.rmtree(tmp_path / "base")  # the composed folder contains its own base
     composed = export_composed(encoder, ["deu"], tmp_path / "composed", include_base=True)
     loaded = SentenceTransformer(str(composed), trust_remote_code=True, device="cpu")
     np.testing.assert_allclose(loaded.encode(texts, align=True), aligned, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What a base is taken to want where its files do not say: its family, and the log that says what was guessed."""
+"""Settings of a base whose files do not state them: taken from its family, with a log of what was guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An encoder on every architecture, with an alignment, and one with all languages of the shelf."""
+"""An encoder with an alignment adapter on every architecture, and one with all languages of the shelf."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.conftest import OWN_TOKENIZERS, build_tokenizer
 
 @pytest.fixture(scope="session")
 def encoder(shelf: Shelf) -> ModularEncoder:
-    """English, German and Kazakh with all their adapters. Nobody may add or remove modules."""
+    """English, German and Kazakh with all their adapters. Tests must not add or remove modules."""
     return shelf.encoder(*shelf.folders)
 
 
 @dataclass
 class Texts:
-    """Short ones, one with space around it, and some that are cut."""
+    """Short sentences, one with space around it, and some that are cut."""
 
     deu: list[str]
     kaz: list[str]
@@ -35,14 +35,14 @@ class Texts:
 
 @pytest.fixture(scope="session")
 def texts(german: list[str], kazakh: list[str], english: list[str]) -> Texts:
-    """More than one batch of each."""
+    """More than one batch of sentences per language."""
     sentences = (german, kazakh, english)
     return Texts(*([*some, "Ja.", f"  {some[0]}\n", " ".join(some), " ".join(some[:9]) * 3] for some in sentences))
 
 
 @pytest.fixture(scope="session")
 def aligned_on(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModularEncoder]:
-    """Architecture to an encoder of German with a prompt, a vocabulary of its own and an alignment."""
+    """Map of each architecture to an encoder of German with a prompt, its own vocabulary and an alignment adapter."""
     made: dict[str, ModularEncoder] = {}
 
     def encoder(architecture: str) -> ModularEncoder:

@@ -29,14 +29,14 @@ def load(folder: Path, **options: Any) -> SentenceTransformer:
 
 @pytest.fixture(scope="module")
 def folder(encoder: ModularEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All languages, German by default."""
+    """A composed export of all languages, with German as the default."""
     target = tmp_path_factory.mktemp("composed") / "all"
     return export_composed(encoder, None, target, default_language="deu")
 
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> SentenceTransformer:
-    """It, loaded."""
+    """The composed export, loaded."""
     return load(folder)
 
 

@@ -1,4 +1,4 @@
-"""A composed SentenceTransformer in other precisions, with other lengths, and under sentence-transformers' trainers."""
+"""A composed SentenceTransformer in other precisions, with other lengths, and in sentence-transformers' trainers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def load(folder: Path, **options: Any) -> SentenceTransformer:
 
 @pytest.fixture(scope="module")
 def halves(base_folders: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> ModularEncoder:
-    """An encoder whose base lies on disk in half precision, as the packaged one does; German keeps its vocabulary."""
+    """An encoder whose base is on disk in half precision, like the packaged one; German keeps the base's vocabulary."""
     folder = tmp_path_factory.mktemp("halves")
     source = base_folders("bert")
     AutoModel.from_pretrained(source, dtype=torch.float16, add_pooling_layer=False).save_pretrained(folder / "base")
@@ -47,7 +47,7 @@ def halves(base_folders: Callable[[str], Path], tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(scope="module")
 def folder(halves: ModularEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """It, exported."""
+    """The encoder, exported."""
     return export_composed(halves, None, tmp_path_factory.mktemp("composed") / "deu")
 
 
@@ -110,7 +110,7 @@ def test_a_length_that_is_set_holds_for_every_call_and_is_saved(
 
 
 def train(model: SentenceTransformer, folder: Path) -> None:
-    """One step."""
+    """Train one step with the current trainer."""
     arguments = SentenceTransformerTrainingArguments(
         str(folder), max_steps=1, report_to=[], use_cpu=True, save_strategy="no", disable_tqdm=True
     )
@@ -120,13 +120,13 @@ def train(model: SentenceTransformer, folder: Path) -> None:
 
 
 def fit(model: SentenceTransformer, folder: Path) -> None:
-    """The same in the old way."""
+    """Train one step with the older `fit`."""
     rows = DataLoader([InputExample(texts=["Ja.", "Genau."])], batch_size=1)  # type: ignore[arg-type, var-annotated]
     model.fit([(rows, MultipleNegativesRankingLoss(model))], output_path=str(folder), show_progress_bar=False)
 
 
 def backward(model: SentenceTransformer, folder: Path) -> None:
-    """By hand."""
+    """Train one step with a plain PyTorch loop."""
     model(model.preprocess(["Ja."]))["sentence_embedding"].sum().backward()
 
 

@@ -1,4 +1,4 @@
-"""Every export says what it is made of, under which licence, and how it is loaded."""
+"""Every export has a card that states what it is made of, its licence, and how to load it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BASE = BaseReference("intfloat/multilingual-e5-small", "c" * 40, "b" * 64, "intf
 
 @pytest.fixture(scope="module")
 def licensed(bases: Bases, tmp_path_factory: pytest.TempPathFactory) -> ModularEncoder:
-    """German under one licence, English and the adapter under another."""
+    """German and English under different licences, and an adapter that states none."""
     folder = tmp_path_factory.mktemp("licensed")
     base = bases("bert")
     training = {"data": [{"use": "se", "name": "pairs", "dataset": "org/pairs", "license": "cc0-1.0"}]}

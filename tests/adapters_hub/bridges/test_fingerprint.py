@@ -1,4 +1,4 @@
-"""What tells SentenceTransformers apart."""
+"""Fingerprints that tell SentenceTransformers apart."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Build = Callable[..., SentenceTransformer]
 
 @pytest.fixture
 def build(base_folders: Callable[[str], Path]) -> Build:
-    """The same model every time, but for what is changed."""
+    """Build the same model every time, apart from the given changes."""
 
     def one(
         *, pooling: str = "mean", activation: Any = torch.nn.Tanh, prompt: str = "query: ", normalize: bool = True
     ) -> SentenceTransformer:
         word = Transformer(
             str(base_folders("bert")), max_seq_length=32, model_kwargs={"add_pooling_layer": False}
-        )  # no weights that are drawn anew
+        )  # no newly drawn weights
         dimension = word.get_embedding_dimension()
         dense = Dense(dimension, dimension, activation_function=activation())
         torch.nn.init.eye_(dense.linear.weight)
@@ -70,7 +70,7 @@ def test_whatever_changes_the_vectors_changes_it(build: Build) -> None:
 
 def test_use_and_a_journey_over_the_disk_leave_it(build: Build, texts: Texts, tmp_path: Path) -> None:
     model, untouched = build(), transformer_fingerprint(build())
-    model.encode(texts.deu, batch_size=3)  # its tokenizer is told to pad and to cut
+    model.encode(texts.deu, batch_size=3)  # this makes the tokenizer pad and cut
     assert transformer_fingerprint(model) == untouched
     model.save(str(tmp_path / "saved"))
     assert transformer_fingerprint(SentenceTransformer(str(tmp_path / "saved"), device="cpu")) == untouched

@@ -1,4 +1,4 @@
-"""One language as a stock SentenceTransformer."""
+"""One language exported as a plain SentenceTransformer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_it_gives_the_encoders_vectors_on_every_architecture(
     aligned_on: Callable[[str], ModularEncoder], texts: Texts, tmp_path: Path, architecture: str
 ) -> None:
     encoder = aligned_on(architecture)
-    encoder.encode(texts.eng, "eng")  # whatever was active before
+    encoder.encode(texts.eng, "eng")  # the result must not depend on the language that was active before
     folder = export_merged(encoder, "deu", tmp_path / "deu")
     moved = shutil.move(folder, tmp_path / "elsewhere")
     model = SentenceTransformer(str(moved), device="cpu")

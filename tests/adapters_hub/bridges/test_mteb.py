@@ -1,4 +1,4 @@
-"""MTEB runs the encoder on tasks whose data is in memory."""
+"""MTEB runs the encoder on tasks with data in memory."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def metadata(name: str, kind: str, languages: dict[str, list[str]], score: str) 
 
 
 def sts(pairs: dict[str, tuple[list[str], list[str]]], languages: dict[str, list[str]]) -> AbsTaskSTS:
-    """A task of sentence pairs by subset."""
+    """A task of sentence pairs, by subset."""
 
     class InMemory(AbsTaskSTS):
         metadata = globals()["metadata"]("InMemorySTS", "STS", languages, "cosine_spearman")
@@ -68,7 +68,7 @@ def sts(pairs: dict[str, tuple[list[str], list[str]]], languages: dict[str, list
 
 
 def bitext(columns: dict[str, list[str]]) -> AbsTaskBitextMining:
-    """A parallel task of two columns."""
+    """A parallel task with two columns."""
     pair = "-".join(columns)
 
     class InMemory(AbsTaskBitextMining):
@@ -125,7 +125,7 @@ def test_bitext_is_encoded_by_column_and_aligned_unless_told_otherwise(
 
 
 def pairwise(subset: str, languages: list[str], one: list[str], two: list[str]) -> AbsTaskBitextMining:
-    """A bitext task whose columns do not say their languages."""
+    """A bitext task whose columns do not name their languages."""
 
     class InMemory(AbsTaskBitextMining):
         metadata = globals()["metadata"]("InMemoryPairs", "BitextMining", {subset: languages}, "f1")
@@ -139,7 +139,7 @@ def pairwise(subset: str, languages: list[str], one: list[str], two: list[str]) 
 
 
 def retrieval(languages: list[str], queries: list[str], documents: list[str]) -> AbsTaskRetrieval:
-    """Each query's document is its own."""
+    """A retrieval task in which each query's document has the same number."""
 
     class InMemory(AbsTaskRetrieval):
         metadata = globals()["metadata"]("InMemoryRetrieval", "Retrieval", {"pair": languages}, "ndcg_at_10")
@@ -161,7 +161,7 @@ def retrieval(languages: list[str], queries: list[str], documents: list[str]) ->
 
 
 def recorded(model: MTEBEncoder) -> list[np.ndarray]:
-    """Vectors of every call, as they are made."""
+    """Record the vectors of every call."""
     calls: list[np.ndarray] = []
     encode = model.encode
     model.encode = lambda *args, **kwargs: calls.append(encode(*args, **kwargs)) or calls[-1]  # type: ignore[method-assign, func-returns-value]
@@ -244,7 +244,7 @@ def test_a_language_is_found_under_every_name_that_tasks_use(encoder: ModularEnc
 
 
 class Loaded:
-    """Only the languages of an encoder."""
+    """A stand-in for an encoder that has nothing but languages."""
 
     def __init__(self, *languages: str) -> None:
         self.languages = list(languages)

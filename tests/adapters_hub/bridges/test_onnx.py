@@ -1,4 +1,4 @@
-"""One language as an ONNX graph."""
+"""One language exported as an ONNX graph."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_gives_the_encoders_aligned_vectors_on_every_architecture(
 
 @pytest.fixture(scope="module")
 def folder(encoder: ModularEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Kazakh without alignment."""
+    """A graph of Kazakh without alignment."""
     return export_onnx(encoder, "kaz", tmp_path_factory.mktemp("onnx") / "kaz")
 
 
@@ -132,7 +132,7 @@ def test_it_can_be_sent_to_another_process_and_used_after_a_fork(
     session = onnx._session
     monkeypatch.setattr("os.getpid", lambda: -1)
     np.testing.assert_array_equal(onnx.encode(texts.kaz[:2]), expected)
-    assert onnx._session is not session  # whose threads are the parent's
+    assert onnx._session is not session  # the old session's threads belong to the parent
 
 
 def test_canonically_equal_texts_are_one_text(folder: Path) -> None:

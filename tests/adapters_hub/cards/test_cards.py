@@ -1,6 +1,6 @@
-"""Cards: golden texts, metadata that the Hub reads, figures from reports only, snippets that run.
+"""Cards: golden texts, metadata that the Hub reads, figures that come only from reports, snippets that run.
 
-`MSE_WRITE_GOLDEN=1 pytest tests/adapters_hub/cards` writes the golden texts anew; look at the difference.
+`MSE_WRITE_GOLDEN=1 pytest tests/adapters_hub/cards` rewrites the golden texts; review the diff.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VERSIONS = {"modular-sentence-encoders": "0.1.0", "torch": "2.13.0"}
 
 
 def score(languages: tuple[str, ...], encoder: str, value: float, *modules: str) -> dict[str, object]:
-    """A record as an evaluation writes it."""
+    """A score record as an evaluation writes it."""
     return Score(
         task="sentence-similarity",
         benchmark="graded pairs",
@@ -292,7 +292,7 @@ def test_the_snippets_of_the_cards_run(shelf: Shelf, tmp_path: Path) -> None:
         card = next((hub / "org" / name / "revisions").glob("*/README.md")).read_text(encoding="utf-8")
         snippet = re.search(r"```python\n(.*?)```", card, re.DOTALL)
         assert snippet is not None
-        # The tiny base is a folder, which a published manifest names without its place.
+        # The tiny base is a folder; a published manifest names it without its path.
         done = subprocess.run(
             [sys.executable, "-c", snippet[1]],
             capture_output=True,

@@ -1,4 +1,4 @@
-"""Which modules an encoder takes, and which it refuses because they do not belong together."""
+"""Which modules an encoder accepts, and which it refuses because they do not belong together."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_module_for_another_base_is_refused_with_both_fingerprints(shelf: Shel
 
 @pytest.fixture(scope="module")
 def with_tokenizer(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> LanguageModule:
-    """A module with a tokenizer of its own for the embeddings of the base."""
+    """A module with its own tokenizer for the base's embeddings."""
     folder = tmp_path_factory.mktemp("tokenizer")
     write_vocabulary(folder / "tokenizer", shelf.base.tokenizer, None)
     parts = {"tokenizer": folder / "tokenizer", "sentence_adapter": shelf.eng.folder / "sentence_adapter"}
@@ -79,7 +79,7 @@ def with_tokenizer(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> La
 
 
 def other_embeddings(folder: Path) -> None:
-    """Give the tokens of a base each other's embeddings."""
+    """Reverse the embedding rows of a base."""
     tensors = load_file(folder / "model.safetensors")
     (name,) = (name for name in tensors if name.endswith("word_embeddings.weight"))
     tensors[name] = tensors[name].flip(0)
@@ -87,7 +87,7 @@ def other_embeddings(folder: Path) -> None:
 
 
 def other_tokens(folder: Path) -> None:
-    """Give two tokens of a base each other's rows."""
+    """Swap two tokens in a base's tokenizer, so that each gets the other's embedding."""
     values = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     vocabulary = values["model"]["vocab"]
     vocabulary[20], vocabulary[21] = vocabulary[21], vocabulary[20]
@@ -174,7 +174,7 @@ def test_an_adapter_needs_its_language_first(shelf: Shelf) -> None:
 
 @pytest.fixture(scope="module")
 def others(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another German and another English module, of the same base."""
+    """A second German and a second English module of the same base."""
     folder = tmp_path_factory.mktemp("others")
     make_language(shelf.base, folder / "deu", "deu", 500)
     make_language(shelf.base, folder / "eng", "eng", 600)

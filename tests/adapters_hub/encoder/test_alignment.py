@@ -1,4 +1,4 @@
-"""Which alignment adapters `align` switches on, and with which weight."""
+"""Which alignment adapters `align` switches on, and with which weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAIR = ["paraphrase", "parallel"]
 
 @pytest.fixture(scope="module")
 def encoder(shelf: Shelf) -> ModularEncoder:
-    """Everything loaded."""
+    """An encoder with all modules."""
     return shelf.encoder(*shelf.folders)
 
 

@@ -1,4 +1,4 @@
-"""The promise of the library: nothing another language does changes a bit of a language's vectors."""
+"""The library's promise: nothing done to another language changes a bit of a language's vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALIGN = {"deu": "both", "kaz": {"paraphrase": 0.7, "parallel": 0.3}}
 
 @pytest.fixture(scope="module")
 def full(shelf: Shelf) -> ModularEncoder:
-    """Everything loaded; what tests do to it in any order must not matter."""
+    """An encoder with all modules; the results must not depend on the order in which tests change it."""
     return shelf.encoder(*shelf.folders)
 
 

@@ -1,4 +1,4 @@
-"""What the transformer computes for a language: its LoRAs, its vocabulary, its padding, in every architecture."""
+"""What the transformer computes for a language on every architecture: its LoRAs, vocabulary and padding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ IDS = torch.tensor([[0, *range(10, 60), 2]])
 def aligned(
     request: pytest.FixtureRequest, bases: Bases, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[ModularEncoder, LanguageModule]:
-    """An encoder with one language with a vocabulary of its own, and its alignment, on each architecture."""
+    """On each architecture, an encoder of one language with its own vocabulary and an alignment adapter."""
     base, folder = bases(request.param), tmp_path_factory.mktemp("aligned")
     module = make_language(base, folder / "deu", "deu", 1, build_tokenizer("bpe", 400))
     adapter = make_adapter(base, folder / "deu-eng", ("both", module, module), 2)
@@ -46,7 +46,7 @@ def test_half_precision_gives_almost_the_same_vectors(bases: Bases, german: list
 
 @pytest.mark.parametrize("architecture", ["modernbert", "qwen3", "gemma3_text"])
 def test_rotary_positions_are_not_rounded_to_half_precision(bases: Bases, architecture: str) -> None:
-    """In bfloat16 a frequency is off by up to 0.2 %: at the thousandth token by a third of a turn."""
+    """In bfloat16 a rotary frequency is off by up to 0.2 %: a third of a turn at the thousandth token."""
     base, composed = bases(architecture), bases(architecture).copy()
     Composition(composed, dtype=torch.bfloat16)
     exact = {name: buffer for name, buffer in base.backbone.named_buffers() if name.endswith("inv_freq")}
@@ -84,7 +84,7 @@ def _states(composition: Composition) -> torch.Tensor:
 
 
 def _breaking(prepared: Prepared) -> Prepared:
-    """The same, but for the LoRA of its last layer, which fits nothing: merging it fails after all others."""
+    """A module whose last LoRA layer has a wrong shape, so that merging fails after all other layers are merged."""
     *_, last = prepared.factors
     return dataclasses.replace(prepared, factors=prepared.factors | {last: (torch.ones(2, 32), torch.ones(32, 1))})
 

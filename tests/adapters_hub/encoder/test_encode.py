@@ -1,4 +1,4 @@
-"""What `encode` takes and gives back: shapes, options, hostile text."""
+"""What `encode` accepts and returns: shapes, options, hostile text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.conftest import build_tokenizer
 
 @pytest.fixture(scope="module")
 def encoder(shelf: Shelf) -> ModularEncoder:
-    """Two languages and an alignment."""
+    """An encoder of two languages with one alignment adapter."""
     return shelf.encoder(shelf.eng.folder, shelf.deu.folder, shelf.deu_both.folder)
 
 
@@ -171,7 +171,7 @@ def test_what_the_prompt_lacks_is_not_the_sentences_fault(shelf: Shelf, tmp_path
 
 @pytest.mark.parametrize("kind", ["unigram", "bpe", "wordpiece"])
 def test_canonically_equal_texts_have_the_same_vectors(shelf: Shelf, tmp_path: Path, kind: str) -> None:
-    """Of a module whose tokenizer, saved long ago, knows composed characters only."""
+    """A module whose tokenizer, saved by an earlier version, only knows composed characters."""
     tokenizer = build_tokenizer(kind, 500)
     tokenizer.backend_tokenizer.normalizer = None
     encoder = shelf.encoder(make_language(shelf.base, tmp_path / "deu", "deu", 20, tokenizer).folder)

@@ -1,4 +1,4 @@
-"""How much of the modules is in memory, and that nobody can tell from the vectors."""
+"""How many modules are in memory, and that this does not affect the vectors."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_an_adapter_that_was_replaced_while_its_language_was_unloaded_is_refused
     encoder.encode("Иә.", "kaz")
     folder.rename(tmp_path / "kept")
     make_adapter(shelf.base, folder, ("both", shelf.deu, shelf.eng), 41)
-    for _ in range(2):  # nothing half read stays behind
+    for _ in range(2):  # a failed read must leave nothing behind
         with pytest.raises(CompositionError, match=r"both holds another module"):
             encoder.encode(german, "deu", align=True)
     shutil.rmtree(folder)

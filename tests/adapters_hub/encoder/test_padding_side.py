@@ -1,4 +1,4 @@
-"""Decoder-made encoders pad on the left, our passes on the right: the vectors are the same."""
+"""Encoders made from decoders pad on the left, our passes pad on the right: the vectors are the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passes through the transformer: all sequences, none twice, little padding."""
+"""Passes through the transformer: every sequence exactly once, with little padding."""
 
 from __future__ import annotations
 

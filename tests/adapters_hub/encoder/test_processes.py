@@ -1,4 +1,4 @@
-"""An encoder in other processes: sent there, copied, or come along by a fork."""
+"""An encoder in other processes: pickled, copied, or inherited by a fork."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from adapters_hub import AdaptersHubError, ModularEncoder
 from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Shelf
 
-SECONDS = 240  # for a child on a busy machine; one that hangs would wait for ever
+SECONDS = 240  # limit for a child on a busy machine, so that a hanging one does not block the tests
 TEXTS = ["Der Zug hält heute nicht in Ulm.", "Das Brot ist noch warm."]
 
 
@@ -56,7 +56,7 @@ def test_it_pickles_by_name_with_its_settings(shelf: Shelf, tmp_path: Path, monk
     )
     pickled = pickle.dumps(encoder)
     assert len(pickled) < 5000
-    assert pickled == pickle.dumps(encoder)  # by which `datasets` knows that it need not compute anew
+    assert pickled == pickle.dumps(encoder)  # `datasets` compares pickles to decide whether to compute anew
     monkeypatch.chdir(tmp_path)
     other = pickle.loads(pickled)
     assert (other.languages, other.in_memory, other.dtype) == (["kaz", "deu"], ["deu"], torch.bfloat16)
@@ -94,13 +94,13 @@ def test_a_forked_child_computes_while_the_parent_does(encoder: ModularEncoder, 
     held, free = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with encoder._lock:  # as encode does in another thread
+        with encoder._lock:  # as encode in another thread would hold it
             held.set()
             free.wait(SECONDS)
 
     holder = threading.Thread(target=hold)
     try:
-        encoder.encode(TEXTS * 300, "deu", align=True)  # OpenMP has its threads now
+        encoder.encode(TEXTS * 300, "deu", align=True)  # this starts OpenMP's threads
         holder.start()
         held.wait()
         vectors = ask(multiprocessing.get_context("fork"), encoder)
@@ -130,7 +130,7 @@ def test_map_of_datasets_takes_it_on_several_processes(
 
 
 class Encoding(TorchDataset[np.ndarray]):
-    """Encodes where it is read."""
+    """A data set that encodes in the process that reads it."""
 
     def __init__(self, encoder: ModularEncoder) -> None:
         self.encoder = encoder

@@ -1,4 +1,4 @@
-"""Several threads, one encoder."""
+"""Several threads share one encoder."""
 
 from __future__ import annotations
 

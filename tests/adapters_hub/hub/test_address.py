@@ -1,4 +1,4 @@
-"""What names a module: a folder, or a repo with or without a revision."""
+"""Addresses of modules: a folder, or a repo with or without a revision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real client of `huggingface_hub` against a loopback hub, each time in a process of its own."""
+"""The real client of `huggingface_hub` against a loopback hub, each time in a separate process."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Client:
         return done.stdout
 
     def refused(self, *arguments: str | Path, **environment: str) -> str:
-        """The one line of an error."""
+        """The single line of an error."""
         done = self.command(*arguments, **environment)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
@@ -89,7 +89,7 @@ def commit_of(output: str) -> str:
 
 
 def put(server: HubServer, repo: str, files: dict[str, bytes]) -> None:
-    """Change a repo behind the client's back."""
+    """Change a repo without the client's knowledge."""
     server.create(repo)
     server.commit(repo, files)
 
@@ -104,7 +104,7 @@ def damaged(shelf: Shelf, **changes: bytes) -> dict[str, bytes]:
 
 
 def claiming(shelf: Shelf, module: LanguageModule) -> dict[str, bytes]:
-    """A repo of another module whose card says that it is this one: anyone can write a tag."""
+    """A repo of another module whose card claims to be this one, since anyone can write a tag."""
     tag = f"fingerprint:{module.manifest.fingerprint[:16]}"
     card = f"---\ntags:\n- modular-sentence-encoders\n- {tag}\n---\n".encode()
     return damaged(shelf, **{"README.md": card})
@@ -184,7 +184,7 @@ def test_a_commit_whose_answer_was_lost_is_found_and_told(server: HubServer, cli
     server.faults.drop("/commit/", times=1)
     told = client.ok("push", shelf.eng.folder, "--repo", "lost/eng")
     assert told.startswith(f"published: lost/eng@{server.repos['lost/eng'].at().id}")
-    assert len(server.repos["lost/eng"].commits) == 2  # the one that every repo starts with, and this
+    assert len(server.repos["lost/eng"].commits) == 2  # the initial commit of every repo, and this one
 
 
 def test_an_upload_that_fails_is_told_with_what_the_hub_answers(
@@ -290,7 +290,7 @@ def test_without_symbolic_links_a_damaged_file_is_fetched_again(client: Client) 
 def test_a_cache_that_was_poisoned_once_is_mended(
     server: HubServer, client: Client, shelf: Shelf, tmp_path: Path
 ) -> None:
-    """With HEAD the client is told the digest of what it gets: nothing on its side tells that this is not the file."""
+    """If HEAD is faked too, it reports the digest of the wrong content, so the client cannot detect the fake."""
     client.ok("push", shelf.kaz.folder, "--repo", "poison/kaz", "--license", "mit")
     for number, (name, methods) in enumerate(
         [(WEIGHTS, ["GET"]), (WEIGHTS, BOTH), (MANIFEST, ["GET"]), (MANIFEST, BOTH)]

@@ -1,4 +1,4 @@
-"""The command `adapters-hub`, each time in a process of its own, on a folder that acts as a hub."""
+"""The command `adapters-hub`, each time in a separate process, on a folder that acts as a hub."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def hub(tmp_path: Path) -> Path:
 
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own."""
+    """Run the command line in a separate process."""
     inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
     return subprocess.run(
         [sys.executable, "-m", "adapters_hub", *map(str, arguments)],

@@ -74,7 +74,7 @@ def test_every_revision_is_kept(shelf: Shelf, hub: Path) -> None:
     assert fetch_manifest("org/deu", hub)[0].license == "mit"
     folders = [fetch_module(f"org/deu@{commit}", hub).folder for commit in (first.commit, second.commit)]
     weights = [(folder / "embeddings.safetensors").stat() for folder in folders]
-    assert weights[0].st_ino == weights[1].st_ino  # an unchanged file takes no space again
+    assert weights[0].st_ino == weights[1].st_ino  # an unchanged file takes no additional space
 
 
 def test_a_branch_starts_from_main_and_leaves_main_alone(shelf: Shelf, hub: Path) -> None:
@@ -154,7 +154,7 @@ def test_modules_are_found_by_every_code_of_their_language(shelf: Shelf, hub: Pa
     for asked in ("uzn", "uzb", "uzn_Latn", "uzb_Latn"):
         assert [item.repo for item in find_modules(hub=hub, language=asked)] == ["org/uzn_Latn"], asked
     assert [item.repo for item in find_modules(hub=hub, language="swh")] == ["org/swa"]
-    # With a script only those that name it.
+    # A query with a script only finds modules that name it.
     assert find_modules(hub=hub, language="swh_Latn") == find_modules(hub=hub, language="uzb_Cyrl") == []
 
 
@@ -227,7 +227,7 @@ def test_a_card_that_was_changed_on_the_hub_is_replaced_with_a_warning(shelf: Sh
     folder = shutil.copytree(shelf.deu.folder, tmp_path / "deu")
     first = push(folder, "org/deu", hub=hub)
     second = push(folder, "org/deu", hub=hub, license="mit")
-    assert first.commit != second.commit  # another card, made here like the first
+    assert first.commit != second.commit  # another card, generated here like the first
     present = hub / "org" / "deu" / "revisions" / second.commit / "README.md"
 
     def warned(**options: str) -> bool:
@@ -327,7 +327,7 @@ def test_a_header_that_claims_gigabytes_is_refused_before_it_is_read(shelf: Shel
 
 
 def test_a_fingerprint_that_is_not_that_of_the_files_is_refused(shelf: Shelf, tmp_path: Path) -> None:
-    """Swapped files with a manifest to match must not pass for the module that an adapter belongs to."""
+    """Swapped files with a matching manifest must not pass for the module that an adapter belongs to."""
     folder = shutil.copytree(shelf.kaz.folder, tmp_path / "kaz")
     text = (folder / "module.json").read_text(encoding="utf-8")
     forged = text.replace(shelf.kaz.manifest.fingerprint, shelf.deu.manifest.fingerprint)

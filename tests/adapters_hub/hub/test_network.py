@@ -1,4 +1,4 @@
-"""A network and a Hub that mean no good: answers without end, waits without end, and tokens that go astray."""
+"""A hostile network or Hub: endless answers, endless waits, and tokens sent to the wrong place."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def published(server: HubServer, shelf: Shelf, tmp_path_factory: pytest.TempPath
 
 
 def tagged(server: HubServer, repo: str) -> None:
-    """A repo that a search finds."""
+    """Publish a repo that a search for modules finds."""
     server.create(repo)
     server.commit(repo, {"README.md": b"---\ntags: [modular-sentence-encoders]\n---\n"})
 

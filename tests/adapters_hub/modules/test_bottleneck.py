@@ -31,7 +31,7 @@ def _hidden(backbone: PreTrainedModel) -> torch.Tensor:
 
 
 def _delta(bottleneck: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """The formula of the paper, written out: `s * W_up relu(W_down x + b_down) + b_up`, s = 4."""
+    """The paper's formula, written out: `s * W_up relu(W_down x + b_down) + b_up`, s = 4."""
     down, up = bottleneck.down, bottleneck.up
     return 4.0 * (torch.relu(x @ down.weight.T + down.bias) @ up.weight.T + up.bias)
 
@@ -66,7 +66,7 @@ def _by_hand_m2m_100(block: Any, bottleneck: nn.Module) -> None:
 def _by_hand_decoder(block: Any, bottleneck: nn.Module) -> None:
     def forward(self: Any, hidden_states: torch.Tensor, **kwargs: Any) -> torch.Tensor:
         attention, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
-        if hasattr(self, "pre_feedforward_layernorm"):  # Gemma has a norm before and one after each sub-layer
+        if hasattr(self, "pre_feedforward_layernorm"):  # Gemma has a norm before and after each sub-layer
             hidden_states = hidden_states + self.post_attention_layernorm(attention)
             x = self.pre_feedforward_layernorm(hidden_states)
             return hidden_states + self.post_feedforward_layernorm(self.mlp(x)) + _delta(bottleneck, x)
@@ -182,7 +182,7 @@ def test_different_non_linearities_cannot_be_blended(bases: Bases) -> None:
 
 @pytest.fixture
 def aligned(shelf: Shelf, tmp_path: Path) -> Path:
-    """An alignment adapter, to be damaged; its manifest is not looked at."""
+    """An alignment adapter that tests may damage; its manifest is not checked."""
     return Path(shutil.copytree(shelf.deu_both.folder, tmp_path / "aligned"))
 
 

@@ -22,13 +22,13 @@ LORA_WEIGHTS = "language_adapter/adapter_model.safetensors"
 
 @pytest.fixture
 def deu(shelf: Shelf, tmp_path: Path) -> Path:
-    """A copy of a language module with a vocabulary of its own, to be damaged."""
+    """A copy of a language module with its own vocabulary that tests may damage."""
     return Path(shutil.copytree(shelf.deu.folder, tmp_path / "deu"))
 
 
 @pytest.fixture
 def aligned(shelf: Shelf, tmp_path: Path) -> Path:
-    """A copy of an alignment adapter, to be damaged."""
+    """A copy of an alignment adapter that tests may damage."""
     return Path(shutil.copytree(shelf.deu_both.folder, tmp_path / "aligned"))
 
 

@@ -1,4 +1,4 @@
-"""LoRA folders: what is computed, what PEFT makes of them, and which options are refused."""
+"""LoRA folders: what they compute, how PEFT reads them, and which options are refused."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.adapters_hub.builders import (
 from tests.adapters_hub.conftest import Bases
 from tests.conftest import ARCHITECTURES
 
-# PEFT's own use of transformers, when it wraps a model.
+# PEFT itself uses transformers this way when it wraps a model.
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 SENTENCES = ["Guten Morgen!", "Am Abend gehen wir ins Kino, wenn es nicht regnet.", "Nein."]
 
 
 @pytest.fixture
 def folder(bases: Bases, tmp_path: Path) -> Path:
-    """A LoRA folder, to be damaged."""
+    """A LoRA folder that tests may damage."""
     return write_random_lora(bases("bert"), tmp_path / "lora", "lang_deu", 1)
 
 

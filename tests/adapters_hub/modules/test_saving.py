@@ -1,4 +1,4 @@
-"""Module folders come back as they were written, and are written whole or not at all."""
+"""Module folders are read back as they were written, and are written completely or not at all."""
 
 from __future__ import annotations
 

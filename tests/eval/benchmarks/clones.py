@@ -1,4 +1,4 @@
-"""Clones of the benchmarks' repositories, as small as can be, in the very formats of the real ones."""
+"""Minimal clones of the benchmarks' repositories, in the exact formats of the real ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROWS = 6
 
 
 def write_clones(root: Path) -> Path:
-    """All of them, with sample sentences."""
+    """A data folder with all clones, filled with sample sentences."""
     text = {code: sample_sentences(code) for code in ("eng", "deu", "rus", "tur", "kaz")}
     for own, code in (("en", "eng"), ("de", "deu"), ("ru", "rus")):
         pairs = [[text[code][2 * row], text[code][2 * row + 1], row * 0.8] for row in range(ROWS)]
@@ -55,7 +55,7 @@ def write_clones(root: Path) -> Path:
     for own, code in (("eng_Latn", "eng"), ("kaz_Cyrl", "kaz"), ("zho_Hans", "tur"), ("zho_Hant", "rus")):
         for split, start in (("train", 0), ("dev", 20)):
             labelled = [[row, "sports" if row % 2 else "travel", text[code][start + row]] for row in range(12)]
-            labelled[2][2] = f'He said: "{labelled[2][2]}"'  # written as "He said: ""…"""
+            labelled[2][2] = f'He said: "{labelled[2][2]}"'  # stored in CSV as "He said: ""…"""
             head = ["index_id", "category", "text"]
             _csv(root / f"sib-200/data/annotated/{own}/{split}.tsv", [head, *labelled], delimiter="\t")
         _lines(root / f"flores200_dataset/dev/{own}.dev", text[code][:20])
@@ -81,7 +81,7 @@ def write_clones(root: Path) -> Path:
 
 
 def _zip_of_sts17(path: Path, text: dict[str, list[str]]) -> None:
-    """The extension to Czech, German and French: each language's sides in files of their own, and one of grades."""
+    """The extension to Czech, German and French: one file per language and side, and one with the grades."""
     path.parent.mkdir(parents=True)
     with zipfile.ZipFile(path, "w") as archive:
         for own, code in (("EN", "eng"), ("DE", "deu"), ("CS", "rus"), ("FR", "tur")):

@@ -12,7 +12,7 @@ from eval.benchmarks.hub import Hub
 ROWS = 4
 Asked = list[tuple[str, str | None, str, str | None]]
 
-# Dataset on the Hub to its columns.
+# Maps a dataset on the Hub to its columns.
 COLUMNS = {
     "mteb/stsb_multi_mt": ["sentence1", "sentence2", "similarity_score"],
     "dkoterwa/kor-sts": ["genre", "score", "sentence1", "sentence2"],
@@ -36,7 +36,7 @@ _NUMBERS = {"similarity_score", "score", "relatedness_score", "label", "pair_ID"
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """A stand-in for the Hub; each cell says where it is from."""
+    """A stand-in for the Hub; each cell names its dataset, subset, split and column."""
     calls: Asked = []
 
     def load_dataset(

@@ -86,7 +86,8 @@ def test_korsts_keeps_a_lone_quotation_mark(clones: Path) -> None:
 def test_sick_is_joined_by_pair_number_within_the_set(clones: Path) -> None:
     data = load("sick", clones, "eng", "nld")
     assert isinstance(data, Similarity)
-    assert data.pairs["eng", "nld"].gold.tolist() == [1, 2, 3, 4, 5]  # pair 0 is of another set, pair 6 of one file
+    # Pair 0 is in another split, and pair 6 is only in one file.
+    assert data.pairs["eng", "nld"].gold.tolist() == [1, 2, 3, 4, 5]
     assert data.pairs["eng", "nld"].second[0] == sample_sentences("deu")[3]
     data = load("sick", clones, "eng", "nld", "pol")
     assert isinstance(data, Similarity)
@@ -167,7 +168,7 @@ def test_a_clone_has_the_languages_whose_files_of_the_split_are_all_there(tmp_pa
     write_clones(tmp_path)
     for gone in (
         "stsb-multi-mt/data/stsb-de-dev.csv",
-        "Kardes-NLU/Data/azeri/sts.dev.az.csv",  # English stands beside it
+        "Kardes-NLU/Data/azeri/sts.dev.az.csv",  # this file also holds the English sentences
         "sick_nl/data/tasks/sick_nl/SICK_NL.txt",
         "sib-200/data/annotated/kaz_Cyrl/train.tsv",
         "sib-200/data/annotated/zho_Hans/dev.tsv",
@@ -204,7 +205,7 @@ def test_sides_of_different_length_are_refused(clones: Path, tmp_path: Path) -> 
         BENCHMARKS["tatoeba"].load(["kaz"], "dev", Source(tmp_path))
     pairs = tmp_path / "stsb-multi-mt/data/stsb-de-dev.csv"
     pairs.write_text("".join(pairs.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8")
-    with pytest.raises(EvaluationError, match="as many pairs in every language"):
+    with pytest.raises(EvaluationError, match="same number of pairs in every language"):
         BENCHMARKS["stsb"].load(["eng", "deu"], "dev", Source(tmp_path))
 
 
@@ -238,7 +239,7 @@ def test_benchmark_files_that_are_not_utf8_are_told_in_one_line(tmp_path: Path) 
     assert "\n" not in str(caught.value)
     with pytest.raises(EvaluationError, match=r"x\.tsv is not UTF-8"):
         source.table("x.tsv", "get it", ["a", "b"], delimiter="\t")
-    with pytest.raises(EvaluationError, match=r"y\.csv is no table"):
+    with pytest.raises(EvaluationError, match=r"y\.csv is not a valid table"):
         source.table("y.csv", "get it", ["a", "b"])
 
 

@@ -1,4 +1,4 @@
-"""What is asked of the Hub, and what is made of the rows it has, in the columns and splits of the real datasets."""
+"""Requests to the Hub, and the data made from its rows, in the columns and splits of the real datasets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_each_benchmark_asks_for_its_datasets_under_their_own_names(
     assert [subset for _, subset, _, _ in asked] == subsets
     assert {part for _, _, part, _ in asked} - {"train"} == {theirs}
     if dataset.startswith("mteb/"):
-        assert all(revision for *_, revision in asked)  # figures must not change when a dataset does
+        assert all(revision for *_, revision in asked)  # figures must not change with the dataset
 
 
 def test_rows_become_pairs_within_and_across(asked: Asked) -> None:
@@ -104,7 +104,7 @@ def test_tracks_that_the_hub_lacks_are_left_out_by_name(asked: Asked, caplog: py
     data = load("sts17", ["eng", "deu"], "test")
     assert isinstance(data, Similarity)
     assert set(data.pairs) == {("eng", "eng"), ("eng", "deu")}
-    assert "sts17 without de-de, de-en, which are not there: " in caplog.text
+    assert "sts17: tracks de-de, de-en are missing: " in caplog.text
     with pytest.raises(MissingDataError, match="no pairs within deu; its tracks are ar-ar, en-ar"):
         load("sts17", ["deu"], "test")
 
@@ -135,7 +135,7 @@ def test_a_clone_of_a_dataset_reads_as_the_hub_does_wherever_it_lies(tmp_path: P
 def test_a_file_here_is_not_read_in_place_of_a_dataset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "kor-sts.py").write_text("raise SystemExit('run')", encoding="utf-8")
     monkeypatch.setattr(Hub, "silence", None)
-    with pytest.raises(MissingDataError, match=r"kor-sts\.py is a file or folder here"):
+    with pytest.raises(MissingDataError, match=r"kor-sts\.py is also a file or folder in the working"):
         Hub().fetch(str(tmp_path / "kor-sts.py"), None, None, "test")
 
 
@@ -144,17 +144,17 @@ def test_a_hub_is_asked_once_whether_it_answers(monkeypatch: pytest.MonkeyPatch,
     requests: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:  # so called by http.server
+        def do_HEAD(self) -> None:  # the name that http.server requires
             requests.append(self.path)
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *_: Any) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # nobody listens
+        closed.bind(("127.0.0.1", 0))  # bound, but not listening
         port = server.server_port if there else closed.getsockname()[1]
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{port}")
@@ -192,7 +192,7 @@ def test_rows_of_another_commit_than_the_one_of_the_benchmark_are_not_taken(
             load("stsb", ["eng"], "dev")
             continue
         monkeypatch.setattr(Hub, "silence", "does not answer")
-        with pytest.raises(MissingDataError, match=f"the cache has revision {other} in place of {pinned}"):
+        with pytest.raises(MissingDataError, match=f"the cache has revision {other} instead of {pinned}"):
             load("stsb", ["eng"], "dev")
 
 
@@ -204,7 +204,7 @@ def test_what_was_read_is_remembered_with_revision_and_content(asked: Asked, mon
 
     (first,) = read("stsb", ["eng"])
     assert first == f"hf://datasets/mteb/stsb_multi_mt@{BENCHMARKS['stsb'].revision}/en/dev"
-    # One dataset in two languages, whatever their order.
+    # The same dataset in two languages, in either order.
     assert read("sick", ["eng", "nld"]) == read("sick", ["nld", "eng"])
     commit = "3" * 40
     address = f"hf://datasets/SemRel/SemRel2024@{commit}/hau/dev.parquet"
@@ -222,5 +222,5 @@ def test_a_folder_with_the_name_of_a_data_set_is_not_read_in_its_place(
     (tmp_path / "mteb" / "sib200").mkdir(parents=True)
     (tmp_path / "mteb" / "sib200" / "test.jsonl").write_text('{"text": "a", "category": "b"}\n')
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingDataError, match="mteb/sib200 is a file or folder here"):
+    with pytest.raises(MissingDataError, match="mteb/sib200 is also a file or folder in the working"):
         Hub().fetch("mteb/sib200", None, None, "test")

@@ -1,4 +1,4 @@
-"""Curves of cost against size, and the memory of a program; what is measured is not tested here."""
+"""Curves of cost against size, and the memory of a program; the measured values themselves are not tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark's own arithmetic; what it measures is not tested here."""
+"""The arithmetic of the speed benchmark; the measured values themselves are not tested."""
 
 from __future__ import annotations
 

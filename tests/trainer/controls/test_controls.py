@@ -54,7 +54,7 @@ def test_a_pivot_without_relations_of_its_own_has_no_rows_where_relations_are_le
     assert matched.languages(recipe(relations=own)) == ["eng", "deu", "kaz"]
     assert matched.languages(recipe("contrastive")) == ["eng", "deu", "kaz"]
     columns = recipe(relations=str(tmp_path / "eng-eng.tsv"))
-    columns.se.relations.columns = ["{pivot}", "{language}"]  # the pivot's sentence twice
+    columns.se.relations.columns = ["{pivot}", "{language}"]  # both columns are the pivot's sentence
     assert matched.languages(columns) == ["deu", "kaz"]
 
 

@@ -69,7 +69,7 @@ def test_an_epoch_is_a_permutation_of_its_own_and_a_function_of_the_seed() -> No
     assert [number % 100 for number in second] != first != list(range(100))
     assert Order([100], 8, seed=1).numbers(1) == second
     assert Order([100], 8, seed=2).numbers(0) != first
-    # The order is the same whatever the size of the batches.
+    # The order does not depend on the size of the batches.
     assert Order([100], 32, seed=1).numbers(0) == first
 
 
@@ -93,7 +93,7 @@ def test_blocks_of_two_parts_are_of_one_kind_with_the_share_asked_for(share: flo
         kinds = [{number >= lengths[0] for number in numbers} for numbers in blocks]
         assert all(len(kind) == 1 for kind in kinds)
         assert sum(True in kind for kind in kinds) == pytest.approx(share * len(blocks), abs=1)
-        # Seen in full, but for what does not fill a block.
+        # Every text is used completely, except for the remainder that does not fill a block.
         used = set(numbers)
         assert len([number for number in used if number < lengths[0]]) >= lengths[0] // block * block
         assert len([number for number in used if number >= lengths[0]]) >= lengths[1] // block * block
@@ -120,7 +120,7 @@ def test_blocks_of_many_parts_get_exactly_their_shares_evenly_spread(shares: tup
         assert counts[-1] == pytest.approx(share / whole * len(parts), abs=1e-9 if isinstance(share, int) else 1)
         assert np.abs(counts - share / whole * np.arange(1, len(parts) + 1)).max() < len(shares) - 0.5
         used = {number for number in numbers if starts[part] <= number < starts[part + 1]}
-        assert len(used) >= lengths[part] // block * block  # more where a part is repeated
+        assert len(used) >= lengths[part] // block * block  # more if a part is repeated
 
 
 def test_equal_shares_of_many_parts_take_turns() -> None:
@@ -142,7 +142,7 @@ def test_a_part_that_is_smaller_than_a_batch_fills_it_with_its_rows_again_and_le
     assert first.size == len(order)
     large, small = first[::2], first[1::2]
     assert sorted(large.flatten()) == list(range(40))
-    for batch in small:  # every row as often as can be
+    for batch in small:  # every row as often as possible
         assert sorted(np.bincount(batch - 40)) == [2, 3, 3]
     assert len({tuple(batch) for batch in np.concatenate([small, second[1::2]])}) > 5
     assert Order(lengths, block, seed=0).numbers(1) == order.numbers(1)

@@ -29,7 +29,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def written(folder: Path, name: str, text: str) -> DataSource:
-    """A text file, packed as its name says."""
+    """Write a text file, compressed as its name says."""
     path = folder / name
     path.write_bytes(PACKERS.get(path.suffix, bytes)(text.encode()))
     return DataSource(path=str(path))
@@ -256,7 +256,7 @@ def crossed(source: DataSource) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a\tb\n", ("a", "a", "", "b", "b", "")),  # either may be the anchor
+        ("a\tb\n", ("a", "a", "", "b", "b", "")),  # either text may be the anchor
         ("a\tb\tn\n", ("a", "a", "", "b", "b", "n")),
         ("a\tp\tA\tP\n", ("a", "p", "", "A", "P", "")),
         ("a\tp\tn\tA\tP\tN\n", ("a", "p", "n", "A", "P", "N")),

@@ -1,4 +1,4 @@
-"""The file that is named is the one that is read, and what is recorded is what was read."""
+"""The file that a setting names is the file that is read, and the record describes what was read."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(path: Path) -> list[str]:
 
 
 def named(folder: Path, form: str, **columns: str) -> DataSource:
-    """One row under names, in their order."""
+    """One row with these column names, in their order."""
     path = folder / f"named.{form}"
     if form == "parquet":
         pq.write_table(pa.table({name: [text] for name, text in columns.items()}), path)
@@ -80,7 +80,7 @@ def test_equal_content_is_kept_once_and_damage_to_it_is_mended(
     (arrow,) = cache.rglob("*.arrow")
     assert sorted(path.name for path in arrow.parent.iterdir()) == [arrow.name, "facts.json"]
     for damage in (b"", bytes(arrow.stat().st_size), arrow.read_bytes()[:-9]):
-        arrow.unlink()  # not written to: it is memory-mapped
+        arrow.unlink()  # deleted rather than overwritten, because it is memory-mapped
         arrow.write_bytes(damage)
         assert load_file(tmp_path / "two.txt", None, TEXT)["text"][:] == ["a", "b"]
     assert "is damaged" in caplog.text
@@ -125,7 +125,7 @@ def test_columns_are_taken_by_their_names_wherever_they_stand(tmp_path: Path, fo
     assert load_pairs(source, "kaz", "eng", roles)[0] == {"anchor": "a", "positive": "p", "negative": "n"}
     assert load_first(source, "kaz", "eng")["text"][:] == ["a"]
     assert texts(Path(named(tmp_path, form, id="7", text="мәтін").path)) == ["мәтін"]
-    assert texts(Path(named(tmp_path, form, sentence="мәтін").path)) == ["мәтін"]  # there is no other
+    assert texts(Path(named(tmp_path, form, sentence="мәтін").path)) == ["мәтін"]  # no other text appears
     assert load_words(named(tmp_path, form, translation="су", word="water"), "kaz", "eng") == [("water", "су")]
     six = {"positive": "P", "anchor": "A", "pivot_positive": "p", "pivot_anchor": "a"}
     names = [f"{code}_{role}" for code in ("eng", "kaz") for role in roles]
@@ -211,7 +211,7 @@ def test_a_stage_refuses_data_that_was_replaced_while_it_ran(
     built = stage1.build_vocabulary
 
     def build(*given: Any, **options: Any) -> Any:
-        data.write_text("\n".join(sample_sentences("kaz")))  # after the vocabulary read it, before LA does
+        data.write_text("\n".join(sample_sentences("kaz")))  # between the vocabulary phase's reading and LA's
         return built(*given, **options)
 
     monkeypatch.setattr(stage1, "build_vocabulary", build)
@@ -219,5 +219,5 @@ def test_a_stage_refuses_data_that_was_replaced_while_it_ran(
         stage.make(bases("bert"))
     assert not (tmp_path / "out" / "deu").exists()
     data.unlink()
-    assert stage.data[0]["bytes"] > 0  # the card says what was read, whatever is there at the end
+    assert stage.data[0]["bytes"] > 0  # the card describes what was read, even if the file is gone at the end
     assert "dataset" not in stage.data[0]

@@ -68,7 +68,7 @@ def test_mixed_sentences_come_before_the_pairs_once_and_only_where_enough_is_kno
     found = with_mixed(PAIRS, settings, "kaz", "eng", seed=0)
     assert found["pivot"][:] == ["The dog runs.", "Good morning"]
     assert found["target"][:] == ["ит жүгіріп.", "Қайырлы таң"]
-    settings.coverage = 0.0  # a sentence of which nothing is known is no pair all the same
+    settings.coverage = 0.0  # even then, a sentence without any known word is not a pair
     assert len(with_mixed(PAIRS, settings, "kaz", "eng", seed=0)) == 2
 
 

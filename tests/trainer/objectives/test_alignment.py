@@ -44,7 +44,7 @@ def test_training_leaves_the_pivot_encoder_as_it_is(
     alignment_trainer(bases("bert"), tmp_path / "run", objective=objective, pivots=pivots, learning_rate=1e-2).run()
     assert bits(encoder) == before
     assert not encoder.base.backbone.training
-    # Two passes agree to the last bit: no dropout has come back.
+    # Two passes are equal to the last bit, so dropout is off.
     assert np.array_equal(encoder.encode(sentences, "eng"), before_vectors)
     assert np.array_equal(encoder.encode(sentences, "eng"), encoder.encode(sentences, "eng"))
 
@@ -72,7 +72,7 @@ def test_each_kind_of_batch_has_its_loss(bases: Bases, tmp_path: Path, objective
 
 
 def graded(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Differences of similarities, across and within, from the definition."""
+    """Differences of similarities, cross-lingual and within a language, computed from the definition."""
     own, pivot = (torch.nn.functional.normalize(x, dim=1) for x in (vectors, targets))
     across = (20 * (own @ pivot.T - pivot @ pivot.T)) ** 2
     within = (20 * (own @ own.T - pivot @ pivot.T)) ** 2
@@ -80,7 +80,7 @@ def graded(vectors: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def contrastive(batch: dict[str, torch.Tensor], vectors: torch.Tensor, pivots: RandomVectors) -> torch.Tensor:
-    """The loss of a batch whose rows are put together one by one."""
+    """The loss of a batch that is assembled row by row."""
     encoded = iter(vectors)
     sides: dict[str, torch.Tensor] = {}
     for role in ROLES:
@@ -95,7 +95,7 @@ def contrastive(batch: dict[str, torch.Tensor], vectors: torch.Tensor, pivots: R
 
 
 def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tmp_path: Path) -> None:
-    """For the cosine loss; a contrastive one has other negatives in smaller batches."""
+    """Only for the cosine loss; a contrastive loss has other negatives in smaller batches."""
     states = []
     for name, size in (("whole", 8), ("accumulated", 1)):
         trainer = alignment_trainer(
@@ -118,7 +118,7 @@ def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tm
 
 @pytest.mark.parametrize("objective", ["both", "paraphrase", "parallel"])
 def test_the_loss_decreases(bases: Bases, tmp_path: Path, objective: str) -> None:
-    torch.manual_seed(0)  # the bottleneck's start, whatever tests ran before
+    torch.manual_seed(0)  # the bottleneck must not depend on the tests that ran before
     kinds = range(2 if objective == "both" else 1)
     training = {"max_steps": 40 * len(kinds), "learning_rate": 1e-2, "per_device_train_batch_size": 16}
     trainer = alignment_trainer(bases("bert"), tmp_path, objective=objective, **training)
@@ -133,7 +133,7 @@ def test_the_loss_decreases(bases: Bases, tmp_path: Path, objective: str) -> Non
 def test_every_row_that_training_sees_was_announced(
     bases: Bases, tmp_path: Path, objective: str, steps: int, accumulation: int
 ) -> None:
-    """Else its pivot vector would be missing."""
+    """Otherwise its pivot vector would be missing."""
     trainer = alignment_trainer(
         bases("bert"), tmp_path, objective=objective, max_steps=steps, gradient_accumulation_steps=accumulation
     )
@@ -151,11 +151,11 @@ def test_every_row_that_training_sees_was_announced(
     trainer.run()
     assert len(seen) >= min(steps * accumulation * 8, len(rows) // 2)
     assert seen <= announced
-    assert len(announced) <= steps * accumulation * 8  # and not the whole corpus for a few steps
+    assert len(announced) <= steps * accumulation * 8  # a few steps do not need the whole corpus
 
 
 def test_rows_after_an_incomplete_batch_are_announced_too(tmp_path: Path) -> None:
-    order = Order([20], 8, seed=1)  # two batches of 8 an epoch, and 4 rows that are dropped
+    order = Order([20], 8, seed=1)  # two batches of 8 per epoch; 4 rows are dropped
     arguments = training_arguments("cla", {"max_steps": 5, "per_device_train_batch_size": 8}, tmp_path, seed=1)
     seen = {number % 20 for epoch, blocks in ((0, 2), (1, 2), (2, 1)) for number in order.numbers(epoch)[: 8 * blocks]}
     assert seen <= numbers_used(order, arguments)

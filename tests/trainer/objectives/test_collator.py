@@ -1,4 +1,4 @@
-"""Batches of every kind: what is encoded, what is looked up, and which languages meet."""
+"""Batches of every kind: which texts are encoded, which vectors are looked up, and which languages meet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEED = 5
 
 
 def encoded_texts(batch: dict[str, Any]) -> list[list[int]]:
-    """The token ids of the encoded texts, in their order."""
+    """The token ids of the encoded texts, in order."""
     found: dict[int, list[int]] = {}
     for part in batch["passes"]:
         for place, ids, mask in zip(part["rows"].tolist(), part["input_ids"], part["attention_mask"], strict=True):
@@ -28,7 +28,7 @@ def encoded_texts(batch: dict[str, Any]) -> list[list[int]]:
 def cross_batch(
     tokenizer: PreTrainedTokenizerFast, languages: tuple[str, ...], frozen: str | None, numbers: list[int]
 ) -> dict[str, Any]:
-    """A batch of cross-lingual paraphrases of the sample data."""
+    """A batch of cross-lingual paraphrases from the sample data."""
     text = cross_lingual("paraphrase", languages)
     columns = columns_of("paraphrase", languages)
     looked_up = [column for column in columns if column.startswith(f"{frozen}_")]
@@ -62,7 +62,7 @@ def test_paraphrases_are_laid_out_role_by_role_and_missing_negatives_left_out() 
 def test_a_cross_lingual_batch_is_what_a_slow_reference_draws(
     tokenizer: PreTrainedTokenizerFast, languages: tuple[str, ...], frozen: str | None
 ) -> None:
-    numbers = [3, 0, 64 + 3, 17, 12, 128 + 12, 55]  # also later epochs of a row
+    numbers = [3, 0, 64 + 3, 17, 12, 128 + 12, 55]  # some numbers are later epochs of a row
     text = cross_lingual("paraphrase", languages)
     chosen: dict[str, list[tuple[str, str]]] = {role: [] for role in ROLES}
     for number in numbers:
@@ -92,7 +92,7 @@ def test_anchors_and_candidates_of_a_batch_are_of_both_languages(tokenizer: PreT
         there = batch[f"{role}_there"]
         share = float(batch[f"{role}_frozen"][there].float().mean())
         assert 0.25 < share < 0.75
-    # In a row anchor and positive are never of the same language.
+    # Anchor and positive of a row are never in the same language.
     assert torch.equal(batch["anchor_frozen"], ~batch["positive_frozen"])
 
 

@@ -69,7 +69,7 @@ def test_a_text_is_encoded_once(encoder: ModularEncoder, tmp_path: Path, monkeyp
     assert first.add(TEXTS[:12]) == 12
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.npy")}
     again = kept_by(encoder, "eng", tmp_path)
-    assert again.add([f" {text}\n" for text in TEXTS[8:]] + TEXTS) == 8  # white space around it does not count
+    assert again.add([f" {text}\n" for text in TEXTS[8:]] + TEXTS) == 8  # surrounding white space does not count
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert again.read()[keys(TEXTS)] == pytest.approx(encoder.encode(TEXTS, "eng"), abs=1e-5)
 
@@ -101,7 +101,7 @@ def test_a_teacher_computes_as_training_does(
     base = bases("bert")
     teacher = modular_copy(base)
     assert teacher.dtype == computed
-    assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}  # it is a copy
+    assert {parameter.dtype for parameter in base.backbone.parameters()} == {torch.float32}  # the original is unchanged
     exact = ModularEncoder(base.copy()).encode(TEXTS, None)
     cosines = (teacher.encode(TEXTS, None) * exact).sum(axis=1)
     assert cosines == pytest.approx(np.ones(20), abs=1e-5 if computed == torch.float32 else 1e-3)

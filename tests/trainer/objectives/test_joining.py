@@ -21,14 +21,14 @@ Paraphrase = tuple[str, str, str]
 
 
 def sentences(language: str) -> list[Paraphrase]:
-    """Anchor, positive and, in every third row, hard negative."""
+    """Anchor, positive and, in every third row, a hard negative."""
     texts = sample_sentences(language)[:120]
     rows = list(zip(texts[::2], texts[1::2], strict=True))
     return [(*row, rows[place - 4][0] if place % 3 == 0 else "") for place, row in enumerate(rows)]
 
 
 def across(language: str, rows: list[int], pivot_negatives: bool = True) -> Dataset:
-    """Paraphrases across the pivot and a language."""
+    """Paraphrases joined across the pivot and a language."""
     own, pivot = sentences(language), sentences(PIVOT)
     columns = columns_of(CROSS_LINGUAL, [PIVOT, language])
     values = [(*pivot[row][:2], pivot[row][2] if pivot_negatives else "", *own[row]) for row in rows]
@@ -51,7 +51,7 @@ def test_every_language_that_has_a_row_of_the_pivot_is_in_that_row() -> None:
         for row in rows:
             found = expected.setdefault(pivot[row][0], {PIVOT: (*pivot[row][:2], "")})
             found[language] = sentences(language)[row]
-            if language != "deu":  # whose data has no negatives of the pivot
+            if language != "deu":  # German data has no negatives in the pivot
                 found[PIVOT] = pivot[row]
     assert len(joined) == len(expected) == len(set().union(*ROWS.values()))
     for row in joined:
@@ -78,7 +78,7 @@ def test_a_batch_of_joined_rows_is_of_any_two_languages_that_have_the_row() -> N
     rows = Rows(part.train)
     collator = ObjectiveCollator([part.kind], [part.languages], int(tokenizer.pad_token_id), 42)  # type: ignore[arg-type]
     batch = collator([rows[number] for number in range(len(rows) * 8)])
-    # Who said what, the slow way.
+    # The language and number of every text, for a slow check.
     of_text = {
         (role, text_key(row[place])): (language, number)
         for language in languages

@@ -1,4 +1,4 @@
-"""Contrastive alignment on the real base: it brings a language to the pivot, and does not move the language away."""
+"""Contrastive alignment on the real base brings a language closer to the pivot, and does not set it apart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEV = ROOT / "sample_data" / "graded" / "dev.tsv"
 
 
 class OneSided(ObjectiveCollator):
-    """The pivot's sentence is the anchor in every row, so that no candidate is ever of the anchor's language."""
+    """Makes the pivot's sentence the anchor of every row, so that no candidate is in the anchor's language."""
 
     def _drawn(self, row: dict[str, object], languages: object) -> dict[str, Cell]:
         return {
@@ -50,14 +50,14 @@ def dev_sentences(language: str) -> list[str]:
 
 
 def gap(own: np.ndarray, pivots: np.ndarray) -> float:
-    """How much closer different sentences are within the language than across: where a language lies apart."""
+    """How much closer unrelated sentences are within the languages than across; high if the languages lie apart."""
     others = ~np.eye(len(own), dtype=bool)
     within = ((own @ own.T)[others].mean() + (pivots @ pivots.T)[others].mean()) / 2
     return float(within - (own @ pivots.T)[others].mean())
 
 
 def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollator]) -> float:
-    """After six steps of contrastive alignment of German on the sample data."""
+    """The gap after six steps of contrastive alignment of German on the sample data."""
     columns = ["{pivot}", "{language}_paraphrase"]
     source = DataSource(path=str(ROOT / "sample_data" / "meanings" / "train.tsv"), columns=columns, limit=96)
     reading = Reading(base.tokenizer, base.prompt, 64, 0.0, "eng", frozen="eng", seed=SEED)
@@ -86,13 +86,13 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
         scale=20.0,
         gradient_cache=False,
     ).run()
-    # The hooks of the bottlenecks stay on the copy that was trained.
+    # The hooks of the bottlenecks stay on the trained copy.
     own = ModularEncoder(working).encode(dev_sentences("deu"), None)
     return gap(own, encoder.encode(dev_sentences("eng"), None))
 
 
 def test_contrast_does_not_move_a_language_away_from_the_pivot(base: BaseEncoder, tmp_path: Path) -> None:
-    """With the pivot on one side in every row it does, in as many steps: nothing in a batch speaks against it."""
+    """With the pivot always on one side the language does move away in as many steps: no loss term prevents it."""
     untouched = ModularEncoder(base.copy())
     before = gap(*(untouched.encode(dev_sentences(code), None) for code in ("deu", "eng")))
     drawn, one_sided = (

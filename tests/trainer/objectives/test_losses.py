@@ -22,7 +22,7 @@ def batch(
     negative_keys: list[int] | None = None,
     has_negative: list[bool] | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Keys of eight rows; distinct texts and no hard negatives unless given."""
+    """Keys of eight rows; all texts are distinct and there are no hard negatives, unless given."""
     return {
         "anchor_keys": torch.tensor(anchor_keys or list(range(0, 8))),
         "positive_keys": torch.tensor(positive_keys or list(range(10, 18))),
@@ -32,9 +32,9 @@ def batch(
 
 
 DUPLICATES = batch(
-    anchor_keys=[0, 0, 2, 3, 4, 5, 13, 7],  # rows 0 and 1 ask the same; row 6 asks what row 3 answers
-    positive_keys=[10, 11, 12, 13, 12, 15, 16, 17],  # rows 2 and 4 have the same answer
-    negative_keys=[20, 12, 22, 0, 24, 25, 15, 17],  # answers and questions of other rows, and row 7's own answer
+    anchor_keys=[0, 0, 2, 3, 4, 5, 13, 7],  # rows 0 and 1 share an anchor; the anchor of row 6 is the positive of row 3
+    positive_keys=[10, 11, 12, 13, 12, 15, 16, 17],  # rows 2 and 4 share a positive
+    negative_keys=[20, 12, 22, 0, 24, 25, 15, 17],  # anchors and positives of other rows, and row 7's own positive
     has_negative=[True, True, False, True, True, False, True, True],
 )
 UNIQUE = batch(has_negative=[True] * 8)
@@ -43,7 +43,7 @@ UNIQUE = batch(has_negative=[True] * 8)
 def slow(
     anchors: torch.Tensor, positives: torch.Tensor, negatives: torch.Tensor, keys: dict[str, torch.Tensor], scale: float
 ) -> float:
-    """Row by row, in plain Python, from the definition."""
+    """The loss computed row by row in plain Python, from the definition."""
 
     def cosine(a: torch.Tensor, b: torch.Tensor) -> float:
         return scale * float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
@@ -93,7 +93,7 @@ def test_rows_without_a_hard_negative_may_hold_anything() -> None:
     ids=["same anchors", "same positives", "pairs and their reverse"],
 )
 def test_equal_texts_are_never_negatives(keys: dict[str, torch.Tensor]) -> None:
-    """With nothing to be told apart from, there is no loss and no gradient."""
+    """The loss and the gradient are zero if nothing is left to tell a text apart from."""
     a, p, n = (vectors(seed).requires_grad_() for seed in range(3))
     loss = contrastive_loss(a, p, n, **keys)
     loss.backward()
@@ -102,7 +102,7 @@ def test_equal_texts_are_never_negatives(keys: dict[str, torch.Tensor]) -> None:
 
 
 def test_a_hard_negative_with_the_text_of_anchor_or_positive_has_no_gradient_from_that_row() -> None:
-    # The only hard negative has the text of every anchor or every positive.
+    # The only hard negative equals every anchor or every positive.
     for keys in (
         batch(negative_keys=[0] * 8, anchor_keys=[0] * 8, has_negative=[True] + [False] * 7),
         batch(negative_keys=[10] * 8, positive_keys=[10] * 8, has_negative=[True] + [False] * 7),
@@ -152,7 +152,7 @@ def test_on_one_process_there_is_nothing_to_gather() -> None:
 
 
 def slow_squares(rows: torch.Tensor, columns: torch.Tensor, targets: torch.Tensor, diagonal: bool) -> float:
-    """Mean squared difference of cosines, pair by pair."""
+    """Mean squared difference of cosines, computed pair by pair."""
     unit = [normalize(x, dim=1) for x in (rows, columns, targets)]
     squares = [
         (20 * float(unit[0][i] @ unit[1][j] - unit[2][i] @ unit[2][j])) ** 2
@@ -169,7 +169,7 @@ def test_relational_loss_is_the_mean_square_over_all_pairs_of_a_batch() -> None:
 
 
 def test_relations_do_not_say_where_a_batch_lies() -> None:
-    """A rotation keeps all similarities, and so does the length of a vector."""
+    """Rotating or rescaling vectors keeps all similarities."""
     rotation, _ = torch.linalg.qr(vectors(3, DIM))
     a = vectors(0)
     assert float(relational_loss(3 * a @ rotation, a)) == pytest.approx(0, abs=1e-8)

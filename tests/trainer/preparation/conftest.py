@@ -1,4 +1,4 @@
-"""Local sources in many forms, out of the sample data."""
+"""Local sources in many formats, made from the sample data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def rows_of_file(path: Path) -> list[list[str]]:
 
 @pytest.fixture
 def listed(tmp_path: Path) -> list[dict[str, Any]]:
-    """Four sources: translations of two, paraphrases of both languages, and documents. English and Kazakh."""
+    """Four sources for English and Kazakh: two of translations, one of paraphrases, one of documents."""
     home = tmp_path / "sources"
     tsv(home / "first" / "en-kk.tsv.xz", list(zip(ENGLISH[:60:2], KAZAKH[:60:2], strict=True)))
     write_lines(home / "first" / "en-kk.labels.txt", ["talk" if row % 3 else "news" for row in range(30)])

@@ -1,4 +1,4 @@
-"""Data sets of the Hub, streamed from the stand-in for it."""
+"""Hub data sets, streamed from the stand-in for the Hub."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ SOURCES: list[dict[str, Any]] = [
 @pytest.fixture
 def run(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Prepare from these sources; returns the folder."""
-    # Both libraries read their environment when they are imported, before any fixture runs.
+    # Both libraries read their environment at import, before any fixture runs.
     for module in (constants, datasets.config):
         monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", hub.url)
@@ -131,7 +131,7 @@ def test_data_sets_are_streamed_and_their_commits_recorded(
     assert set(read_lines(data / "mono" / "kaz.txt.xz")) == {normalised(text) for text in KAZAKH[:30]}
     files = json.loads((data / "sources.json").read_text(encoding="utf-8"))["files"]
     assert files["parallel/eng-kaz.tsv.xz"]["sources"][0]["revision"] == hub.repos["org/seed"].at().id
-    # One file has enough for the limit: the others are not asked for.
+    # One file suffices for the limit, so the others are not requested.
     asked = {url for _, url in hub.requests if "kk_clean" in url}
     assert any("kk_clean_0" in url for url in asked)
     assert not any("kk_clean_2" in url for url in asked)

@@ -1,4 +1,4 @@
-"""Codes, lists of sources, rows and their cleaning."""
+"""Language codes, source lists, rows and their cleaning."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_rows_are_dropped_for_what_is_wrong_with_them() -> None:
 
 def test_text_is_normalised() -> None:
     assert normalised("  e\u0301\u00a0\u200eа\tб\n") == "é а б"
-    assert normalised("می\u200cخواهم") == "می\u200cخواهم"  # a joiner is part of the word
+    assert normalised("می\u200cخواهم") == "می\u200cخواهم"  # a zero-width non-joiner is part of the word
 
 
 def test_what_is_clean_stays_as_it_is_when_cleaned_again() -> None:

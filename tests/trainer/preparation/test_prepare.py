@@ -1,4 +1,4 @@
-"""The folder that is written out of local sources."""
+"""The folder that is prepared from local sources."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_the_same_sources_give_the_same_bytes(run: Prepare) -> None:
 
 
 class Stopped(BaseException):
-    """What stops a run as a signal does: nothing catches it."""
+    """Stops a run as a signal does, because no handler catches it."""
 
 
 @pytest.mark.parametrize("write", range(0, 18, 2))
@@ -124,7 +124,7 @@ def test_a_run_that_was_stopped_at_any_file_goes_on(
             run()
         except Stopped:
             stopped = True
-    finished = min(write, 5)  # five parts are written before anything is put together
+    finished = min(write, 5)  # five parts are written before anything is assembled
     caplog.clear()
     with caplog.at_level(logging.INFO, logger="trainer"):
         data = run()
@@ -141,7 +141,7 @@ def test_what_changed_is_read_again_and_nothing_else(
 ) -> None:
     data = run()
     listed[0]["limit"] = 7
-    listed[1]["license"] = "mit"  # of no consequence for the rows
+    listed[1]["license"] = "mit"  # this does not affect the rows
     tsv(Path(listed[2]["path"].replace("{language}", "kaz")), [(KAZAKH[0], KAZAKH[1])])
     with caplog.at_level(logging.INFO, logger="trainer"):
         run()

@@ -1,4 +1,4 @@
-"""Which recipe is written for what was found."""
+"""Which recipe is written for the data that was found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trainer.runs.parsing import parse_recipe
 
 
 def situation(language: str = "kaz", related: str | None = None, **found: tuple[int, int]) -> Situation:
-    """Files of so many lines from so many sources."""
+    """Files with the given numbers of lines and sources."""
     files = {}
     for name, (lines, sources) in found.items():
         kind, _, code = name.replace("cross_", "cross-").partition("_")

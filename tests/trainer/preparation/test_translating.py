@@ -1,4 +1,4 @@
-"""Paraphrases of the pivot in another language: German ones in Kazakh."""
+"""Paraphrases of the pivot translated into another language, here from German into Kazakh."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRIPLES = [(GERMAN[row], GERMAN[row + 1], GERMAN[row + 2] if row % 2 else "") fo
 
 @pytest.fixture
 def values(translation_model: Path, tmp_path: Path) -> dict[str, Any]:
-    """Options of a run."""
+    """The options of a run."""
     tsv(tmp_path / "deu.tsv", TRIPLES)
     source = {"name": "pairs", "kind": "paraphrase", "path": f"{tmp_path}/{{language}}.tsv", "license": "mit"}
     listed = [source | {"languages": ["deu"], "translate": True}]

@@ -1,4 +1,4 @@
-"""What the runs share: tiny bases, one server for short processes, finished modules."""
+"""Fixtures of the runs: tiny bases, one server for short processes, finished modules."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def base(base_folders: Callable[[str], Path]) -> Path:
 
 @pytest.fixture(scope="session")
 def calm_base(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same base without dropout: for runs that split a batch in different ways."""
+    """The same base without dropout, for runs that split a batch in different ways."""
     folder = tmp_path_factory.mktemp("calm") / "bert"
     shutil.copytree(base, folder)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -37,7 +37,7 @@ def calm_base(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def modules(stages: Stages, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Finished modules of English and German, not to be changed by a test."""
+    """Finished modules of English and German; tests must not change them."""
     output = tmp_path_factory.mktemp("modules")
     stages.run(STAGE1, "--recipe", write_recipe(output / "recipe.yaml", base, output, languages=["eng", "deu"])).ok()
     return output
@@ -45,7 +45,7 @@ def modules(stages: Stages, base: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="session")
 def launched(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """English and German and three alignment adapters, made as the README says: by `accelerate launch`."""
+    """English, German and three alignment adapters, made with `accelerate launch` as in the README."""
     output = tmp_path_factory.mktemp("launched")
     changes = {"languages": ["eng", "deu"], "cla": {"objectives": ["both", "paraphrase", "parallel"]}}
     recipe = write_recipe(output / "recipe.yaml", base, output, **changes)

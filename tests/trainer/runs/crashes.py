@@ -1,4 +1,4 @@
-"""Every state in which a crash can leave the disk while a phase runs, and what a second start makes of each."""
+"""Every state of the disk that a crash can leave while a phase runs, and the result of starting again from it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from trainer.stage1 import Stage1
 from trainer.stage2 import Stage2
 
 Run = Callable[[Path], Any]
-"""What runs a phase; it takes the output folder."""
+"""A function that runs a phase; it takes the output folder."""
 _WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.chmod", "open"}
 _TIMES = re.compile(rb'"(seconds|seconds_per_step|tokens_per_second)": [0-9.e-]+')
 _UNFINISHED = re.compile(r"\.[^./]+\.unfinished")
 
 
 def phase(name: str, recipe_file: Path) -> Run:
-    """What runs a phase of a recipe and assembles its module."""
+    """The function that runs a phase of a recipe and assembles its module."""
     recipe = parse_recipe(name, name, ["--recipe", str(recipe_file)])
     base = load_base(recipe.base)
 
@@ -59,9 +59,9 @@ class Launch:
 
     Attributes:
         phase: `la`, `se`, `cla` or `full`.
-        processes: that train.
-        machines: on which they run, each with a disk of its own.
-        every: of the states in which a crash can leave the disk, only one of so many is gone on from.
+        processes: number of training processes.
+        machines: number of machines on which they run, each with its own disk.
+        every: resume only from every n-th state of the disk.
     """
 
     phase: str
@@ -75,7 +75,7 @@ class Launch:
         return machines if self.machines > 1 else [folder / "machine0"] * self.processes
 
     def environment(self, rank: int, port: str) -> dict[str, str]:
-        """What a launcher tells a process."""
+        """The environment that a launcher gives to a process."""
         local = self.processes // self.machines
         own = {"RANK": rank, "WORLD_SIZE": self.processes, "LOCAL_RANK": rank % local, "LOCAL_WORLD_SIZE": local}
         own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
@@ -83,21 +83,21 @@ class Launch:
 
 
 def crash_everywhere(launch: Launch, recipe_file: Path, work: Path) -> None:
-    """Crash at every write; `work/failures` says where a second start did not end with the undisturbed run's folder.
+    """Simulate a crash at every write; `work/failures` lists restarts whose folder differs from the undisturbed run's.
 
     Args:
         launch: how the phase is started.
         recipe_file: the recipe; it has no other phase.
-        work: for outputs, states, logs and results.
+        work: folder for outputs, states, logs and results.
     """
     torch.set_num_threads(1)
     logging.set_verbosity_error()
     os.environ |= {"ACCELERATE_USE_CPU": "true", "TOKENIZERS_PARALLELISM": "false"}
     run = phase(launch.phase, recipe_file)
-    for module in ("scipy.io", "torch.profiler"):  # imported once, not in every process
+    for module in ("scipy.io", "torch.profiler"):  # imported once here rather than in every process
         importlib.import_module(module)
     gc.collect()
-    gc.freeze()  # or collecting garbage copies all that is shared with the forked processes
+    gc.freeze()  # otherwise garbage collection copies the memory shared with the forked processes
     output, states = work / "out", work / "states"
     output.mkdir(parents=True)
     states.mkdir()
@@ -124,7 +124,7 @@ def crash_everywhere(launch: Launch, recipe_file: Path, work: Path) -> None:
 
 
 def _start(launch: Launch, run: Run, work: Path) -> str:
-    """Run in forked processes; what went wrong."""
+    """Run in forked processes; returns the errors."""
     port = free_port()
     children = []
     for rank, output in enumerate(launch.outputs(work / "out")):
@@ -150,7 +150,7 @@ def _start(launch: Launch, run: Run, work: Path) -> str:
 
 
 def _record(output: Path, states: Path) -> None:
-    """Copy the folder before everything that changes the disk from now on in this process, once for each state."""
+    """From now on, copy the folder before every change to the disk by this process, once per state."""
     busy = False
 
     def before(event: str, arguments: tuple[Any, ...]) -> None:
@@ -172,7 +172,7 @@ def _to_write(arguments: tuple[Any, ...]) -> bool:
 
 
 def _keep(output: Path, states: Path) -> None:
-    for _ in range(20):  # the other process may be at work in it
+    for _ in range(20):  # the other process may be changing the folder
         copy = states.parent / f"copy{os.getpid()}"
         try:
             shutil.copytree(output, copy)
@@ -183,7 +183,7 @@ def _keep(output: Path, states: Path) -> None:
         state = states / _identity(copy)
         try:
             copy.rename(state)
-        except OSError:  # it is kept already, perhaps by the other process at this moment
+        except OSError:  # already saved, perhaps by the other process just now
             shutil.rmtree(copy)
         return
     raise AssertionError(f"{output} could not be copied")
@@ -198,5 +198,5 @@ def _identity(folder: Path) -> str:
 
 
 def _without_times(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder; its times are left out."""
+    """Every file in a folder with its content; times are removed."""
     return {name: _TIMES.sub(b"", content) for name, content in contents(folder).items()}

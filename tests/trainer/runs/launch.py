@@ -1,4 +1,4 @@
-"""Tiny recipes, and the stages run as programs of their own."""
+"""Tiny recipes, and functions that run the stages as separate programs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVAL = ROOT / "eval" / "__main__.py"
 
 @dataclass(frozen=True)
 class Completed:
-    """How a program ended and what it wrote."""
+    """How a program ended, and what it wrote."""
 
     code: int
     stdout: str
@@ -37,7 +37,7 @@ class Completed:
         return self
 
     def error_line(self) -> str:
-        """The one line of a refusal."""
+        """The single line of a refusal."""
         assert self.code == 1, self.stderr
         assert "Traceback" not in self.stderr
         lines = [line for line in self.stderr.splitlines() if line.startswith("error: ")]
@@ -47,13 +47,13 @@ class Completed:
 
 
 def training(steps: int = 4, batch: int = 8, **changes: Any) -> dict[str, Any]:
-    """Fields of TrainingArguments for a run of seconds."""
+    """Fields of TrainingArguments for a run of a few seconds."""
     values = {"max_steps": steps, "per_device_train_batch_size": batch, "learning_rate": 1e-3, "save_steps": 2}
     return values | {"logging_steps": 2, "disable_tqdm": True} | changes
 
 
 def settings(base: Path, output: Path, /, **changes: Any) -> dict[str, Any]:
-    """A recipe on the sample data; `changes` are merged into it, section by section."""
+    """A recipe on the sample data; `changes` are merged into it section by section."""
     sample = {"path": str(SAMPLE), "limit": 40}
     own = sample | {"columns": ["{language}", "{language}_paraphrase"]}
     values: dict[str, Any] = {
@@ -75,7 +75,7 @@ def settings(base: Path, output: Path, /, **changes: Any) -> dict[str, Any]:
 
 
 def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """`changes` over `values`, section by section."""
+    """Merge `changes` into `values`, section by section."""
     result = dict(values)
     for key, value in changes.items():
         inner = result.get(key)
@@ -84,20 +84,20 @@ def merged(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_recipe(path: Path, base: Path, output: Path, /, **changes: Any) -> Path:
-    """`settings` as a YAML file."""
+    """Write `settings` as a YAML file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(settings(base, output, **changes)), encoding="utf-8")
     return path
 
 
 def environment() -> dict[str, str]:
-    """One thread, no GPU (the runs are compared bit by bit), our own modules."""
+    """The environment of a run: one thread, no GPU (runs are compared bit by bit), our own modules."""
     threads = {"OMP_NUM_THREADS": "1", "OMP_THREAD_LIMIT": "1"}
     return os.environ | threads | {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(ROOT)}
 
 
 def execute(*command: str | Path, variables: dict[str, str] | None = None) -> Completed:
-    """Run `python COMMAND` from nothing, as a person does."""
+    """Run `python COMMAND` as a new process, as a user does."""
     done = subprocess.run(
         [sys.executable, *map(str, command)],
         env=environment() | (variables or {}),
@@ -110,35 +110,35 @@ def execute(*command: str | Path, variables: dict[str, str] | None = None) -> Co
 
 
 def accelerate(*arguments: str | Path) -> Completed:
-    """`accelerate launch ARGUMENTS`."""
+    """Run `accelerate launch ARGUMENTS`."""
     return execute("-m", "accelerate.commands.accelerate_cli", "launch", *arguments)
 
 
 def accelerate_on_two(script: Path, *arguments: str | Path) -> Completed:
-    """`accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that talk by gloo."""
+    """Run `accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that communicate by gloo."""
     return accelerate("--cpu", "--num_processes", "2", "--main_process_port", free_port(), script, *arguments)
 
 
 def torchrun_two(script: Path, *arguments: str | Path) -> Completed:
-    """`torchrun --nproc_per_node 2 SCRIPT ARGUMENTS` where nobody asks for the CPU."""
+    """Run `torchrun --nproc_per_node 2 SCRIPT ARGUMENTS` without an explicit request for the CPU."""
     launcher = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", free_port())
     return execute(*launcher, script, *arguments, variables={"ACCELERATE_USE_CPU": "false"})
 
 
 def free_port() -> str:
-    """A port that nobody listens to."""
+    """A free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return str(free.getsockname()[1])
 
 
 class Stages:
-    """Runs `python SCRIPT ARGUMENTS` in processes forked from one that has imported torch already.
+    """Runs `python SCRIPT ARGUMENTS` in processes forked from one that has already imported torch.
 
-    Nothing but the seconds of the import is shared: every run is a fresh process with its own arguments and streams.
+    The runs share nothing but the imports: every run is a fresh process with its own arguments and streams.
 
     Args:
-        folder: for what the runs write to their streams.
+        folder: folder for the runs' output streams.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -154,9 +154,9 @@ class Stages:
         file_limit: int | None = None,
         variables: dict[str, str] | None = None,
     ) -> BaseProcess:
-        """Start a run; `file_limit` is the size in bytes beyond which the system refuses to let a file grow."""
+        """Start a run; beyond `file_limit` bytes, the system refuses to let a file grow."""
         self._count += 1
-        # The server keeps the environment of its first process; each test file has a cache of its own.
+        # The server keeps the environment of its first process; each test file has its own cache.
         own = {name: os.environ[name] for name in ("MSE_CACHE",) if name in os.environ}
         variables = own | (variables or {})
         streams = self._folder / str(self._count)
@@ -188,7 +188,7 @@ class Stages:
         return self.result(self.start(script, *arguments, file_limit=file_limit))
 
     def start_two(self, script: Path, *arguments: str | Path) -> list[BaseProcess]:
-        """Start a run of two processes that talk by gloo, with what launchers put into their environments."""
+        """Start a run of two processes that communicate by gloo, with the environments that launchers set."""
         variables = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
         return [
             self.start(script, *arguments, variables=variables | {"RANK": rank, "LOCAL_RANK": rank})
@@ -196,7 +196,7 @@ class Stages:
         ]
 
     def run_two(self, script: Path, *arguments: str | Path) -> Completed:
-        """Start a run of two processes and wait for it; the streams are those of the first."""
+        """Start a run of two processes and wait for it; the output is that of the first."""
         first, second = [self.result(process) for process in self.start_two(script, *arguments)]
         second.ok()
         return first
@@ -214,13 +214,13 @@ def _main(script: str, arguments: list[str], streams: str, file_limit: int | Non
 
 
 def contents(folder: Path, suffix: str = "") -> dict[str, bytes]:
-    """Every file below a folder whose name ends so, and its bytes."""
+    """Every file in a folder whose name has this ending, with its bytes."""
     paths = sorted(path for path in folder.rglob(f"*{suffix}") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def weights(folder: Path) -> dict[str, bytes]:
-    """The safetensors files of a module, and their bytes."""
+    """The safetensors files of a module, with their bytes."""
     found = contents(folder, ".safetensors")
     assert found
     return found

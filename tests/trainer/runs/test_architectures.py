@@ -23,7 +23,7 @@ def test_both_stages_run_and_compose(architecture: str, base_folders: Callable[[
     short = {"training": training(steps=2, use_cpu=True)}
     phases = ["vocabulary", "se"] if architecture in CAUSAL else ["vocabulary", "la", "se"]
     folder = base_folders(architecture)
-    # Room for the bytes of those that have them, beside signs and letters.
+    # Room for the byte tokens that some tokenizers have, beside symbols and letters.
     changes = {"phases": phases, "la": short, "se": short, "cla": short, "vocabulary": {"size": 500}}
     path = write_recipe(tmp_path / "recipe.yaml", folder, tmp_path, **changes)
     recipe = parse_recipe("stage", "", ["--recipe", str(path)])

@@ -1,4 +1,4 @@
-"""A user's mistake: one line, status 1, nothing half-written."""
+"""A user's mistake gives one line and status 1, and leaves nothing half-written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both stages on bases that are more than a transformer: with tags of languages, with dense layers."""
+"""Both stages on bases that are more than a transformer: with language tags, or with dense layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXT = "Guten Morgen!"
 
 @pytest.fixture(scope="module")
 def sonar(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An encoder of M2M100 whose tokenizer marks every text with its language."""
+    """An M2M100 encoder whose tokenizer tags every text with its language."""
     return write_base(tmp_path_factory.mktemp("sonar") / "base", "m2m_100", tagged_tokenizer())
 
 
@@ -39,7 +39,7 @@ def recipe_of(folder: Path, base: Path, **changes: Any) -> Recipe:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """The ids that the texts begin with which a trained encoder is given, in every phase."""
+    """The first ids of all texts that an encoder in training receives."""
     first: set[int] = set()
     honest = EncoderModel.hidden_states
 
@@ -116,7 +116,7 @@ def test_relatives_are_marked_each_with_its_own_language_and_the_teacher_with_th
 
 
 def run_monolithic(folder: Path, base: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Path:
-    """Full mono and full mono+cross of English and German; returns their folder."""
+    """Train full mono and full mono+cross of English and German; returns their folder."""
     fast = {"training": training(steps=2, use_cpu=True, learning_rate=1e-2)}
     values = {"languages": ["eng", "deu"], "la": SHORT, "se": SHORT, "cla": SHORT, "full": fast} | changes
     recipe = write_recipe(folder / "recipe.yaml", base, folder, **values)
@@ -135,7 +135,7 @@ def test_a_monolithic_baseline_marks_each_side_with_its_language(
 
 @pytest.fixture
 def projected(base_folders: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A base with a prompt and dense layers, whose vectors are smaller than its transformer is wide."""
+    """A base with a prompt and dense layers, whose vectors are narrower than its transformer."""
     options: dict[str, Any] = {"prompts": {"sts": "Satz: "}, "dense": [40, 20], "pooling": "cls"}
     write_sentence_transformer(base_folders("bert"), tmp_path / "base", **options)
     return tmp_path / "base"
@@ -169,7 +169,7 @@ def test_a_monolithic_baseline_trains_the_dense_layers_and_keeps_them(
     start = load_base(projected)
     assert start.dense is not None
     folder = run_monolithic(tmp_path, projected, monkeypatch)
-    for name in ("full_mono", "full_mono_cross"):  # which starts from the first
+    for name in ("full_mono", "full_mono_cross"):  # the second starts from the first
         base = load_base(folder / name)
         assert (base.prompt, base.pooling, base.dimension, base.max_length) == ("Satz: ", "cls", 20, 24)
         assert base.dense is not None

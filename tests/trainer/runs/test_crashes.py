@@ -1,6 +1,6 @@
-"""A crash at any write of any phase: the same command then ends with the folder of a run that was left alone.
+"""After a crash at any write of any phase, the same command ends with the same folder as an undisturbed run.
 
-`MSE_EVERY_CRASH=1 pytest tests/trainer/runs/test_crashes.py` resumes from every state; by default from a part of them.
+`MSE_EVERY_CRASH=1 pytest tests/trainer/runs/test_crashes.py` resumes from every state; the default is a sample of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TWO = [Launch("se", processes=2, every=2 * _PART), Launch("cla", processes=2, ma
 
 @pytest.mark.parametrize("launch", ONE + TWO, ids=str)
 def test_a_crash_at_any_write_leaves_no_trace(launch: Launch, base: Path, modules: Path, tmp_path: Path) -> None:
-    # 16 rows in batches of 8 are epochs of two steps; the third step is the first of the second epoch, and the last.
+    # 16 rows in batches of 8 make epochs of two steps; the third step is the first of the second epoch, and the last.
     steps = {"training": training(steps=3, batch=8 // launch.processes, save_steps=2)}
     changes = {name: steps | {"data": {"limit": 16}} for name in ("la", "se")}
     changes["cla"] = steps | {"paraphrase": {"limit": 16}, "parallel": {"limit": 16}}

@@ -1,4 +1,4 @@
-"""A disk that takes no more: one line, and what was there stays. The system refuses to let files grow."""
+"""A full disk gives one line, and existing files stay. The system refuses to let files grow."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 from adapters_hub import LanguageModule
 from tests.trainer.runs.launch import STAGE1, Stages, contents, weights, write_recipe
 
-# Bytes: the embeddings of 300 tokens are 19,200 in a module and 38,400 in a checkpoint; the optimizer has two of them.
+# Bytes: the embeddings of 300 tokens take 19,200 in a module, 38,400 in a checkpoint, twice that in the optimizer.
 LIMITS = {"the vocabulary": 8_000, "the weights of a checkpoint": 30_000, "the optimizer of a checkpoint": 60_000}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _warm(base: Path, stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What the runs read lies in the cache already: the limits are for what they make of it."""
+    """The inputs of the runs are already in the cache, so the limits apply only to outputs."""
     folder = tmp_path_factory.mktemp("warm")
     stages.run(STAGE1, "--recipe", write_recipe(folder / "recipe.yaml", base, folder)).ok()
 
@@ -28,7 +28,7 @@ def test_a_full_disk_in_a_phase_is_one_line_and_the_run_goes_on_with_room(
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path)
     line = stages.run(STAGE1, "--recipe", recipe, file_limit=LIMITS[what]).error_line()
     assert str(tmp_path / "unfinished" / "deu") in line
-    assert "File too large" in line or "optimizer" in what  # torch's writer does not say why
+    assert "File too large" in line or "optimizer" in what  # torch's writer does not give the reason
     assert not (tmp_path / "deu").exists()
     assert not list(tmp_path.glob("**/.*"))
     assert (what == "the vocabulary") != (tmp_path / "unfinished" / "deu" / "vocabulary" / "result").is_dir()

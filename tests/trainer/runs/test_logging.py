@@ -1,4 +1,4 @@
-"""What a run tells on the way: TensorBoard events, evaluation losses, a loss that is not a number."""
+"""What a run reports during training: TensorBoard events, evaluation losses, a loss that is not a number."""
 
 from __future__ import annotations
 

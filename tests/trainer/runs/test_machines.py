@@ -1,6 +1,6 @@
-"""Two machines over loopback, by the launchers that people have; one is killed, and all go on where they were.
+"""Two machines over loopback with the usual launchers; one is killed, and both resume.
 
-Real launches import everything several times: they run where `MSE_EVERY_CRASH` is set (`make thorough`).
+Real launches import everything several times, so they run only if `MSE_EVERY_CRASH` is set.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.trainer.runs.launch import STAGE1, environment, free_port, manifest, training, weights, write_recipe
 
-pytestmark = pytest.mark.skipif(not os.environ.get("MSE_EVERY_CRASH"), reason="takes minutes: make thorough")
+pytestmark = pytest.mark.skipif(not os.environ.get("MSE_EVERY_CRASH"), reason="takes minutes: set MSE_EVERY_CRASH=1")
 
 STEPS = 12
 
@@ -42,8 +42,9 @@ class Machines:
     """Two launchers, as on two machines.
 
     Args:
-        launcher: makes a command line of a rank and a port.
-        disks: the folder that each of them writes to; one folder twice if they share it.
+        launcher: makes a command line from a rank and a port.
+        recipe: the recipe that both run.
+        disks: the folder that each machine writes to; the same folder twice if they share it.
     """
 
     def __init__(self, launcher: Callable[[int, str], list[str]], recipe: Path, disks: list[Path]) -> None:
@@ -63,7 +64,7 @@ class Machines:
             self.processes.append(process)
 
     def kill(self, rank: int) -> None:
-        """All processes of a machine: launchers give their workers sessions of their own, which a group leaves out."""
+        """Kill all processes of a machine; launchers start workers in their own sessions, which a group kill misses."""
         with contextlib.suppress(psutil.NoSuchProcess):
             launcher = psutil.Process(self.processes[rank].pid)
             for process in [*launcher.children(recursive=True), launcher]:
@@ -111,7 +112,7 @@ def test_two_machines_that_lost_one_end_with_the_same_weights(
             assert run.processes[0].poll() is None, run.text()
             time.sleep(0.005)
         run.kill(1)
-        assert run.processes[0].wait(120) != 0  # the other machine does not wait for ever
+        assert run.processes[0].wait(120) != 0  # the other machine does not wait forever
     assert not (disks["killed"][0] / "out" / "deu").exists()
     with machines(launcher, recipes["killed"], disks["killed"]) as run:
         assert run.wait() == [0, 0], run.text()

@@ -1,4 +1,4 @@
-"""The monolithic controls that are matched to the modules: objective, rows, pivot, teachers and steps are theirs."""
+"""Monolithic controls matched to the modules: they share objective, rows, pivot, teachers and steps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNSEEN = sample_sentences("eng")[300:400]
 
 
 def changes(objective: str = "balanced", steps: int = 6, **more: Any) -> dict[str, Any]:
-    """A recipe of relations and an alignment, for German and Kazakh."""
+    """A recipe of relations and alignment for German and Kazakh."""
     values: dict[str, Any] = {"languages": ["deu", "kaz"], "cla": {"objectives": [objective]}}
     values["se"] = {"objective": "relational", "relations": RELATIONS, "training": training(steps=steps)}
     values["cla"]["training"] = training(steps=steps)
@@ -111,7 +111,7 @@ def test_the_matched_encoder_learns_the_relations_of_the_teacher(base: Path, sta
 
 @pytest.mark.parametrize("objective", ["paraphrase", "graded"])
 def test_english_does_not_move_away(objective: str, base: Path, stages: Stages, tmp_path: Path) -> None:
-    """Beside the paper's control with the same steps, where it does: nothing else holds the pivot."""
+    """The paper's control with as many steps moves the pivot, since nothing holds it."""
     made = changes(objective, steps=30, full={"controls": [*BOTH, "cross"], "training": FAST | {"learning_rate": 1e-3}})
     stages.run(MONOLITHIC, "--recipe", write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **made)).ok()
     english = ModularEncoder(base=str(base)).encode(UNSEEN, None)
@@ -123,7 +123,7 @@ def test_english_does_not_move_away(objective: str, base: Path, stages: Stages, 
 def test_the_frozen_pivot_is_the_base_or_its_module_where_there_is_one(
     modules: Path, base: Path, stages: Stages, tmp_path: Path
 ) -> None:
-    """A parallel loss alone: German goes where the pivot's vectors are."""
+    """With the parallel loss alone, German moves to the pivot's vectors."""
     sentences = {language: sample_sentences(language)[:80:2] for language in ("eng", "deu")}
     found = {}
     for name in ("base", "module"):
@@ -151,7 +151,7 @@ def test_the_frozen_pivot_is_the_base_or_its_module_where_there_is_one(
 
 
 def test_steps_are_the_sum_of_the_modules_steps(base: Path, stages: Stages, tmp_path: Path) -> None:
-    """By epochs, over data of different lengths, a relative included in the modules' but not in the control's."""
+    """Trained by epochs over data of different lengths; the modules use a related language, the control does not."""
     rows = {"deu": 61, "kaz": 34}
     for language, count in rows.items():
         pairs = zip(sample_sentences("eng")[::2], sample_sentences(language)[::2], strict=True)
@@ -182,7 +182,7 @@ def test_two_processes_train_the_encoder_of_one(calm_base: Path, stages: Stages,
     for processes in (1, 2):
         made = changes()
         made["se"]["training"] = made["cla"]["training"] = training(batch=8 // processes)
-        # SGD: Adam would blow the noise of a gradient near zero up to a whole step.
+        # SGD, because Adam would amplify the noise of a gradient near zero to a whole step.
         made["full"] = {"controls": BOTH, "training": {"optim": "sgd", "learning_rate": 0.3, "warmup_steps": 0}}
         recipes.append(write_recipe(tmp_path / f"{processes}.yaml", calm_base, tmp_path / str(processes), **made))
     stages.run(MONOLITHIC, "--recipe", recipes[0]).ok()

@@ -1,4 +1,4 @@
-"""The paper's monolithic controls from the command line: what they leave behind, and when they are run again."""
+"""The paper's monolithic controls from the command line: what they write, and when they are run again."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def largest_change(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) ->
 
 @pytest.fixture(scope="module")
 def trained(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The paper's two for English, German and Kazakh, made as the recipes' README says; beside their recipe."""
+    """The paper's two controls for English, German and Kazakh, made as in the recipes' README, beside their recipe."""
     output = tmp_path_factory.mktemp("monolithic")
     changes: dict[str, Any] = {"languages": ["eng", "deu", "kaz"], "prompt": "zu: ", "pooling": "cls"}
     changes["full"] = {"training": {"learning_rate": 1e-3, "warmup_steps": 0}}
@@ -161,7 +161,7 @@ def test_every_language_is_seen_and_nothing_else(
 
 
 def sample_files(folder: Path, rows: dict[str, int]) -> dict[str, Any]:
-    """Data of different length for each language, and sections of a recipe that train epochs of it."""
+    """Data of a different length for each language, and recipe sections that train epochs of it."""
     for language, count in rows.items():
         own, english = sample_sentences(language), sample_sentences("eng")
         for name, left, right in (
@@ -289,7 +289,7 @@ def test_overwrite_trains_again(base: Path, stages: Stages, tmp_path: Path) -> N
     stages.run(MONOLITHIC, "--recipe", recipe).ok()
     before = weights(tmp_path / "monolithic")
     rows = facts(tmp_path / "monolithic" / CROSS)["training"]["rows"]
-    assert list(rows) == ["mul paraphrase", "deu parallel"]  # the paper's, whatever the adapters' objective
+    assert list(rows) == ["mul paraphrase", "deu parallel"]  # the paper's objectives, whatever the adapters' objective
     stages.run(MONOLITHIC, "--recipe", recipe, "--overwrite", "true", "--cla.training.max_steps", "2").ok()
     after = weights(tmp_path / "monolithic")
     assert {name for name in before if before[name] != after[name]} == {f"{CROSS}/model.safetensors"}

@@ -1,4 +1,4 @@
-"""The paper's recipe end to end, on tiny bases of the kinds that the paper takes."""
+"""The paper's recipe end to end, on tiny bases of the kinds that the paper uses."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ TEXTS = ["Guten Morgen!", "Der Hund bellt laut vor dem Haus."]
 
 
 def like_labse(folder: Path, plain: Path) -> Path:
-    """BERT with the first token's vector, a dense layer and unit length, as a folder of sentence-transformers."""
+    """BERT with CLS pooling, a dense layer and normalisation, as a sentence-transformers folder."""
     modules = [Transformer(str(plain)), Pooling(32, "cls"), Dense(32, 24), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save_pretrained(str(folder))
     return folder
 
 
 def like_e5(folder: Path, plain: Path) -> Path:
-    """XLM-R whose name says that it is of the e5 family."""
+    """XLM-R whose name marks it as a member of the e5 family."""
     named = folder.with_name("multilingual-e5-base")
     named.symlink_to(plain)
     return named
 
 
 def like_sonar(folder: Path, plain: Path) -> Path:
-    """The encoder of M2M100 with a tokenizer that puts a tag of the language into every sequence."""
+    """An M2M100 encoder whose tokenizer puts a language tag into every sequence."""
     pieces = json.loads(Tokenizer.to_str(build_tokenizer("bpe", 600).backend_tokenizer))["model"]
     tags = ["eng_Latn", "deu_Latn", "kaz_Cyrl"]
     merges = [tuple(pair) for pair in pieces["merges"]]
@@ -46,7 +46,7 @@ def like_sonar(folder: Path, plain: Path) -> Path:
 
 
 def write_data(folder: Path) -> None:
-    """The folder that `trainer/prepare.py` writes, from the sample data."""
+    """Write a folder like those of `trainer/prepare.py`, from the sample data."""
     with SAMPLE.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[:60]
     columns = {code: [code, f"{code}_paraphrase", f"{code}_negative"] for code in ("eng", "deu")}

@@ -1,4 +1,4 @@
-"""Stage 1 in pieces: stopping, leaving phases out, starting from a module, the vocabulary strategies."""
+"""Stage 1 in parts: stopping, leaving phases out, starting from a module, and the vocabulary strategies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.trainer.runs.launch import (
 
 
 def vector(folder: Path) -> np.ndarray:
-    """Of a German sentence; finite."""
+    """The vector of a German sentence, which must be finite."""
     found = ModularEncoder(modules=[folder]).encode("Guten Morgen!", "deu")
     assert np.isfinite(found).all()
     return found
@@ -112,7 +112,7 @@ def test_keep_with_rules_gives_a_module_with_a_tokenizer_for_the_embeddings_of_t
     assert not (tmp_path / "deu" / "embeddings.safetensors").exists()
     encoder = ModularEncoder(modules=[tmp_path / "deu"])
     np.testing.assert_array_equal(encoder.encode("SchQn!", "deu"), encoder.encode("Schön!", "deu"))
-    # What starts from it takes the tokenizer over.
+    # A module that starts from it takes over the tokenizer.
     more = ["--phases", "[la]", "--start_from", tmp_path / "deu", "--output_dir", tmp_path / "more"]
     stages.run(STAGE1, "--recipe", recipe, *more, "--la.train_embeddings", "false").ok()
     again = LanguageModule.load(tmp_path / "more" / "deu")

@@ -1,4 +1,4 @@
-"""From sources to aligned modules: prepare, stage 1, stage 2, as a newcomer starts them."""
+"""From sources to aligned modules with prepare, stage 1 and stage 2, as a newcomer runs them."""
 
 from __future__ import annotations
 

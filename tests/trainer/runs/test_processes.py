@@ -1,4 +1,4 @@
-"""Ways to split a batch that must not matter: over two processes, and over passes (GradCache)."""
+"""Ways to split a batch that must not change the result: over two processes, and over passes (GradCache)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROWS, STEPS = 40, 4
 
 
 def split_batch(processes: int, **changes: Any) -> dict[str, Any]:
-    """Batches of 8 rows in all. SGD: Adam would blow the noise of a gradient near zero up to a whole step."""
+    """Batches of 8 rows in total. SGD, because Adam would amplify the noise of a gradient near zero to a whole step."""
     options = {"optim": "sgd", "learning_rate": 1.0, "warmup_steps": 0, "logging_steps": 1}
     values = training(steps=STEPS, batch=8 // processes, **options)
     return {"training": values, **changes}
@@ -37,7 +37,7 @@ def split_batch(processes: int, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pairs, every third with a hard negative; the same anchor in every second row."""
+    """Pairs of which every third has a hard negative and every second the same anchor."""
     texts = sample_sentences("deu")
     path = tmp_path_factory.mktemp("pairs") / "pairs.tsv"
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -49,14 +49,14 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(done: Completed) -> list[float]:
-    """Losses and gradient norms of the log, which clipping to the default norm would hide from the weights."""
+    """Losses and gradient norms from the log, since clipping would hide the norms' differences from the weights."""
     found = re.findall(r"'(?:loss|grad_norm)': '?([\d.e+-]+)", done.stdout)
     assert len(found) >= STEPS
     return [float(value) for value in found]
 
 
 def assert_close(one: Path, other: Path) -> None:
-    """The same tensors, to 1e-5 in float32 and to the last place in the embeddings' float16."""
+    """Check for the same tensors, to 1e-5 in float32 and to the last place in the embeddings' float16."""
     names = sorted(path.relative_to(one).as_posix() for path in one.rglob("*.safetensors"))
     assert names
     for name in names:
@@ -91,7 +91,7 @@ def test_two_processes_train_the_language_module_of_one(
     one, two = stages.run(STAGE1, "--recipe", recipes[0]).ok(), accelerate_on_two(STAGE1, "--recipe", recipes[1]).ok()
     assert figures(two) == pytest.approx(figures(one), rel=2e-3)
     assert_close(tmp_path / "1" / "deu", tmp_path / "2" / "deu")
-    assert two.stderr.count("deu: vocabulary") == 1  # one of the two is the main one, from the start
+    assert two.stderr.count("deu: vocabulary") == 1  # one of the two is the main process from the start
     for processes in (1, 2):
         phases = manifest(tmp_path / str(processes) / "deu")["training"]["phases"]
         assert phases["la"]["processes"] == phases["se"]["processes"] == processes
@@ -109,7 +109,7 @@ def test_torchrun_on_a_machine_without_gpu_trains_as_one(base: Path, tmp_path: P
     assert "2 processes" in facts["hardware"]
 
 
-# Stage 1 with a second process that is late: in looking at what is finished, or in ending a phase.
+# Stage 1 with a late second process: late to check what is finished, or late to end a phase.
 LATE = """
 import os, sys, time
 from pathlib import Path
@@ -148,7 +148,7 @@ def test_processes_finish_together_however_late_one_of_them_is(
     processes = stages.start_two(script, "--recipe", recipe, where)
     for process in processes:
         process.join(60)
-        process.kill()  # if it waits for the other for ever
+        process.kill()  # if it waits for the other forever
     for process in processes:
         stages.result(process).ok()
     assert manifest(tmp_path / "out" / "deu")["training"]["phases"]["se"]["processes"] == 2

@@ -1,4 +1,4 @@
-"""The stages publish what they finish, and take modules from a hub, pinned to a commit."""
+"""The stages publish finished modules, and take modules from a hub, pinned to a commit."""
 
 from __future__ import annotations
 

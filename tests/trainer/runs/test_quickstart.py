@@ -1,4 +1,4 @@
-"""The recipe of `make quickstart` on the real packaged base, a step a phase of stage 1."""
+"""The recipe of `make quickstart` on the real packaged base, with one step per phase of stage 1."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ def test_the_quickstart_trains_on_the_packaged_base(stages: Stages, tmp_path: Pa
     sentences = ["Der Zug fährt um drei Uhr ab.", "Die Suppe ist noch heiß."]
     german, base = encoder.encode(sentences, "deu"), encoder.encode(sentences, None)
     assert np.isfinite(german).all()
-    assert (german * base).sum(axis=1).min() > 0.8  # a step or two away from the base, which reads the same pieces
+    assert (german * base).sum(axis=1).min() > 0.8  # one or two steps from the base, which has the same tokens

@@ -1,4 +1,4 @@
-"""SE on the relations among sentences, as a teacher sees their translations."""
+"""Sentence encoding on the relations among sentences that a teacher finds among their translations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def section(objective: str = "relational", **changes: Any) -> dict[str, Any]:
 
 
 def error(encoder: ModularEncoder, language: str | None, teacher: np.ndarray) -> float:
-    """How far the similarities of German sentences are from those of their English translations."""
+    """The difference between the similarities of German sentences and those of their English translations."""
     own = encoder.encode(sample_sentences("deu")[:80:2], language)
     return float(np.square(own @ own.T - teacher @ teacher.T).mean())
 
@@ -106,7 +106,7 @@ def test_batches_of_both_kinds_alternate(base: Path, stages: Stages, tmp_path: P
 
 
 def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages: Stages, tmp_path: Path) -> None:
-    """A list of sources, each taken equally often."""
+    """A list of sources that take turns equally often."""
     sets = []
     for name, count in (("small", 16), ("large", 48)):
         lines = sample_sentences("deu")[: 2 * count] if name == "small" else sample_sentences("deu")[-2 * count :]
@@ -123,7 +123,7 @@ def test_each_batch_is_of_one_of_several_sets_of_paraphrases(base: Path, stages:
     stages.run(STAGE1, "--recipe", recipe).ok()
     facts = manifest(tmp_path / "deu")["training"]
     assert facts["phases"]["se"]["rows"] == {"deu contrastive": 64}
-    assert facts["phases"]["se"]["steps"] == 12  # six of each: the small set repeats its rows
+    assert facts["phases"]["se"]["steps"] == 12  # six of each, as the small set repeats its rows
     assert [entry["name"] for entry in facts["data"] if entry["use"] == "se"] == ["small", "large"]
 
 
@@ -177,7 +177,7 @@ def test_relations_of_related_languages_are_learnt_along(base: Path, stages: Sta
     values = manifest(tmp_path / "deu")["training"]
     assert values["phases"]["se"]["rows"] == {
         f"{code} relational": 40 for code in ("deu", "kaz", "tur")
-    }  # its own are not taken twice
+    }  # a language does not take its own relations twice
     assert [entry["columns"][1] for entry in values["data"] if entry["use"] == "se"] == ["deu", "kaz", "tur"]
 
 
@@ -185,7 +185,7 @@ def test_a_related_language_needs_the_tokens_of_the_base(base: Path, stages: Sta
     changes = {"se": section(related="kaz")}
     recipe = write_recipe(tmp_path / "recipe.yaml", base, tmp_path, **changes)
     assert "se.related needs the base's own embeddings" in stages.run(STAGE1, "--recipe", recipe).error_line()
-    assert not (tmp_path / "unfinished").exists()  # told before anything is trained
+    assert not (tmp_path / "unfinished").exists()  # refused before anything is trained
 
 
 def test_embeddings_that_are_taken_over_are_those_of_the_base_only_if_nobody_has_trained_them(

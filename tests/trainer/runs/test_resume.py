@@ -1,4 +1,4 @@
-"""Killed at any moment and started again, a run ends with the weights of one that was left alone."""
+"""A run that is killed at any moment and started again ends with the weights of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters_hub import AlignmentAdapter, LanguageModule
 from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, training, weights, write_recipe
 from trainer.training.checkpoints import last_complete_checkpoint
 
-# 40 rows in batches of 8 are epochs of 5 steps; the second epoch begins with step 6.
+# 40 rows in batches of 8 make epochs of 5 steps; the second epoch begins with step 6.
 LONG = {"training": training(steps=30)}
 STAGES: dict[str, tuple[Path, str, dict[str, Any], type[LanguageModule] | type[AlignmentAdapter]]] = {
     "stage1": (STAGE1, "deu", {"la": LONG, "se": LONG}, LanguageModule),
@@ -25,7 +25,7 @@ Moment = Callable[[Path], bool]
 
 
 def reached(phase: str, step: int) -> Moment:
-    """A checkpoint of that step, or a later one, has appeared (it may be half-written)."""
+    """Waits until a checkpoint of that step or a later one exists (it may be half-written)."""
 
     def moment(unfinished: Path) -> bool:
         names = [path.name for path in (unfinished / phase / "checkpoints").glob("checkpoint-*")]
@@ -35,12 +35,12 @@ def reached(phase: str, step: int) -> Moment:
 
 
 def exists(name: str) -> Moment:
-    """A file or folder has appeared."""
+    """Waits until a file or folder exists."""
     return lambda unfinished: bool(list(unfinished.glob(name)))
 
 
 def moments(stage: str, seed: int) -> list[tuple[Moment, float]]:
-    """When to kill a run, one after the other, and how many seconds later at most."""
+    """Points at which to kill a run in turn, each with the longest extra delay in seconds."""
     draw = random.Random(seed)
     if stage == "stage2":
         return [
@@ -65,7 +65,7 @@ def stage(request: pytest.FixtureRequest) -> str:
 def uninterrupted(
     stage: str, base: Path, modules: Path, stages: Stages, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The output folder of a run that was left alone."""
+    """The output folder of an undisturbed run."""
     script, _, changes, _ = STAGES[stage]
     output = tmp_path_factory.mktemp("uninterrupted")
     recipe = write_recipe(output / "recipe.yaml", base, output, modules_dir=str(modules), **changes)

@@ -1,4 +1,4 @@
-"""The evaluation of modules as the stages write them, from the command line."""
+"""Evaluation from the command line of modules that the stages wrote."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_what_each_stage_bought_is_printed_and_written_for_the_cards(
     assert {score.encoder for score in own} == {"base", "modules", "aligned"}
     values = {score.encoder: score.value for score in own if score.metric == "spearman"}
     assert len(set(values.values())) == 3
-    # The same modules and data: the figures are there already.
+    # With the same modules and data, the figures are reused.
     paths = sorted((folder / "evaluation" / "results").rglob("*.json"))
     written = [path.stat().st_mtime_ns for path in paths]
     assert evaluated(stages, folder, "--variants", "base,mono,aligned").ok().stdout == done.stdout
@@ -63,7 +63,10 @@ def test_mistakes_are_one_line(launched: Path, stages: Stages) -> None:
         (("--benchmarks", "simple"), "there is no benchmark 'simple'; there are sample"),
         (("--split", "train"), "--split must be one of dev, test, not 'train'"),
         (("--data", "/nowhere"), "no folder with benchmark data at /nowhere"),
-        (("--encoder", launched), "two encoders are called 'modules, aligned': name them, --encoder NAME=…"),
+        (
+            ("--encoder", launched),
+            "two encoders are called 'modules, aligned': give them different names with --encoder NAME=…",
+        ),
         (("--variants", "best"), "--variants must be one of base, mono, aligned, always, not 'best'"),
     ):
         done = stages.run(EVAL, "run", "--encoder", launched, "--no-cache", *options)

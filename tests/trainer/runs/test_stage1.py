@@ -1,4 +1,4 @@
-"""Stage 1 from the command line: what it leaves behind, and what it does when it is run again."""
+"""Stage 1 from the command line: what it writes, and what it does when it is run again."""
 
 from __future__ import annotations
 

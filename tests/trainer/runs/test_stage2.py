@@ -1,4 +1,4 @@
-"""Stage 2 from the command line: what it leaves behind, and what it does when it is run again."""
+"""Stage 2 from the command line: what it writes, and what it does when it is run again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OBJECTIVES = ("both", "paraphrase", "parallel")
 
 @pytest.fixture(scope="module")
 def aligned(modules: Path, base: Path, stages: Stages, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Adapters beside the recipe that made them; the language modules are elsewhere."""
+    """Adapters beside the recipe that made them; the language modules are in another folder."""
     output = tmp_path_factory.mktemp("aligned")
     recipe = write_recipe(output / "recipe.yaml", base, output, modules_dir=str(modules))
     stages.run(STAGE2, "--recipe", recipe).ok()

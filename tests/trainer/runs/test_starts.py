@@ -1,4 +1,4 @@
-"""Modules that start from those of a related language."""
+"""Modules whose training starts from modules of a related language."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_pairs_of_related_languages_are_learnt_along(base: Path, stages: Stages,
         name: manifest(tmp_path / f"deu-eng-{name}")["training"]["phases"]["cla"]["rows"] for name in ("both", "graded")
     }
     codes = ("deu", "kaz", "tur")
-    assert rows["graded"] == {f"{code} graded": 40 for code in codes}  # its own are not taken twice
+    assert rows["graded"] == {f"{code} graded": 40 for code in codes}  # a language does not take its own rows twice
     assert rows["both"] == {"deu paraphrase": 40} | {f"{code} parallel": 40 for code in codes}
     used = [(entry["use"], entry["columns"][1]) for entry in manifest(tmp_path / "deu-eng-graded")["training"]["data"]]
     assert used == [("cla, graded", "deu"), ("cla, graded", "kaz"), ("cla, graded", "tur")]

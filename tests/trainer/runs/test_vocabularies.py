@@ -1,4 +1,4 @@
-"""Stage 1 with a vocabulary of the language's own and with packed text, on tokenizers of every kind."""
+"""Stage 1 with the language's own vocabulary and with packed text, for every kind of tokenizer."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ BUILDERS = {"se": encoding_trainer, "cla": alignment_trainer}
 
 
 def one_step(trainer: EmbeddingTrainer) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Loss and gradients of the first step, from a given state of the generators."""
+    """Loss and gradients of the first step, from a given state of the random generators."""
     trainer.current_gradient_accumulation_steps = 1
     torch.manual_seed(5)
     loss = trainer.training_step(trainer.model, next(iter(trainer.get_train_dataloader())))
@@ -62,7 +62,7 @@ def test_gradient_checkpointing_gives_the_plain_gradient(
     sub_layer = trainer.model.backbone.get_submodule(f"{where.blocks}.0.{where.ffn_output}")
     sub_layer.register_forward_pre_hook(lambda *_: seen.append(torch.is_grad_enabled()))
     loss, gradients = one_step(trainer)
-    assert len(seen) == 2 * len(next(iter(trainer.get_train_dataloader()))["passes"])  # once more, backwards
+    assert len(seen) == 2 * len(next(iter(trainer.get_train_dataloader()))["passes"])  # once more in the backward pass
     torch.testing.assert_close(loss, plain_loss)
     assert_same(gradients, plain)
 
@@ -112,7 +112,7 @@ def test_gradient_cache_divides_by_accumulation_as_the_plain_step_does(
 
 
 def test_the_second_forward_pass_of_gradient_cache_sees_the_same_dropout(bases: Bases, tmp_path: Path) -> None:
-    """With the batch in one pass the plain step draws the same dropout, once."""
+    """With the batch in one pass, the plain step draws the same dropout, and only once."""
     trainer = encoding_trainer(bases("bert"), tmp_path, tokens=100_000)
     _, plain = one_step(trainer)
     state = torch.get_rng_state()
@@ -120,7 +120,7 @@ def test_the_second_forward_pass_of_gradient_cache_sees_the_same_dropout(bases: 
     _, cached = one_step(trainer)
     assert_same(cached, plain)
     assert torch.equal(torch.get_rng_state(), state)
-    # Dropout is at work: from another state there is another gradient.
+    # Dropout is active: another generator state gives another gradient.
     torch.manual_seed(6)
     trainer.training_step(trainer.model, next(iter(trainer.get_train_dataloader())))
     other = {name: x.grad for name, x in trainer.model.named_parameters() if x.grad is not None}

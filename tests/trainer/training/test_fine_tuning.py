@@ -59,7 +59,7 @@ def test_a_batch_is_no_larger_than_all_there_is(bases: Bases, tmp_path: Path) ->
 
 
 def seen_by(trainer: ObjectiveTrainer) -> list[tuple[torch.Tensor, dict[str, Any]]]:
-    """What the trainer computes losses of, from now on."""
+    """Record the vectors and batches from which the trainer computes losses from now on."""
     seen: list[tuple[torch.Tensor, dict[str, Any]]] = []
     compute = trainer.vector_loss
 

@@ -1,4 +1,4 @@
-"""Frozen dense layers compute what torch's do."""
+"""Frozen dense layers compute the same as torch's."""
 
 from __future__ import annotations
 

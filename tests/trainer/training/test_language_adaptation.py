@@ -30,7 +30,7 @@ def masked_batch(base: BaseEncoder, tokens_per_pass: int = 64) -> dict[str, Any]
 
 
 def padded_batch(base: BaseEncoder) -> dict[str, torch.Tensor]:
-    """The same texts with the same masks as transformers takes them: padded to the longest."""
+    """The same texts with the same masks in transformers' form, padded to the longest."""
     (whole,) = masked_batch(base, 1000)["passes"]
     return {name: whole[name] for name in ("input_ids", "attention_mask", "labels")}
 
@@ -59,7 +59,7 @@ def test_the_loss_is_that_of_the_full_logits_of_transformers_own_model(
 def test_the_gradient_of_the_embeddings_is_that_of_transformers_own_model(
     bases: Bases, base_folders: Callable[[str], Path], architecture: str
 ) -> None:
-    """Through the input and, as output weights, through the logits."""
+    """The gradient of the embeddings through the input and, as output weights, through the logits."""
     base = bases(architecture).copy()
     base.token_embeddings.weight.requires_grad_(True)
     reference = AutoModelForMaskedLM.from_pretrained(base_folders(architecture)).eval()
@@ -122,7 +122,7 @@ def test_the_head_takes_the_bias_that_was_moved_to_another_vocabulary(bases: Bas
 
 
 def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tmp_path: Path) -> None:
-    """The mean is over the masked tokens of the whole step, however many a batch has."""
+    """The mean is over the masked tokens of the whole step, however many each batch has."""
     runs = []
     for name, size in (("whole", 8), ("accumulated", 1)):
         trainer = adaptation_trainer(
@@ -140,7 +140,7 @@ def test_one_batch_of_eight_is_eight_accumulated_batches_of_one(bases: Bases, tm
         assert not torch.equal(trainer.model.trained_state()["head.bias"], before)
         runs.append((facts["loss"], trainer.model.trained_state()))
     (loss, state), (accumulated_loss, accumulated) = runs
-    assert accumulated_loss == pytest.approx(loss, abs=1e-4)  # the Trainer rounds what it logs
+    assert accumulated_loss == pytest.approx(loss, abs=1e-4)  # the Trainer rounds the losses that it logs
     for name, tensor in state.items():
         torch.testing.assert_close(accumulated[name], tensor, rtol=0, atol=1e-6)
 
@@ -186,7 +186,7 @@ def test_bases_are_not_changed_by_training(bases: Bases, tmp_path: Path) -> None
 def test_embeddings_that_stay_on_disk_in_half_precision_give_the_loss_of_those_in_memory(
     base_folders: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """As the packaged base's do where no vocabulary is made and the embeddings are frozen."""
+    """As in the packaged base when the vocabulary is kept and the embeddings are frozen."""
     shutil.copytree(base_folders("bert"), tmp_path / "half")
     weights = tmp_path / "half" / "model.safetensors"
     save_file({name: tensor.half() for name, tensor in load_file(weights).items()}, weights, metadata={"format": "pt"})

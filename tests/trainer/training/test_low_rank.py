@@ -1,4 +1,4 @@
-"""Our LoRA layers compute what PEFT's do."""
+"""Our LoRA layers compute the same as PEFT's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDS = torch.tensor([[0, *range(10, 60), 2], [0, *range(70, 120), 2]])
 
 
 def with_lora(base: BaseEncoder, own: bool, dropout: float = 0.0) -> nn.Module:
-    """The backbone with a LoRA that changes something: ours, or PEFT's with the same numbers."""
+    """The backbone with a LoRA that changes its output: ours, or PEFT's with the same weights."""
     backbone = base.copy().backbone
     config = lora_config(base, 4, 8, dropout)
     config.init_lora_weights = False

@@ -111,7 +111,7 @@ def test_the_prompt_is_never_chosen_and_the_share_is_of_the_texts_own_tokens(
             chosen += sum(label != -100 for label in labels)
             own += len(ids) - length - 1
     assert chosen / own == pytest.approx(0.15, abs=0.01)
-    assert any(set(labels[:length]) != {-100} for _, labels in masked(tokenizer, rows))  # without being told
+    assert any(set(labels[:length]) != {-100} for _, labels in masked(tokenizer, rows))  # by default
 
 
 def test_a_text_cut_within_the_prompt_has_nothing_to_predict(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -1,4 +1,4 @@
-"""Runs that cannot go on, and which checkpoints count."""
+"""Runs that cannot continue, and which checkpoints count."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAVING = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 3, "max
 
 
 class PlantNaN(TrainerCallback):
-    """Spoils a trained parameter before a step."""
+    """Corrupts a trained parameter before a step."""
 
     def __init__(self, parameter: torch.nn.Parameter, row: int, step: int) -> None:
         self.parameter, self.row, self.step = parameter, row, step
@@ -45,7 +45,7 @@ def newest(folder: Path) -> Path | None:
 
 
 def spoilt(trainer: PhaseTrainer, name: str, row: int, step: int) -> str:
-    """Run into a NaN in a row of a parameter; the message."""
+    """Train with a NaN in one row of a parameter; returns the error message."""
     (parameter,) = (x for n, x in trainer.model.named_parameters() if name in n and x.requires_grad)
     trainer.add_callback(PlantNaN(parameter, row, step))
     with pytest.raises(TrainingError) as caught:
@@ -109,7 +109,7 @@ def test_a_float16_gradient_that_overflows_leaves_out_its_step_and_training_goes
     bases: Bases, tmp_path: Path
 ) -> None:
     trainer = encoding_trainer(bases("bert"), tmp_path)
-    trainer.accelerator.scaler = torch.amp.GradScaler("cpu")  # accelerate makes one for float16, on GPUs only
+    trainer.accelerator.scaler = torch.amp.GradScaler("cpu")  # accelerate makes one only for float16 on GPUs
     (parameter,) = (x for n, x in trainer.model.named_parameters() if "layer.0.output.dense.lora_B.sent" in n)
     factors = iter([float("inf"), 1.0, 1.0])
     parameter.register_hook(lambda gradient: gradient * next(factors))
@@ -153,7 +153,7 @@ def test_one_process_trains_on_one_gpu_of_several_and_says_how_to_use_all(
     bases: Bases, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = encoding_trainer(bases("bert"), tmp_path)
-    made.args._n_gpu = 2  # as transformers counts them; it would split each batch among them
+    made.args._n_gpu = 2  # transformers would split each batch among this many GPUs
     arguments = (made.model, made.args, made.train_dataset, made._order, made.data_collator)
     trainer = ObjectiveTrainer(*arguments, kinds=["contrastive"], scale=20.0, gradient_cache=False)
     assert trainer.run()["steps"] == 3

@@ -1,4 +1,4 @@
-"""Pieces that the stages put together."""
+"""Parts that the stages combine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each phase changes, and that it changes nothing else."""
+"""Which parameters each phase changes, and that it changes no others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Bases = Callable[[str], BaseEncoder]
 
 
 def tensors(model: EncoderModel) -> dict[str, torch.Tensor]:
-    """Every parameter and every buffer."""
+    """A copy of every parameter and buffer."""
     return {name: x.detach().clone() for name, x in (*model.named_parameters(), *model.named_buffers())}
 
 

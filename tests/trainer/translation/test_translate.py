@@ -1,4 +1,4 @@
-"""Machine translation of pairs, with a tiny model that knows forty sentences by heart."""
+"""Machine translation of pairs, with a tiny model that has memorised forty sentences."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def model(translation_model: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fifteen pairs, some with a hard negative, some of sentences that come in other pairs too."""
+    """Fifteen pairs, some with a hard negative, some with sentences that also occur in other pairs."""
     path = tmp_path_factory.mktemp("pairs") / "deu.tsv"
     rows = [(GERMAN[2 * row], GERMAN[2 * row + 1], GERMAN[30] if row % 4 == 0 else "") for row in range(12)]
     rows += [(GERMAN[0], GERMAN[row], "") for row in (33, 34, 35)]
@@ -59,7 +59,7 @@ def run(model: Path, pairs: Path, tmp_path: Path) -> Run:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The batches that reach the model, from now on."""
+    """Record the batches that reach the model from now on."""
     batches: list[list[str]] = []
     whole = Translator.translate
 
@@ -102,7 +102,7 @@ def test_every_distinct_sentence_is_translated_once(run: Run, pairs: Path, asked
 
 
 def interrupted(run: Run, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
-    """A run that is stopped when its model is to translate one batch more."""
+    """A run that is stopped when its model would translate one batch more."""
     whole = Translator.translate
     count = iter(range(after))
 
@@ -229,7 +229,7 @@ def test_rows_that_fail_a_check_are_dropped_and_counted(
     run: Run, pairs: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="trainer"):
-        rows = read(run(max_length=40))  # tokens; some sentences are longer
+        rows = read(run(max_length=40))  # in tokens; some sentences are longer
     all_rows = expected(pairs)
     assert 0 < len(rows) < len(all_rows)
     assert rows == [row for row in all_rows if row in rows]

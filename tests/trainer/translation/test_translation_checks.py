@@ -1,4 +1,4 @@
-"""What is found wrong with a translation before it becomes training text."""
+"""The checks of a translation before it becomes training text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that translate: how each family is told its languages, and which models are taken."""
+"""Translation models: how each family receives its languages, and which models are accepted."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_m2m100_is_told_its_languages_by_its_own_codes(tmp_path: Path) -> None:
 
 
 def generated(translator: Translator, sentences: list[str]) -> torch.Tensor:
-    """The token ids that the model makes."""
+    """The token ids that the model generates."""
     found: list[torch.Tensor] = []
     whole = translator.model.generate
     translator.model.generate = lambda **options: found.append(whole(**options)) or found[-1]

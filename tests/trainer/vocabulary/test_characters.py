@@ -1,4 +1,4 @@
-"""What stays in a vocabulary whatever its text says."""
+"""Characters that stay in a vocabulary whatever the text contains."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEXT = ["Der Hund bellt", "Die Katze ist im Haus", "ein Kind isst Brot", "wir ha
 
 
 def rich_tokenizer(kind: str) -> PreTrainedTokenizerFast:
-    """A base's tokenizer that knows signs and letters which no text of a module shows."""
+    """A base's tokenizer that knows symbols and letters which no module's text contains."""
     made = build_tokenizer(kind, 600)
     content = [*sample_sentences("deu"), *sample_sentences("kaz")] + [" ".join(SIGNS), "".join(SIGNS)] * 5
     letters = " ".join("".join(sorted(Characters(code).letters)) for code in ("deu", "kaz", "tur", "amh"))
@@ -62,7 +62,7 @@ def test_a_language_listed_by_its_macro_language_is_found(code: str, caplog: pyt
 
 
 def test_digits_and_signs_of_every_script_stay() -> None:
-    # Of the language's own script, of its neighbours', and such as any text may quote.
+    # Characters of the language's own script, of its neighbours' scripts, and such as any text may quote.
     for code in ("tha", "hye", "khm", "deu"):
         assert set("๕៥։٣५๙፩„“”‚‘’«»‹›()[]{}⟨⟩「」€$£¥₹₽₸₿–—―‐−…·•§°‰№²½→×ʼʻー\u200d\u0301") <= set(
             filter(Characters(code).__contains__, map(chr, range(0x10000)))
@@ -106,7 +106,7 @@ def test_signs_and_letters_that_the_text_lacks_have_tokens(rich_base: BaseEncode
     for character in [*SIGNS, *"äöüßÄÖÜxyzQ"]:
         for text in (f"Hund {character}", f"Hund{character}"):
             if strategy == "trim" and rich_base.tokenizer.unk_token_id in rich_base.tokenizer(text)["input_ids"]:
-                assert text[4] != " ", text  # WordPiece knows few signs within words
+                assert text[4] != " ", text  # WordPiece knows few symbols within words
                 continue
             assert made.tokenizer.unk_token_id not in made.tokenizer(text)["input_ids"], text
         if character in known:
@@ -135,7 +135,7 @@ def test_sentences_that_differ_in_a_sign_differ_in_their_vectors(
 
 
 def test_letters_that_the_base_lacks_are_added_to_a_vocabulary_of_the_languages_own() -> None:
-    """A base of German and Kazakh, and Amharic of which the text shows little."""
+    """A base that knows German and Kazakh, and a text with few Amharic letters."""
     base = build_tokenizer()
     data = Dataset.from_dict({"text": ["ሰላም ለሁሉም"] * 20})
     made = train_tokenizer(base, data, 800, characters=Characters("amh"))
@@ -158,7 +158,7 @@ def test_a_lower_casing_base_gets_no_capitals(kind: str) -> None:
 
 
 def test_bytes_that_stand_in_for_characters_stay() -> None:
-    """Of byte-level BPE and of fallback to bytes, in which anything can be written then."""
+    """For byte-level BPE and byte fallback, with which any character can then be written."""
     level = Tokenizer(models.BPE())
     level.pre_tokenizer, level.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
     base = PreTrainedTokenizerFast(

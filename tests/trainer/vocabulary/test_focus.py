@@ -13,7 +13,7 @@ WIDTH, SPACE = 5, 7
 
 
 def slow_sparsemax(scores: list[float]) -> list[float]:
-    """The threshold by bisection: the weights `max(score - threshold, 0)` are to sum to 1."""
+    """Find the threshold by bisection: the weights `max(score - threshold, 0)` must sum to 1."""
     low, high = min(scores) - 1, max(scores)
     for _ in range(100):
         middle = (low + high) / 2
@@ -22,7 +22,7 @@ def slow_sparsemax(scores: list[float]) -> list[float]:
 
 
 class Example:
-    """A source and a target vocabulary in other orders; some tokens have no auxiliary vector."""
+    """A source and a target vocabulary in different orders; some tokens have no auxiliary vector."""
 
     def __init__(self) -> None:
         random = np.random.default_rng(0)
@@ -36,7 +36,7 @@ class Example:
         self.shared = shared
         self.source = torch.from_numpy(random.normal(3, 2, size=(len(source), WIDTH)).astype(np.float32))
         self.auxiliary = random.normal(size=(len(target), SPACE)).astype(np.float32)
-        # Two shared tokens without a vector are copied, but nothing is combined of them.
+        # Two shared tokens without an auxiliary vector are copied, but do not contribute to new tokens.
         for token in (*self.unknown, *shared[:2]):
             self.auxiliary[self.target_tokens[token]] = 0
 
@@ -44,7 +44,7 @@ class Example:
         return focus(self.source_tokens, self.source, self.target_tokens, self.auxiliary, seed)
 
     def weights(self, token: str) -> dict[str, float]:
-        """Shared token to its weight in a new token, by loops."""
+        """The weight of each shared token in a new token, computed by loops."""
         own = self.auxiliary[self.target_tokens[token]].astype(float)
         anchors = self.shared[2:]
         scores = []
@@ -148,7 +148,7 @@ def test_a_trained_tokenizer_keeps_kind_special_tokens_and_padding(kind: str) ->
         assert getattr(trained, role) == getattr(base, role)
     ids = trained(text[0])["input_ids"]
     assert (ids[0], ids[-1]) == (base.bos_token_id, base.eos_token_id)
-    # It is the tokenizer of Turkish now: nothing is unknown to it and it needs fewer tokens.
+    # It is now a Turkish tokenizer: it has no unknown characters and needs fewer tokens.
     own, before = trained(text)["input_ids"], base(text)["input_ids"]
     assert trained.unk_token_id not in {token for row in own for token in row}
     assert sum(map(len, own)) < sum(map(len, before))
@@ -173,7 +173,7 @@ def test_auxiliary_vectors_are_the_same_every_time_and_zero_for_rare_tokens() ->
 
 
 def test_tokens_of_the_same_sentences_are_nearer_to_each_other() -> None:
-    """The vectors say something about the text."""
+    """The auxiliary vectors reflect the text."""
     tokenizer = build_tokenizer()
     random = np.random.default_rng(0)
     words = [token[1:] for token in sorted(tokenizer.get_vocab()) if len(token) > 4 and token[0] == "▁"][:40]

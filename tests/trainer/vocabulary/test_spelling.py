@@ -1,4 +1,4 @@
-"""Vocabularies that spell characters byte by byte: trimmed, or trained anew."""
+"""Vocabularies that spell characters byte by byte, both trimmed and newly trained."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_trained_vocabulary_spells_any_text_and_knows_its_own_better(
 
 
 def test_the_template_follows_its_tokens_from_the_end_of_the_vocabulary_to_its_start(kind: str) -> None:
-    """As in Qwen's tokenizer, where special tokens follow 151,643 others and a new vocabulary has them first."""
+    """As in Qwen's tokenizer, where special tokens follow 151,643 others, while a new vocabulary has them first."""
     base = plain_tokenizer(OWN_TOKENIZERS[kind](800))
     trained = train_tokenizer(base, Dataset.from_dict({"text": TURKISH}), 500)
     large = train_tokenizer(trained, Dataset.from_dict({"text": KAZAKH}), 600)

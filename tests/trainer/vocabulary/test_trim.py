@@ -24,7 +24,7 @@ CORPUS = [*KAZAKH, *sample_sentences("deu"), *sorted({word for text in KAZAKH fo
 
 @pytest.fixture(scope="module")
 def tokenizers() -> dict[str, PreTrainedTokenizerFast]:
-    """Trained on German and Kazakh: half of each is of no use to a Kazakh module."""
+    """A tokenizer trained on German and Kazakh, half of which a Kazakh module does not need."""
     return {kind: build_tokenizer(kind) for kind in KINDS}
 
 
@@ -137,7 +137,7 @@ def test_frequent_tokens_come_first(tokenizers: dict[str, PreTrainedTokenizerFas
 
 
 def test_what_a_bpe_token_is_merged_from_comes_with_it(tokenizers: dict[str, PreTrainedTokenizerFast]) -> None:
-    """Else it could never be reached."""
+    """Otherwise it could never be reached."""
     small, _ = trimmed(tokenizers["bpe"], 150)
     ordinary = set(small.get_vocab()) - {*SPECIAL, "<mask>"}
     model = small.backend_tokenizer.model
@@ -158,7 +158,7 @@ def test_other_alphabets_are_left_out(tokenizers: dict[str, PreTrainedTokenizerF
 def test_unseen_text_in_the_same_letters_has_no_unknown_tokens(
     tokenizers: dict[str, PreTrainedTokenizerFast], kind: str
 ) -> None:
-    """As soon as the single characters fit beside what was seen."""
+    """This holds as soon as the single characters fit beside the tokens that the text uses."""
     base = tokenizers[kind]
     few = SEEN[:30]
     counts = count_tokens(base, Dataset.from_dict({"text": few}), [])

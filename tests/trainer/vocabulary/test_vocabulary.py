@@ -27,7 +27,7 @@ def built(base: BaseEncoder, strategy: str, bias: torch.Tensor | None) -> Vocabu
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_output_bias_travels_with_the_embeddings(bases: Bases, strategy: str) -> None:
-    """A bias that is an affine function of the embeddings is so still after copying, cutting and convex combination."""
+    """A bias that is an affine function of the embeddings stays so after copying, cutting and convex combination."""
     base = bases("bert")
     source = base.token_embeddings.weight.detach().clone()
     direction = torch.randn(base.dimension, generator=torch.Generator().manual_seed(0))
