@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.trainer.runs.launch import STAGE1, environment, free_port, manifest, training, weights, write_recipe
 
-pytestmark = pytest.mark.skipif(not os.environ.get("MSE_EVERY_CRASH"), reason="takes minutes: set MSE_EVERY_CRASH=1")
+pytestmark = pytest.mark.skipif(not os.environ.get("MSE_EVERY_CRASH"), reason="takes minutes: make thorough")
 
 STEPS = 12
 
