@@ -77,7 +77,7 @@ def test_no_answer_takes_more_than_its_bounds(server: HubServer, client: Client)
         expected = {
             "drip": "takes more than 3 s",
             "flood": "sends more than the 16777216 bytes",
-            "packed": "compresses an answer",
+            "packed": "sends a compressed answer",
             "later": "answers 429: try again in 864000 s, as it asks",
             "never": "answers 503: try again",
             "soon": "found 0",
