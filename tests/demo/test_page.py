@@ -30,7 +30,7 @@ def visit(browser: Browser, url: str, width: int = 1400) -> Iterator[Page]:
     page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(url)
-    expect(page.locator("#mse-rows textarea").first).to_be_visible()
+    expect(page.locator("#mse-rows textarea").first).to_be_visible(timeout=60_000)  # a busy machine takes its time
     yield page
     errors = list(said)
     context.close()
