@@ -91,4 +91,4 @@ def test_help_lists_the_settings(stages: Stages) -> None:
     done = stages.run(STAGE1, "--help").ok()
     for setting in ("--languages", "--base", "--la.lora.rank", "--se.gradient_cache", "--cla.objectives"):
         assert setting in done.stdout
-    assert "Finished ones are skipped" in done.stdout
+    assert "Languages that are finished are skipped." in " ".join(done.stdout.split())
