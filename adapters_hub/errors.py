@@ -48,3 +48,8 @@ def one_line(text: str) -> str:
         text = f"{text[: 2 * _LONGEST]} … {text[-2 * _LONGEST :]}"
     text = _CONTROL.sub("\ufffd", _BREAKS.sub(" ", text))
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - _TAIL]} … {text[-_TAIL:]}"
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's message, to quote in ours."""
+    return str(error).strip().split("\n")[0]

