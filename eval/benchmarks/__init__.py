@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from eval.benchmarks.beir import parse_folder
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.choice import Belebele
 from eval.benchmarks.classification import SIB200
 from eval.benchmarks.mining import FLORES, Tatoeba
 from eval.benchmarks.relatedness import SICK, SemRel
-from eval.benchmarks.sample import SampleBitext, SamplePairs
+from eval.benchmarks.retrieval import AfriQA, BelebelePassages, KazQAD, XQuAD
+from eval.benchmarks.sample import SampleBitext, SamplePairs, SampleSearch
 from eval.benchmarks.similarity import STS17, STS22, STSB, KardesSTS, KardesSTSArabic, KorSTS
 from eval.benchmarks.source import Source, data_folder, origin
 from eval.errors import EvaluationError
@@ -19,30 +21,37 @@ __all__ = ["BENCHMARKS", "GROUPS", "Benchmark", "Source", "data_folder", "find_b
 BENCHMARKS: dict[str, Benchmark] = {
     benchmark.name: benchmark
     for benchmark in (
-        SamplePairs(), SampleBitext(), STSB(), KardesSTS(), KardesSTSArabic(), KorSTS(), STS17(), STS22(), SICK(),
-        SemRel(), SIB200(), FLORES(), Tatoeba(), Belebele(),
+        SamplePairs(), SampleBitext(), SampleSearch(), STSB(), KardesSTS(), KardesSTSArabic(), KorSTS(), STS17(),
+        STS22(), SICK(), SemRel(), SIB200(), FLORES(), Tatoeba(), Belebele(), XQuAD(), KazQAD(), AfriQA(),
+        BelebelePassages(),
     )
 }  # fmt: skip
 
 GROUPS = {
-    "sample": ("sample-pairs", "sample-bitext"),
+    "sample": ("sample-pairs", "sample-bitext", "sample-search"),
     "paper": ("stsb", "kardes", "sick", "semrel", "sib200", "flores", "tatoeba"),
     "dev": ("stsb", "kardes", "semrel", "sib200", "tatoeba"),
+    "search": ("xquad", "kazqad", "afriqa"),
 }
-"""Groups of benchmarks: the sample data, the paper's table, and those with public development data."""
+"""Groups of benchmarks: the sample data, the paper's table, those with public development data, and retrieval."""
 
 
 def find_benchmarks(names: Sequence[str]) -> list[Benchmark]:
-    """Find benchmarks by name or group.
+    """Find benchmarks by name or group; `LANGUAGE=FOLDER` is the data in a folder in BEIR's form.
 
     Raises:
         EvaluationError: a name is unknown; the message lists the known ones.
     """
     found: dict[str, Benchmark] = {}
     for name in names:
+        if folder := parse_folder(name):
+            found[folder.name] = folder
+            continue
         for member in GROUPS.get(name, (name,)):
             if member not in BENCHMARKS:
                 known = ", ".join((*GROUPS, *BENCHMARKS))
-                raise EvaluationError(f"there is no benchmark {member!r}; there are {known}")
+                raise EvaluationError(
+                    f"there is no benchmark {member!r}; there are {known}, and LANGUAGE=FOLDER in BEIR's form"
+                )
             found[member] = BENCHMARKS[member]
     return list(found.values())

@@ -13,7 +13,7 @@ from eval.benchmarks.source import Source
 from eval.errors import EvaluationError, NothingToScoreError
 from eval.languages import find_language
 
-Task = Literal["similarity", "relatedness", "classification", "mining", "choice"]
+Task = Literal["similarity", "relatedness", "classification", "mining", "choice", "retrieval"]
 
 
 class Benchmark(ABC):

@@ -127,4 +127,43 @@ class Choice:
     right: np.ndarray
 
 
-Data = Similarity | Classification | Bitext | Choice
+@dataclass(frozen=True)
+class Collection:
+    """Queries, passages, and which passages answer which query.
+
+    Attributes:
+        queries: query texts by id; each has at least one relevant passage.
+        passages: passage texts by id.
+        relevant: maps the id of a query to its relevant passages' ids and grades, which are positive.
+    """
+
+    queries: Mapping[str, str]
+    passages: Mapping[str, str]
+    relevant: Mapping[str, Mapping[str, int]]
+
+    def __post_init__(self) -> None:
+        if unknown := [key for key in self.relevant if key not in self.queries]:
+            raise EvaluationError(f"the judgements name query {unknown[0]!r}, which does not exist")
+        judged = {passage: query for query, grades in self.relevant.items() for passage in grades}
+        if unknown := [key for key in judged if key not in self.passages]:
+            raise EvaluationError(
+                f"the judgements of query {judged[unknown[0]]!r} name passage {unknown[0]!r}, which does not exist"
+            )
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Collections by the languages of their queries and passages.
+
+    Attributes:
+        pairs: maps `(hau, eng)` to Hausa queries on English passages; both are the same within a language.
+    """
+
+    pairs: Mapping[tuple[str, str], Collection]
+
+    def __post_init__(self) -> None:
+        if not any(collection.relevant for collection in self.pairs.values()):
+            raise NothingToScoreError("no query has a relevant passage in its languages")
+
+
+Data = Similarity | Classification | Bitext | Choice | Retrieval

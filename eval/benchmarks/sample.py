@@ -11,6 +11,7 @@ import numpy as np
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Bitext, Data, GradedPairs, Similarity
 from eval.benchmarks.hub import Hub
+from eval.benchmarks.retrieval import Question, parallel_questions
 from eval.benchmarks.source import SAMPLE, Source, grades
 
 _PROJECT = Path(__file__).parent.parent.parent
@@ -77,3 +78,28 @@ class SampleBitext(_Sample):
         self.require(languages)
         rows = self._table(split, list(languages), source)
         return Bitext.of_all({code: [row[code] for row in rows] for code in languages})
+
+
+class SampleSearch(_Sample):
+    """Short passages with two questions each, the same in every language."""
+
+    name = "sample-search"
+    _part = "search"
+    title = "sample data, passage of a question"
+    task = "retrieval"
+
+    def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
+        """Read all pairs of languages."""
+        self.require(languages)
+        columns = [f"{code}_{part}" for code in languages for part in ("passage", "question1", "question2")]
+        rows = self._table(split, columns, source)
+        return parallel_questions(
+            {
+                code: [
+                    Question(f"{number}.{asked}", row[f"{code}_question{asked}"], row[f"{code}_passage"])
+                    for number, row in enumerate(rows, start=1)
+                    for asked in (1, 2)
+                ]
+                for code in languages
+            }
+        )

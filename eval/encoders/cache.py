@@ -13,7 +13,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from adapters_hub.texts import canonical, is_missing, numbered
-from eval.encoders.encoder import Encoder
+from eval.encoders.encoder import Encoder, Role
 from eval.errors import EvaluationError
 
 _CHUNK = 512
@@ -42,7 +42,9 @@ class CachedEncoder:
         """Seconds that encoding them took."""
         self._memory: dict[str, dict[bytes, np.ndarray]] = {}
 
-    def __call__(self, sentences: Sequence[str], language: str, across: bool = False) -> np.ndarray:
+    def __call__(
+        self, sentences: Sequence[str], language: str, across: bool = False, role: Role | None = None
+    ) -> np.ndarray:
         """Return unit vectors `[n, dim]`, float32.
 
         Raises:
@@ -54,6 +56,8 @@ class CachedEncoder:
                 "the benchmark's data is damaged, fetch it again"
             )
         fingerprint = self.encoder.fingerprint(language, across)
+        if role is not None:
+            fingerprint = hashlib.sha256(f"{fingerprint} {role}".encode()).hexdigest()
         sentences = [canonical(sentence) for sentence in sentences]  # the same text for every encoder
         keys = [_key(sentence) for sentence in sentences]
         known = self._memory.setdefault(fingerprint, {})
@@ -63,7 +67,7 @@ class CachedEncoder:
             wanted = {key: sentence for key, sentence in wanted.items() if key not in known}
         if wanted:
             self._encode(
-                fingerprint, wanted, known, lambda texts: self.encoder.encode(texts, language, across), language
+                fingerprint, wanted, known, lambda texts: self.encoder.encode(texts, language, across, role), language
             )
         return np.stack([known[key] for key in keys]) if keys else np.empty((0, 0), dtype=np.float32)
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
+
+Role = Literal["query", "document"]
+"""What a text is in retrieval; many encoders put another prompt before queries than before documents."""
 
 
 class Encoder(Protocol):
@@ -31,8 +34,8 @@ class Encoder(Protocol):
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         """Fingerprints of the modules that the vectors of a language depend on."""
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
-        """Vectors `[n, dim]`, not necessarily of unit length."""
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
+        """Vectors `[n, dim]`, not necessarily of unit length; texts without a role are compared with each other."""
 
     def describe(self) -> dict[str, object]:
         """Facts about the encoder that are stored with the results, as JSON values."""

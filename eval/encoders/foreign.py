@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.bridges import transformer_fingerprint
+from eval.encoders.encoder import Role
 
 
 class SentenceTransformerEncoder:
@@ -38,9 +39,10 @@ class SentenceTransformerEncoder:
         """An empty tuple: it has no modules."""
         return ()
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
-        """Vectors `[n, dim]`."""
-        vectors: np.ndarray = self.model.encode(
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
+        """Vectors `[n, dim]`, with the model's own prompt for queries or documents if it has one."""
+        encode = {None: self.model.encode, "query": self.model.encode_query, "document": self.model.encode_document}
+        vectors: np.ndarray = encode[role](
             list(sentences), batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
         )
         return vectors.astype(np.float32)
@@ -85,15 +87,20 @@ class MTEBModel:
         """An empty tuple: it has no modules."""
         return ()
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
-        """Vectors `[n, dim]`."""
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
+        """Vectors `[n, dim]`; the model learns the role of the texts as MTEB's prompt type."""
         from datasets import Dataset
+        from mteb.types import PromptType
         from torch.utils.data import DataLoader
 
         rows = Dataset.from_dict({"text": list(sentences)})
         loader = DataLoader(rows, batch_size=self.batch_size)  # type: ignore[arg-type]
         vectors = self.model.encode(
-            loader, task_metadata=_task(language, across), hf_split="test", hf_subset=language, prompt_type=None
+            loader,
+            task_metadata=_task(language, across),
+            hf_split="test",
+            hf_subset=language,
+            prompt_type=PromptType(role) if role else None,
         )
         return np.asarray(vectors, dtype=np.float32)
 

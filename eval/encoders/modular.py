@@ -10,6 +10,7 @@ import numpy as np
 
 from adapters_hub import ModularEncoder
 from adapters_hub.encoder.alignment import Align
+from eval.encoders.encoder import Role
 from eval.languages import find_language
 
 Alignment = Literal["across", "never", "always"]
@@ -52,7 +53,7 @@ class BaseOnly:
         """An empty tuple: the base has no modules."""
         return ()
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
         return self.encoder.encode(
             sentences, None, base_language=language, batch_size=self.batch_size, max_length=self.max_length
@@ -103,7 +104,7 @@ class Modular:
         code = self._loaded(language)
         return self.encoder.fingerprints(code, align=self._align(code, across))
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
         code = self._loaded(language)
         return self.encoder.encode(

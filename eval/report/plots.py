@@ -25,7 +25,7 @@ _WIDE = 5.5  # inches
 _MAPS_IN_A_ROW = 4
 _UNALIKE = "tab:gray"
 _KINDS = ("base", "modules", "aligned")
-_METRICS = {"spearman": "Spearman", "accuracy": "accuracy, %"}
+_METRICS = {"spearman": "Spearman", "accuracy": "accuracy, %", "ndcg_at_10": "nDCG@10"}
 _MARKERS = "os^DvPX*<"
 
 Point = tuple[float, float]

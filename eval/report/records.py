@@ -15,6 +15,7 @@ _TASKS = {
     "classification": "text-classification",
     "mining": "translation-retrieval",
     "choice": "question-answering",
+    "retrieval": "text-retrieval",
 }
 
 

@@ -15,6 +15,7 @@ from eval.bootstrap import p_value
 from eval.errors import EvaluationError
 from eval.results import Result
 from eval.tasks.figure import Figure
+from eval.tasks.retrieval import MEASURES, figure_name
 
 # Kinds of figures in the order of the paper's table: title, decimals, whether lower is better.
 KINDS: dict[str, tuple[str, int, bool]] = {
@@ -23,9 +24,14 @@ KINDS: dict[str, tuple[str, int, bool]] = {
     "xsim": ("xsim error", 2, True),
     "bias": ("language bias", 2, True),
     "rsim": ("RSIM", 3, False),
+    **{
+        figure_name(scope, metric): (f"{title}, {metric.replace('_at_', '@').replace('mrr', 'MRR')}", 1, False)
+        for scope, title in (("mono", "within languages"), ("cross", "across languages"))
+        for metric in list(MEASURES.values())[1:]
+    },
 }
 _ENCODERS = ("base", "modules", "aligned")
-_TASKS = ("similarity", "relatedness", "classification", "choice", "mining")
+_TASKS = ("similarity", "relatedness", "classification", "choice", "retrieval", "mining")
 SIGNIFICANT = 0.05
 # Entries of a result's identity that determine the resamples of its data: if they are equal, resamples are paired.
 _DRAWN = ("seed", "resamples")

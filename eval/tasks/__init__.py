@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from eval.benchmarks.data import Bitext, Choice, Classification, Data, Similarity
+from eval.benchmarks.data import Bitext, Choice, Classification, Data, Retrieval, Similarity
 from eval.encoders import CachedEncoder
 from eval.tasks.choice import score_choice
 from eval.tasks.classification import score_classification
 from eval.tasks.figure import Figure, mean_of
 from eval.tasks.mining import score_mining
+from eval.tasks.retrieval import score_retrieval
 from eval.tasks.similarity import score_similarity
 
 __all__ = ["Figure", "mean_of", "score"]
@@ -34,3 +35,5 @@ def score(data: Data, encoder: CachedEncoder, resamples: int, seed: int) -> list
             return score_mining(data, encoder, resamples, seed)
         case Choice():
             return score_choice(data, encoder, resamples, seed)
+        case Retrieval():
+            return score_retrieval(data, encoder, resamples, seed)

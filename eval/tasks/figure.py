@@ -16,8 +16,8 @@ class Figure:
     """One measured number.
 
     Attributes:
-        name: kind of figure in tables: `mono`, `cross`, `bias`, `xsim` or `rsim`.
-        metric: `spearman`, `accuracy`, `language_bias`, `xsim_error` or `rsim`.
+        name: kind of figure in tables: `mono`, `cross`, `bias`, `xsim` or `rsim`; see also `tasks.retrieval`.
+        metric: `spearman`, `accuracy`, `language_bias`, `xsim_error`, `rsim`, or a measure of retrieval.
         value: in percent; percentage points for the bias, a correlation for RSIM.
         samples: `[resamples]`, its values on bootstrap resamples; empty if only the interval was stored.
         size: number of items that it was computed on.

@@ -36,7 +36,7 @@ class Letters:
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         return ()
 
-    def encode(self, sentences: Sequence[str], language: str, across: bool) -> np.ndarray:
+    def encode(self, sentences: Sequence[str], language: str, across: bool, role: str | None = None) -> np.ndarray:
         self.calls.append((language, across, tuple(sentences)))
         vectors = np.zeros((len(sentences), 256), dtype=np.float32)
         for row, sentence in enumerate(sentences):
