@@ -208,6 +208,7 @@ class Monolithic(Run):
                 values = {
                     "kind": self.control.kind,
                     "prompt": base.prompt,
+                    "prompts": dict(base.prompts),
                     "pooling": base.pooling,
                     "max_length": base.max_length,
                     "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),

@@ -146,7 +146,14 @@ class Stage1(Run):
                 data = load_text(source, self.language, self.recipe.pivot)
             bias, seed = pretrained_output_bias(base), self.recipe.seed
             vocabulary = build_vocabulary(
-                base, settings, self.language, data, bias, seed, prompts=[base.prompt], rules=rules
+                base,
+                settings,
+                self.language,
+                data,
+                bias,
+                seed,
+                prompts=[base.prompt, *base.prompts.values()],
+                rules=rules,
             )
             tokenizer = for_language(vocabulary.tokenizer, self.language)
             trains = "la" in self.phases and self.recipe.la.train_embeddings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,21 +15,31 @@ class Family:
         names: regular expression that matches the whole last part of an encoder's name, in lower case.
         pooling: how the encoders pool token vectors.
         prompt: the prompt for tasks that treat both texts alike, such as similarity.
+        prompts: the prompts of queries and documents, where they differ from `prompt`.
         pooler: whether pooled vectors pass through BERT's own pooler, a dense layer with tanh.
     """
 
     names: str
     pooling: str
     prompt: str = ""
+    prompts: Mapping[str, str] = field(default_factory=dict)
     pooler: bool = False
 
 
 _SIZES = r"-(tiny|small|base|large)(-v\d+)?"
 # The first family that matches counts. The whole name must match: other encoders have names that begin alike.
 FAMILIES = (
-    # The authors' instruction for semantic similarity (Wang et al. 2024, Multilingual E5).
-    Family(rf"(multilingual-)?e5{_SIZES}-instruct", "mean", "Instruct: Retrieve semantically similar text.\nQuery: "),
-    Family(rf"(multilingual-)?e5{_SIZES}(-unsupervised)?", "mean", "query: "),
+    # The authors' instructions for semantic similarity and for search (Wang et al. 2024, Multilingual E5).
+    Family(
+        rf"(multilingual-)?e5{_SIZES}-instruct",
+        "mean",
+        "Instruct: Retrieve semantically similar text.\nQuery: ",
+        {
+            "query": "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery: ",
+            "document": "",
+        },
+    ),
+    Family(rf"(multilingual-)?e5{_SIZES}(-unsupervised)?", "mean", "query: ", {"document": "passage: "}),
     Family("labse", "cls", pooler=True),
     Family(r"bge-m3|bge-(small|base|large)-(en|zh)(-v[\d.]+)?", "cls"),
     Family(r"gte-(multilingual|modernbert)-base|snowflake-arctic-embed-.+", "cls"),

@@ -7,7 +7,7 @@ import dataclasses
 import functools
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -82,8 +82,13 @@ class BaseEncoder:
 
     @property
     def prompt(self) -> str:
-        """Text put before every sentence, `query: ` for the e5 family."""
+        """Text put before a sentence that is neither a query nor a document, `query: ` for the e5 family."""
         return self.settings.prompt
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """The prompts of a `query` and a `document` in retrieval, where they differ from `prompt`."""
+        return self.settings.prompts
 
     @property
     def pooling(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _OLD_KEYS = {
 }
 # Names of prompts for tasks that treat both texts alike, the best match first.
 _SYMMETRIC = ("sts", "sentence similarity", "sentence-similarity", "similarity", "text-matching", "symmetric")
+_ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 # A tokenizer without a configured length reports a number like 1e30.
 _LONGEST = 1 << 20
 
@@ -48,7 +50,7 @@ class Said:
         pooling: one of `POOLINGS`.
         prompt: text put before every sentence.
         prompt_name: the name of this prompt in the files; None if none of the named prompts is used.
-        prompts: the names of all prompts that are not empty.
+        prompts: all prompts that are not empty, by their names in the files.
         max_length: longest sequence in tokens.
         dense: folders of the dense layers, in order.
         lower_case: whether text is lower-cased before it is tokenized.
@@ -58,10 +60,19 @@ class Said:
     pooling: str | None = None
     prompt: str | None = None
     prompt_name: str | None = None
-    prompts: tuple[str, ...] = ()
+    prompts: Mapping[str, str] = field(default_factory=dict)
     max_length: int | None = None
     dense: tuple[str, ...] = ()
     lower_case: bool = False
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The prompts of queries and documents, as far as there are any, found by name as sentence-transformers does."""
+        found = {
+            role: next((self.prompts[name] for name in names if name in self.prompts), None)
+            for role, names in _ROLES.items()
+        }
+        return {role: prompt for role, prompt in found.items() if prompt is not None}
 
 
 def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -> Said:
@@ -81,13 +92,13 @@ def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -
     transformer = next((found for name in _TRANSFORMER_FILES if (found := files.json(name)) is not None), None)
     transformer = transformer if isinstance(transformer, dict) else {}
     prompts = files.json(_PROMPTS_FILE)
-    name, prompt, names = _prompt(prompts if isinstance(prompts, dict) else {})
+    name, prompt, named = _prompt(prompts if isinstance(prompts, dict) else {})
     return Said(
         anything=True,
         pooling=None if ignore_pooling else _pooling(files, folders["Pooling"][0]),
         prompt=prompt,
         prompt_name=name,
-        prompts=names,
+        prompts=named,
         max_length=_length(files, transformer),
         dense=tuple(folders["Dense"]),
         lower_case=transformer.get("do_lower_case") is True,
@@ -141,11 +152,11 @@ def _pooling(files: CheckpointFiles, folder: str) -> str:
     return ours
 
 
-def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, ...]]:
-    """Name and text of the prompt to use, and the names of all prompts that are not empty."""
+def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, dict[str, str]]:
+    """Name and text of the prompt to use, and all prompts that are not empty, by name."""
     given = config.get("prompts")
     prompts = {name: text for name, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
-    names = tuple(name for name, text in prompts.items() if text)
+    names = {name: text for name, text in prompts.items() if text}
     default = config.get("default_prompt_name")
     if default in prompts:
         return default, prompts[default], names
@@ -153,10 +164,10 @@ def _prompt(config: dict[str, Any]) -> tuple[str | None, str | None, tuple[str, 
     if symmetric:
         return symmetric[0], prompts[symmetric[0]], names
     if not names:  # sentence-transformers writes empty prompts where none were set, so these state nothing
-        return None, None, ()
+        return None, None, {}
     # If both queries and documents have a prompt, the one of queries suits both texts. Otherwise neither text gets a
     # prompt, which is also what `encode` of sentence-transformers does by default.
-    if "query" in names and {"document", "passage"} & set(names):
+    if "query" in names and names.keys() & _ROLES["document"]:
         return "query", prompts["query"], names
     return None, "", names
 
@@ -176,6 +187,7 @@ def write_sentence_folder(
     *,
     pooling: str,
     prompt: str,
+    prompts: Mapping[str, str],
     width: int,
     dense: DenseLayers | None,
     transformer: dict[str, Any],
@@ -186,7 +198,8 @@ def write_sentence_folder(
     Args:
         folder: the folder, with the transformer already in it.
         pooling: one of `POOLINGS`.
-        prompt: text put before every sentence.
+        prompt: text put before sentences that are neither queries nor documents.
+        prompts: the prompts of queries and documents, where they differ from `prompt`.
         width: length of the transformer's token vectors.
         dense: the layers after pooling; None if there are none.
         transformer: content of `sentence_bert_config.json`.
@@ -212,8 +225,15 @@ def write_sentence_folder(
     for index, layer in enumerate(layers, start=2):
         write_dense(folder / f"{index}_Dense", layer)
     write_json(folder / f"{len(kinds) - 1}_Normalize" / "config.json", {})
-    prompts = dict.fromkeys(("query", "document"), prompt)  # MTEB knows these names too
-    write_json(folder / _PROMPTS_FILE, model_config(prompts, "query", versions))
+    write_json(folder / _PROMPTS_FILE, model_config(*named_prompts(prompt, prompts), versions))
+
+
+def named_prompts(prompt: str, prompts: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """The prompts by the names that sentence-transformers and MTEB know, and the name of the default one."""
+    named = dict.fromkeys(_ROLES, prompt) | dict(prompts)
+    if prompt == named["query"]:
+        return named, "query"
+    return named | {"similarity": prompt}, "similarity"
 
 
 def model_config(prompts: dict[str, str], default: str | None, versions: dict[str, str]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from safetensors import safe_open
@@ -32,14 +33,16 @@ class SentenceSettings:
     """How a sentence becomes a vector.
 
     Attributes:
-        prompt: text put before the sentence.
+        prompt: text put before a sentence that is neither a query nor a document.
         pooling: one of `POOLINGS`.
         max_length: longest sequence in tokens; longer ones are cut.
+        prompts: the prompts of a `query` and a `document` in retrieval, where they differ from `prompt`.
     """
 
     prompt: str
     pooling: str
     max_length: int
+    prompts: Mapping[str, str] = field(default_factory=dict)
 
     def with_told(self, told: dict[str, Any]) -> SentenceSettings:
         """A copy with the values that are not None in `told` replaced."""
@@ -99,10 +102,14 @@ def settle(
     # A SentenceTransformer whose files state no prompt needs none, unless its family is known to need one.
     if read["prompt"] is None and said.anything and family is None:
         read["prompt"] = ""
+    if said.roles:
+        read["prompts"] = said.roles
     if read["max_length"] is not None:
         read["max_length"] = min(read["max_length"], positions)
-    usual = SentenceSettings(known.prompt, known.pooling, min(USUAL_LENGTH, positions)).with_told(read)
+    usual = SentenceSettings(known.prompt, known.pooling, min(USUAL_LENGTH, positions), known.prompts).with_told(read)
     settings = usual.with_told(told)
+    if told["prompt"] is not None:  # for every text
+        settings = dataclasses.replace(settings, prompts={})
     dense = read_dense(files, list(said.dense), width)
     if dense is None and known.pooler and not said.anything and not recorded:
         dense = _pooler(files)
@@ -113,11 +120,12 @@ def settle(
 
 
 def _check_prompt(source: str, settings: SentenceSettings) -> None:
-    if settings.pooling == WITHOUT_PROMPT and settings.prompt and not settings.prompt[-1].isspace():
-        raise BaseEncoderError(
-            f"pooling {WITHOUT_PROMPT} needs a prompt that ends with a space, but the prompt of {source!r} is "
-            f"{settings.prompt!r}: set prompt to one that does, or its last token may run into the sentence"
-        )
+    for prompt in (settings.prompt, *settings.prompts.values()):
+        if settings.pooling == WITHOUT_PROMPT and prompt and not prompt[-1].isspace():
+            raise BaseEncoderError(
+                f"pooling {WITHOUT_PROMPT} needs prompts that end with a space, but a prompt of {source!r} is "
+                f"{prompt!r}: set prompt to one that does, or its last token may run into the sentence"
+            )
 
 
 def _say(
@@ -151,6 +159,9 @@ def _recorded(files: CheckpointFiles) -> dict[str, Any]:
             f"{TRAINING_FILE} of {files.checkpoint!r}: expected a 'prompt' and a 'pooling' (one of "
             f"{', '.join(POOLINGS)}), found {recorded}"
         )
+    prompts = values.get("prompts")
+    if isinstance(prompts, dict) and all(isinstance(prompt, str) for prompt in prompts.values()):
+        recorded["prompts"] = prompts
     length = values.get("max_length")
     return recorded | ({"max_length": length} if isinstance(length, int) and length > 0 else {})
 

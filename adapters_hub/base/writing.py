@@ -39,6 +39,7 @@ def write_base(base: BaseEncoder, folder: Path) -> None:
             folder,
             pooling=base.pooling,
             prompt=base.prompt,
+            prompts=base.prompts,
             width=base.width,
             dense=base.dense,
             transformer={"max_seq_length": base.max_length, "do_lower_case": False},

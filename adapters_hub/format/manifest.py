@@ -20,6 +20,8 @@ from adapters_hub.languages import check_language
 FORMAT_VERSION = 1
 FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
+ROLES = frozenset({"query", "document"})
+"""What a text can be in retrieval."""
 WITHOUT_PROMPT = "mean_without_prompt"
 POOLINGS = ("mean", WITHOUT_PROMPT, "cls", "last")
 """How token vectors become a sentence vector: their mean, the mean without the prompt's, the first, or the last."""
@@ -191,7 +193,9 @@ class LanguageModuleManifest(Manifest):
 
     Attributes:
         pooling: one of `POOLINGS`.
-        prompt: text put before every sentence.
+        prompt: text put before a sentence that is neither a query nor a document.
+        prompts: the prompts of a `query` and a `document` in retrieval, where they differ from `prompt`; None in
+            modules that do not state them, for which the base's are used.
         max_length: longest sequence in tokens; longer ones are cut.
         dimension: length of the sentence vectors.
         vocabulary: strategy and size of the vocabulary, and other facts about it.
@@ -202,6 +206,7 @@ class LanguageModuleManifest(Manifest):
     kind: Kind = "language_module"
     pooling: str = "mean"
     prompt: str = ""
+    prompts: dict[str, str] | None = None
     max_length: int = 128
     dimension: int = 0
     vocabulary: dict[str, Any] = field(default_factory=dict)
@@ -213,7 +218,13 @@ class LanguageModuleManifest(Manifest):
         sound = {
             "kind": self.kind == "language_module",
             "pooling": self.pooling in POOLINGS,
-            "prompt": isinstance(self.prompt, str) and len(self.prompt) <= _LONGEST_PROMPT,
+            "prompt": _is_prompt(self.prompt),
+            "prompts": self.prompts is None
+            or (
+                isinstance(self.prompts, dict)
+                and set(self.prompts) <= ROLES
+                and all(map(_is_prompt, self.prompts.values()))
+            ),
             "max_length": _is_count(self.max_length) and self.max_length > 0,
             "dimension": _is_count(self.dimension),
             "vocabulary": isinstance(self.vocabulary, dict),
@@ -241,6 +252,8 @@ class LanguageModuleManifest(Manifest):
         facts: tuple[object, ...] = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
         if self.base.vocabulary_fingerprint is not None:
             facts = (*facts, self.base.vocabulary_fingerprint)
+        if self.prompts is not None:
+            facts = (*facts, sorted(self.prompts.items()))
         digest.update(repr(facts).encode())
         for name, file in sorted(self.files.items()):
             if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):
@@ -345,6 +358,10 @@ def _check_header(folder: Path, values: dict[str, Any]) -> None:
         )
     if values.get("kind") not in ("language_module", "alignment_adapter"):
         raise ModuleFormatError(f"{folder / FILE_NAME}: unknown kind {values.get('kind')!r}")
+
+
+def _is_prompt(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_PROMPT
 
 
 def _is_count(value: object) -> bool:

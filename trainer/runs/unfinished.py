@@ -157,6 +157,7 @@ class UnfinishedModule:
             base=base_reference(base, self.parts),
             pooling=base.pooling,
             prompt=base.prompt,
+            prompts=dict(base.prompts),
             max_length=min(self.recipe.max_length, base.max_positions),
             dimension=base.dimension,
             vocabulary=self.facts.get("vocabulary", {}),
