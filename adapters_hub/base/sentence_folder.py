@@ -67,7 +67,7 @@ class Said:
 
     @property
     def roles(self) -> dict[str, str]:
-        """The prompts of queries and documents, as far as there are any, found by name as sentence-transformers does."""
+        """The prompts of queries and documents, if there are any, by the names that sentence-transformers uses."""
         found = {
             role: next((self.prompts[name] for name in names if name in self.prompts), None)
             for role, names in _ROLES.items()
