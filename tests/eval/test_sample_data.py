@@ -8,10 +8,11 @@ import pytest
 
 DATA = Path(__file__).parent.parent.parent / "sample_data"
 LANGUAGES = ("eng", "deu", "tur", "rus", "kaz")
-SPLITS = {"meanings": ("train", "dev", "test"), "graded": ("dev", "test")}
+SPLITS = {"meanings": ("train", "dev", "test"), "graded": ("dev", "test"), "search": ("dev", "test")}
 COLUMNS = {
     "meanings": [name for code in LANGUAGES for name in (code, f"{code}_paraphrase")],
     "graded": [name for code in LANGUAGES for name in (f"{code}_1", f"{code}_2")],
+    "search": [f"{code}_{name}" for code in LANGUAGES for name in ("passage", "question1", "question2")],
 }
 
 
@@ -36,7 +37,8 @@ def test_every_cell_is_filled_and_clean(kind: str, split: str) -> None:
 def test_no_sentence_is_in_two_splits() -> None:
     seen = Counter(sentence for split in SPLITS["meanings"] for sentence in sentences("meanings", split))
     assert [sentence for sentence, count in seen.items() if count > 1] == []
-    assert sentences("graded", "dev") & sentences("graded", "test") == set()
+    for kind in ("graded", "search"):
+        assert sentences(kind, "dev") & sentences(kind, "test") == set()
 
 
 def test_no_group_of_related_meanings_is_in_two_splits() -> None:
