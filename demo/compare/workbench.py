@@ -16,8 +16,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_base, load_module
-from adapters_hub.address import Address
 from adapters_hub.encoder import module_tokenizer
+from adapters_hub.hub import fetch_module
 from demo.compare.catalog import Catalog, Entry, Picks
 from demo.limits.errors import DemoError
 from demo.limits.unloading import LeastRecentlyUsed
@@ -101,27 +101,17 @@ class Workbench:
             }
 
     def fetch(self, picks: Picks, progress: Progress | None = None) -> None:
-        """Fetch the files that are not on this machine yet, one by one and without holding the lock.
+        """Fetch the modules that are not on this machine yet, without holding the lock.
 
         Raises:
             HubError: the hub does not have a file, or does not answer.
         """
-        plan = []
         wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
-        for entry in wanted:
-            address = Address(entry.repo, entry.commit)
-            known = self.catalog.hub.cached(address)
-            if known and all((known[0] / name).is_file() for name in entry.manifest.needed_files):
-                continue
-            snapshot = self.catalog.hub.snapshot(address)
-            plan += [(snapshot, name, snapshot.files.get(name, 0)) for name in entry.manifest.needed_files]
-        total, done = sum(size for *_, size in plan) or 1, 0
-        for snapshot, name, size in plan:
+        for number, entry in enumerate(wanted):
             if progress:
-                progress(done / total, f"fetching {snapshot.repo}: {name}")
-            self.catalog.hub.fetch(snapshot, [name])
-            done += size
-        self._fetched.update(entry.address for entry in wanted)
+                progress(number / len(wanted), f"fetching {entry.repo}")
+            fetch_module(entry.address, self.catalog.hub)
+            self._fetched.add(entry.address)
 
     def compose(self, picks: Picks, progress: Progress | None = None) -> None:
         """Load modules into the running encoder.
