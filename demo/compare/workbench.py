@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_base, load_module
 from adapters_hub.encoder import module_tokenizer
 from adapters_hub.hub import fetch_module
+from adapters_hub.vector_store import VectorStore
 from demo.compare.catalog import Catalog, Entry, Picks
 from demo.limits.errors import DemoError
 from demo.limits.unloading import LeastRecentlyUsed
@@ -25,7 +24,7 @@ from demo.limits.unloading import LeastRecentlyUsed
 Progress = Callable[[float, str], None]
 """Called with the share of the work that is done, from 0 to 1, and a text that says what is being done."""
 
-_KEPT_VECTORS = 64 << 20  # bytes
+_KEPT_VECTORS = 32 << 20  # bytes, in all; beyond that all are dropped
 
 
 @dataclass
@@ -88,8 +87,7 @@ class Workbench:
         self._lock = threading.RLock()
         self._loaded: dict[str, Loaded] = {}
         self._order = LeastRecentlyUsed(kept_languages)
-        self._vectors: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._vector_bytes = 0
+        self._vectors: dict[Hashable, VectorStore] = {}
         self._fetched: set[str] = set()
 
     @property
@@ -144,20 +142,21 @@ class Workbench:
             base_language: the language of the sentences, for a base that marks sentences with their language.
 
         Returns:
-            `[n, dim]`, float32; not to be written to.
+            `[n, dim]`, float32.
         """
         weights = {name: float(weight) for name, weight in (weights or {}).items() if weight} if language else {}
-        key = _key(texts, language, picks, weights, base_language if language is None else None)
+        identity = _identity(language, picks, weights, base_language if language is None else None)
         with self._lock:
-            if (known := self._vectors.get(key)) is not None:
-                self._vectors.move_to_end(key)
-                return known
-            if language is not None:
-                self._ensure(picks, language, list(weights))
-            align = {language: weights} if language is not None and weights else False
-            vectors = self.encoder.encode(list(texts), language, align=align, base_language=base_language)
-            vectors.setflags(write=False)
-            self._remember(key, vectors)
+            store = self._vectors.get(identity) or VectorStore(identity)
+            if missing := store.missing(texts):
+                if language is not None:
+                    self._ensure(picks, language, list(weights))
+                align = {language: weights} if language is not None and weights else False
+                store.add(missing, self.encoder.encode(missing, language, align=align, base_language=base_language))
+                self._vectors[identity] = store
+            vectors = store.vectors(texts)
+            if sum(store.nbytes for store in self._vectors.values()) > _KEPT_VECTORS:
+                self._vectors.clear()
         return vectors
 
     def cut(self, texts: Sequence[str], language: str | None, picks: Picks) -> tuple[int, list[int | None]]:
@@ -255,12 +254,6 @@ class Workbench:
             del self._loaded[language]
         self._order.forget(language)
 
-    def _remember(self, key: bytes, vectors: np.ndarray) -> None:
-        self._vectors[key] = vectors
-        self._vector_bytes += vectors.nbytes
-        while self._vector_bytes > _KEPT_VECTORS and len(self._vectors) > 1:
-            self._vector_bytes -= self._vectors.popitem(last=False)[1].nbytes
-
 
 def _module_bytes(module: LanguageModule) -> int:
     """The bytes of a module in memory; its embeddings are computed in float32."""
@@ -277,19 +270,14 @@ def _hinders(item: Loaded, module: Entry) -> bool:
     )
 
 
-def _key(
-    texts: Sequence[str],
-    language: str | None,
-    picks: Picks,
-    weights: Mapping[str, float],
-    base_language: str | None,
-) -> bytes:
-    """A digest of everything that the vectors depend on; it keeps no visitor's text."""
+def _identity(
+    language: str | None, picks: Picks, weights: Mapping[str, float], base_language: str | None
+) -> tuple[Hashable, ...]:
+    """Everything that the vectors depend on besides the texts."""
     module = picks.modules[language].manifest.fingerprint if language in picks.modules else None
     adapters = picks.adapters.get(language or "", {})
-    aligned = [
+    aligned = tuple(
         (name, adapters[name].manifest.fingerprint if name in adapters else "", weight)
         for name, weight in sorted(weights.items())
-    ]
-    facts = (language, base_language, module, aligned, tuple(texts))
-    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()
+    )
+    return language, base_language, module, aligned
