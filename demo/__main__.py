@@ -70,11 +70,12 @@ def serve(
     _say("loading the base and the modules")
     # These imports take seconds: errors in the options are reported before.
     from demo.compare.workbench import Workbench
-    from demo.page.app import build_app, build_demo, queue
+    from demo.page.app import build_app
     from demo.page.look import launch_options
+    from demo.page.visit import Demo
 
-    demo = build_demo(settings, Workbench(catalog, kept_languages))
-    app = queue(build_app(demo), settings)
+    demo = Demo(settings, Workbench(catalog, kept_languages))
+    app = build_app(demo)
     _, url, _ = app.launch(server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(demo))
     _say(f"ready after {time.perf_counter() - start:.0f} s: {url}")
     app.block_thread()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from demo.compare.catalog import Picks
+from demo.compare.entries import Picks
 from demo.compare.workbench import Progress, Workbench
 from demo.input.columns import Column
 from demo.input.sentences import Row, languages_of

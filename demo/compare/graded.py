@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.texts import Empty
-from demo.compare.catalog import Picks
+from demo.compare.entries import Picks
 from demo.compare.workbench import Progress, Workbench
 from demo.input.columns import Column
 from demo.input.sentences import check_cells, clean, read_table

@@ -16,7 +16,8 @@ import torch
 
 from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_module
 from adapters_hub.hub import fetch_module
-from demo.compare.catalog import Catalog, Entry, Picks
+from demo.compare.catalog import Catalog
+from demo.compare.entries import Entry, Picks
 from demo.limits.errors import DemoError
 
 Progress = Callable[[float, str], None]

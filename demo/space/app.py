@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 
+from demo.compare.catalog import Catalog
+from demo.compare.workbench import Workbench
 from demo.limits.settings import Settings
-from demo.page.app import build_app, build_demo, queue
+from demo.page.app import build_app
 from demo.page.look import launch_options
+from demo.page.visit import Demo
 
 settings = Settings(
     modules=tuple(name.strip() for name in os.environ.get("MSE_DEMO_MODULES", "").split(",") if name.strip()),
@@ -19,8 +22,8 @@ settings = Settings(
     base=os.environ.get("MSE_DEMO_BASE") or None,
     trusted_proxy=True,  # visitors reach a Space only through a proxy
 )
-demo = build_demo(settings)
-app = queue(build_app(demo), settings)
+demo = Demo(settings, Workbench(Catalog(settings)))
+app = build_app(demo)
 
 if __name__ == "__main__":
     app.launch(server_name="0.0.0.0", server_port=int(os.environ.get("PORT", "7860")), **launch_options(demo))

@@ -14,9 +14,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from demo.compare.comparison import Comparison
+from demo.views.fragments import label
 from demo.views.heatmaps import limits
 from demo.views.scale import colours
-from demo.views.text import label
 
 _NUMBERS_UP_TO = 20
 _lock = threading.Lock()  # matplotlib's fonts and caches are not thread-safe

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from demo.compare.comparison import Comparison
+from demo.views.fragments import chip, escaped, marks, said
 from demo.views.scale import STEPS, step
-from demo.views.text import chip, escaped, marks, said
 
 _NUMBERS_UP_TO = 20  # rows; with more, cells are too small for numbers
 _NARROWEST = 0.05

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from demo.compare.comparison import Comparison, translation_rank
-from demo.views.notices import note
-from demo.views.text import chip, escaped, said
+from demo.views.fragments import chip, escaped, note, said
 
 _NEAREST = 3
 

@@ -21,7 +21,6 @@ from adapters_hub.hub import push
 from demo.compare.catalog import Catalog
 from demo.compare.workbench import Workbench
 from demo.limits.settings import Limits, Settings
-from demo.page.app import build_demo
 from demo.page.handlers import Handlers
 from demo.page.visit import Demo
 from tests.adapters_hub.builders import make_adapter, make_language
@@ -96,7 +95,7 @@ def bench(catalog: Catalog, shelf: Shelf) -> Workbench:
 @pytest.fixture
 def demo(settings: Settings, bench: Workbench) -> Demo:
     """The state that visitors share."""
-    return build_demo(settings, bench)
+    return Demo(settings, bench)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from demo.input.examples import TITLES, example
 from demo.limits.errors import DemoError
 from demo.limits.rate import RateLimit
 from demo.limits.settings import Limits, Settings
-from demo.page.app import build_app, build_demo, queue
+from demo.page.app import build_app
 from demo.page.handlers import Handlers
 from demo.page.look import launch_options
+from demo.page.visit import Demo
 from tests.demo.conftest import FakeRequest
 
 SETTINGS = Settings(limits=Limits(requests=60, burst=3))
@@ -72,7 +73,7 @@ def test_work_leaves_a_debt_that_later_requests_wait_for() -> None:
 @pytest.fixture
 def strict(settings: Settings, bench: Workbench) -> Handlers:
     """The handlers of a page with the default limits."""
-    return Handlers(build_demo(replace(settings, limits=Limits()), bench))
+    return Handlers(Demo(replace(settings, limits=Limits()), bench))
 
 
 COLUMNS = [{"kind": kind} for kind in ("base", "modules", "aligned", "base")]
@@ -81,10 +82,10 @@ COLUMNS = [{"kind": kind} for kind in ("base", "modules", "aligned", "base")]
 def test_examples_and_the_sample_benchmark_are_within_the_limit(strict: Handlers) -> None:
     request = cast(Any, FakeRequest())
     for split in SPLITS:
-        assert "mse-scatter" in strict.graded(split, "deu", "eng", None, COLUMNS, None, request)
+        assert "mse-scatter" in strict.graded(request, split, "deu", "eng", None, COLUMNS, None)["graded"]
     for name in TITLES:
         rows = [row.to_record() for row in example(name)]
-        assert "too many requests" not in str(strict.compare(rows, COLUMNS, None, False, request))
+        assert "too many requests" not in str(strict.compare(request, rows, COLUMNS, None, False))
 
 
 def test_who_asked_for_much_work_waits_wherever_the_next_comes_in(strict: Handlers, tmp_path: Path) -> None:
@@ -92,18 +93,18 @@ def test_who_asked_for_much_work_waits_wherever_the_next_comes_in(strict: Handle
     sentence = "Der Zug hat Verspätung. " * 20  # 480 characters
     table.write_text("text_1\ttext_2\tscore\n" + f"{sentence}\t{sentence}\t1\n" * 300, encoding="utf-8")
     request = cast(Any, FakeRequest())
-    assert "Spearman" in strict.graded("upload", "deu", "eng", str(table), COLUMNS[:1], None, request)
-    assert "too many requests" in strict.graded("dev", "deu", "eng", None, COLUMNS, None, request)
+    assert "Spearman" in strict.graded(request, "upload", "deu", "eng", str(table), COLUMNS[:1], None)["graded"]
+    assert "too many requests" in strict.graded(request, "dev", "deu", "eng", None, COLUMNS, None)["graded"]
     rows = [row.to_record() for row in example("first")]
-    assert "too many requests" in str(strict.compare(rows, COLUMNS, None, False, request))
+    assert "too many requests" in str(strict.compare(request, rows, COLUMNS, None, False))
     assert "too many requests" not in str(
-        strict.compare(rows, COLUMNS, None, False, cast(Any, FakeRequest("198.51.100.2")))
+        strict.compare(cast(Any, FakeRequest("198.51.100.2")), rows, COLUMNS, None, False)
     )
 
 
 def test_uploads_count_and_nobody_goes_past_the_queue(settings: Settings, bench: Workbench) -> None:
-    demo = build_demo(replace(settings, limits=Limits(requests=1, burst=3)), bench)
-    app = queue(build_app(demo), demo.settings)
+    demo = Demo(replace(settings, limits=Limits(requests=1, burst=3)), bench)
+    app = build_app(demo)
     _, url, _ = app.launch(server_name="127.0.0.1", prevent_thread_lock=True, **launch_options(demo))
     try:
         with httpx.Client(base_url=f"{url}gradio_api", trust_env=False) as client:
