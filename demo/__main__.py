@@ -41,10 +41,6 @@ def serve(
     rows: Annotated[int, typer.Option(help="Maximum number of sentences that are compared at once.")] = 64,
     characters: Annotated[int, typer.Option(help="Maximum number of characters of a sentence.")] = 500,
     requests: Annotated[int, typer.Option(help="Maximum number of requests per minute and address.")] = 240,
-    trusted_proxy: Annotated[
-        bool,
-        typer.Option("--trusted-proxy", help="Read visitors' addresses from X-Forwarded-For: only behind a proxy."),
-    ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
     from demo.compare.catalog import Catalog
@@ -63,7 +59,6 @@ def serve(
         open_hub=open_hub,
         base=base,
         kept_languages=kept_languages,
-        trusted_proxy=trusted_proxy,
         limits=Limits(rows=rows, characters=characters, requests=requests, burst=max(60, requests // 4)),
     )
     catalog = Catalog(settings)

@@ -29,7 +29,7 @@ class Demo:
     rate: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rate = RateLimit(self.settings)
+        self.rate = RateLimit(self.settings.limits)
 
     def rows(self, records: object, picks: Picks) -> list[Row]:
         """See `check_rows`."""
@@ -49,7 +49,7 @@ class Demo:
         columns: object,
         names: Sequence[str] | None,
         progress: Progress | None = None,
-        request: Asking = None,
+        request: Asking | None = None,
     ) -> Comparison:
         """Check the inputs and compare the sentences.
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 
+# Visitors reach a Space only through proxies of its own network, whose X-Forwarded-For uvicorn then trusts.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16")
+
 from demo.compare.catalog import Catalog
 from demo.compare.workbench import Workbench
 from demo.limits.settings import Settings
@@ -20,7 +23,6 @@ settings = Settings(
     modules=tuple(name.strip() for name in os.environ.get("MSE_DEMO_MODULES", "").split(",") if name.strip()),
     open_hub=os.environ.get("MSE_DEMO_OPEN_HUB") == "1",
     base=os.environ.get("MSE_DEMO_BASE") or None,
-    trusted_proxy=True,  # visitors reach a Space only through a proxy
 )
 demo = Demo(settings, Workbench(Catalog(settings)))
 app = build_app(demo)
