@@ -104,7 +104,7 @@ class Workbench:
         """
         wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
         for number, entry in enumerate(wanted):
-            if progress:
+            if progress is not None:
                 progress(number / len(wanted), f"fetching {entry.repo}")
             fetch_module(entry.address, self.catalog.hub)
             self._fetched.add(entry.address)
@@ -117,7 +117,7 @@ class Workbench:
             ModuleFormatError: a module is damaged.
         """
         for number, (code, entry) in enumerate(picks.modules.items()):
-            if progress:
+            if progress is not None:
                 progress(number / len(picks.modules), f"composing {entry.repo}")
             with self._lock:
                 self._ensure(picks, code, picks.objectives(code))

@@ -24,7 +24,6 @@ from demo.compare.comparison import Comparison
 from demo.compare.entries import Picks
 from demo.compare.graded import grade, read_pairs, sample_pairs
 from demo.compare.snippet import folder_name, snippet
-from demo.compare.workbench import Progress
 from demo.input.examples import example
 from demo.input.sentences import Row, read_file, read_lines
 from demo.limits.errors import DemoError, for_visitors
@@ -110,7 +109,7 @@ class Handlers:
         progress: gr.Progress = gr.Progress(),  # noqa: B008 (Gradio looks for it in the signature)
     ) -> Answer:
         """All views of the rows under the compositions."""
-        return self.views(self.demo.compare(rows, columns, used, _told(progress), request), bool(difference))
+        return self.views(self.demo.compare(rows, columns, used, progress, request), bool(difference))
 
     @_notice_in("summary")
     def open(self, request: gr.Request, difference: bool) -> Answer:
@@ -177,8 +176,8 @@ class Handlers:
         replaced = {entry.language for entry in fresh if not entry.is_adapter}
         kept = [it.address for it in before.entries if it.language not in replaced or it.address in found]
         picks = catalog.pick(list(dict.fromkeys([*kept, *found])))
-        self.demo.bench.fetch(picks, _told(progress))
-        self.demo.bench.compose(picks, _told(progress))
+        self.demo.bench.fetch(picks, progress)
+        self.demo.bench.compose(picks, progress)
         return self._chosen(picks)
 
     @_notice_in("notice")
@@ -234,7 +233,7 @@ class Handlers:
             found = sample_pairs(source, first, second)
         picks, compositions = self.demo.picks(used), self.demo.columns(columns)
         self.demo.rate.charge(request, len(compositions) * sum(map(len, found.first + found.second)))
-        return {"graded": graded_view(found, grade(self.demo.bench, found, compositions, picks, _told(progress)))}
+        return {"graded": graded_view(found, grade(self.demo.bench, found, compositions, picks, progress))}
 
     @_notice_in("files_notice")
     def download(self, request: gr.Request, rows: object, columns: object, used: Sequence[str] | None) -> Answer:
@@ -280,10 +279,6 @@ def _ticks(picks: Picks) -> Any:  # noqa: ANN401
 
 def _taken(rows: Sequence[Row]) -> Answer:
     return {"rows": [row.to_record() for row in rows], "taken": note(f"{len(rows)} sentences taken.")}
-
-
-def _told(progress: gr.Progress) -> Progress:
-    return lambda share, text: progress(share, desc=text)
 
 
 def _content(file: str | None) -> tuple[str, bytes]:

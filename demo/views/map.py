@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -54,9 +55,8 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
     ]
     joined = "".join(
         f'<line x1="{at[i][0]:.1f}" y1="{at[i][1]:.1f}" x2="{at[j][0]:.1f}" y2="{at[j][1]:.1f}"/>'
-        for i in range(len(rows))
-        for j in range(i + 1, len(rows))
-        if rows[i].meaning and rows[i].meaning == rows[j].meaning
+        for i, j in combinations(range(len(rows)), 2)
+        if rows[i].same_meaning(rows[j])
     )
     texts = marks(rows)
     points_shown = "".join(
