@@ -46,7 +46,8 @@ class Layout(dict[str, Any]):
         self._demo, self._first, self._picks = demo, first, demo.picks(None)
         gr.HTML(_HEAD, elem_classes="mse-plain", apply_default_css=False)
         self["used"] = gr.State(self._picks.names)
-        self._add(gr.HTML, "address", "", html_template="", js_on_load=script("link"), elem_classes="mse-hidden")
+        hidden: dict[str, Any] = {"elem_classes": "mse-hidden", "apply_default_css": False}
+        self._add(gr.HTML, "address", "", html_template="", js_on_load=script("link"), **hidden)
         # The summary comes before the inputs: on a phone it would otherwise be three screens down.
         self._view("summary")
         with gr.Row(equal_height=False):
