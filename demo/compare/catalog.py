@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from adapters_hub.address import Address
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.hub import HubError, HubUnreachableError, Snapshot, connect, fetch_manifest, find_modules
-from demo.compare.entries import Entry, Picks, belongs, compose
+from demo.compare.entries import Entry, Picks
 from demo.compare.offer import Offer
 from demo.limits.errors import DemoError
 from demo.limits.settings import Settings
@@ -73,8 +73,8 @@ class Catalog:
         for entry in self.entries.values():
             if not entry.is_adapter:
                 modules.setdefault(entry.language, entry)
-        adapters = [entry for entry in self.entries.values() if entry.is_adapter and belongs(entry, modules)]
-        return compose([*modules.values(), *adapters])
+        adapters = [entry for entry in self.entries.values() if entry.is_adapter and entry.belongs_to(modules)]
+        return Picks.of([*modules.values(), *adapters])
 
     def search(self, text: str) -> list[Entry]:
         """Find modules by words in their name, language or kind; `org/name@revision` finds that revision.
@@ -148,7 +148,7 @@ class Catalog:
             return self.default()
         if not isinstance(names, list | tuple) or len(names) > 200:
             raise DemoError("expected a list of up to 200 modules, each org/name or org/name@revision")
-        return compose([self.resolve(name) for name in names])
+        return Picks.of([self.resolve(name) for name in names])
 
     def _known(self, address: str) -> Entry | None:
         """The module that an address was resolved to before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
@@ -72,6 +72,14 @@ class Entry:
         text = f"{self.title} {kind} {self.language} {names}".casefold()
         return all(word in text for word in words)
 
+    def belongs_to(self, modules: Mapping[str, Entry]) -> bool:
+        """Whether an adapter was made for its language's module and, if the pivot has a module here, for that one."""
+        assert isinstance(self.manifest, AlignmentManifest)
+        module, pivot = modules.get(self.language), modules.get(self.manifest.pivot)
+        if module is None or module.manifest.fingerprint != self.manifest.target_fingerprint:
+            return False
+        return pivot is None or pivot.manifest.fingerprint == self.manifest.pivot_fingerprint
+
 
 @dataclass(frozen=True)
 class Picks:
@@ -79,6 +87,31 @@ class Picks:
 
     modules: dict[str, Entry]
     adapters: dict[str, dict[str, Entry]]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry]) -> Picks:
+        """Choose modules: of two for one language, or two adapters of one objective, the last is taken.
+
+        Raises:
+            DemoError: an adapter was made for other modules.
+        """
+        modules = {entry.language: entry for entry in entries if not entry.is_adapter}
+        adapters: dict[str, dict[str, Entry]] = {}
+        for entry in entries:
+            if not isinstance(entry.manifest, AlignmentManifest):
+                continue
+            if entry.language not in modules:
+                raise DemoError(
+                    f"the alignment adapter {entry.repo} needs the language module of {entry.language!r}: "
+                    "choose that too"
+                )
+            if not entry.belongs_to(modules):
+                raise DemoError(
+                    f"the alignment adapter {entry.repo} was made for other modules than those chosen for "
+                    f"{entry.language!r} and {entry.manifest.pivot!r}: choose those, or leave it out"
+                )
+            adapters.setdefault(entry.language, {})[entry.manifest.objective] = entry
+        return cls(modules, adapters)
 
     @property
     def entries(self) -> list[Entry]:
@@ -95,37 +128,3 @@ class Picks:
     def objectives(self, language: str) -> list[str]:
         """The objectives of a language's adapters."""
         return list(self.adapters.get(language, {}))
-
-
-def belongs(entry: Entry, modules: dict[str, Entry]) -> bool:
-    """Whether an adapter was made for its language's module and, if the pivot has a module here, for that one."""
-    manifest = entry.manifest
-    assert isinstance(manifest, AlignmentManifest)
-    module, pivot = modules.get(entry.language), modules.get(manifest.pivot)
-    if module is None or module.manifest.fingerprint != manifest.target_fingerprint:
-        return False
-    return pivot is None or pivot.manifest.fingerprint == manifest.pivot_fingerprint
-
-
-def compose(entries: Sequence[Entry]) -> Picks:
-    """Choose modules: of two for one language, or two adapters of one objective, the last is taken.
-
-    Raises:
-        DemoError: an adapter was made for other modules.
-    """
-    modules = {entry.language: entry for entry in entries if not entry.is_adapter}
-    adapters: dict[str, dict[str, Entry]] = {}
-    for entry in entries:
-        if not isinstance(entry.manifest, AlignmentManifest):
-            continue
-        if entry.language not in modules:
-            raise DemoError(
-                f"the alignment adapter {entry.repo} needs the language module of {entry.language!r}: choose that too"
-            )
-        if not belongs(entry, modules):
-            raise DemoError(
-                f"the alignment adapter {entry.repo} was made for other modules than those chosen for "
-                f"{entry.language!r} and {entry.manifest.pivot!r}: choose those, or leave it out"
-            )
-        adapters.setdefault(entry.language, {})[entry.manifest.objective] = entry
-    return Picks(modules, adapters)

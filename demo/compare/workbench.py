@@ -26,7 +26,7 @@ Progress = Callable[[float, str], None]
 _KEPT_VECTORS = 64 << 20  # bytes
 
 
-@dataclass(frozen=True)
+@dataclass
 class Loaded:
     """A module that was loaded into the encoder.
 

@@ -40,7 +40,8 @@ def build_app(demo: Demo) -> gr.Blocks:
         Api(demo).register()
     # Few requests run at once, because all wait for the one encoder. None bypasses the queue: otherwise many of one
     # address could begin before the work of the first is counted.
-    return app.queue(max_size=demo.settings.limits.waiting, default_concurrency_limit=4, api_open=False)
+    app.queue(max_size=demo.settings.limits.waiting, default_concurrency_limit=4, api_open=False)
+    return app
 
 
 def _listen_to_all(app: gr.Blocks, page: Layout, handlers: Handlers) -> None:

@@ -59,7 +59,7 @@ def _notice_in(component: str) -> Callable[[Handler[P]], Handler[P]]:
 
     def decorate(handler: Handler[P]) -> Handler[P]:
         @functools.wraps(handler)
-        def answer(self: Handlers, request: gr.Request, *inputs: P.args, **named: P.kwargs) -> Answer:
+        def answer(self: Handlers, request: gr.Request, /, *inputs: P.args, **named: P.kwargs) -> Answer:
             try:
                 self.demo.rate.check(request)
                 return handler(self, request, *inputs, **named)
