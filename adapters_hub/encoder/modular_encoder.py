@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize as unit_length
 from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
 from adapters_hub.encoder.alignment import Align, check_aligned
@@ -448,6 +449,18 @@ class ModularEncoder:
         """
         with self._lock:
             return self._computing.reading(language).max_length
+
+    def tokenizer(self, language: str | None) -> PreTrainedTokenizerFast:
+        """The tokenizer that reads the sentences of a language; not thread-safe, unlike this class.
+
+        Args:
+            language: ISO 639-3; None for the base.
+
+        Raises:
+            CompositionError: the language is not loaded.
+        """
+        with self._lock:
+            return self._computing.reading(language).tokenizer
 
 
 def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,6 @@ import pytest
 
 from demo.compare.catalog import Catalog
 from demo.compare.workbench import Workbench
-from demo.limits.unloading import LeastRecentlyUsed
 from tests.adapters_hub.conftest import Shelf
 
 TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
@@ -60,14 +59,6 @@ def test_what_was_not_used_for_longest_is_unloaded(catalog: Catalog, shelf: Shel
     assert set(bench.loaded) == {"kaz", "eng"}
     bench._vectors.clear()
     assert np.array_equal(bench.encode(TEXTS, "deu", picks, {"both": 1}), first)
-
-
-def test_the_order_of_use() -> None:
-    order = LeastRecentlyUsed(2)
-    assert order.use("a") == []
-    assert order.use("b") == []
-    assert order.use("a") == []
-    assert order.use("c") == ["b"]
 
 
 def test_tokens_are_those_of_the_base_or_of_the_module(bench: Workbench, names: list[str]) -> None:

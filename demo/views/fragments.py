@@ -1,4 +1,4 @@
-"""Text from outside in HTML: escaped, isolated from the writing direction around it, and tagged with its language."""
+"""The HTML that several views use: text from outside, which is escaped here, languages, notices and source code."""
 
 from __future__ import annotations
 
@@ -61,3 +61,29 @@ def marks(rows: list[Row]) -> list[str]:
 def label(rows: list[Row], index: int) -> str:
     """A short name of a row: its language and its mark."""
     return f"{rows[index].language} {marks(rows)[index]}"
+
+
+def error_notice(message: object) -> str:
+    """An error, which screen readers read out at once."""
+    return (
+        f'<div class="mse-notice mse-error" role="alert"><strong>That did not work.</strong> {escaped(message)}</div>'
+    )
+
+
+def empty_notice(what: str, action: str) -> str:
+    """A notice of what is missing, and what to do."""
+    return f'<div class="mse-notice mse-empty"><strong>{escaped(what)}</strong> {escaped(action)}</div>'
+
+
+def note(text: str) -> str:
+    """A remark."""
+    return f'<p class="mse-note">{escaped(text)}</p>'
+
+
+def program_view(program: str) -> str:
+    """The Python program that reproduces a view, to read and to copy."""
+    return (
+        '<h3 class="mse-heading">The Python program for this view</h3><div class="mse-program">'
+        '<button type="button" class="mse-copy">Copy</button>'
+        f'<pre tabindex="0" role="region" aria-label="Python" dir="ltr"><code>{escaped(program)}</code></pre></div>'
+    )
