@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import normalize as unit_length
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from adapters_hub.base import plain_tokenizer
-from adapters_hub.base.sentence_folder import write_json
+from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
 from adapters_hub.encoder import ModularEncoder
-from adapters_hub.encoder.alignment import Align, check_aligned
+from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.format import WITHOUT_PROMPT, AlignmentManifest
-from adapters_hub.modules import Bottlenecks, LanguageModule
+from adapters_hub.format import WITHOUT_PROMPT
 
 TOLERANCE = 1e-4
 """Largest difference allowed between an export and the encoder, in any component of a unit vector."""
@@ -49,34 +46,45 @@ class ComposedLanguage(nn.Module):
     The LoRAs are merged into its weights, it has the language's embeddings, and the alignment bottlenecks, if there
     are any, are attached.
 
+    Args:
+        encoder: an encoder in float32, which stays as it is.
+        language: a language that is loaded.
+        align: as for `ModularEncoder.encode`.
+
     Attributes:
-        module: the language module.
+        manifest: the manifest of the language module.
+        adapters: the manifests of the alignment adapters that are on.
+        fingerprints: fingerprints of the module and of these adapters.
+        tokenizer: its own tokenizer.
         backbone: the transformer.
         bottlenecks: the alignment bottlenecks, or None.
         head: pooling, and the base's dense layers.
-        tokenizer: its own tokenizer, which truncates at the module's `max_length`.
-        fingerprints: fingerprints of the module and of the alignment adapters that are on.
-        adapters: manifests of these adapters.
+
+    Raises:
+        AdaptersHubError: the encoder computes in another precision.
+        CompositionError: the language is not loaded.
+        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
     """
 
-    def __init__(
-        self,
-        module: LanguageModule,
-        backbone: PreTrainedModel,
-        bottlenecks: Bottlenecks | None,
-        head: SentenceHead,
-        tokenizer: PreTrainedTokenizerFast,
-        fingerprints: tuple[str, ...],
-        adapters: Sequence[AlignmentManifest] = (),
-    ) -> None:
+    def __init__(self, encoder: ModularEncoder, language: str, align: Align = False) -> None:
         super().__init__()
-        self.module = module
-        self.backbone = backbone
-        self.bottlenecks = bottlenecks
-        self.head = head
-        self.tokenizer = tokenizer
-        self.fingerprints = fingerprints
-        self.adapters = adapters
+        if encoder.dtype != torch.float32:
+            raise AdaptersHubError(
+                f"an export needs an encoder in float32, this one is in {str(encoder.dtype).removeprefix('torch.')}: "
+                "load it with dtype=torch.float32"
+            )
+        base, own = encoder.base, encoder.extract(language, align=align)
+        self.manifest, self.adapters, self.fingerprints = own.manifest, own.adapters, own.fingerprints
+        self.tokenizer, self.backbone, self.bottlenecks = own.tokenizer, own.backbone, own.bottlenecks
+        config = self.backbone.config
+        config.vocab_size = len(self.backbone.get_submodule(base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
+        for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
+            setattr(config, role, getattr(self.tokenizer, role))
+        config.name_or_path = ""  # the path that it was loaded from is private
+        if self.bottlenecks is not None:
+            self.bottlenecks.attach(self.backbone, base.architecture)
+        self.head = copy.deepcopy(SentenceHead.of(base, self.tokenizer, self.manifest))
+        self.to("cpu").eval().requires_grad_(False)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
@@ -86,62 +94,11 @@ class ComposedLanguage(nn.Module):
     @torch.inference_mode()
     def vectors(self, sentences: Sequence[str]) -> np.ndarray:
         """Unit vectors `[n, dim]` of sentences, which are silently truncated at `max_length`."""
-        manifest = self.module.manifest
-        texts = [manifest.prompt + sentence for sentence in sentences]
-        batch = self.tokenizer(
-            texts, truncation=True, max_length=manifest.max_length, padding=True, return_tensors="pt"
-        )
+        texts = [self.manifest.prompt + sentence for sentence in sentences]
+        length = self.manifest.max_length
+        batch = self.tokenizer(texts, truncation=True, max_length=length, padding=True, return_tensors="pt")
         _, vectors = self(batch["input_ids"], batch["attention_mask"])
         return np.asarray(vectors)
-
-
-def compose(encoder: ModularEncoder, language: str, align: Align = False) -> ComposedLanguage:
-    """Copy one language out of an encoder, which stays as it is.
-
-    Args:
-        encoder: an encoder in float32.
-        language: a language that is loaded.
-        align: as for `ModularEncoder.encode`.
-
-    Raises:
-        AdaptersHubError: the encoder computes in another precision.
-        CompositionError: the language is not loaded.
-        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
-    """
-    if encoder.dtype != torch.float32:
-        raise AdaptersHubError(
-            f"an export needs an encoder in float32, this one is in {str(encoder.dtype).removeprefix('torch.')}: "
-            "load it with dtype=torch.float32"
-        )
-    fingerprints = encoder.fingerprints(language, align=align)
-    check_aligned(align, encoder.languages)
-    with encoder._lock:
-        languages = encoder._languages
-        loaded = languages.memory(language)
-        module = loaded.prepared.module
-        weights = languages.weights(language, align)
-        bottlenecks = copy.deepcopy(languages.alignment(language, weights))
-        adapters = [languages.find(language).adapters[objective].manifest for objective, _ in weights]
-        embeddings = loaded.prepared.embeddings
-        if embeddings is not None:
-            embeddings = embeddings.to(encoder.dtype)
-        encoder._composition.activate(dataclasses.replace(loaded.prepared, embeddings=embeddings))
-        backbone = copy.deepcopy(encoder._composition.backbone)
-        tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=module.manifest.max_length)
-    backbone.to("cpu")  # type: ignore[arg-type]
-    backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
-    for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
-        setattr(backbone.config, role, getattr(tokenizer, role))
-    backbone.config._name_or_path = ""  # the path that it was loaded from is private
-    # Clear what earlier calls set on the tokenizer: it would be written to its file.
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    if bottlenecks is not None:
-        bottlenecks.to("cpu")
-        bottlenecks.attach(backbone, encoder.base.architecture)
-    head = copy.deepcopy(SentenceHead.of(encoder.base, tokenizer, module.manifest)).to("cpu")
-    composed = ComposedLanguage(module, backbone, bottlenecks, head, tokenizer, fingerprints, adapters)
-    return composed.eval().requires_grad_(False)
 
 
 def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
@@ -150,6 +107,21 @@ def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     write_json(path, settings | {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def write_sentence_files(
+    composed: ComposedLanguage, folder: Path, transformer: dict[str, Any], versions: dict[str, str]
+) -> None:
+    """Write the files that turn the folder of an export into a SentenceTransformer; see `write_sentence_folder`."""
+    write_sentence_folder(
+        folder,
+        pooling=composed.manifest.pooling,
+        prompt=composed.manifest.prompt,
+        width=composed.backbone.config.hidden_size,
+        dense=composed.head.dense,
+        transformer=transformer,
+        versions=versions,
+    )
 
 
 def write_card(folder: Path, card: str) -> None:
@@ -162,14 +134,14 @@ def counts_prompt_alike(composed: ComposedLanguage) -> bool:
 
     It tokenizes the prompt alone, so a final space that becomes a token when nothing follows would count as one more.
     """
-    manifest = composed.module.manifest
+    manifest = composed.manifest
     alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
     return manifest.pooling != WITHOUT_PROMPT or len(alone) == len(words)
 
 
 def probe_sentences(composed: ComposedLanguage) -> list[str]:
     """Random texts from the language's own tokens, of one token to more than `max_length`; the same at every call."""
-    tokenizer, max_length = composed.tokenizer, composed.module.manifest.max_length
+    tokenizer, max_length = composed.tokenizer, composed.manifest.max_length
     special = set(tokenizer.all_special_ids)
     ids = np.array([number for number in range(len(tokenizer)) if number not in special])
     random = np.random.default_rng(0)

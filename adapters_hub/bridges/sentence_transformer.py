@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.base.sentence_folder import model_config, write_json, write_sentence_folder
+from adapters_hub.base.sentence_folder import model_config, write_json
 from adapters_hub.bridges.composed_language import (
     ComposedLanguage,
     check_vectors,
-    compose,
     counts_prompt_alike,
     save_tokenizer,
     without_bars,
     write_card,
+    write_sentence_files,
 )
 from adapters_hub.cards import render_export_card
 from adapters_hub.encoder import ModularEncoder
@@ -63,7 +63,7 @@ def export_merged(
         )
     with needed_for("an export to sentence-transformers"):
         from sentence_transformers import SentenceTransformer
-    composed = compose(encoder, language)
+    composed = ComposedLanguage(encoder, language)
     if not counts_prompt_alike(composed):
         raise AdaptersHubError(
             f"sentence-transformers would take the first token of every {language} sentence for part of the prompt: "
@@ -71,7 +71,7 @@ def export_merged(
         )
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
-        write_card(unfinished, render_export_card("merged", [composed.module.manifest]))
+        write_card(unfinished, render_export_card("merged", [composed.manifest]))
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
 
         def encode(sentences: list[str]) -> np.ndarray:
@@ -148,7 +148,6 @@ def export_composed(
 
 
 def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
-    manifest, config = composed.module.manifest, composed.backbone.config
     composed.backbone.save_pretrained(folder)
     save_tokenizer(composed, folder)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
@@ -157,18 +156,10 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
         "modality_config": forward,
         "module_output_name": "token_embeddings",
     }
-    if config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
+    if composed.backbone.config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
         # Token vectors are pooled, so leave out a pooling layer with random weights and the warning of it.
         transformer["model_kwargs"] = {"add_pooling_layer": False}
-    write_sentence_folder(
-        folder,
-        pooling=manifest.pooling,
-        prompt=manifest.prompt,
-        width=config.hidden_size,
-        dense=composed.head.dense,
-        transformer=transformer,
-        versions=_versions(),
-    )
+    write_sentence_files(composed, folder, transformer, _versions())
 
 
 def _versions() -> dict[str, str]:
