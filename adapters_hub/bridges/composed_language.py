@@ -1,24 +1,20 @@
-"""One language of an encoder as a transformer of its own, which exports are made from and compared with."""
+"""What the exports of one language share: they are made from a copy of its transformer, and compared with it."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import normalize as unit_length
 from transformers.utils import logging as transformers_logging
 
 from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align
-from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import WITHOUT_PROMPT
 
@@ -40,68 +36,21 @@ def without_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-class ComposedLanguage(nn.Module):
-    """A copy of the transformer for one language, on the CPU in float32.
-
-    The LoRAs are merged into its weights, it has the language's embeddings, and the alignment bottlenecks, if there
-    are any, are attached.
-
-    Args:
-        encoder: an encoder in float32, which stays as it is.
-        language: a language that is loaded.
-        align: as for `ModularEncoder.encode`.
-
-    Attributes:
-        manifest: the manifest of the language module.
-        adapters: the manifests of the alignment adapters that are on.
-        fingerprints: fingerprints of the module and of these adapters.
-        tokenizer: its own tokenizer.
-        backbone: the transformer.
-        bottlenecks: the alignment bottlenecks, or None.
-        head: pooling, and the base's dense layers.
+def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Extract:
+    """Copy one language out of an encoder in float32, on the CPU; arguments and errors as for `ModularEncoder.extract`.
 
     Raises:
         AdaptersHubError: the encoder computes in another precision.
-        CompositionError: the language is not loaded.
-        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
     """
-
-    def __init__(self, encoder: ModularEncoder, language: str, align: Align = False) -> None:
-        super().__init__()
-        if encoder.dtype != torch.float32:
-            raise AdaptersHubError(
-                f"an export needs an encoder in float32, this one is in {str(encoder.dtype).removeprefix('torch.')}: "
-                "load it with dtype=torch.float32"
-            )
-        base, own = encoder.base, encoder.extract(language, align=align)
-        self.manifest, self.adapters, self.fingerprints = own.manifest, own.adapters, own.fingerprints
-        self.tokenizer, self.backbone, self.bottlenecks = own.tokenizer, own.backbone, own.bottlenecks
-        config = self.backbone.config
-        config.vocab_size = len(self.backbone.get_submodule(base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
-        for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
-            setattr(config, role, getattr(self.tokenizer, role))
-        config.name_or_path = ""  # the path that it was loaded from is private
-        if self.bottlenecks is not None:
-            self.bottlenecks.attach(self.backbone, base.architecture)
-        self.head = copy.deepcopy(SentenceHead.of(base, self.tokenizer, self.manifest))
-        self.to("cpu").eval().requires_grad_(False)
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return hidden, unit_length(self.head(hidden, attention_mask), dim=-1)
-
-    @torch.inference_mode()
-    def vectors(self, sentences: Sequence[str]) -> np.ndarray:
-        """Unit vectors `[n, dim]` of sentences, which are silently truncated at `max_length`."""
-        texts = [self.manifest.prompt + sentence for sentence in sentences]
-        length = self.manifest.max_length
-        batch = self.tokenizer(texts, truncation=True, max_length=length, padding=True, return_tensors="pt")
-        _, vectors = self(batch["input_ids"], batch["attention_mask"])
-        return np.asarray(vectors)
+    if encoder.dtype != torch.float32:
+        raise AdaptersHubError(
+            f"an export needs an encoder in float32, this one is in {str(encoder.dtype).removeprefix('torch.')}: "
+            "load it with dtype=torch.float32"
+        )
+    return encoder.extract(language, align=align).to("cpu")
 
 
-def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
+def save_tokenizer(composed: Extract, folder: Path) -> None:
     """Write the tokenizer's files, with a class name that every release of transformers knows."""
     composed.tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
@@ -110,7 +59,7 @@ def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
 
 
 def write_sentence_files(
-    composed: ComposedLanguage, folder: Path, transformer: dict[str, Any], versions: dict[str, str]
+    composed: Extract, folder: Path, transformer: dict[str, Any], versions: dict[str, str]
 ) -> None:
     """Write the files that turn the folder of an export into a SentenceTransformer; see `write_sentence_folder`."""
     write_sentence_folder(
@@ -129,7 +78,7 @@ def write_card(folder: Path, card: str) -> None:
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def counts_prompt_alike(composed: ComposedLanguage) -> bool:
+def counts_prompt_alike(composed: Extract) -> bool:
     """Whether pooling in sentence-transformers leaves out the same prompt tokens as the encoder's, if any.
 
     It tokenizes the prompt alone, so a final space that becomes a token when nothing follows would count as one more.
@@ -139,7 +88,7 @@ def counts_prompt_alike(composed: ComposedLanguage) -> bool:
     return manifest.pooling != WITHOUT_PROMPT or len(alone) == len(words)
 
 
-def probe_sentences(composed: ComposedLanguage) -> list[str]:
+def probe_sentences(composed: Extract) -> list[str]:
     """Random texts from the language's own tokens, of one token to more than `max_length`; the same at every call."""
     tokenizer, max_length = composed.tokenizer, composed.manifest.max_length
     special = set(tokenizer.all_special_ids)
@@ -151,7 +100,7 @@ def probe_sentences(composed: ComposedLanguage) -> list[str]:
 
 
 def check_vectors(
-    composed: ComposedLanguage, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
+    composed: Extract, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
 ) -> float:
     """Compare an export's vectors with those of the language it was made from, for sentences together and one by one.
 

@@ -10,8 +10,8 @@ import torch
 
 from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.bridges.composed_language import (
-    ComposedLanguage,
     check_vectors,
+    compose,
     counts_prompt_alike,
     save_tokenizer,
     write_card,
@@ -19,7 +19,7 @@ from adapters_hub.bridges.composed_language import (
 )
 from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OUTPUT, OnnxEncoder
 from adapters_hub.cards import render_export_card
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
@@ -72,7 +72,7 @@ def export_onnx(
         import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
-    composed = ComposedLanguage(encoder, language, align)
+    composed = compose(encoder, language, align)
     with write_folder(folder, replace=replace) as unfinished:
         path = unfinished / MODEL_FILE
         path.parent.mkdir()
@@ -84,7 +84,7 @@ def export_onnx(
     return Path(folder)
 
 
-def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
+def _write_graph(composed: Extract, path: Path, opset: int) -> None:
     # Attention as plain matrix products: fused attention and its mask differ between backends.
     composed.backbone.set_attn_implementation("eager")
     size = sum(tensor.numel() * tensor.element_size() for tensor in composed.state_dict().values())
@@ -118,7 +118,7 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
     program.save(str(path), external_data=size > _LARGEST_FILE)
 
 
-def _write_settings(folder: Path, composed: ComposedLanguage) -> None:
+def _write_settings(folder: Path, composed: Extract) -> None:
     """Write the settings that transformers and sentence-transformers read, and the card."""
     manifest, config = composed.manifest, composed.backbone.config
     config.architectures = [type(composed.backbone).__name__]
@@ -130,7 +130,7 @@ def _write_settings(folder: Path, composed: ComposedLanguage) -> None:
     write_card(folder, card)
 
 
-def _config(encoder: ModularEncoder, composed: ComposedLanguage, opset: int) -> dict[str, object]:
+def _config(encoder: ModularEncoder, composed: Extract, opset: int) -> dict[str, object]:
     manifest = composed.manifest
     return {
         "format_version": FORMAT_VERSION,

@@ -11,8 +11,8 @@ import numpy as np
 
 from adapters_hub.base.sentence_folder import model_config, write_json
 from adapters_hub.bridges.composed_language import (
-    ComposedLanguage,
     check_vectors,
+    compose,
     counts_prompt_alike,
     save_tokenizer,
     without_bars,
@@ -20,7 +20,7 @@ from adapters_hub.bridges.composed_language import (
     write_sentence_files,
 )
 from adapters_hub.cards import render_export_card
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
@@ -63,7 +63,7 @@ def export_merged(
         )
     with needed_for("an export to sentence-transformers"):
         from sentence_transformers import SentenceTransformer
-    composed = ComposedLanguage(encoder, language)
+    composed = compose(encoder, language)
     if not counts_prompt_alike(composed):
         raise AdaptersHubError(
             f"sentence-transformers would take the first token of every {language} sentence for part of the prompt: "
@@ -147,7 +147,7 @@ def export_composed(
     return Path(folder)
 
 
-def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
+def _write_merged(folder: Path, composed: Extract) -> None:
     composed.backbone.save_pretrained(folder)
     save_tokenizer(composed, folder)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
-from torch import nn
 from tqdm.auto import tqdm
 
-from adapters_hub.base import BaseEncoder, plain_tokenizer
+from adapters_hub.base import BaseEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition
-from adapters_hub.encoder.extract import Extract
 from adapters_hub.encoder.forking import tell_after_fork
 from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.language import Language
@@ -132,27 +129,6 @@ class Engine:
             *([vocabulary] if vocabulary else []),
             *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
         )
-
-    def extract(self, code: str, align: Align) -> Extract:
-        """See `ModularEncoder.extract`."""
-        composition, languages = self.composition, self.languages
-        with self.lock:
-            check_aligned(align, list(languages))
-            weights, own = languages.weights(code, align), languages.get(code)
-            composition.activate(own)
-            backbone = copy.deepcopy(composition.backbone)
-            bottlenecks = copy.deepcopy(own.alignment(weights, composition.device, composition.dtype))
-            manifest = languages.module(code).manifest
-            adapters = [languages.adapter(code, objective).manifest for objective, _ in weights]
-            fingerprints = self.fingerprints(code, align, None)
-            tokenizer = plain_tokenizer(own.tokenizer, model_max_length=manifest.max_length)
-        # Clear what earlier calls set on the tokenizer.
-        tokenizer.backend_tokenizer.no_truncation()
-        tokenizer.backend_tokenizer.no_padding()
-        embedding = backbone.get_submodule(composition.base.architecture.token_embeddings)
-        # Embeddings that stay on disk have a precision of their own.
-        embedding.weight = nn.Parameter(embedding.weight.to(composition.dtype), requires_grad=False)  # type: ignore[arg-type, operator]
-        return Extract(manifest, adapters, fingerprints, tokenizer, backbone, bottlenecks)
 
     def _tokenized(
         self,

@@ -365,7 +365,7 @@ class ModularEncoder:
             return self._engine.languages.get(language).tokenizer
 
     def extract(self, language: str, *, align: Align = False) -> Extract:
-        """Copy the transformer for one language out of this encoder, which stays as it is.
+        """Copy one language out of this encoder, which stays as it is, as a transformer of its own.
 
         Args:
             language: ISO 639-3.
@@ -375,7 +375,7 @@ class ModularEncoder:
             CompositionError: the language is not loaded.
             InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
         """
-        return self._engine.extract(language, align)
+        return Extract(self._engine, language, align)
 
     @contextmanager
     def untouched_base(self) -> Iterator[BaseEncoder]:
