@@ -81,7 +81,7 @@ class ModularInput(InputModule):
     @property
     def tokenizer(self) -> Any:  # type: ignore[override]  # noqa: ANN401
         """The tokenizer of the default language."""
-        return self.encoder._languages.memory(self.default_language).tokenizer
+        return self.encoder.tokenizer(self.default_language)
 
     @property
     def max_seq_length(self) -> int:
@@ -230,11 +230,10 @@ class ModularInput(InputModule):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         place = self._place
         if (place.device, place.dtype) != (self.encoder.device, self.encoder.dtype):
-            base: Any = self._base_source
-            if self.encoder.dtype == torch.float32:  # otherwise its weights are rounded: read them again
-                self.encoder._composition.activate(None)  # restores the base's own weights
-                base = self.encoder.base
-            self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
+            is_exact = self.encoder.dtype == torch.float32  # otherwise its weights are rounded: read them again
+            with self.encoder.untouched_base() as own:
+                base = own if is_exact else self._base_source
+                self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.base.sentence_folder import model_config, write_json, write_sentence_folder
+from adapters_hub.base.sentence_folder import model_config, write_json
 from adapters_hub.bridges.composed_language import (
-    ComposedLanguage,
     check_vectors,
     compose,
     counts_prompt_alike,
     save_tokenizer,
     without_bars,
     write_card,
+    write_sentence_files,
 )
 from adapters_hub.cards import render_export_card
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
@@ -71,7 +71,7 @@ def export_merged(
         )
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
-        write_card(unfinished, render_export_card("merged", [composed.module.manifest]))
+        write_card(unfinished, render_export_card("merged", [composed.manifest]))
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
 
         def encode(sentences: list[str]) -> np.ndarray:
@@ -147,8 +147,7 @@ def export_composed(
     return Path(folder)
 
 
-def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
-    manifest, config = composed.module.manifest, composed.backbone.config
+def _write_merged(folder: Path, composed: Extract) -> None:
     composed.backbone.save_pretrained(folder)
     save_tokenizer(composed, folder)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
@@ -157,18 +156,10 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
         "modality_config": forward,
         "module_output_name": "token_embeddings",
     }
-    if config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
+    if composed.backbone.config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
         # Token vectors are pooled, so leave out a pooling layer with random weights and the warning of it.
         transformer["model_kwargs"] = {"add_pooling_layer": False}
-    write_sentence_folder(
-        folder,
-        pooling=manifest.pooling,
-        prompt=manifest.prompt,
-        width=config.hidden_size,
-        dense=composed.head.dense,
-        transformer=transformer,
-        versions=_versions(),
-    )
+    write_sentence_files(composed, folder, transformer, _versions())
 
 
 def _versions() -> dict[str, str]:
