@@ -7,11 +7,10 @@ import random
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from sentence_transformers import SentenceTransformer
-from sentence_transformers.models import Pooling, Transformer
 
 from adapters_hub import ModularEncoder, load_base
 from speed.inputs import BASE, PIVOT, TARGET, Text, make_adapter, make_modules, make_stock
@@ -140,27 +139,26 @@ def memory_rows(text: Text, work: Path, repeats: int) -> list[Row]:
     """Measure the resident memory of a process with 23 languages, and the time to add a language."""
     modules = make_modules(text, text.languages(23), _SIZE, work)
     count = len(modules)
-    base = load_base(BASE)
-    transformer = Transformer(base.checkpoint, max_seq_length=128)
-    SentenceTransformer(modules=[transformer, Pooling(base.dimension)], device="cpu").save(str(work / "whole"))
+    whole = load_base(BASE).checkpoint  # from a transformers folder, sentence-transformers makes a mean-pooling encoder
 
-    def measured(program: str, folders: Sequence[Path]) -> dict[str, float]:
-        values: dict[str, Any] = json.loads(run(["-c", program + _MEASURED, *map(str, folders)])[0].splitlines()[-1])
+    def measured(program: str, folders: Sequence[str | Path]) -> dict[str, float]:
+        printed, _ = run(["-c", program + _MEASURED, *map(str, folders)])
+        values: dict[str, float] = json.loads(printed.splitlines()[-1])
         return values
 
     ours, peer = in_turns(
-        range(repeats), lambda _: measured(_OURS, modules), lambda _: measured(_PEER, [work / "whole"] * count)
+        range(repeats), lambda _: measured(_OURS, modules), lambda _: measured(_PEER, [whole] * count)
     )
-    trimmed = measured(_PEER, [make_stock(work / f"modules-{_SIZE}" / TARGET)] * count)
+    trimmed = measured(_PEER, [make_stock(modules[0].with_name(TARGET))] * count)
     return [
         Row(
-            f"resident memory, {count} languages loaded (16k tokens each)", "bytes", [run["bytes"] for run in ours],
-            [run["bytes"] for run in peer], f"{count} SentenceTransformers", 1 / 8, False,
+            f"resident memory, {count} languages loaded (16k tokens each)", "bytes", [one["bytes"] for one in ours],
+            [one["bytes"] for one in peer], f"{count} SentenceTransformers", 1 / 8, False,
             {"peers with vocabularies of 16k, bytes": trimmed["bytes"]},
         ),
         Row(
-            "adding a language to a live encoder", "s", [run["seconds"] for run in ours],
-            [run["seconds"] for run in peer], "loading a SentenceTransformer", 1 / 4, False,
+            "adding a language to a live encoder", "s", [one["seconds"] for one in ours],
+            [one["seconds"] for one in peer], "loading a SentenceTransformer", 1 / 4, False,
             {"peer with a vocabulary of 16k, s": trimmed["seconds"]},
         ),
     ]  # fmt: skip
