@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import EvaluationError
-from eval.speed.curves import Curve, curve_table, write_scaling_report
-from eval.speed.measure import machine
-from eval.speed.modules import run_measured
+from adapters_hub.errors import AdaptersHubError
+from speed.measure import run
+from speed.report import Curve, scaling_table, write_scaling_report
 
 CURVES = [
     Curve("Encoding", "languages loaded", "ms a sentence", {"one": [(1, 5.0), (100, 6.0)]}, grows=False),
@@ -19,14 +18,14 @@ CURVES = [
 
 
 def test_the_table_says_how_much_the_cost_grew_with_the_size() -> None:
-    shown = curve_table(CURVES)
+    shown = scaling_table(CURVES)
     assert "| Encoding, one (ms a sentence by languages loaded) | 1: 5, 100: 6 | 100x | 1.2x |" in shown
     assert "| 32: 1, 1,024: 30 | 32x | 30x |" in shown
     assert "| 32: 0.8, 64: 1.6 | 2x | 2x |" in shown
 
 
 def test_the_report_has_every_point(tmp_path: Path) -> None:
-    shown = write_scaling_report(CURVES, machine(), "sample data", tmp_path)
+    shown = write_scaling_report(CURVES, "sample data", tmp_path)
     assert "sample data" in shown
     values = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
     assert values["curves"][1]["lines"]["whole"] == [[32, 0.8], [64, 1.6]]
@@ -34,8 +33,8 @@ def test_the_report_has_every_point(tmp_path: Path) -> None:
 
 
 def test_the_memory_of_a_program_is_its_peak() -> None:
-    little = run_measured(["-c", "print('done')"])
-    much = run_measured(["-c", "x = b'1' * 300_000_000; del x; print('done')"])
+    little = run(["-c", "print('done')"])
+    much = run(["-c", "x = b'1' * 300_000_000; del x; print('done')"])
     assert little[0] == much[0] == "done\n"
     assert little[1] < 100e6
     assert 300e6 < much[1] < 400e6
@@ -44,9 +43,9 @@ def test_the_memory_of_a_program_is_its_peak() -> None:
 def test_the_memory_of_a_program_counts_what_it_starts() -> None:
     inner = "x = b'1' * 300_000_000"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}], check=True)"
-    assert run_measured(["-c", code])[1] > 300e6
+    assert run(["-c", code])[1] > 300e6
 
 
 def test_a_program_that_fails_says_why() -> None:
-    with pytest.raises(EvaluationError, match="no such luck"):
-        run_measured(["-c", "import sys; sys.exit('no such luck')"])
+    with pytest.raises(AdaptersHubError, match="no such luck"):
+        run(["-c", "import sys; sys.exit('no such luck')"])

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from eval.errors import EvaluationError
-from eval.speed.measure import Row, interleaved, machine, matrix_rate
-from eval.speed.report import table, write_speed_report
-from eval.speed.text import Text
+from adapters_hub.errors import AdaptersHubError
+from speed.inputs import Text
+from speed.measure import in_turns, matrix_rate
+from speed.report import Row, speed_table, write_speed_report
 
 ROWS = [
     Row("SE step", "s", [1.0, 2.0, 9.0], [8.0, 9.0, 7.0], "a peer", 4.0),
@@ -27,9 +27,9 @@ def test_ratios_are_of_medians_and_say_how_much_better_we_are() -> None:
 
 
 def test_the_report_has_every_figure(tmp_path: Path) -> None:
-    shown = write_speed_report(ROWS, machine(), "sample data", tmp_path)
+    shown = write_speed_report(ROWS, "sample data", tmp_path)
     assert "| SE step | 2.00 s | 8.00 s | a peer | 4 | ≥ 4 | met |" in shown
-    assert "| latency | 30.0 ms | 20.0 ms | a peer | 1.5 | ≤ 1.5 | met |" in table(ROWS)
+    assert "| latency | 30.0 ms | 20.0 ms | a peer | 1.5 | ≤ 1.5 | met |" in speed_table(ROWS)
     assert "| memory | 2,000 MB | 9,000 MB | 23 peers | 0.222 | ≤ 0.125 | **not met** |" in shown
     values = json.loads((tmp_path / "speed.json").read_text(encoding="utf-8"))
     assert values["rows"][0]["ours"] == [1.0, 2.0, 9.0]
@@ -44,12 +44,12 @@ def test_measurements_take_turns() -> None:
         turns.append(name)
         return float(len(turns))
 
-    assert interleaved(lambda: measure("a"), lambda: measure("b"), 2) == ([1.0, 3.0], [2.0, 4.0])
+    assert in_turns("12", lambda _: measure("a"), lambda _: measure("b")) == ([1.0, 3.0], [2.0, 4.0])
     assert turns == ["a", "b", "a", "b"]
 
 
 def test_the_matrix_rate_is_a_rate() -> None:
-    assert 1e8 < matrix_rate(64, 128, repeats=2) < 1e16
+    assert 1e8 < matrix_rate([(64, 128)], repeats=2) < 1e16
 
 
 def test_text_comes_from_the_sample_data_or_a_folder(tmp_path: Path) -> None:
@@ -64,5 +64,5 @@ def test_text_comes_from_the_sample_data_or_a_folder(tmp_path: Path) -> None:
     own = Text(tmp_path)
     assert own.languages(5) == ["kaz"]
     assert own.mono("kaz", 3) == ["бір", "екі", "бір"]
-    with pytest.raises(EvaluationError, match=r"has no mono/LANGUAGE\.txt\.xz"):
+    with pytest.raises(AdaptersHubError, match=r"has no mono/LANGUAGE\.txt\.xz"):
         Text(tmp_path / "mono")
