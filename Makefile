@@ -10,7 +10,7 @@ HUB ?= out/hub
 PORT ?= 7860
 PEERS ?= out/peers
 LOWEST ?= out/lowest
-LOWEST_TESTS ?= tests/adapters_hub tests/eval tests/trainer --ignore tests/trainer/runs
+LOWEST_TESTS ?= tests/adapters_hub tests/eval tests/speed tests/trainer --ignore tests/trainer/runs
 
 .PHONY: help install quickstart hub-demo demo screenshots docs test thorough lowest peers lint types check clean
 
@@ -48,6 +48,7 @@ docs: install ## Build the documentation site into site/; warnings are errors
 	$(BIN)/python -m typer adapters_hub.__main__ utils docs --name adapters-hub --title adapters-hub --output docs/reference/cli.md
 	$(BIN)/python -m typer eval.__main__ utils docs --name "python -m eval" --title "python -m eval" --output docs/reference/eval.md
 	$(BIN)/python -m typer demo.__main__ utils docs --name "python -m demo" --title "python -m demo" --output docs/reference/demo.md
+	$(BIN)/python -m typer speed.__main__ utils docs --name "python -m speed" --title "python -m speed" --output docs/reference/speed.md
 	$(BIN)/zensical build --clean --strict
 
 test: install ## Run the tests (offline), on all cores

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -18,6 +16,7 @@ from adapters_hub import __version__
 from adapters_hub.address import Address
 from adapters_hub.cards import render_collection
 from adapters_hub.commands import HubOption, encode_command, export_command
+from adapters_hub.console import prepare_streams, say, say_table, tell
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
@@ -29,7 +28,6 @@ from adapters_hub.hub import (
     fetch_manifest,
     find_modules,
     plan_push,
-    send,
 )
 
 app = typer.Typer(
@@ -50,33 +48,21 @@ app.command("export")(export_command)
 Module = Annotated[str, typer.Argument(metavar="MODULE", help="A folder, or org/name[@revision].")]
 
 
-class Kind(StrEnum):
-    """Kinds of modules that `list` can be limited to."""
-
-    module = "module"
-    alignment = "alignment"
-
-
 def main() -> None:
     """Run the command line. A user's mistake prints one line and gives exit status 1."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Printable("%(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    prepare_streams()
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # the commands report its warnings themselves
     warnings.filterwarnings("ignore", module="huggingface_hub")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # not every terminal can write all names of languages
-            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="adapters-hub")
     except AdaptersHubError as error:
-        _tell(f"error: {error}")
+        tell(f"error: {error}")
         sys.exit(1)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        _say(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -116,18 +102,18 @@ def push_command(
     """
     plan = plan_push(folder, repo, hub=hub, reports=report, license=license, revision=revision)
     for warning in plan.warnings:
-        _tell(f"note: {warning}")
+        tell(f"note: {warning}")
     if dry_run:
-        _table([[name, _bytes(size)] for name, size in plan.sizes.items()])
-        where = f"{plan.address} on {connect(hub).name}"
-        _say(f"{len(plan.files)} files, {_bytes(sum(plan.sizes.values()))}, would go to {where}")
+        say_table([[name, _bytes(size)] for name, size in plan.sizes.items()])
+        where = f"{plan.address} on {plan.hub.name}"
+        say(f"{len(plan.files)} files, {_bytes(sum(plan.sizes.values()))}, would go to {where}")
         if plan.left_out:
-            _say(f"left out: {', '.join(plan.left_out)}")
+            say(f"left out: {', '.join(plan.left_out)}")
         return
-    pushed = send(plan, hub=hub, private=private, message=message)
+    pushed = plan.send(private=private, message=message)
     state = "published" if pushed.changed else "nothing new to send"
-    _say(f"{state}: {pushed.repo}@{pushed.commit}")
-    _say(pushed.url)
+    say(f"{state}: {pushed.repo}@{pushed.commit}")
+    say(pushed.url)
 
 
 @app.command("list")
@@ -135,15 +121,18 @@ def list_command(
     language: Annotated[str | None, typer.Option(help="ISO 639-3 code, such as kaz.")] = None,
     base: Annotated[str | None, typer.Option(help="Hub id or package:… of the base encoder.")] = None,
     author: Annotated[str | None, typer.Option(help="User or organisation.")] = None,
-    kind: Annotated[Kind | None, typer.Option(help="List only language modules, or only alignment adapters.")] = None,
+    kind: Annotated[
+        Literal["module", "alignment"] | None,
+        typer.Option(help="List only language modules, or only alignment adapters."),
+    ] = None,
     hub: HubOption = None,
 ) -> None:
     """List the modules on a hub."""
-    found = find_modules(language=language, base=base, author=author, kind=kind.value if kind else None, hub=hub)
+    found = find_modules(language=language, base=base, author=author, kind=kind, hub=hub)
     if not found:
-        _say(f"no such module on {connect(hub).name}")
+        say(f"no such module on {connect(hub).name}")
         return
-    _table([["repo", "kind", "language", "base", "pivot", "objective", "modified"], *(_row(item) for item in found)])
+    say_table([["repo", "kind", "language", "base", "pivot", "objective", "modified"], *(_row(item) for item in found)])
 
 
 @app.command("show")
@@ -157,7 +146,7 @@ def show_command(
     if as_json:
         # The same JSON, with escapes for characters that would control the terminal.
         marks = (mark if mark.isprintable() or mark == "\n" else json.dumps(mark)[1:-1] for mark in manifest.to_json())
-        sys.stdout.write("".join(marks))
+        typer.echo("".join(marks), nl=False)
         return
     facts = [
         ["module", address or module],
@@ -182,10 +171,10 @@ def show_command(
             ["made for module", f"{manifest.target_fingerprint} {manifest.target_module}".strip()],
             ["made for pivot", f"{manifest.pivot_fingerprint} {manifest.pivot_module}".strip()],
         ]
-    _table(facts)
-    _say("")
-    _table([*([name, _bytes(file.size)] for name, file in manifest.files.items()), ["all", _bytes(manifest.size)]])
-    _say("")
+    say_table(facts)
+    say("")
+    say_table([*([name, _bytes(file.size)] for name, file in manifest.files.items()), ["all", _bytes(manifest.size)]])
+    say("")
     _scores(manifest)
 
 
@@ -202,7 +191,7 @@ def verify_command(
 
     loaded = load_module(module, hub=hub)
     base = loaded.manifest.base
-    _say(
+    say(
         f"sound: {loaded.address or loaded.folder}, {loaded.manifest.name}, {len(loaded.manifest.files)} files, "
         f"{_bytes(loaded.manifest.size)}; composes on {base.source} (fingerprint {base.fingerprint[:12]})"
     )
@@ -220,9 +209,9 @@ def fetch_command(
     """Fetch and check a module, and print its folder. Encoders fetch what they need by themselves."""
     fetched = fetch_checked(module, hub, card=into is not None)
     if fetched.address:
-        _tell(fetched.address)
+        tell(fetched.address)
     folder = copy_module(fetched, into, replace=overwrite) if into else fetched.folder
-    sys.stdout.write(f"{folder}\n")  # exactly as it is, for scripts
+    typer.echo(folder)  # exactly as it is, for scripts
 
 
 @app.command("index")
@@ -236,19 +225,19 @@ def index_command(
     modules = {}
     for item in found:
         if item.private:
-            _tell(f"note: {item.repo} is left out: it is private")
+            tell(f"note: {item.repo} is left out: it is private")
             continue
         try:
             modules[item.repo] = fetch_manifest(Address(item.repo, item.commit), hub)[0]
         except AdaptersHubError as error:
-            _tell(f"note: {item.repo} is left out: {error}")
+            tell(f"note: {item.repo} is left out: {error}")
     text = render_collection(author, modules)
     if output is None:
         for line in text.removesuffix("\n").split("\n"):
-            _say(line)
+            say(line)
     else:
         write_text(output, text)
-        _say(f"{len(modules)} modules and adapters in {output}")
+        say(f"{len(modules)} modules and adapters in {output}")
 
 
 def _row(item: Listing) -> list[str]:
@@ -277,7 +266,7 @@ def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
         manifest.pivot if isinstance(manifest, AlignmentManifest) else None,
     )
     if not scores:
-        _say("no scores")
+        say("no scores")
         return
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for score in scores:
@@ -285,39 +274,11 @@ def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
         rows.setdefault(key, {})[score.encoder] = score.text
     columns = [name for name in ("base", "modules", "aligned") if any(name in values for values in rows.values())]
     head = ["benchmark", "languages", "split", "metric", *columns]
-    _table([head, *([*key, *(values.get(name, "") for name in columns)] for key, values in rows.items())])
+    say_table([head, *([*key, *(values.get(name, "") for name in columns)] for key, values in rows.items())])
 
 
 def _bytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count} B"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    rows = [[_printable(cell) for cell in row] for row in rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        _say("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{_printable(text)}\n")
-
-
-def _tell(text: str) -> None:
-    sys.stderr.write(f"{_printable(text)}\n")
-
-
-def _printable(text: str) -> str:
-    """The text with control characters and line breaks replaced: others may have written it to deceive a terminal."""
-    return "".join(mark if mark.isprintable() else "\ufffd" for mark in text)
-
-
-class _Printable(logging.Formatter):
-    """A log formatter whose messages are safe to print."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The message as one printable line."""
-        return _printable(super().format(record))
 
 
 if __name__ == "__main__":

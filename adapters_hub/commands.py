@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from adapters_hub.console import say
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.requirements import needed_for
 
@@ -17,30 +16,6 @@ HubOption = Annotated[
     Path | None,
     typer.Option("--hub", envvar="MSE_HUB", help="Folder that acts as the hub; it holds modules as org/name."),
 ]
-
-
-class Precision(StrEnum):
-    """Precision of the computation."""
-
-    auto = "auto"
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-    float16 = "float16"
-
-
-class EmptyText(StrEnum):
-    """What to do about rows without text."""
-
-    error = "error"
-    missing = "missing"
-
-
-class Format(StrEnum):
-    """Formats to export to."""
-
-    merged = "sentence-transformers"
-    composed = "composed"
-    onnx = "onnx"
 
 
 def encode_command(
@@ -57,13 +32,14 @@ def encode_command(
         str | None, typer.Option(help="Columns to copy, separated by commas (default: all but text and vectors).")
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="Precision to compute in. auto: bfloat16 where the hardware has it, else float32.")
-    ] = Precision.auto,
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Precision to compute in. auto: bfloat16 where the hardware has it, else float32."),
+    ] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Write vectors in float16 instead of float32.")] = False,
     empty: Annotated[
-        EmptyText,
+        Literal["error", "missing"],
         typer.Option(help="What to do about rows without text. error: stop and name them. missing: no vector (null)."),
-    ] = EmptyText.error,
+    ] = "error",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Maximum number of sentences per pass (default: by length).")
     ] = None,
@@ -94,7 +70,7 @@ def encode_command(
         modules=[path for given in module for path in _modules_in(given)],
         hub=hub,
         device=device,
-        dtype=precision.value,
+        dtype=precision,
         max_loaded_modules=max_loaded_modules,
     )
     done = encode_corpus(
@@ -105,12 +81,12 @@ def encode_command(
         batch_size=batch_size,
         rows_per_shard=rows_per_shard,
         half=half,
-        empty=empty.value,
+        empty=empty,
         process=process,
         processes=processes,
     )
     share = f"process {process} of {processes}: " if processes > 1 else ""
-    _say(f"{share}{done} shards encoded; vectors in {output}")
+    say(f"{share}{done} shards encoded; vectors in {output}")
 
 
 def _place() -> tuple[int, int, str | None]:
@@ -144,13 +120,13 @@ def export_command(
     modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Folders, or org/name[@revision].")],
     to: Annotated[Path, typer.Option(help="Folder to write.")],
     format: Annotated[
-        Format,
+        Literal["sentence-transformers", "composed", "onnx"],
         typer.Option(
             help="sentence-transformers: one language, LoRAs merged, loads without this library. composed: all the "
             "languages in one SentenceTransformer; needs this library and trust_remote_code=True. onnx: one language "
             "as an ONNX graph."
         ),
-    ] = Format.merged,
+    ] = "sentence-transformers",
     language: Annotated[
         str | None, typer.Option(help="Language to export; with --format composed, the default language.")
     ] = None,
@@ -167,15 +143,11 @@ def export_command(
     from adapters_hub import ModularEncoder, bridges  # takes seconds to import
 
     encoder = ModularEncoder(modules=modules, hub=hub, device="cpu")
-    if format is Format.composed:
+    if format == "composed":
         folder = bridges.export_composed(encoder, None, to, default_language=language, align=align, replace=overwrite)
     else:
         if language is None and len(encoder.languages) > 1:
             raise AdaptersHubError(f"expected --language, one of {', '.join(encoder.languages)}, or --format composed")
-        export = bridges.export_onnx if format is Format.onnx else bridges.export_merged
+        export = bridges.export_onnx if format == "onnx" else bridges.export_merged
         folder = export(encoder, language or encoder.languages[0], to, align=align, replace=overwrite)
-    _say(str(folder))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    typer.echo(folder)

@@ -55,18 +55,33 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
     target = Path(target)
     if target.exists() and not replace:
         raise AdaptersHubError(f"{target} exists already: delete it, choose another folder or ask to overwrite")
+    with write_file(target, replace=replace) as folder:
+        folder.mkdir()
+        yield folder
+        _open_to_readers(folder)
+
+
+@contextlib.contextmanager
+def write_file(target: Path, *, replace: bool = True) -> Iterator[Path]:
+    """Give a place beside `target` to write a file; on a clean exit rename it to `target`, on an error delete it.
+
+    Readers see the whole old content or the whole new content.
+
+    Raises:
+        AdaptersHubError: the disk cannot take it.
+    """
     with contextlib.ExitStack() as stack:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(unfinished(target))
-            folder.mkdir()
+            path = stack.enter_context(unfinished(target))
         except OSError as error:
-            raise AdaptersHubError(f"cannot write beside {target}: {error.strerror or error}") from error
+            raise AdaptersHubError(
+                f"{target} was not written (cannot write beside it: {error.strerror or error})"
+            ) from error
         try:
-            yield folder
-            _open_to_readers(folder)
-            sync(folder)
-            put_in_place(folder, target, replace=replace)
+            yield path
+            sync(path)
+            put_in_place(path, target, replace=replace)
         except (OSError, SafetensorError) as error:  # safetensors raises its own exception for a full disk
             raise AdaptersHubError(
                 f"{target} was not written ({getattr(error, 'strerror', None) or error}); "
@@ -169,19 +184,9 @@ def _is_of_the_hubs_cache(link: Path) -> bool:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a small file atomically: readers see the whole old content or the whole new content.
-
-    Raises:
-        AdaptersHubError: the disk cannot take it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished(path) as file:
-            file.write_text(text, encoding="utf-8")
-            sync(file)
-            put_in_place(file, path)
-    except OSError as error:
-        raise AdaptersHubError(f"{path} was not written: {error.strerror or error}") from error
+    """Write a small file by `write_file`."""
+    with write_file(path) as file:
+        file.write_text(text, encoding="utf-8")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ This module does not need torch, so that exports that run without it follow the 
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ def canonical(text: str) -> str:
     tokenizers, caches and the removal of duplicates treat them as one text.
     """
     return unicodedata.normalize("NFC", text)
+
+
+def text_key(text: str) -> int:
+    """A 64-bit hash of a text without surrounding white space; canonically equal texts have equal hashes."""
+    plain = canonical(text.strip()).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little", signed=True)
 
 
 def is_missing(value: object) -> bool:

@@ -41,10 +41,6 @@ def serve(
     rows: Annotated[int, typer.Option(help="Maximum number of sentences that are compared at once.")] = 64,
     characters: Annotated[int, typer.Option(help="Maximum number of characters of a sentence.")] = 500,
     requests: Annotated[int, typer.Option(help="Maximum number of requests per minute and address.")] = 240,
-    trusted_proxy: Annotated[
-        bool,
-        typer.Option("--trusted-proxy", help="Read visitors' addresses from X-Forwarded-For: only behind a proxy."),
-    ] = False,
 ) -> None:
     """Load the modules, then serve until interrupted."""
     from demo.compare.catalog import Catalog
@@ -63,18 +59,18 @@ def serve(
         open_hub=open_hub,
         base=base,
         kept_languages=kept_languages,
-        trusted_proxy=trusted_proxy,
         limits=Limits(rows=rows, characters=characters, requests=requests, burst=max(60, requests // 4)),
     )
     catalog = Catalog(settings)
     _say("loading the base and the modules")
     # These imports take seconds: errors in the options are reported before.
     from demo.compare.workbench import Workbench
-    from demo.page.app import build_app, build_demo, queue
+    from demo.page.app import build_app
     from demo.page.look import launch_options
+    from demo.page.visit import Demo
 
-    demo = build_demo(settings, Workbench(catalog, kept_languages))
-    app = queue(build_app(demo), settings)
+    demo = Demo(settings, Workbench(catalog, kept_languages))
+    app = build_app(demo)
     _, url, _ = app.launch(server_name=host, server_port=port or None, prevent_thread_lock=True, **launch_options(demo))
     _say(f"ready after {time.perf_counter() - start:.0f} s: {url}")
     app.block_thread()

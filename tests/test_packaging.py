@@ -13,7 +13,8 @@ from tests.lowest import lowest, requirements
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = set(PROJECT["project"]["optional-dependencies"])
-PLACES = ("README.md", "Makefile", "constraints.txt", "CONTRIBUTING.md", "demo", "adapters_hub", "trainer", "eval")
+FILES = ("README.md", "Makefile", "constraints.txt", "CONTRIBUTING.md")
+PLACES = (*FILES, "demo", "adapters_hub", "trainer", "eval", "speed")
 GROUPS = set(PROJECT["dependency-groups"])
 
 
@@ -30,16 +31,7 @@ def test_every_range_has_one_lower_bound_and_holds_the_version_that_is_tested() 
 
 def test_extras_and_groups_that_are_named_exist() -> None:
     named = 0
-    for path in (
-        "README.md",
-        "Makefile",
-        "constraints.txt",
-        "CONTRIBUTING.md",
-        "demo",
-        "adapters_hub",
-        "trainer",
-        "eval",
-    ):
+    for path in PLACES:
         place = ROOT / path
         files = (
             [place] if place.is_file() else [file for file in place.rglob("*") if file.suffix in (".md", ".py", ".txt")]

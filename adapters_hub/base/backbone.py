@@ -73,7 +73,10 @@ def load_backbone(
         if progress:
             transformers_logging.enable_progress_bar()
     if missing := sorted(loaded["missing_keys"]):
-        raise BaseEncoderError(f"base encoder {source!r} lacks {len(missing)} tensors, the first is {missing[0]!r}")
+        raise BaseEncoderError(
+            f"base encoder {source!r} lacks {len(missing)} tensors that its config.json asks for, the first is "
+            f"{missing[0]!r}: fetch it again, or choose another base"
+        )
     if loader is AutoModel and architecture.model_type == "m2m_100":
         model = model.get_encoder()
     model.requires_grad_(False).eval()

@@ -1,29 +1,22 @@
-"""One language of an encoder as a transformer of its own, which exports are made from and compared with."""
+"""What the exports of one language share: they are made from a copy of its transformer, and compared with it."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
-import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.functional import normalize as unit_length
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
-from adapters_hub.base import plain_tokenizer
-from adapters_hub.base.sentence_folder import write_json
-from adapters_hub.encoder import ModularEncoder
-from adapters_hub.encoder.alignment import Align, check_aligned
-from adapters_hub.encoder.head import SentenceHead
+from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
+from adapters_hub.encoder import Extract, ModularEncoder
+from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.format import WITHOUT_PROMPT, AlignmentManifest
-from adapters_hub.modules import Bottlenecks, LanguageModule
+from adapters_hub.format import WITHOUT_PROMPT
 
 TOLERANCE = 1e-4
 """Largest difference allowed between an export and the encoder, in any component of a unit vector."""
@@ -43,108 +36,21 @@ def without_bars() -> Iterator[None]:
             transformers_logging.enable_progress_bar()
 
 
-class ComposedLanguage(nn.Module):
-    """A copy of the transformer for one language, on the CPU in float32.
-
-    The LoRAs are merged into its weights, it has the language's embeddings, and the alignment bottlenecks, if there
-    are any, are attached.
-
-    Attributes:
-        module: the language module.
-        backbone: the transformer.
-        bottlenecks: the alignment bottlenecks, or None.
-        head: pooling, and the base's dense layers.
-        tokenizer: its own tokenizer, which truncates at the module's `max_length`.
-        fingerprints: fingerprints of the module and of the alignment adapters that are on.
-        adapters: manifests of these adapters.
-    """
-
-    def __init__(
-        self,
-        module: LanguageModule,
-        backbone: PreTrainedModel,
-        bottlenecks: Bottlenecks | None,
-        head: SentenceHead,
-        tokenizer: PreTrainedTokenizerFast,
-        fingerprints: tuple[str, ...],
-        adapters: Sequence[AlignmentManifest] = (),
-    ) -> None:
-        super().__init__()
-        self.module = module
-        self.backbone = backbone
-        self.bottlenecks = bottlenecks
-        self.head = head
-        self.tokenizer = tokenizer
-        self.fingerprints = fingerprints
-        self.adapters = adapters
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Token vectors `[batch, tokens, width]` and unit vectors `[batch, dim]` of sequences `[batch, tokens]`."""
-        hidden = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return hidden, unit_length(self.head(hidden, attention_mask), dim=-1)
-
-    @torch.inference_mode()
-    def vectors(self, sentences: Sequence[str]) -> np.ndarray:
-        """Unit vectors `[n, dim]` of sentences, which are silently truncated at `max_length`."""
-        manifest = self.module.manifest
-        texts = [manifest.prompt + sentence for sentence in sentences]
-        batch = self.tokenizer(
-            texts, truncation=True, max_length=manifest.max_length, padding=True, return_tensors="pt"
-        )
-        _, vectors = self(batch["input_ids"], batch["attention_mask"])
-        return np.asarray(vectors)
-
-
-def compose(encoder: ModularEncoder, language: str, align: Align = False) -> ComposedLanguage:
-    """Copy one language out of an encoder, which stays as it is.
-
-    Args:
-        encoder: an encoder in float32.
-        language: a language that is loaded.
-        align: as for `ModularEncoder.encode`.
+def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Extract:
+    """Copy one language out of an encoder in float32, on the CPU; arguments and errors as for `ModularEncoder.extract`.
 
     Raises:
         AdaptersHubError: the encoder computes in another precision.
-        CompositionError: the language is not loaded.
-        InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
     """
     if encoder.dtype != torch.float32:
         raise AdaptersHubError(
             f"an export needs an encoder in float32, this one is in {str(encoder.dtype).removeprefix('torch.')}: "
             "load it with dtype=torch.float32"
         )
-    fingerprints = encoder.fingerprints(language, align=align)
-    check_aligned(align, encoder.languages)
-    with encoder._lock:
-        languages = encoder._languages
-        loaded = languages.memory(language)
-        module = loaded.prepared.module
-        weights = languages.weights(language, align)
-        bottlenecks = copy.deepcopy(languages.alignment(language, weights))
-        adapters = [languages.find(language).adapters[objective].manifest for objective, _ in weights]
-        embeddings = loaded.prepared.embeddings
-        if embeddings is not None:
-            embeddings = embeddings.to(encoder.dtype)
-        encoder._composition.activate(dataclasses.replace(loaded.prepared, embeddings=embeddings))
-        backbone = copy.deepcopy(encoder._composition.backbone)
-        tokenizer = plain_tokenizer(loaded.tokenizer, model_max_length=module.manifest.max_length)
-    backbone.to("cpu")  # type: ignore[arg-type]
-    backbone.config.vocab_size = len(backbone.get_submodule(encoder.base.architecture.token_embeddings).weight)  # type: ignore[arg-type]
-    for role in ("pad_token_id", "bos_token_id", "eos_token_id"):
-        setattr(backbone.config, role, getattr(tokenizer, role))
-    backbone.config._name_or_path = ""  # the path that it was loaded from is private
-    # Clear what earlier calls set on the tokenizer: it would be written to its file.
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    if bottlenecks is not None:
-        bottlenecks.to("cpu")
-        bottlenecks.attach(backbone, encoder.base.architecture)
-    head = copy.deepcopy(SentenceHead.of(encoder.base, tokenizer, module.manifest)).to("cpu")
-    composed = ComposedLanguage(module, backbone, bottlenecks, head, tokenizer, fingerprints, adapters)
-    return composed.eval().requires_grad_(False)
+    return encoder.extract(language, align=align).to("cpu")
 
 
-def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
+def save_tokenizer(composed: Extract, folder: Path) -> None:
     """Write the tokenizer's files, with a class name that every release of transformers knows."""
     composed.tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
@@ -152,24 +58,42 @@ def save_tokenizer(composed: ComposedLanguage, folder: Path) -> None:
     write_json(path, settings | {"tokenizer_class": "PreTrainedTokenizerFast"})
 
 
+def write_sentence_files(
+    composed: Extract, folder: Path, transformer: dict[str, Any], versions: dict[str, str]
+) -> None:
+    """Write the files that turn the folder of an export into a SentenceTransformer; see `write_sentence_folder`."""
+    write_sentence_folder(
+        folder,
+        pooling=composed.manifest.pooling,
+        prompt=composed.manifest.prompt,
+        prompts=composed.prompts,
+        width=composed.backbone.config.hidden_size,
+        dense=composed.head.dense,
+        transformer=transformer,
+        versions=versions,
+    )
+
+
 def write_card(folder: Path, card: str) -> None:
     """Write the card of an export."""
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def counts_prompt_alike(composed: ComposedLanguage) -> bool:
+def counts_prompt_alike(composed: Extract) -> bool:
     """Whether pooling in sentence-transformers leaves out the same prompt tokens as the encoder's, if any.
 
     It tokenizes the prompt alone, so a final space that becomes a token when nothing follows would count as one more.
     """
-    manifest = composed.module.manifest
-    alone, words = (composed.tokenizer(text)["input_ids"] for text in (manifest.prompt, manifest.prompt.rstrip()))
-    return manifest.pooling != WITHOUT_PROMPT or len(alone) == len(words)
+    if composed.manifest.pooling != WITHOUT_PROMPT:
+        return True
+    prompts = (composed.manifest.prompt, *composed.prompts.values())
+    counts = [[len(composed.tokenizer(text)["input_ids"]) for text in (prompt, prompt.rstrip())] for prompt in prompts]
+    return all(alone == words for alone, words in counts)
 
 
-def probe_sentences(composed: ComposedLanguage) -> list[str]:
+def probe_sentences(composed: Extract) -> list[str]:
     """Random texts from the language's own tokens, of one token to more than `max_length`; the same at every call."""
-    tokenizer, max_length = composed.tokenizer, composed.module.manifest.max_length
+    tokenizer, max_length = composed.tokenizer, composed.manifest.max_length
     special = set(tokenizer.all_special_ids)
     ids = np.array([number for number in range(len(tokenizer)) if number not in special])
     random = np.random.default_rng(0)
@@ -179,7 +103,7 @@ def probe_sentences(composed: ComposedLanguage) -> list[str]:
 
 
 def check_vectors(
-    composed: ComposedLanguage, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
+    composed: Extract, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
 ) -> float:
     """Compare an export's vectors with those of the language it was made from, for sentences together and one by one.
 

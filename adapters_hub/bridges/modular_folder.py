@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from adapters_hub.base import BaseEncoder, load_base, write_base
+from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.bridges.facts import read_export_facts
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
@@ -18,7 +18,6 @@ from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import copy_module
 from adapters_hub.hub.fetching import Fetched
-from adapters_hub.modules import AlignmentAdapter, LanguageModule
 
 FILE_NAME = "modular_encoder.json"
 FORMAT_VERSION = 1
@@ -36,9 +35,8 @@ def write_modular(
     """Write the modules of some languages, all their alignment adapters and the reference to the base into `folder`."""
     names = []
     for code in languages:
-        language = encoder._languages.find(code)
-        modules: list[LanguageModule | AlignmentAdapter] = [language.module, *language.adapters.values()]
-        for module in modules:
+        for objective in (None, *encoder.alignments[code]):
+            module = encoder.module(code, objective)
             module.check_unchanged()
             names.append(f"modules/{module.manifest.name}")
             copy_module(Fetched(module.folder, None), folder / names[-1])
@@ -60,10 +58,9 @@ def write_modular(
         "modules": names,
     }
     if include_base:
-        with encoder._lock:
-            encoder._composition.activate(None)
+        with encoder.untouched_base():
             write_base(base, folder / "base")
-    _write_facts(folder, facts)
+    write_json(folder / FILE_NAME, facts)
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -130,9 +127,4 @@ def copy_modular(source: Path, target: Path, facts: dict[str, Any]) -> None:
     for name in (*facts["modules"], *([facts["base"]["source"]] if facts["base"].get("inside") else [])):
         if (target / name).resolve() != (source / name).resolve():
             shutil.copytree(inner_path(source, name), target / name, dirs_exist_ok=True)
-    _write_facts(target, facts)
-
-
-def _write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
-    (folder / FILE_NAME).write_text(text, encoding="utf-8")
+    write_json(target / FILE_NAME, facts)

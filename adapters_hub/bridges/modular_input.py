@@ -13,6 +13,7 @@ from adapters_hub.bridges.modular_folder import copy_modular, load_encoder, read
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.precision import Precision, resolve_precision
 from adapters_hub.errors import AdaptersHubError, InputTextError, ModuleFormatError
+from adapters_hub.format import ROLES
 from adapters_hub.requirements import needed_for
 from adapters_hub.texts import Empty, read_texts
 
@@ -29,7 +30,8 @@ class ModularInput(InputModule):
     It is for inference: gradients that reach it raise an error. Layers after it can be trained once it is frozen by
     `requires_grad_(False)`. `encode` of sentence-transformers takes `language=` (ISO 639-3, one for all sentences of
     the call), `align=` and `empty=` (see `ModularEncoder.encode`). Each language puts its own prompt before the
-    sentences. Vectors `[n, dim]` have unit length and the precision of the computation.
+    sentences; in `encode_query` and `encode_document`, the one for queries or documents. Vectors `[n, dim]` have unit
+    length and the precision of the computation.
 
     Attributes:
         encoder: the encoder.
@@ -81,7 +83,7 @@ class ModularInput(InputModule):
     @property
     def tokenizer(self) -> Any:  # type: ignore[override]  # noqa: ANN401
         """The tokenizer of the default language."""
-        return self.encoder._languages.memory(self.default_language).tokenizer
+        return self.encoder.tokenizer(self.default_language)
 
     @property
     def max_seq_length(self) -> int:
@@ -111,15 +113,19 @@ class ModularInput(InputModule):
         """Pass on sentences as they are: each language has its own tokenizer.
 
         Raises:
-            InputTextError: a prompt is given.
+            InputTextError: a prompt is given that is not the name of one.
         """
-        if prompt:
+        if prompt and prompt not in ROLES:
             raise InputTextError(
-                f"each language module has its own prompt, found another one, {prompt!r}: leave prompt and "
-                "prompt_name out"
+                f"each language module has its own prompts, found another one, {prompt!r}: leave prompt out, or choose "
+                "prompt_name 'query' or 'document'"
             )
         # A placeholder of width 0: sentence-transformers' trainer recognises the columns of its data by this name.
-        return {"sentences": list(inputs), "sentence_embedding": torch.empty(len(inputs), 0)}
+        return {
+            "sentences": list(inputs),
+            "prompt_name": prompt or None,
+            "sentence_embedding": torch.empty(len(inputs), 0),
+        }
 
     def forward(
         self,
@@ -132,7 +138,7 @@ class ModularInput(InputModule):
         """Set `sentence_embedding` `[batch, dim]`.
 
         Args:
-            features: a dict with `sentences`.
+            features: a dict with `sentences` and `prompt_name`.
             language: language of all of them; None: the folder's default.
             align: as for `ModularEncoder.encode`; None: the folder's default.
             empty: as for `ModularEncoder.encode`.
@@ -159,6 +165,7 @@ class ModularInput(InputModule):
             features["sentences"],
             language or self.default_language,
             align=self.default_align if align is None else align,
+            prompt_name=features.get("prompt_name"),
             batch_size=max(len(features["sentences"]), 1),
             max_length=self._max_length,
             empty=empty,
@@ -230,11 +237,10 @@ class ModularInput(InputModule):
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         place = self._place
         if (place.device, place.dtype) != (self.encoder.device, self.encoder.dtype):
-            base: Any = self._base_source
-            if self.encoder.dtype == torch.float32:  # otherwise its weights are rounded: read them again
-                self.encoder._composition.activate(None)  # restores the base's own weights
-                base = self.encoder.base
-            self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
+            is_exact = self.encoder.dtype == torch.float32  # otherwise its weights are rounded: read them again
+            with self.encoder.untouched_base() as own:
+                base = own if is_exact else self._base_source
+                self.encoder = load_encoder(self.folder, self.facts, base, place.device, place.dtype)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

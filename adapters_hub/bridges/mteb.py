@@ -43,8 +43,9 @@ class MTEBEncoder(AbsEncoder):
         align: as for `ModularEncoder.encode`; None: on for bitext mining and for subsets of two languages if the
             language has an alignment adapter, off for tasks within one language.
         batch_size: sentences per pass; None: the size that MTEB asks for.
-        empty: what to do about empty texts: `error` raises an error with their numbers, `missing` gives them vectors of
-            zeros, which are similar to nothing (MTEB's classifiers and searches do not accept NaN).
+        empty: what to do about empty texts, also when MTEB has loaded the registered encoder: `error` raises an error
+            with their numbers, `missing` gives them vectors of zeros, which are similar to nothing. `ModularEncoder`
+            would give them NaN, which MTEB's classifiers and searches do not accept.
         name: `organisation/model`, under which results are stored.
 
     Example:
@@ -68,7 +69,7 @@ class MTEBEncoder(AbsEncoder):
         self._loaded_as: ModelMeta | None = None
 
     def register(self) -> ModelMeta:
-        """Make `mteb.get_model(name)` give this encoder, with `align` and `batch_size` as options, in this process.
+        """Make `mteb.get_model(name)` give this encoder in this process; `align`, `batch_size` and `empty` are options.
 
         Returns:
             The entry in MTEB's registry.
@@ -92,12 +93,13 @@ class MTEBEncoder(AbsEncoder):
             *,
             align: Align | None = self.align,
             batch_size: int | None = self.batch_size,
+            empty: Empty = self.empty,
             embed_dim: int | None = None,
         ) -> MTEBEncoder:
             here = self.model.device
             if device is not None and torch.device(device).type != here.type:
                 raise AdaptersHubError(f"{name} computes on {here}, not on {device}: register one that computes there")
-            return MTEBEncoder(self.model, align, batch_size=batch_size, name=name)
+            return MTEBEncoder(self.model, align, batch_size=batch_size, empty=empty, name=name)
 
         return load_modular_encoder
 
@@ -168,8 +170,8 @@ class MTEBEncoder(AbsEncoder):
             task_metadata: metadata of the task, for its languages and type.
             hf_split: not used.
             hf_subset: the subset, or the column of a parallel bitext task.
-            prompt_type: query or document, if MTEB gives it. A language module has one prompt for both; the two may be
-                in different languages.
+            prompt_type: query or document, if MTEB gives it; the two have prompts of their own, and may be in
+                different languages.
             kwargs: `batch_size` and `show_progress_bar`.
 
         Raises:
@@ -185,6 +187,7 @@ class MTEBEncoder(AbsEncoder):
             sentences,
             language,
             align=align,
+            prompt_name=getattr(prompt_type, "value", prompt_type),
             batch_size=self.batch_size or int(kwargs.get("batch_size", 32)),
             empty=self.empty,
             show_progress=bool(kwargs.get("show_progress_bar", False)),

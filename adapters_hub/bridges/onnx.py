@@ -8,21 +8,22 @@ from pathlib import Path
 
 import torch
 
-from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
+from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.bridges.composed_language import (
-    ComposedLanguage,
     check_vectors,
     compose,
     counts_prompt_alike,
     save_tokenizer,
     write_card,
+    write_sentence_files,
 )
 from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OUTPUT, OnnxEncoder
 from adapters_hub.cards import render_export_card
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder, prompt_length
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
+from adapters_hub.format import ROLES, WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
 
 OPSET = 18
@@ -84,7 +85,7 @@ def export_onnx(
     return Path(folder)
 
 
-def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
+def _write_graph(composed: Extract, path: Path, opset: int) -> None:
     # Attention as plain matrix products: fused attention and its mask differ between backends.
     composed.backbone.set_attn_implementation("eager")
     size = sum(tensor.numel() * tensor.element_size() for tensor in composed.state_dict().values())
@@ -118,32 +119,32 @@ def _write_graph(composed: ComposedLanguage, path: Path, opset: int) -> None:
     program.save(str(path), external_data=size > _LARGEST_FILE)
 
 
-def _write_settings(folder: Path, composed: ComposedLanguage) -> None:
+def _write_settings(folder: Path, composed: Extract) -> None:
     """Write the settings that transformers and sentence-transformers read, and the card."""
-    manifest, config = composed.module.manifest, composed.backbone.config
+    manifest, config = composed.manifest, composed.backbone.config
     config.architectures = [type(composed.backbone).__name__]
     config.save_pretrained(folder)
     is_sentence_transformer = counts_prompt_alike(composed)
     if is_sentence_transformer:
-        write_sentence_folder(
-            folder,
-            pooling=manifest.pooling,
-            prompt=manifest.prompt,
-            width=config.hidden_size,
-            dense=composed.head.dense,
-            transformer={"max_seq_length": manifest.max_length, "do_lower_case": False},
-            versions={},
-        )
+        write_sentence_files(composed, folder, {"max_seq_length": manifest.max_length, "do_lower_case": False}, {})
     card = render_export_card("onnx", [manifest], composed.adapters, is_sentence_transformer=is_sentence_transformer)
     write_card(folder, card)
 
 
-def _config(encoder: ModularEncoder, composed: ComposedLanguage, opset: int) -> dict[str, object]:
-    manifest = composed.module.manifest
+def _pools_alike(composed: Extract, prompt: str) -> bool:
+    """Whether the graph, which has the length of one prompt built in, pools correctly after another one."""
+    own, other = (prompt_length(composed.tokenizer, text) for text in (composed.manifest.prompt, prompt))
+    return composed.manifest.pooling != WITHOUT_PROMPT or own == other
+
+
+def _config(encoder: ModularEncoder, composed: Extract, opset: int) -> dict[str, object]:
+    manifest = composed.manifest
+    prompts = dict.fromkeys(ROLES, manifest.prompt) | composed.prompts
     return {
         "format_version": FORMAT_VERSION,
         "language": manifest.language,
         "prompt": manifest.prompt,
+        "prompts": {name: prompt for name, prompt in prompts.items() if _pools_alike(composed, prompt)},
         "max_length": manifest.max_length,
         "dimension": manifest.dimension,
         "pooling": manifest.pooling,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +14,21 @@ from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.requirements import needed_for
 from adapters_hub.texts import Empty, read_texts
 
+if TYPE_CHECKING:
+    from adapters_hub.format import PromptName
+
 MODEL_FILE = "onnx/model.onnx"
 CONFIG_FILE = "onnx_encoder.json"
 OUTPUT = "sentence_embedding"
-FORMAT_VERSION = 2
-_FACTS: dict[str, type] = {"language": str, "prompt": str, "max_length": int, "dimension": int, "pad_token_id": int}
+FORMAT_VERSION = 3
+_FACTS: dict[str, type] = {
+    "language": str,
+    "prompt": str,
+    "prompts": dict,
+    "max_length": int,
+    "dimension": int,
+    "pad_token_id": int,
+}
 
 
 class OnnxEncoder:
@@ -65,11 +75,19 @@ class OnnxEncoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.config["max_length"])
 
-    def encode(self, sentences: str | Iterable[str], *, batch_size: int = 32, empty: Empty = "error") -> np.ndarray:
+    def encode(
+        self,
+        sentences: str | Iterable[str],
+        *,
+        prompt_name: PromptName | None = None,
+        batch_size: int = 32,
+        empty: Empty = "error",
+    ) -> np.ndarray:
         """Sentence vectors of unit length.
 
         Args:
             sentences: one sentence or many. Longer ones are truncated to `max_length` tokens.
+            prompt_name: `query` or `document`, for search; None for comparisons of sentences with each other.
             batch_size: sentences per pass; they are sorted by length first.
             empty: what to do about sentences that are empty or missing: `error` raises an error with their numbers,
                 `missing` gives them vectors of NaN.
@@ -79,13 +97,19 @@ class OnnxEncoder:
 
         Raises:
             InputTextError: a sentence is not text, or is empty.
-            AdaptersHubError: `batch_size` is less than 1.
+            AdaptersHubError: `batch_size` is less than 1, or the export has no such prompt.
         """
         texts = read_texts(sentences, empty)
         if batch_size < 1:
             raise AdaptersHubError(f"batch_size must be at least 1, not {batch_size}")
+        if prompt_name is not None and prompt_name not in self.config["prompts"]:
+            raise AdaptersHubError(
+                f"expected prompt_name None or {' or '.join(self.config['prompts']) or 'nothing else'}, found "
+                f"{prompt_name!r}: use ModularEncoder or export_composed, which pool after every prompt"
+            )
+        prompt = self.config["prompt"] if prompt_name is None else self.config["prompts"][prompt_name]
         vectors = np.full((texts.count, self.dimension), np.nan, np.float32)
-        encodings = self._tokenizer.encode_batch([self.config["prompt"] + text for text in texts.present])
+        encodings = self._tokenizer.encode_batch([prompt + text for text in texts.present])
         order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]

@@ -9,21 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.base.sentence_folder import model_config, write_json, write_sentence_folder
+from adapters_hub.base.sentence_folder import model_config, write_json
 from adapters_hub.bridges.composed_language import (
-    ComposedLanguage,
     check_vectors,
     compose,
     counts_prompt_alike,
     save_tokenizer,
     without_bars,
     write_card,
+    write_sentence_files,
 )
 from adapters_hub.cards import render_export_card
-from adapters_hub.encoder import ModularEncoder
+from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
+from adapters_hub.format import ROLES
 from adapters_hub.requirements import needed_for
 
 
@@ -71,7 +72,7 @@ def export_merged(
         )
     with write_folder(folder, replace=replace) as unfinished, without_bars():
         _write_merged(unfinished, composed)
-        write_card(unfinished, render_export_card("merged", [composed.module.manifest]))
+        write_card(unfinished, render_export_card("merged", [composed.manifest]))
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
 
         def encode(sentences: list[str]) -> np.ndarray:
@@ -133,8 +134,9 @@ def export_composed(
         write_modular(unfinished, encoder, chosen, default, align, include_base)
         kind = f"{ModularInput.__module__}.{ModularInput.__qualname__}"
         write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
-        # No prompts: each language has its own, which `ModularInput` puts before the sentences.
-        write_json(unfinished / "config_sentence_transformers.json", model_config({}, None, _versions()))
+        # The prompts are only names: each language has prompts of its own, which `ModularInput` looks up.
+        names = {name: name for name in ROLES}
+        write_json(unfinished / "config_sentence_transformers.json", model_config(names, None, _versions()))
         first = [default, *(code for code in chosen if code != default)]
         card = render_export_card(
             "composed",
@@ -147,8 +149,7 @@ def export_composed(
     return Path(folder)
 
 
-def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
-    manifest, config = composed.module.manifest, composed.backbone.config
+def _write_merged(folder: Path, composed: Extract) -> None:
     composed.backbone.save_pretrained(folder)
     save_tokenizer(composed, folder)
     forward = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
@@ -157,18 +158,10 @@ def _write_merged(folder: Path, composed: ComposedLanguage) -> None:
         "modality_config": forward,
         "module_output_name": "token_embeddings",
     }
-    if config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
+    if composed.backbone.config.model_type in ("bert", "roberta", "xlm-roberta", "camembert"):
         # Token vectors are pooled, so leave out a pooling layer with random weights and the warning of it.
         transformer["model_kwargs"] = {"add_pooling_layer": False}
-    write_sentence_folder(
-        folder,
-        pooling=manifest.pooling,
-        prompt=manifest.prompt,
-        width=config.hidden_size,
-        dense=composed.head.dense,
-        transformer=transformer,
-        versions=_versions(),
-    )
+    write_sentence_files(composed, folder, transformer, _versions())
 
 
 def _versions() -> dict[str, str]:

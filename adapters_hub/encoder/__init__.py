@@ -1,6 +1,7 @@
 """The encoder that is composed of a base and modules."""
 
 from adapters_hub.encoder.composition import Composition, module_tokenizer
+from adapters_hub.encoder.extract import Extract
 from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.modular_encoder import ModularEncoder
 from adapters_hub.encoder.passes import pad, split_passes
@@ -9,6 +10,7 @@ from adapters_hub.encoder.precision import has_fast_bfloat16, resolve_precision
 
 __all__ = [
     "Composition",
+    "Extract",
     "ModularEncoder",
     "SentenceHead",
     "has_fast_bfloat16",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
@@ -19,28 +18,10 @@ from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
 from adapters_hub.encoder.dense import LanguageDense
 from adapters_hub.encoder.embedding import LanguageEmbedding
+from adapters_hub.encoder.language import Factors, Language
 from adapters_hub.errors import CompositionError
 from adapters_hub.folders import file_state
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras
-
-_Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """A language module on the device, ready to be activated.
-
-    Attributes:
-        module: the module without its embeddings and LoRAs.
-        embeddings: `[vocabulary, width]`; None for the base's own.
-        factors: all LoRAs combined by `stack_loras`, float32.
-        beside: the same factors, transposed and in the precision of the composition, for use without merging.
-    """
-
-    module: LanguageModule
-    embeddings: torch.Tensor | None
-    factors: _Factors
-    beside: _Factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +54,17 @@ class Composition:
         self.dtype = dtype
         self.backbone = base.backbone
         self._dense = {
-            name: LanguageDense.take_over(layer)
+            name: LanguageDense(layer)
             for name, layer in self.backbone.named_modules()
             if isinstance(layer, nn.Linear) and re.fullmatch(base.architecture.lora_targets, name)
         }
+        for name, layer in self._dense.items():
+            self.backbone.set_submodule(name, layer)
         # Float32 weights to merge from. If the composition computes in float32 too, they share its memory.
         self._pristine = {name: layer.weight.detach().to(device) for name, layer in self._dense.items()}
         if self._is_plain:
-            LanguageEmbedding.take_over(base.token_embeddings, dtype)
+            embedding = LanguageEmbedding(base.token_embeddings, dtype)
+            self.backbone.set_submodule(base.architecture.token_embeddings, embedding)
         mapped = base.mapped_token_embeddings() if self.may_share else None
         # On the CPU the transformer's weights may be memory-mapped too, depending on how transformers loads them.
         files = CheckpointFiles(base.checkpoint, base.revision).weights() if self.device.type == "cpu" else []
@@ -90,12 +74,12 @@ class Composition:
         self._move()
         self._plain = {name: _Weight(layer.weight, pack(layer.weight)) for name, layer in self._dense.items()}
         self._merged: dict[str, _Weight] = {}
-        self._merged_for: Prepared | None = None
+        self._merged_for: Language | None = None
         if base.dense is not None:
             base.dense.to(device)  # stays in float32, like pooling
         base.own_embeddings = base.token_embeddings.weight.detach() if mapped is None else mapped
         self._base_fingerprints: dict[str | None, str] = {}  # by the tag of a language
-        self._active: tuple[Prepared | None, bool] = (None, True)
+        self._active: tuple[Language | None, bool] = (None, True)
         self._bottlenecks: Bottlenecks | None = None
         self._alignment: list[RemovableHandle] = []
         self._is_known = True
@@ -122,14 +106,18 @@ class Composition:
     def _is_plain(self) -> bool:
         return type(self.base.token_embeddings) in (nn.Embedding, LanguageEmbedding)
 
-    def prepare(self, module: LanguageModule, *, share: bool = False) -> Prepared:
+    def prepare(self, module: LanguageModule, *, share: bool = False) -> Language:
         """Get a module ready to be activated, any number of times.
 
         Args:
             module: the language module.
             share: leave memory-mapped embeddings on disk in their own precision; rows are converted when they are
                 looked up, which gives the same numbers. Otherwise the embeddings are copied in this precision.
+
+        Raises:
+            CompositionError: see `module_tokenizer`.
         """
+        tokenizer = module_tokenizer(self.base, module)
         factors = {
             name: (a.to(self.device), b.to(self.device)) for name, (a, b) in stack_loras(module.loras.values()).items()
         }
@@ -137,7 +125,8 @@ class Composition:
         if embeddings is not None and not (share and self.may_share):
             embeddings = embeddings.to(self.device, self.dtype)
         beside = {name: (a.T.to(self.dtype), b.T.to(self.dtype)) for name, (a, b) in factors.items()}
-        return Prepared(dataclasses.replace(module, embeddings=None, loras={}), embeddings, factors, beside)
+        prompts = self.base.prompts if module.manifest.prompts is None else module.manifest.prompts
+        return Language(module.manifest, prompts, tokenizer, embeddings, factors, beside)
 
     def check_mapped(self) -> None:
         """Refuse to compute with memory-mapped weights of the base whose file was changed.
@@ -152,24 +141,25 @@ class Composition:
 
     def activate(
         self,
-        module: LanguageModule | Prepared | None,
+        language: Language | LanguageModule | None,
         bottlenecks: Bottlenecks | None = None,
         *,
         merge: bool = True,
     ) -> None:
-        """Set the transformer to `module` (None: the untouched base) and switch `bottlenecks` on (None: off).
+        """Set the transformer to `language` (None: the untouched base) and switch `bottlenecks` on (None: off).
 
         Args:
-            module: the language module; if it is activated more than once, as prepared by `prepare`.
+            language: a language that `prepare` made, or its module if it is activated only once.
             bottlenecks: the alignment, on this composition's device and in its precision.
             merge: whether to merge the LoRAs into the weights; otherwise they are applied beside the weights.
         """
-        prepared = self.prepare(module) if isinstance(module, LanguageModule) else module
+        if isinstance(language, LanguageModule):
+            language = self.prepare(language)
         was_known, self._is_known = self._is_known, False
-        if not was_known or (prepared, merge) != self._active:
-            self._take_loras(prepared, merge)
-            self._take_embeddings(self.base.own_embeddings if prepared is None else prepared.embeddings)
-            self._active = (prepared, merge)
+        if not was_known or (language, merge) != self._active:
+            self._take_loras(language, merge)
+            self._take_embeddings(None if language is None else language.embeddings)
+            self._active = (language, merge)
         if not was_known or bottlenecks is not self._bottlenecks:
             _remove(self._alignment)
             if bottlenecks is not None:
@@ -182,11 +172,11 @@ class Composition:
         self._is_known = False
         self._merged_for = None
 
-    def forget(self, prepared: Prepared) -> None:
-        """Drop all references to a module that is being unloaded."""
-        if not self._is_known or self._active[0] is prepared:
+    def forget(self, language: Language) -> None:
+        """Drop all references to a language that is being unloaded."""
+        if not self._is_known or self._active[0] is language:
             self.activate(None)
-        if self._merged_for is prepared:
+        if self._merged_for is language:
             self._merged_for = None
 
     def base_fingerprint(self, language: str | None = None) -> str:
@@ -196,25 +186,26 @@ class Composition:
         if tag not in self._base_fingerprints:
             content = json.loads(tokenizer.backend_tokenizer.to_str())
             content |= {"truncation": None, "padding": None}  # earlier calls may have set these
-            settings = (base.pooling, base.prompt, base.max_length)
+            settings = (base.pooling, base.prompt, dict(base.prompts), base.max_length)
             facts = (base.fingerprint, base.embeddings_fingerprint, content, *settings)
             digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
             self._base_fingerprints[tag] = digest.hexdigest()
         return self._base_fingerprints[tag]
 
     @torch.no_grad()
-    def _take_loras(self, prepared: Prepared | None, merge: bool) -> None:
-        if merge and prepared is not None and prepared is not self._merged_for:
+    def _take_loras(self, language: Language | None, merge: bool) -> None:
+        factors = {} if language is None else language.factors
+        if merge and factors and language is not self._merged_for:
             self._merged_for = None  # a merge that fails leaves no complete weights
-            self._merge(prepared.factors)
-            self._merged_for = prepared
+            self._merge(factors)
+            self._merged_for = language
         for name, layer in self._dense.items():
-            changed = prepared is not None and name in prepared.factors
+            changed = name in factors
             weight = self._merged[name] if merge and changed else self._plain[name]
             layer.weight, layer.packed = weight.parameter, weight.packed
-            layer.low_rank = prepared.beside[name] if prepared is not None and changed and not merge else None
+            layer.low_rank = language.beside[name] if language is not None and changed and not merge else None
 
-    def _merge(self, factors: _Factors) -> None:
+    def _merge(self, factors: Factors) -> None:
         for name, (a, b) in factors.items():
             pristine, merged = self._pristine[name], self._merged.get(name)
             parameter = _frozen(torch.empty_like(self._plain[name].parameter)) if merged is None else merged.parameter

@@ -11,21 +11,23 @@ from adapters_hub.base.packing import packed_linear
 class LanguageDense(nn.Linear):
     """A dense layer with the merged weight of a language, or with the base's weight and a LoRA beside it.
 
+    It takes the place of a transformer's dense layer, and keeps that layer's own parameters: their names and values in
+    the transformer stay the same.
+
+    Args:
+        layer: the transformer's layer.
+
     Attributes:
         packed: the weight in oneDNN's layout, from `pack`; if None, `weight` is used.
         low_rank: `a [in, rank]` and `b [rank, out]` of a LoRA, which adds `x a b`; None adds nothing.
     """
 
-    packed: torch.Tensor | None
-    low_rank: tuple[torch.Tensor, torch.Tensor] | None
-
-    @classmethod
-    def take_over(cls, layer: nn.Linear) -> LanguageDense:
-        """Turn a transformer's dense layer into a `LanguageDense`, in place."""
-        layer.__class__ = cls
-        assert isinstance(layer, cls)
-        layer.packed = layer.low_rank = None
-        return layer
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+        self.weight, self.bias = layer.weight, layer.bias
+        self.train(layer.training)
+        self.packed: torch.Tensor | None = None
+        self.low_rank: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Apply the layer: `[..., in]` to `[..., out]`."""

@@ -9,18 +9,18 @@ from torch import nn
 class LanguageEmbedding(nn.Embedding):
     """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision.
 
-    Attributes:
+    It takes the place of a transformer's plain embedding, and keeps that embedding's own matrix.
+
+    Args:
+        embedding: the transformer's embedding.
         computes_in: precision of the rows that it returns.
     """
 
-    computes_in: torch.dtype
-
-    @classmethod
-    def take_over(cls, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
-        """Turn a transformer's plain embedding into a `LanguageEmbedding`, in place, or set the precision of one."""
-        embedding.__class__ = cls
-        assert isinstance(embedding, cls)
-        embedding.computes_in = computes_in
+    def __init__(self, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
+        super().__init__(embedding.num_embeddings, embedding.embedding_dim, embedding.padding_idx, device="meta")
+        self.weight = embedding.weight
+        self.train(embedding.training)
+        self.computes_in = computes_in
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """The rows `[..., width]` for token ids `[...]`."""

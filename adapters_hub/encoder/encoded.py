@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+
+from adapters_hub.encoder.tokens import Tokens
+from adapters_hub.texts import Texts
 
 
 @dataclass(frozen=True)
@@ -25,3 +29,15 @@ class Encoded:
     unknown: list[tuple[str, ...]]
     cut: list[bool]
     missing: list[int]
+
+    @classmethod
+    def of(cls, vectors: np.ndarray | torch.Tensor, texts: Texts, tokens: Sequence[Tokens]) -> Encoded:
+        """The result for texts, from the vectors of all of them and the tokens of those that are present."""
+        read = dict(zip(texts.places, tokens, strict=True))
+        found = [read.get(number) for number in range(texts.count)]
+        return cls(
+            vectors,
+            [one.unknown if one else () for one in found],
+            [bool(one and one.cut) for one in found],
+            [number for number, one in enumerate(found) if one is None],
+        )

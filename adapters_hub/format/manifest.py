@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from adapters_hub.errors import CompositionError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
@@ -20,8 +20,9 @@ from adapters_hub.languages import check_language
 FORMAT_VERSION = 1
 FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
-ROLES = frozenset({"query", "document"})
-"""What a text can be in retrieval."""
+PromptName = Literal["query", "document"]
+"""What a text is in retrieval; many encoders put another prompt before queries than before documents."""
+ROLES = get_args(PromptName)
 WITHOUT_PROMPT = "mean_without_prompt"
 POOLINGS = ("mean", WITHOUT_PROMPT, "cls", "last")
 """How token vectors become a sentence vector: their mean, the mean without the prompt's, the first, or the last."""
@@ -222,7 +223,7 @@ class LanguageModuleManifest(Manifest):
             "prompts": self.prompts is None
             or (
                 isinstance(self.prompts, dict)
-                and set(self.prompts) <= ROLES
+                and set(self.prompts) <= set(ROLES)
                 and all(map(_is_prompt, self.prompts.values()))
             ),
             "max_length": _is_count(self.max_length) and self.max_length > 0,

@@ -5,7 +5,7 @@ from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.fetching import Fetched, copy_module, fetch_checked, fetch_manifest, fetch_module
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing, Pushed, Snapshot
 from adapters_hub.hub.published import PublishedModule
-from adapters_hub.hub.publishing import Plan, plan_push, push, send
+from adapters_hub.hub.publishing import Plan, plan_push, push
 from adapters_hub.hub.searching import find_modules
 
 __all__ = [
@@ -28,5 +28,4 @@ __all__ = [
     "locate",
     "plan_push",
     "push",
-    "send",
 ]

@@ -7,13 +7,13 @@ requests that are made inside `bounded`, so that requests of other libraries sta
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import httpx2
@@ -23,8 +23,7 @@ from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-d
 
 from adapters_hub.hub.hub import HubError, HubUnreachableError
 
-ANSWER_BYTES = 16 << 20
-_ANSWER_SECONDS = 3 * HF_HUB_ETAG_TIMEOUT
+_OF_THE_API = (16 << 20, 3.0 * HF_HUB_ETAG_TIMEOUT)  # bytes and seconds of an answer that is not a file
 _SLOWEST, _SLOW_SECONDS = 1000, 3 * HF_HUB_DOWNLOAD_TIMEOUT  # bytes per second, on average over these seconds
 _TIMEOUTS = {"connect": 10, "read": 30, "write": 60, "pool": 30}
 _COMMIT_SECONDS = 60  # to answer a request that changes a repo
@@ -32,45 +31,41 @@ _BUSY = (408, 429, 500, 502, 503, 504)
 _HUBS = (ENDPOINT, "https://huggingface.co", "https://hf.co")
 
 
-class BusyError(HubUnreachableError):
-    """The Hub is busy or broken.
+class TransientError(HubUnreachableError):
+    """The Hub is busy or broken, and may answer at the next try.
 
     Attributes:
-        status: HTTP status of its answer.
-        seconds: how long the Hub asks to wait; None if it does not say.
+        seconds: how long it asks to wait; None if it does not say.
     """
 
-    def __init__(self, status: int, seconds: float | None) -> None:
-        super().__init__(f"{ENDPOINT} answers {status}")
-        self.status, self.seconds = status, seconds
+    def __init__(self, message: str, seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
-class _Bounds(NamedTuple):
-    file_bytes: int | None
-
-
-_bounds: ContextVar[_Bounds | None] = ContextVar("_bounds", default=None)
+# Bytes and seconds that an answer may have; None outside `bounded`.
+_bounds: ContextVar[tuple[int, float] | None] = ContextVar("_bounds", default=None)
 
 
 @contextlib.contextmanager
-def bounded(file_bytes: int | None = None) -> Iterator[httpx2.Client]:
+def bounded(file_bytes: int | None = None) -> Iterator[None]:
     """Bound the answers to all requests that this thread makes in the context.
 
     Args:
         file_bytes: size of the file to fetch, which may take any time; None for an answer of the Hub's API.
 
     Raises:
-        BusyError: the Hub is busy or broken. The client on its own would wait as long as the Hub asks.
+        TransientError: the Hub is busy or broken. The client on its own would wait as long as the Hub asks.
         HubUnreachableError: an answer is too large or too slow.
         HubError: a token would be sent to another host, or this machine's proxy settings allow no connection.
     """
-    client = _session()
-    for hooks, hook in ((client.event_hooks["request"], _ask), (client.event_hooks["response"], _take)):
-        if hook not in hooks:
-            hooks.append(hook)  # type: ignore[arg-type]
-    token = _bounds.set(_Bounds(file_bytes))
+    hooks = _session().event_hooks
+    for kind, hook in (("request", _ask), ("response", _take)):
+        if hook not in hooks[kind]:
+            hooks[kind].append(hook)  # type: ignore[arg-type]
+    token = _bounds.set(_OF_THE_API if file_bytes is None else (file_bytes, math.inf))
     try:
-        yield client
+        yield
     finally:
         _bounds.reset(token)
 
@@ -115,11 +110,11 @@ def _take(response: httpx2.Response) -> None:
     if bounds is None:
         return
     if response.status_code in _BUSY:
-        raise BusyError(response.status_code, _asked_wait(response))
+        raise TransientError(f"{ENDPOINT} answers {response.status_code}", _asked_wait(response))
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise HubUnreachableError(f"{ENDPOINT} sends a compressed answer, but an uncompressed one was requested")
     assert isinstance(response.stream, httpx2.SyncByteStream)
-    response.stream = _BoundedStream(response.stream, bounds.file_bytes if response.is_success else None)
+    response.stream = _BoundedStream(response.stream, *(bounds if response.is_success else _OF_THE_API))
 
 
 def _asked_wait(response: httpx2.Response) -> float | None:
@@ -138,21 +133,20 @@ def _asked_wait(response: httpx2.Response) -> float | None:
 
 
 class _BoundedStream(httpx2.SyncByteStream):
-    """The body of an answer, up to its bounds; `size` is None if the answer is not a file."""
+    """The body of an answer, up to its bounds in bytes and seconds."""
 
-    def __init__(self, stream: httpx2.SyncByteStream, size: int | None) -> None:
-        self._stream, self._size, self._start = stream, size, time.monotonic()
+    def __init__(self, stream: httpx2.SyncByteStream, size: int, seconds: float) -> None:
+        self._stream, self._size, self._seconds, self._start = stream, size, seconds, time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
-        most = ANSWER_BYTES if self._size is None else self._size
         got, counted, since = 0, 0, self._start
         for chunk in self._stream:
             got += len(chunk)
             now = time.monotonic()
-            if got > most:
-                raise HubUnreachableError(f"{ENDPOINT} sends more than the {most} bytes that an answer may have")
-            if self._size is None and now - self._start > _ANSWER_SECONDS:
-                raise HubUnreachableError(f"{ENDPOINT} takes more than {_ANSWER_SECONDS:.0f} s for an answer")
+            if got > self._size:
+                raise HubUnreachableError(f"{ENDPOINT} sends more than the {self._size} bytes that an answer may have")
+            if now - self._start > self._seconds:
+                raise HubUnreachableError(f"{ENDPOINT} takes more than {self._seconds:.0f} s for an answer")
             if now - since > _SLOW_SECONDS:
                 if got - counted < _SLOWEST * (now - since):
                     raise HubUnreachableError(f"{ENDPOINT} sends less than {_SLOWEST} bytes per second")

@@ -1,14 +1,24 @@
-"""The interface of every hub: resolve a commit, list and fetch files, push, search for modules."""
+"""What every hub can do: resolve a commit, fetch a module, push one, search for modules."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from adapters_hub.address import Address
-from adapters_hub.errors import AdaptersHubError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
+from adapters_hub.format import (
+    CARD,
+    FILE_NAME,
+    MAX_BYTES,
+    Manifest,
+    check_manifest,
+    check_size,
+    read_manifest,
+    refuse_what_could_run,
+)
 
 
 class HubError(AdaptersHubError):
@@ -78,14 +88,15 @@ class Pushed:
     url: str
 
 
-class Hub(Protocol):
-    """The Hugging Face Hub, or a folder that stands in for it."""
+class Hub(ABC):
+    """The Hugging Face Hub, or a folder that acts as one."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The hub's name, for messages."""
-        ...
 
+    @abstractmethod
     def snapshot(self, address: Address) -> Snapshot:
         """Resolve an address to the commit that it means now.
 
@@ -93,8 +104,8 @@ class Hub(Protocol):
             HubUnreachableError: the hub does not answer.
             HubError: there is no such repo or revision, or it is private.
         """
-        ...
 
+    @abstractmethod
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
         """Return a folder that holds at least these files of a commit, each of them whole.
 
@@ -103,24 +114,45 @@ class Hub(Protocol):
         Raises:
             HubUnreachableError: the hub does not answer.
         """
-        ...
 
-    def cached(self, address: Address) -> tuple[Path, str] | None:
-        """The folder of the files that were fetched for an address before, and their commit; no network is used."""
-        ...
+    def fetch_module(self, address: Address, *, weights: bool = True, card: bool = False) -> tuple[Path, str]:
+        """Fetch a module, after checking that its commit holds what its manifest lists and nothing that could run.
 
-    def remember(self, address: Address, commit: str) -> None:
-        """Record that an address meant this commit, and that all its files were fetched."""
-        ...
+        Args:
+            address: the module's address.
+            weights: fetch all files that the module consists of, not only its manifest.
+            card: fetch the card too, if there is one.
 
-    def mend(self, snapshot: Snapshot) -> bool:
-        """Refetch the files of a commit whose local copies differ from the hub's; return whether there were any.
+        Returns:
+            A folder that holds these files, and the module's pinned address, `org/name@commit`.
 
         Raises:
             HubUnreachableError: the hub does not answer.
+            HubError: there is no such repo or revision, or it is private.
+            ModuleFormatError: the repo holds code or pickles, or does not match its manifest.
         """
-        ...
+        snapshot = self.snapshot(address)
+        if FILE_NAME not in snapshot.files:
+            raise ModuleFormatError(f"{snapshot.address} is not a module: it has no {FILE_NAME}")
+        if snapshot.files[FILE_NAME] > MAX_BYTES:
+            raise ModuleFormatError(
+                f"{snapshot.address}: {FILE_NAME} has more than {MAX_BYTES} bytes: it is not a manifest"
+            )
+        refuse_what_could_run(snapshot.files, snapshot.address)
+        manifest = read_manifest(self.fetch(snapshot, [FILE_NAME]))
+        check_manifest(snapshot.address, manifest)
+        for name, file in manifest.files.items():
+            if name not in snapshot.files:
+                raise ModuleFormatError(f"{snapshot.address}: the file {name!r} is missing: tell its publisher")
+            check_size(f"{snapshot.address}: {name!r}", snapshot.files[name], file.size)
+        names = wanted_files(manifest, weights=weights, card=card and CARD in snapshot.files)
+        return self.fetch(snapshot, names), snapshot.address
 
+    def mend(self, address: Address) -> bool:
+        """Fetch damaged local copies of a commit's files again; return whether there were any and the hub answered."""
+        return False
+
+    @abstractmethod
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
@@ -131,12 +163,16 @@ class Hub(Protocol):
         Raises:
             HubError: the hub denies access to the repo, or cannot be reached.
         """
-        ...
 
+    @abstractmethod
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """The repos that have all these tags.
 
         Raises:
             HubUnreachableError: the hub does not answer.
         """
-        ...
+
+
+def wanted_files(manifest: Manifest, *, weights: bool, card: bool) -> list[str]:
+    """The files to fetch of a module; arguments as for `Hub.fetch_module`."""
+    return [FILE_NAME, *(manifest.needed_files if weights else ()), *((CARD,) if card else ())]

@@ -1,8 +1,7 @@
 """A plain folder that acts as a hub: for labs without the Hub, for the quickstart and for the demo.
 
-    HUB/org/name/refs/main              the newest commit of a branch
-    HUB/org/name/revisions/COMMIT/…     the files of a commit; it never changes, unchanged files share their space
-    HUB/org/name/revisions/COMMIT.json  its message, time and parent
+    HUB/org/name/refs/main           the newest commit of a branch
+    HUB/org/name/revisions/COMMIT/…  the files of a commit; it never changes, unchanged files share their space
 
 A module folder that was put at HUB/org/name by hand works too: it is a repo with one commit.
 """
@@ -12,20 +11,20 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import json
 import logging
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from adapters_hub.address import Address
 from adapters_hub.cards import tags_of
-from adapters_hub.errors import AdaptersHubError
+from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.folders import inner_path, link_or_copy, sha256, walk, write_folder, write_text
-from adapters_hub.format import FILE_NAME, MODULE_FILES, read_manifest
-from adapters_hub.hub.hub import HubError, Listing, Pushed, Snapshot
+from adapters_hub.format import FILE_NAME, MODULE_FILES, check_files, read_manifest
+from adapters_hub.hub.hub import Hub, HubError, Listing, Pushed, Snapshot
 from adapters_hub.json_files import read_plain
 
 logger = logging.getLogger(__name__)
@@ -35,7 +34,16 @@ _SHOWN = 10
 _LONGEST_REFERENCE = 1000  # bytes
 
 
-class LocalHub:
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn an error of the disk into an error of the hub."""
+    try:
+        yield
+    except OSError as error:
+        raise HubError(f"{error.filename} cannot be read or written: {error.strerror or error}") from error
+
+
+class LocalHub(Hub):
     """A folder that acts as a hub.
 
     Args:
@@ -50,47 +58,43 @@ class LocalHub:
         """The hub's name, for messages."""
         return f"the local hub {self.folder}"
 
+    @_told()
     def snapshot(self, address: Address) -> Snapshot:
         """Resolve an address to the commit that it means now."""
         folder, commit = self._find(address)
-        with _told():
-            sizes = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in walk(folder)}
+        sizes = {path.relative_to(folder).as_posix(): path.lstat().st_size for path in walk(folder)}
         return Snapshot(address.repo, commit, sizes)
 
+    @_told()
     def fetch(self, snapshot: Snapshot, names: Sequence[str]) -> Path:
-        """The folder of a commit."""
+        """The folder of a commit; nothing is copied."""
         return self._find(Address(snapshot.repo, snapshot.commit))[0]
 
-    def cached(self, address: Address) -> tuple[Path, str] | None:
-        """Nothing is copied, so there is no cache."""
-        return None
-
-    def remember(self, address: Address, commit: str) -> None:
-        """Nothing is copied, so there is nothing to remember."""
-
-    def mend(self, snapshot: Snapshot) -> bool:
-        """Nothing is copied, so no copy is damaged."""
-        return False
-
+    @_told()
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
-        """Make a repo hold these files, in one commit. `private` has no effect: the folder's permissions apply."""
-        del private
-        branch = revision or _MAIN
-        place = self._place(repo)
+        """Make a repo hold these files, in one commit. Who may read it is up to the folder; the message is not kept."""
+        place, branch = inner_path(self.folder, repo), revision or _MAIN
         if (place / FILE_NAME).is_file():
             raise HubError(f"{place} is a module folder put there by hand, without revisions: push to another name")
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            with FileLock(place / ".lock"):
-                return self._commit(place, Address(repo, branch), files, message)
-        except OSError as error:
-            raise HubError(f"cannot write to {place}: {error.strerror or error}") from error
+        place.mkdir(parents=True, exist_ok=True)
+        with FileLock(place / ".lock"):
+            # A new branch starts from main, as on the Hub.
+            head = self._resolve(repo, branch) or self._resolve(repo, _MAIN)
+            old = _plain_files(head) if head else {}
+            new = {name: path for name, path in old.items() if name not in MODULE_FILES} | dict(files)
+            same = {name: old[name] for name in new.keys() & old.keys() if _sha256(new[name]) == sha256(old[name])}
+            if head and new.keys() == old.keys() == same.keys():
+                commit = head
+            else:
+                commit = inner_path(self.folder, f"{repo}/revisions/{secrets.token_hex(20)}")
+                _write(commit, new, same)
+            write_text(inner_path(self.folder, f"{repo}/refs/{branch}"), f"{commit.name}\n")
+        return Pushed(repo, commit.name, changed=commit != head, url=str(commit))
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """The repos that have all these tags; folders that hold no sound module are skipped."""
-        self._check()
         found = []
         for repo in self._repos():
             if author is not None and author != repo.partition("/")[0]:
@@ -106,140 +110,77 @@ class LocalHub:
                 found.append(Listing(repo, commit, time.isoformat(timespec="seconds"), tuple(repo_tags)))
         return found
 
-    def _check(self) -> None:
+    def _repos(self) -> list[str]:
         if not self.folder.is_dir():
             raise HubError(f"{self.name} is not there: expected a folder (--hub or MSE_HUB)")
-
-    def _repos(self) -> list[str]:
-        repos = []
-        for place in (place for owner in _folders(self.folder) for place in _folders(owner)):
-            # A folder with neither is a push that was not finished, or not a repo at all.
-            with contextlib.suppress(OSError):
-                if (place / "refs").is_dir() or (place / FILE_NAME).exists():
-                    repos.append(place.relative_to(self.folder).as_posix())
-        return sorted(repo for repo in repos if Address.parse(repo))
-
-    def _place(self, repo: str) -> Path:
-        place = self.folder / repo
-        for path in (place.parent, place, place / "refs", place / "revisions"):
-            if path.is_symlink():
-                raise HubError(f"{path} is a symbolic link: a hub holds plain folders only")
-        return place
+        # A folder with neither is a push that was not finished, or not a repo at all.
+        found = (path.parent for name in ("refs", FILE_NAME) for path in self.folder.glob(f"*/*/{name}"))
+        return sorted(filter(Address.parse, {place.relative_to(self.folder).as_posix() for place in found}))
 
     def _find(self, address: Address) -> tuple[Path, str]:
-        with _told():
-            return self._look_up(address)
-
-    def _look_up(self, address: Address) -> tuple[Path, str]:
-        self._check()
-        place = self._place(address.repo)
-        if (place / FILE_NAME).is_file():
-            commit = _digest([FILE_NAME, sha256(inner_path(place, FILE_NAME))])
-            if address.revision in (None, _MAIN, commit):
+        """The folder and the id of the commit that an address means."""
+        repo, revision = address.repo, address.revision or _MAIN
+        place = inner_path(self.folder, repo)
+        if by_hand := (place / FILE_NAME).is_file():
+            commit = sha256(inner_path(place, FILE_NAME))[:40]
+            if revision in (_MAIN, commit):
                 return place, commit
-        else:
-            commit = self._resolve(place, address.revision or _MAIN)
-            folder = place / "revisions" / commit
-            if Address(address.repo, commit).is_pinned and folder.is_dir() and not folder.is_symlink():
-                return folder, commit
+        elif folder := self._resolve(repo, revision):
+            return folder, folder.name
         known = self._repos()
-        if address.repo in known:
-            raise HubError(
-                f"{address.repo} on {self.name} has no revision {address.revision or _MAIN!r}; "
-                f"it has: {_some(self._branches(place))}"
-            )
-        raise HubError(f"{self.name} has no {address.repo!r}; it has: {_some(known)}")
+        if repo not in known:
+            raise HubError(f"{self.name} has no {repo!r}; it has: {_some(known)}")
+        branches = [_MAIN] if by_hand else self._branches(repo)
+        raise HubError(f"{repo} on {self.name} has no revision {revision!r}; it has: {_some(branches)}")
 
-    def _branches(self, place: Path) -> list[str]:
-        if (place / FILE_NAME).is_file():
-            return [_MAIN]
-        refs = place / "refs"
-        names = (path.relative_to(refs) for path in refs.rglob("*") if path.is_file())
-        return [name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)]
+    def _resolve(self, repo: str, revision: str) -> Path | None:
+        """The folder of the commit that a branch, or the commit's id, means; None if there is none."""
+        reference, commit = inner_path(self.folder, f"{repo}/refs/{revision}"), revision
+        if reference.is_file():
+            try:
+                commit = read_plain(reference, _LONGEST_REFERENCE).decode().strip()
+            except ValueError as error:
+                raise HubError(f"{reference} cannot be read ({error}): write a commit into it, or delete it") from error
+        if not Address(repo, commit).is_pinned:
+            return None
+        folder = self.folder / repo / "revisions" / commit
+        linked = folder.is_symlink() or folder.parent.is_symlink()
+        return folder if folder.is_dir() and not linked else None
 
-    def _resolve(self, place: Path, revision: str) -> str:
-        """The commit of a branch; a revision that is not a branch is returned as it is."""
-        reference = inner_path(place / "refs", revision)
-        if not reference.is_file():
-            return revision
-        try:
-            return read_plain(reference, _LONGEST_REFERENCE).decode().strip()
-        except ValueError as error:
-            raise HubError(f"{reference} cannot be read ({error}): write a commit into it, or delete it") from error
-
-    def _commit(self, place: Path, address: Address, files: Mapping[str, Path | bytes], message: str) -> Pushed:
-        assert address.revision
-        head = self._resolve(place, address.revision)
-        previous = place / "revisions" / head
-        if not previous.is_dir():  # a new branch starts from main, as on the Hub
-            head = self._resolve(place, _MAIN)
-            previous = place / "revisions" / head
-        present = Address(address.repo, head).is_pinned and previous.is_dir() and not previous.is_symlink()
-        paths = [path for path in walk(previous) if not path.is_symlink() and path.is_file()] if present else []
-        old = {path.relative_to(previous).as_posix(): path for path in paths}
-        kept = {name: path for name, path in old.items() if name not in MODULE_FILES}
-        wanted: dict[str, Path | bytes] = {**kept, **files}
-        digests = {name: _sha256(content) for name, content in sorted(wanted.items())}
-        if digests == {name: sha256(path) for name, path in sorted(old.items())}:
-            self._point(place, address.revision, head)
-            return Pushed(address.repo, head, changed=False, url=str(previous))
-        commit = _digest([head, message, *(f"{name}:{digest}" for name, digest in digests.items())])
-        target = place / "revisions" / commit
-        if not target.is_dir():
-            with write_folder(target) as folder:
-                for name, content in wanted.items():
-                    _put(content, folder / name, old.get(name), digests[name])
-            facts = {"parent": head, "message": message, "time": datetime.datetime.now(datetime.UTC).isoformat()}
-            write_text(target.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
-        self._point(place, address.revision, commit)
-        return Pushed(address.repo, commit, changed=True, url=str(target))
-
-    def _point(self, place: Path, branch: str, commit: str) -> None:
-        write_text(place / "refs" / branch, commit + "\n")
+    def _branches(self, repo: str) -> list[str]:
+        refs = self.folder / repo / "refs"
+        names = (path.relative_to(refs).as_posix() for path in refs.rglob("*") if path.is_file())
+        # Anything else is a file that a push has not finished writing.
+        return [name for name in names if Address.parse(f"{repo}@{name}")]
 
 
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Turn an error of reading the disk into an error of the hub."""
-    try:
-        yield
-    except OSError as error:
-        raise HubError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+def _plain_files(folder: Path) -> dict[str, Path]:
+    paths = (path for path in walk(folder) if path.is_file() and not path.is_symlink())
+    return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
-def _folders(place: Path) -> list[Path]:
-    """The folders in a folder, without hidden ones; none if it cannot be read."""
-    try:
-        with os.scandir(place) as entries:
-            return [Path(entry) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    except OSError:
-        return []
-
-
-def _some(names: Iterable[str]) -> str:
+def _some(names: Sequence[str]) -> str:
     """The first names, for a message."""
     first = sorted(names)
     return ", ".join([*first[:_SHOWN], *(["…"] if len(first) > _SHOWN else [])]) or "nothing yet"
 
 
-def _put(content: Path | bytes, target: Path, old: Path | None, digest: str) -> None:
-    if old is not None and sha256(old) == digest:
-        link_or_copy(old, target)
-    elif isinstance(content, bytes):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # A copy, not a link: further training may overwrite the pushed files.
-        target.write_bytes(content.read_bytes())
-        if sha256(target) != digest:
-            raise HubError(f"{content} changed while it was pushed: push again")
+def _write(target: Path, files: Mapping[str, Path | bytes], unchanged: Mapping[str, Path]) -> None:
+    """Write the folder of a commit; unchanged files become links to those of the commit before."""
+    with write_folder(target) as folder:
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if name in unchanged:
+                link_or_copy(unchanged[name], folder / name)
+            elif isinstance(content, bytes):
+                (folder / name).write_bytes(content)
+            else:
+                shutil.copyfile(content, folder / name)  # not a link: further training may overwrite the pushed files
+        try:
+            check_files(folder, read_manifest(folder))
+        except ModuleFormatError as error:
+            raise HubError(f"the module changed while it was pushed: push again ({error})") from error
 
 
 def _sha256(content: Path | bytes) -> str:
     return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else sha256(content)
-
-
-def _digest(parts: Sequence[str]) -> str:
-    """40 hexadecimal digits, like a commit id of git."""
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from adapters_hub.errors import CompositionError
 from adapters_hub.folders import FileState, file_state
 from adapters_hub.format import Manifest, read_manifest
-from adapters_hub.hub.hub import Hub, Pushed
+from adapters_hub.hub.hub import Pushed
 from adapters_hub.hub.publishing import push
 
 
@@ -44,26 +44,7 @@ class PublishedModule:
                 f"loaded from it ({loaded[:12]}): remove it from the encoder and add it again"
             )
 
-    def push_to_hub(
-        self,
-        repo: str,
-        *,
-        hub: Hub | str | os.PathLike[str] | None = None,
-        reports: Iterable[str | os.PathLike[str]] | None = None,
-        license: str | None = None,
-        private: bool = False,
-        revision: str | None = None,
-        message: str | None = None,
-    ) -> Pushed:
-        """Publish this module; arguments as for `adapters_hub.hub.push`, errors as for it and `check_unchanged`."""
+    def push_to_hub(self, repo: str, **options: Any) -> Pushed:  # noqa: ANN401
+        """Publish this module; options as for `adapters_hub.hub.push`, errors as for it and `check_unchanged`."""
         self.check_unchanged()
-        return push(
-            self.folder,
-            repo,
-            hub=hub,
-            reports=reports,
-            license=license,
-            private=private,
-            revision=revision,
-            message=message,
-        )
+        return push(self.folder, repo, **options)

@@ -13,14 +13,13 @@ from typing import Any
 from jinja2 import TemplateError
 
 from adapters_hub.address import Address
-from adapters_hub.cards import LIBRARY, Link, is_as_made, module_tag, public_source, render_card, tags_of
+from adapters_hub.cards import Link, is_as_made, public_source, render_card, tags_of
 from adapters_hub.errors import AdaptersHubError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import (
     CARD,
     FILE_NAME,
     AlignmentManifest,
-    BaseReference,
     LanguageModuleManifest,
     Score,
     check_files,
@@ -30,8 +29,8 @@ from adapters_hub.format import (
     scores_of,
 )
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.fetching import fetch_manifest
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
+from adapters_hub.hub.linking import links_of
 
 REPORT = "evaluation/report.json"
 # Names of weights and settings: a repo that has such files but no manifest holds some other model.
@@ -49,6 +48,7 @@ class Plan:
 
     Attributes:
         address: `org/name`, and the branch if it is not `main`.
+        hub: the hub to push to.
         manifest: the manifest as it will be published, with its scores.
         files: name in the repo to a local file, or to content that is made for the push.
         left_out: other files in the folder, which are not sent.
@@ -56,15 +56,11 @@ class Plan:
     """
 
     address: Address
+    hub: Hub
     manifest: AnyManifest
     files: Mapping[str, Path | bytes]
     left_out: tuple[str, ...]
     warnings: tuple[str, ...]
-
-    @property
-    def repo(self) -> str:
-        """`org/name`."""
-        return self.address.repo
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -73,6 +69,20 @@ class Plan:
             name: len(content) if isinstance(content, bytes) else content.stat().st_size
             for name, content in self.files.items()
         }
+
+    def send(self, *, private: bool = False, message: str | None = None) -> Pushed:
+        """Carry out the push; arguments as for `push`.
+
+        Raises:
+            HubError: the hub cannot be reached or denies access.
+        """
+        return self.hub.push(
+            self.address.repo,
+            self.files,
+            private=private,
+            revision=self.address.revision,
+            message=message or f"Publish {self.manifest.name}",
+        )
 
 
 def push(
@@ -88,50 +98,26 @@ def push(
 ) -> Pushed:
     """Publish a module: its files and a card, in one commit. Files that the repo already holds are not sent again.
 
-    Args:
-        folder: see `plan_push`.
-        repo: see `plan_push`.
-        hub: see `connect`.
-        reports: see `plan_push`.
-        license: see `plan_push`.
-        private: see `send`.
-        revision: see `plan_push`.
-        message: see `send`.
-
-    Raises:
-        ModuleFormatError: the folder is not a sound module.
-        HubError: the hub cannot be reached or denies access, or the repo holds something else.
-    """
-    hub = connect(hub)
-    plan = plan_push(folder, repo, hub=hub, reports=reports, license=license, revision=revision)
-    return send(plan, hub=hub, private=private, message=message)
-
-
-def send(
-    plan: Plan,
-    *,
-    hub: Hub | str | os.PathLike[str] | None = None,
-    private: bool = False,
-    message: str | None = None,
-) -> Pushed:
-    """Carry out a planned push.
+    A `README.md` in the folder is the card as it is; otherwise the card is rendered.
 
     Args:
-        plan: a plan that was made with the same hub.
-        hub: see `connect`.
+        folder: folder of a language module or an alignment adapter.
+        repo: `org/name`; a push creates it if it does not exist.
+        hub: see `connect`; it says what the repo holds, and where the two modules of an adapter are published.
+        reports: reports of an evaluation; by default `evaluation/report.json` beside the folder, if it exists. Only
+            scores of this very module are used.
+        license: the Hub's identifier of a licence (`apache-2.0`); by default the one that the module states.
         private: make a new repo private.
+        revision: branch to push to, which a push creates if it does not exist; by default `main`.
         message: commit message; by default it names the module.
 
     Raises:
-        HubError: the hub cannot be reached or denies access.
+        ModuleFormatError: the folder is not a sound module, or the repo holds a module of a newer format.
+        HubError: `repo` or `revision` is not a valid name, the repo holds something else, or the hub cannot be reached
+            or denies access.
     """
-    return connect(hub).push(
-        plan.repo,
-        plan.files,
-        private=private,
-        revision=plan.address.revision,
-        message=message or f"Publish {plan.manifest.name}",
-    )
+    plan = plan_push(folder, repo, hub=hub, reports=reports, license=license, revision=revision)
+    return plan.send(private=private, message=message)
 
 
 def plan_push(
@@ -143,51 +129,19 @@ def plan_push(
     license: str | None = None,
     revision: str | None = None,
 ) -> Plan:
-    """Plan a push without sending anything.
+    """Plan a push without sending anything; arguments and errors are those of `push`.
 
-    A `README.md` in the folder is the card as it is; otherwise the card is rendered. In both cases it replaces the
-    repo's card, with a warning if that was written or changed by hand.
-
-    Args:
-        folder: folder of a language module or an alignment adapter.
-        repo: `org/name`; a push creates it if it does not exist.
-        hub: see `connect`; it says what the repo holds, and where the two modules of an adapter are published.
-        reports: reports of an evaluation; by default `evaluation/report.json` beside the folder, if it exists. Only
-            scores of this very module are used.
-        license: the Hub's identifier of a licence (`apache-2.0`); by default the one that the module states.
-        revision: branch to push to, which a push creates if it does not exist; by default `main`.
-
-    Raises:
-        ModuleFormatError: the folder is not a sound module, or the repo holds a module of a newer format.
-        HubError: `repo` or `revision` is not a valid name, the repo holds something else, or the hub does not answer.
+    The plan warns before a card is replaced that was written or changed by hand on the hub.
     """
-    address = Address.parse(repo)
-    if address is None or address.revision:
-        raise HubError(f"{repo!r} is not the name of a repo: expected org/name, by the Hub's rules for names")
-    if revision is not None and Address.parse(f"{repo}@{revision}") is None:
-        raise HubError(f"{revision!r} cannot be the name of a branch")
-    address, hub = Address(repo, revision), connect(hub)
-    if address.is_pinned:
-        raise HubError(f"{revision!r} is a commit, which never changes: expected the name of a branch to push to")
-    folder = Path(folder)
+    address, hub, folder = _branch(repo, revision), connect(hub), Path(folder)
     manifest = read_manifest(folder)
     check_files(folder, manifest)
-    paths = {name: inner_path(folder, name) for name in manifest.needed_files}
     present = _present(address, hub)
     if present is not None:
         _refuse_something_else(present, manifest, hub)
 
-    warnings = []
-    if reports is not None:
-        scores = [score for path in reports for score in read_scores(Path(path))]
-    else:
-        scores = []
-        beside = folder.absolute().parent / REPORT
-        try:
-            scores = read_scores(beside) if beside.is_file() else []
-        except AdaptersHubError as error:
-            warnings.append(str(error))
-    scores = _own_scores(manifest, scores)
+    warnings: list[str] = []
+    scores = _scores(folder, manifest, reports, warnings)
     manifest = dataclasses.replace(
         manifest,
         license=manifest.license if license is None else license,
@@ -199,66 +153,57 @@ def plan_push(
     if not manifest.license:
         warnings.append("no licence: give one with --license")
     if public_source(manifest) is None:
-        manifest = dataclasses.replace(manifest, base=_without_place(manifest.base))
+        base = dataclasses.replace(manifest.base, source=PurePath(manifest.base.source).name)
+        manifest = dataclasses.replace(manifest, base=base)
         warnings.append("the base encoder is a folder: whoever uses the module needs a copy of it")
-    links = {}
-    if isinstance(manifest, AlignmentManifest):
-        links = _links(manifest, repo, hub)
-        warnings += [
-            f"the {link.language} module that it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
-            "push that module too, then push this adapter again"
-            for link in links.values()
-            if link.repo is None
-        ]
-    card = inner_path(folder, CARD)
-    if not card.is_file():
-        text = _made_card(folder, manifest, repo, links).encode()
+    links = links_of(manifest, repo, hub) if isinstance(manifest, AlignmentManifest) else {}
+    warnings += [
+        f"the {link.language} module that it belongs to (fingerprint {link.fingerprint[:12]}) is not on the hub: "
+        "push that module too, then push this adapter again"
+        for link in links.values()
+        if link.repo is None
+    ]
+    own_card = inner_path(folder, CARD)
+    if own_card.is_file():
+        card = own_card.read_bytes()
+        warnings += _lacks(card.decode("utf-8", errors="replace"), manifest, repo)
     else:
-        text = card.read_bytes()
-        warnings += _lacks(text.decode("utf-8", errors="replace"), manifest, repo)
+        card = _made_card(folder, manifest, repo, links).encode()
     if present is not None:
-        warnings += _replaces(present, text, hub)
-    files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: text, **paths}
+        warnings += _replaces(present, card, hub)
+    files: dict[str, Path | bytes] = {FILE_NAME: manifest.to_json().encode(), CARD: card}
+    files |= {name: inner_path(folder, name) for name in manifest.needed_files}
     here = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return Plan(address, manifest, files, tuple(name for name in here if name not in files), tuple(warnings))
+    left_out = tuple(name for name in here if name not in files)
+    return Plan(address, hub, manifest, files, left_out, tuple(warnings))
 
 
-def _own_scores(manifest: AnyManifest, scores: list[Score]) -> list[Score]:
+def _branch(repo: str, revision: str | None) -> Address:
+    """The branch of a repo to push to."""
+    address = Address(repo, revision)
+    if Address.parse(repo) != Address(repo):
+        raise HubError(f"{repo!r} is not the name of a repo: expected org/name, by the Hub's rules for names")
+    if Address.parse(f"{address}") != address:
+        raise HubError(f"{revision!r} cannot be the name of a branch")
+    if address.is_pinned:
+        raise HubError(f"{revision!r} is a commit, which never changes: expected the name of a branch to push to")
+    return address
+
+
+def _scores(
+    folder: Path, manifest: AnyManifest, reports: Iterable[str | os.PathLike[str]] | None, warnings: list[str]
+) -> list[Score]:
+    """The module's scores in reports; a report that lies beside the folder and cannot be read is only a warning."""
+    scores: list[Score] = []
+    if reports is not None:
+        scores = [score for path in reports for score in read_scores(Path(path))]
+    elif (beside := folder.absolute().parent / REPORT).is_file():
+        try:
+            scores = read_scores(beside)
+        except AdaptersHubError as error:
+            warnings.append(str(error))
     pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
     return scores_of(manifest.fingerprint, manifest.language, scores, pivot)
-
-
-def _links(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
-    """Where an adapter's two modules are published: the recorded repos, else repos with their fingerprints."""
-    owner = repo.partition("/")[0]
-    links = {}
-    for role, language, fingerprint, recorded in (
-        ("target", manifest.language, manifest.target_fingerprint, manifest.target_module),
-        ("pivot", manifest.pivot, manifest.pivot_fingerprint, manifest.pivot_module),
-    ):
-        found = recorded.partition("@")[0] or None
-        links[role] = Link(language, fingerprint, found or _published(fingerprint, owner, hub))
-    return links
-
-
-def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
-    """The repo of the module with a fingerprint; the owner's repo is preferred, since others may have copies."""
-    try:
-        listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
-    except HubUnreachableError:
-        raise
-    except HubError:  # the hub is a folder that the first push will create
-        return None
-    for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
-        try:
-            found = fetch_manifest(Address(listing.repo, listing.commit), hub)[0]
-        except HubUnreachableError:
-            raise
-        except (HubError, ModuleFormatError):  # anyone can write a tag, even in a repo that others cannot read
-            continue
-        if found.fingerprint == fingerprint:
-            return listing.repo
-    return None
 
 
 def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:
@@ -320,10 +265,6 @@ def _replaces(snapshot: Snapshot, card: bytes, hub: Hub) -> Iterator[str]:
             f"the {CARD} of {snapshot.repo} was written or changed by hand and will be replaced: to keep it, put it "
             "into the module's folder"
         )
-
-
-def _without_place(base: BaseReference) -> BaseReference:
-    return dataclasses.replace(base, source=PurePath(base.source).name)
 
 
 def _without_places(value: Any) -> Any:  # noqa: ANN401

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import logging
-import re
 import time
-import urllib.parse
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,17 +19,15 @@ from huggingface_hub import (
     hf_hub_download,
     hf_raise_for_status,
 )
-from huggingface_hub.constants import ENDPOINT, HF_HOME, HF_HUB_ETAG_TIMEOUT
-from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from huggingface_hub.constants import ENDPOINT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
 from adapters_hub.address import Address
-from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import sha256, write_text
 from adapters_hub.format import CARD, FILE_NAME, MODULE_FILES
-from adapters_hub.hub.asking import RacedError, ask, ask_for_file, one_line
+from adapters_hub.hub.asking import RacedError, ask, shortened
 from adapters_hub.hub.bounds import of_the_hub
-from adapters_hub.hub.hub import HubError, HubUnreachableError, Listing, Pushed, Snapshot
+from adapters_hub.hub.cache import cached_file, cached_module, is_whole, remember
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing, Pushed, Snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -40,11 +36,10 @@ _RACES = 5
 _BAD_REQUEST = 400
 _AT_ONCE = 8  # files that are fetched in parallel
 _PAGES, _LIST_SECONDS = 200, 300
-_SHA256 = 64  # hexadecimal digits
 _FETCHED = (*sorted(MODULE_FILES), CARD)
 
 
-class RemoteHub:
+class RemoteHub(Hub):
     """The Hugging Face Hub."""
 
     def __init__(self) -> None:
@@ -57,7 +52,7 @@ class RemoteHub:
 
     def snapshot(self, address: Address) -> Snapshot:
         """Resolve an address to the commit that it means now."""
-        return ask(f"{address}", self._snapshot, address)
+        return ask(f"{address}", lambda: self._snapshot(address))
 
     def _snapshot(self, address: Address) -> Snapshot:
         info = self._api.model_info(
@@ -80,131 +75,121 @@ class RemoteHub:
             files = list(pool.map(lambda name: self._file(snapshot, name), names))
         return files[0].parents[names[0].count("/")]
 
+    def fetch_module(self, address: Address, *, weights: bool = True, card: bool = False) -> tuple[Path, str]:
+        """Fetch a module; from the cache, if that has all of a pinned commit, or if the Hub does not answer."""
+        if address.is_pinned and (known := cached_module(address, weights=weights, card=card)):
+            return known
+        try:
+            fetched = super().fetch_module(address, weights=weights, card=card)
+        except HubUnreachableError as error:
+            known = cached_module(address, weights=weights, card=False)
+            if known is None:
+                raise HubUnreachableError(f"{error}; and no whole copy of {address} was fetched before") from error
+            logger.warning("%s; using what was fetched before: %s", error, known[1])
+            return known
+        if weights:
+            remember(address, fetched[0].name)
+        return fetched
+
+    def mend(self, address: Address) -> bool:
+        """Fetch damaged local copies of a commit's files again; return whether there were any and the Hub answered."""
+        try:
+            snapshot = self.snapshot(address)
+            damaged = [
+                name
+                for name in _FETCHED
+                if (path := cached_file(snapshot.repo, name, snapshot.commit)) and not is_whole(path, snapshot, name)
+            ]
+            for name in damaged:
+                self._download(snapshot, name, again=True)
+        except HubError:
+            return False
+        return bool(damaged)
+
     def _file(self, snapshot: Snapshot, name: str) -> Path:
         path = self._download(snapshot, name)
-        if name in (FILE_NAME, CARD) and not _is_the_hubs(path, snapshot.digests.get(name)):
-            logger.warning("%s: %r is damaged; it is fetched again from the hub", path.parent, name)
-            path = self._replace(snapshot, name, path)
-            if not _is_the_hubs(path, snapshot.digests.get(name)):
-                raise HubUnreachableError(
-                    f"{snapshot.address}: {name!r} arrives with content that does not match the digest of {ENDPOINT}: "
-                    "look for a proxy in between"
-                )
+        if name not in (FILE_NAME, CARD) or is_whole(path, snapshot, name):
+            return path
+        logger.warning("%s: %r is damaged; it is fetched again from the hub", path.parent, name)
+        path = self._download(snapshot, name, again=True)
+        if not is_whole(path, snapshot, name):
+            raise HubUnreachableError(
+                f"{snapshot.address}: {name!r} arrives with content that does not match the digest of {ENDPOINT}: "
+                "look for a proxy in between"
+            )
         return path
 
     def _download(self, snapshot: Snapshot, name: str, *, again: bool = False) -> Path:
-        file = ask_for_file(
-            snapshot.address,
-            snapshot.files.get(name),
-            hf_hub_download,
-            snapshot.repo,
-            name,
-            revision=snapshot.commit,
-            library_name=_LIBRARY,
-            force_download=again,
-        )
-        return Path(file)
+        if again and (present := cached_file(snapshot.repo, name, snapshot.commit)):
+            # The client would keep what exists: a file in a cache without symbolic links, otherwise a link to old
+            # content.
+            present.unlink(missing_ok=True)
 
-    def _replace(self, snapshot: Snapshot, name: str, path: Path) -> Path:
-        """Fetch a file once more."""
-        # The client would keep what exists: a file in a cache without symbolic links, otherwise a link to old content.
-        path.unlink(missing_ok=True)
-        return self._download(snapshot, name, again=True)
+        def download() -> str:
+            return hf_hub_download(
+                snapshot.repo, name, revision=snapshot.commit, library_name=_LIBRARY, force_download=again
+            )
 
-    def cached(self, address: Address) -> tuple[Path, str] | None:
-        """The folder of the files that were fetched for an address before, and their commit."""
-        revision = self._remembered(address) or address.revision
-        try:
-            file = hf_hub_download(address.repo, FILE_NAME, revision=revision, local_files_only=True)
-        except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
-            return None
-        folder = Path(file).parent
-        return (folder, folder.name) if Address(address.repo, folder.name).is_pinned else None
-
-    def remember(self, address: Address, commit: str) -> None:
-        """Record what `cached` returns: the Hub's own cache does not know whether it has all files of a module."""
-        if address.is_pinned:
-            return
-        try:
-            write_text(self._record(address), f"{commit}\n")
-        except AdaptersHubError as error:  # the module itself is there
-            logger.warning("%s; while %s cannot be reached, %s will not be found", error, self.name, address)
-
-    def _remembered(self, address: Address) -> str | None:
-        try:
-            commit = self._record(address).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):  # there is no record, or it is damaged
-            return None
-        return commit if Address(address.repo, commit).is_pinned else None
-
-    def _record(self, address: Address) -> Path:
-        hub = re.sub(r"\W+", "-", ENDPOINT)
-        revision = urllib.parse.quote(address.revision or "main", safe="")
-        return Path(HF_HOME) / "modular-sentence-encoders" / hub / address.repo / revision
-
-    def mend(self, snapshot: Snapshot) -> bool:
-        """Refetch the files of a commit whose local copies differ from the Hub's; return whether there were any."""
-        mended = False
-        for name in _FETCHED:
-            try:
-                file = hf_hub_download(snapshot.repo, name, revision=snapshot.commit, local_files_only=True)
-            except (LocalEntryNotFoundError, EntryNotFoundError, OSError, ValueError):
-                continue  # it was never fetched
-            if not _is_the_hubs(Path(file), snapshot.digests.get(name)):
-                self._replace(snapshot, name, Path(file))
-                mended = True
-        return mended
+        return Path(ask(snapshot.address, download, snapshot.files.get(name)))
 
     def push(
         self, repo: str, files: Mapping[str, Path | bytes], *, private: bool, revision: str | None, message: str
     ) -> Pushed:
         """Make a repo hold these files, in one commit."""
         address = Address(repo, revision)
-        if CARD in files:  # before the repo is created: a card that the Hub refuses must not leave an empty repo
-            ask(repo, _validate, files[CARD])
-        created = ask(repo, self._api.create_repo, repo, private=private, exist_ok=True)
+        # Before the repo is created: a card that the Hub refuses must not leave an empty repo.
+        ask(repo, lambda: _validate(files[CARD]))
+        created = ask(repo, lambda: self._api.create_repo(repo, private=private, exist_ok=True))
         if revision is not None:
-            ask(repo, self._api.create_branch, repo, branch=revision, exist_ok=True)
+            ask(repo, lambda: self._api.create_branch(repo, branch=revision, exist_ok=True))
         before = None
         for _ in range(_RACES):
-            info = ask(f"{address}", self._api.model_info, repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+            info = ask(f"{address}", lambda: self._api.model_info(repo, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT))
             if private and not info.private:
                 raise HubError(f"{repo} exists and is public: make it private in its settings, or leave out --private")
-            head = str(info.sha)
-            before = before or head
-            present = {file.rfilename for file in info.siblings or ()}
-            operations = [
-                *(CommitOperationDelete(name) for name in sorted(present & MODULE_FILES - files.keys())),
-                *(
-                    CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
-                    for name, content in files.items()
-                ),
-            ]
-            for operation in operations:
-                # One by one: the client would send several from its own threads, where `bounded` has no effect.
-                if isinstance(operation, CommitOperationAdd) and isinstance(operation.path_or_fileobj, str):
-                    ask(f"{address}", self._api.preupload_lfs_files, repo, [operation], revision=revision)
+            before = before or info.sha
             try:
-                # The parent is named so that two pushes at once cannot leave a mixture of their files.
-                commit = ask(
-                    f"{address}",
-                    self._api.create_commit,  # type: ignore[arg-type]
-                    repo,
-                    operations,
-                    commit_message=message,
-                    revision=revision,
-                    parent_commit=head,
-                )
-            except RacedError:
-                logger.info("%s: someone else pushed meanwhile; trying again on top of that", address)
+                commit = self._commit(address, info, files, message)
+            except RacedError as error:
+                logger.info("%s; trying again on top of that", error)
                 continue
-            # Not `!= head`: if the answer to a try was lost, the next try finds that try's commit as its head.
-            return Pushed(repo, commit.oid, changed=commit.oid != before, url=str(created))
+            # Not `!= info.sha`: if the answer to a try was lost, the next try finds that try's commit as its head.
+            return Pushed(repo, commit, changed=commit != before, url=str(created))
         raise HubError(f"{address}: others kept pushing to it; try again later")
+
+    def _commit(self, address: Address, head: ModelInfo, files: Mapping[str, Path | bytes], message: str) -> str:
+        """Commit on top of `head`, and return the id of the commit; it is `head` if nothing differs.
+
+        Raises:
+            RacedError: the branch has another head by now.
+        """
+        present = {file.rfilename for file in head.siblings or ()}
+        deletions = [CommitOperationDelete(name) for name in sorted(present & MODULE_FILES - files.keys())]
+        additions = [
+            CommitOperationAdd(name, content if isinstance(content, bytes) else str(content))
+            for name, content in files.items()
+        ]
+
+        for addition in additions:
+            # One by one: the client would send several from its own threads, where `bounded` has no effect.
+            if isinstance(addition.path_or_fileobj, str):
+                send = functools.partial(self._api.preupload_lfs_files, revision=address.revision)
+                ask(f"{address}", functools.partial(send, address.repo, [addition]))
+        commit = ask(
+            f"{address}",
+            lambda: self._api.create_commit(
+                address.repo,
+                [*deletions, *additions],
+                commit_message=message,
+                revision=address.revision,
+                parent_commit=head.sha,  # so that two pushes at once cannot leave a mixture of their files
+            ),
+        )
+        return commit.oid
 
     def search(self, *, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """The repos that have all these tags."""
-        return ask("the list of modules", self._list, author, tags)
+        return ask("the list of modules", lambda: self._list(author, tags))
 
     def _list(self, author: str | None, tags: Sequence[str]) -> list[Listing]:
         """Fetch all pages of a list. The client's own paging would send a token to any host that has the next page."""
@@ -248,19 +233,8 @@ def _listing(facts: Any) -> Listing | None:  # noqa: ANN401
             private=bool(model.private),
         )
     except (TypeError, ValueError, LookupError, AttributeError) as error:
-        logger.warning("an entry in the list of %s is skipped: %s", ENDPOINT, one_line(error))
+        logger.warning("an entry in the list of %s is skipped: %s", ENDPOINT, shortened(error))
         return None
-
-
-def _is_the_hubs(path: Path, digest: str | None) -> bool:
-    """Whether a file matches the Hub's digest; True if the Hub gives none."""
-    try:
-        if digest is None or len(digest) == _SHA256:
-            return digest is None or sha256(path) == digest
-        content = path.read_bytes()  # a small file: large ones have a SHA-256
-        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == digest
-    except OSError:
-        return False
 
 
 def _validate(card: Path | bytes) -> None:

@@ -74,7 +74,7 @@ class AlignmentAdapter(PublishedModule):
         names = {field.name for field in dataclasses.fields(BottleneckConfig)}
         try:
             if odd := sorted(values.keys() - names - _NOTES):
-                raise ModuleFormatError(f"the option {odd[0]!r:.80} is not supported")
+                raise ModuleFormatError(f"the option {odd[0]!r:.80} is not supported: train it without this option")
             config = BottleneckConfig(**{key: value for key, value in values.items() if key in names})
             if base is not None:
                 _check_blocks(config, base)
@@ -159,14 +159,17 @@ def _check_blocks(config: BottleneckConfig, base: BaseEncoder) -> None:
     if (config.num_layers, config.hidden_size) != (blocks, base.width):
         raise ModuleFormatError(
             f"bottlenecks for {config.num_layers} blocks of width {config.hidden_size} do not fit the base, which has "
-            f"{blocks} of width {base.width}"
+            f"{blocks} of width {base.width}: load the base that they were trained on"
         )
 
 
 def _check_shapes(config: BottleneckConfig, shapes: Shapes) -> None:
     """Compare the stored shapes with the config, before memory is allocated for what the config claims."""
     if len(shapes) != 4 * config.num_layers:
-        raise ModuleFormatError(f"expected {4 * config.num_layers} tensors, found {len(shapes)}")
+        raise ModuleFormatError(
+            f"expected {4 * config.num_layers} tensors, found {len(shapes)}: fetch the adapter again"
+        )
     for name, shape in config.shapes.items():
         if shapes.get(name) != shape:
-            raise ModuleFormatError(f"expected {name} {list(shape)}, found {list(shapes.get(name, ()))}")
+            found = list(shapes[name]) if name in shapes else "none"
+            raise ModuleFormatError(f"expected {name} {list(shape)}, found {found}: fetch the adapter again")

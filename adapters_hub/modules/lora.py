@@ -77,21 +77,32 @@ class LoRA:
         """
         config = read_config(folder / _CONFIG)
         if config.get("peft_type") != "LORA":
-            raise ModuleFormatError(f"{folder}: expected peft_type 'LORA', found {config.get('peft_type')!r}")
+            raise ModuleFormatError(
+                f"{folder}: expected peft_type 'LORA', found {config.get('peft_type')!r:.80}: fetch the module again"
+            )
         _check_options(folder, config)
         rank = config.get("r")
         alpha = finite_number(config.get("lora_alpha"), _LARGEST_SCALING * _LARGEST_RANK)
         if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= _LARGEST_RANK or alpha is None:
-            raise ModuleFormatError(f"{folder}: adapter_config.json has no usable r and lora_alpha")
+            raise ModuleFormatError(
+                f"{folder}: adapter_config.json has no usable r and lora_alpha (found {rank!r:.40} and "
+                f"{config.get('lora_alpha')!r:.40}, expected a number from 1 to {_LARGEST_RANK} and another number): "
+                "fetch the module again"
+            )
         scaling = _scaling(config, rank, alpha)
         if abs(scaling) > _LARGEST_SCALING:
-            raise ModuleFormatError(f"{folder}: adapter_config.json has no usable r and lora_alpha: scaling {scaling}")
+            raise ModuleFormatError(
+                f"{folder}: adapter_config.json has no usable r and lora_alpha: they multiply the LoRA by {scaling:g}, "
+                f"expected at most {_LARGEST_SCALING:g}: fetch the module again"
+            )
 
         def check(shapes: Shapes) -> None:
             _check_targets(folder, config.get("target_modules"), _layers(folder, shapes))
             for name, (a, _) in _layers(folder, shapes).items():
                 if a[0] != rank:
-                    raise ModuleFormatError(f"{folder}: {name!r} has rank {a[0]}, adapter_config.json says {rank}")
+                    raise ModuleFormatError(
+                        f"{folder}: {name!r} has rank {a[0]}, adapter_config.json says {rank}: fetch the module again"
+                    )
             if backbone is not None:
                 _check_layers(backbone, _layers(folder, shapes), folder)
 
@@ -156,10 +167,13 @@ def _check_layers(backbone: nn.Module, shapes: Mapping[str, tuple[Sequence[int],
     for name, (a, b) in shapes.items():
         layer = layers.get(name)
         if not isinstance(layer, nn.Linear):
-            raise ModuleFormatError(f"{folder}: the base has no dense layer {name!r:.200}: made for another base?")
+            raise ModuleFormatError(
+                f"{folder}: the base has no dense layer {name!r:.200}, so this LoRA was made for another base: load it"
+            )
         if (b[0], a[1]) != tuple(layer.weight.shape):
             raise ModuleFormatError(
-                f"{folder}: {name!r} changes a weight of {[b[0], a[1]]}, the base has {list(layer.weight.shape)}"
+                f"{folder}: {name!r} changes a weight of {[b[0], a[1]]}, the base has {list(layer.weight.shape)}: "
+                "load the base that it was made for"
             )
 
 
@@ -174,7 +188,9 @@ def _check_options(folder: Path, config: dict[str, Any]) -> None:
         else:
             fits = not value or (option == "bias" and value == "none")
         if not fits:
-            raise ModuleFormatError(f"{folder}: LoRA option {option!r:.80} is not supported as {value!r:.80}")
+            raise ModuleFormatError(
+                f"{folder}: LoRA option {option!r:.80} is not supported as {value!r:.80}: train it without this option"
+            )
 
 
 def _check_targets(folder: Path, targets: object, layers: Iterable[str]) -> None:
@@ -191,7 +207,7 @@ def _check_targets(folder: Path, targets: object, layers: Iterable[str]) -> None
     if missed:
         raise ModuleFormatError(
             f"{folder}: LoRA option 'target_modules' is not supported as {targets!r:.200}: it does not name "
-            f"{missed[0]!r:.200}, or not in a supported way"
+            f"{missed[0]!r:.200}, or not in a supported way: list the names of the layers"
         )
 
 
@@ -212,9 +228,13 @@ def _layers(folder: Path, shapes: Shapes) -> dict[str, tuple[tuple[int, ...], tu
     for name, shape in shapes.items():
         layer, _, half = name.removesuffix(".weight").rpartition(".")
         if half not in ("lora_A", "lora_B") or len(shape) != 2 or not name.endswith(".weight"):
-            raise ModuleFormatError(f"{folder}: unexpected tensor {name!r:.200} {list(shape)} in a LoRA")
+            raise ModuleFormatError(
+                f"{folder}: unexpected tensor {name!r:.200} {list(shape)} in a LoRA: fetch the module again"
+            )
         halves.setdefault(layer.removeprefix(_PREFIX), {})[half] = shape
     for layer, pair in halves.items():
         if len(pair) != 2 or pair["lora_A"][0] != pair["lora_B"][1]:
-            raise ModuleFormatError(f"{folder}: the two factors of {layer!r:.200} do not fit each other")
+            raise ModuleFormatError(
+                f"{folder}: the two factors of {layer!r:.200} do not fit each other: fetch the module again"
+            )
     return {layer: (pair["lora_A"], pair["lora_B"]) for layer, pair in halves.items()}

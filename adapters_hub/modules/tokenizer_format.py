@@ -243,7 +243,9 @@ def _check_processors(steps: list[dict[str, Any]]) -> int:
 
 def _check_template(pieces: object, sequences: set[str], special: Mapping[str, Any]) -> None:
     """Check that a template has each of its one or two texts once, and few special tokens around them."""
-    if not isinstance(pieces, list) or len(pieces) > _MOST_SPECIAL + 2:
+    if not isinstance(pieces, list):
+        raise ValueError(f"its template is no list of parts but {type(pieces).__name__}")
+    if len(pieces) > _MOST_SPECIAL + 2:
         raise ValueError(f"its template has over {_MOST_SPECIAL} special tokens")
     found = []
     for piece in pieces:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
-from demo.compare.catalog import Picks
+from demo.compare.entries import Picks
 from demo.compare.workbench import Progress, Workbench
 from demo.input.columns import Column
 from demo.input.sentences import Row, languages_of
@@ -89,7 +90,7 @@ def compare(
     groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
     # Languages are the outer loop, so that the transformer is set to each language once, not once per composition.
     for done, (code, indices) in enumerate(groups.items()):
-        if progress:
+        if progress is not None:
             progress(done / len(groups), f"encoding {code}")
         texts = [rows[index].text for index in indices]
         language = code if code in picks.modules else None
@@ -99,7 +100,8 @@ def compare(
             weights = column.align(code, picks.objectives(code)) if own else {}
             vectors[number, indices] = bench.encode(texts, own, picks, weights, base_language=code)
             if own not in longer:
-                longer[own] = _longer(bench, texts, own, picks, indices)
+                most, kept = bench.cut(texts, own, picks)
+                longer[own] = {i: most for i, characters in zip(indices, kept, strict=True) if characters is not None}
             cut[number] |= longer[own]
     return Comparison(list(rows), list(columns), picks, vectors, cut, time.perf_counter() - start)
 
@@ -128,21 +130,11 @@ class Figures:
 def figures(comparison: Comparison, number: int) -> Figures:
     """The figures of one composition, given by its number."""
     rows, cosines = comparison.rows, comparison.similarities[number]
-    found = asked = 0
-    for i, row in enumerate(rows):
-        for code in comparison.languages:
-            rank = translation_rank(rows, cosines, i, code)
-            if row.meaning and rank is not None:
-                asked += 1
-                found += rank == 1
-    same = [
-        float(cosines[i, j]) for i, j in _pairs(len(rows)) if rows[i].meaning and rows[i].meaning == rows[j].meaning
-    ]
-    other = [
-        float(cosines[i, j])
-        for i, j in _pairs(len(rows))
-        if rows[i].meaning and rows[j].meaning and rows[i].meaning != rows[j].meaning
-    ]
+    searches = [translation_rank(rows, cosines, i, code) for i in range(len(rows)) for code in comparison.languages]
+    ranks = [rank for rank in searches if rank is not None]
+    pairs = [(rows[i].same_meaning(rows[j]), float(cosines[i, j])) for i, j in combinations(range(len(rows)), 2)]
+    same = [cosine for equal, cosine in pairs if equal]
+    other = [cosine for equal, cosine in pairs if equal is False]
     still: list[str] = []
     moved: list[str] = []
     reference = next((k for k, column in enumerate(comparison.columns) if column.kind == "modules"), None)
@@ -152,7 +144,7 @@ def figures(comparison: Comparison, number: int) -> Figures:
                 at = [i for i, row in enumerate(rows) if row.language == code]
                 equal = np.array_equal(comparison.vectors[number, at], comparison.vectors[reference, at])
                 (still if equal else moved).append(code)
-    return Figures(found, asked, same, other, still, moved)
+    return Figures(ranks.count(1), len(ranks), same, other, still, moved)
 
 
 def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, language: str) -> int | None:
@@ -176,15 +168,3 @@ def translation_rank(rows: Sequence[Row], cosines: np.ndarray, index: int, langu
         return None
     best = max(float(cosines[index, j]) for j in right)
     return 1 + sum(float(cosines[index, j]) > best for j in there if j not in right)
-
-
-def _longer(
-    bench: Workbench, texts: Sequence[str], language: str | None, picks: Picks, indices: Sequence[int]
-) -> dict[int, int]:
-    """The indices of the truncated sentences, with the number of tokens that are read."""
-    most, kept = bench.cut(texts, language, picks)
-    return {index: most for index, characters in zip(indices, kept, strict=True) if characters is not None}
-
-
-def _pairs(count: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(count) for j in range(i + 1, count)]

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.texts import Empty
-from demo.compare.catalog import Picks
+from demo.compare.entries import Picks
 from demo.compare.workbench import Progress, Workbench
 from demo.input.columns import Column
-from demo.input.sentences import check_cells, clean, read_table
+from demo.input.sentences import cell, check_cells, clean, find_column, read_table
 from demo.limits.errors import DemoError
 from demo.limits.settings import Limits
 
@@ -111,21 +111,17 @@ def read_pairs(
     for code in languages:
         check_language(code)
     header, lines = read_table(name, content, limits)
-    folded = [column.strip().casefold() for column in header]
-    at = [next((folded.index(n) for n in names if n in folded), None) for names in (_FIRST, _SECOND, _SCORE)]
+    at = [find_column(header, names) for names in (_FIRST, _SECOND, _SCORE)]
     if None in at:
         raise DemoError(f"expected columns text_1, text_2 and score, found {', '.join(header)[:120]}: rename them")
     if len(lines) > limits.pairs:
         raise DemoError(f"{len(lines):,} pairs, up to {limits.pairs} can be scored: upload a part of them")
     first, second, scores = [], [], []
-    table = [
-        (number, [line[column] if column is not None and column < len(line) else "" for column in at])
-        for number, line in lines
-    ]
+    table = [(number, [cell(line, column) for column in at]) for number, line in lines]
     if empty == "error":
         check_cells((number, text) for number, cells in table for text in cells[:2])
     for number, cells in table:
-        texts = [clean(cell) for cell in cells[:2]]
+        texts = [clean(text) for text in cells[:2]]
         if not all(texts):
             continue
         try:
@@ -166,7 +162,7 @@ def grade(
             weights = column.align(language, picks.objectives(language)) if language else {}
             parts = []
             for start in range(0, len(texts), _CHUNK):  # so that other visitors get their turn in between
-                if progress:
+                if progress is not None:
                     progress(done / steps, f"{column.title}: {code}")
                 chunk = texts[start : start + _CHUNK]
                 parts.append(bench.encode(chunk, language, picks, weights, base_language=code))
@@ -181,4 +177,4 @@ def spearman(a: np.ndarray, b: np.ndarray) -> float | None:
     """Spearman's rank correlation in percent, with mean ranks for ties; None if all values of a side are equal."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1]) * 100
+    return float(spearmanr(a, b).statistic) * 100

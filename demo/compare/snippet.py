@@ -8,8 +8,8 @@ from pathlib import Path, PurePath
 from adapters_hub.cards import public_source
 from adapters_hub.hub import Hub
 from adapters_hub.hub.local import LocalHub
-from demo.compare.catalog import Entry
 from demo.compare.comparison import Comparison
+from demo.compare.entries import Entry
 
 
 def snippet(comparison: Comparison, hub: str | None = None) -> str:

@@ -3,53 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
 
-from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_base, load_module
-from adapters_hub.address import Address
-from adapters_hub.encoder import module_tokenizer
-from demo.compare.catalog import Catalog, Entry, Picks
+from adapters_hub import AlignmentAdapter, BaseEncoder, LanguageModule, ModularEncoder, load_module
+from adapters_hub.hub import fetch_module
+from adapters_hub.vector_store import VectorStore
+from demo.compare.catalog import Catalog
+from demo.compare.entries import Entry, Picks
 from demo.limits.errors import DemoError
-from demo.limits.unloading import LeastRecentlyUsed
 
 Progress = Callable[[float, str], None]
 """Called with the share of the work that is done, from 0 to 1, and a text that says what is being done."""
 
-_KEPT_VECTORS = 64 << 20  # bytes
+_KEPT_VECTORS = 32 << 20  # bytes, in all; beyond that all are dropped
 
 
 @dataclass
 class Loaded:
-    """A language in memory.
+    """A module that was loaded into the encoder.
 
     Attributes:
-        entry: the language's module.
-        tokenizer: the module's tokenizer.
-        size: bytes in memory, without adapters.
+        address: `org/name@commit`.
+        size: bytes of its weights in memory.
         seconds: time that loading and checking took.
-        adapters: for each objective the adapter, its bytes in memory, and the seconds that loading it took.
+        adapters: a language module's alignment adapters by objective.
     """
 
-    entry: Entry
-    tokenizer: PreTrainedTokenizerFast
+    address: str
     size: int
     seconds: float
-    adapters: dict[str, tuple[Entry, int, float]] = field(default_factory=dict)
-
-    @property
-    def total(self) -> int:
-        """Bytes in memory, adapters included."""
-        return self.size + sum(size for _, size, _ in self.adapters.values())
+    adapters: dict[str, Loaded] = field(default_factory=dict)
 
 
 class Piece(NamedTuple):
@@ -82,46 +72,40 @@ class Workbench:
         if source is None:
             raise DemoError("no base encoder: name one with --base, or list at least one language module")
         # With float32 the numbers on the page are exact, and the same on every machine.
-        loaded = source if isinstance(source, BaseEncoder) else load_base(source)
-        self.base_bytes = sum(parameter.numel() * 4 for parameter in loaded.backbone.parameters())
-        self.encoder = ModularEncoder(loaded, hub=catalog.hub, dtype=torch.float32)
+        self.encoder = ModularEncoder(
+            source, hub=catalog.hub, dtype=torch.float32, max_loaded_modules=max(1, kept_languages)
+        )
+        self.base_bytes = sum(parameter.numel() * 4 for parameter in self.encoder.base.backbone.parameters())
         self._lock = threading.RLock()
         self._loaded: dict[str, Loaded] = {}
-        self._order = LeastRecentlyUsed(kept_languages)
-        self._vectors: OrderedDict[bytes, np.ndarray] = OrderedDict()
-        self._vector_bytes = 0
+        self._vectors: dict[Hashable, VectorStore] = {}
         self._fetched: set[str] = set()
 
     @property
     def loaded(self) -> dict[str, Loaded]:
-        """The languages that are in memory now, by code."""
+        """The language modules that are in memory now, by language."""
         with self._lock:
+            present = self.encoder.alignments
             return {
-                code: dataclasses.replace(item, adapters=dict(item.adapters)) for code, item in self._loaded.items()
+                code: dataclasses.replace(
+                    self._loaded[code],
+                    adapters={name: it for name, it in self._loaded[code].adapters.items() if name in present[code]},
+                )
+                for code in present
             }
 
     def fetch(self, picks: Picks, progress: Progress | None = None) -> None:
-        """Fetch the files that are not on this machine yet, one by one and without holding the lock.
+        """Fetch the modules that are not on this machine yet, without holding the lock.
 
         Raises:
             HubError: the hub does not have a file, or does not answer.
         """
-        plan = []
         wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
-        for entry in wanted:
-            address = Address(entry.repo, entry.commit)
-            known = self.catalog.hub.cached(address)
-            if known and all((known[0] / name).is_file() for name in entry.manifest.needed_files):
-                continue
-            snapshot = self.catalog.hub.snapshot(address)
-            plan += [(snapshot, name, snapshot.files.get(name, 0)) for name in entry.manifest.needed_files]
-        total, done = sum(size for *_, size in plan) or 1, 0
-        for snapshot, name, size in plan:
-            if progress:
-                progress(done / total, f"fetching {snapshot.repo}: {name}")
-            self.catalog.hub.fetch(snapshot, [name])
-            done += size
-        self._fetched.update(entry.address for entry in wanted)
+        for number, entry in enumerate(wanted):
+            if progress is not None:
+                progress(number / len(wanted), f"fetching {entry.repo}")
+            fetch_module(entry.address, self.catalog.hub)
+            self._fetched.add(entry.address)
 
     def compose(self, picks: Picks, progress: Progress | None = None) -> None:
         """Load modules into the running encoder.
@@ -131,7 +115,7 @@ class Workbench:
             ModuleFormatError: a module is damaged.
         """
         for number, (code, entry) in enumerate(picks.modules.items()):
-            if progress:
+            if progress is not None:
                 progress(number / len(picks.modules), f"composing {entry.repo}")
             with self._lock:
                 self._ensure(picks, code, picks.objectives(code))
@@ -154,20 +138,21 @@ class Workbench:
             base_language: the language of the sentences, for a base that marks sentences with their language.
 
         Returns:
-            `[n, dim]`, float32; not to be written to.
+            `[n, dim]`, float32.
         """
         weights = {name: float(weight) for name, weight in (weights or {}).items() if weight} if language else {}
-        key = _key(texts, language, picks, weights, base_language if language is None else None)
+        identity = _identity(language, picks, weights, base_language if language is None else None)
         with self._lock:
-            if (known := self._vectors.get(key)) is not None:
-                self._vectors.move_to_end(key)
-                return known
-            if language is not None:
-                self._ensure(picks, language, list(weights))
-            align = {language: weights} if language is not None and weights else False
-            vectors = self.encoder.encode(list(texts), language, align=align, base_language=base_language)
-            vectors.setflags(write=False)
-            self._remember(key, vectors)
+            store = self._vectors.get(identity) or VectorStore(identity)
+            if missing := store.missing(texts):
+                if language is not None:
+                    self._ensure(picks, language, list(weights))
+                align = {language: weights} if language is not None and weights else False
+                store.add(missing, self.encoder.encode(missing, language, align=align, base_language=base_language))
+                self._vectors[identity] = store
+            vectors = store.vectors(texts)
+            if sum(store.nbytes for store in self._vectors.values()) > _KEPT_VECTORS:
+                self._vectors.clear()
         return vectors
 
     def cut(self, texts: Sequence[str], language: str | None, picks: Picks) -> tuple[int, list[int | None]]:
@@ -178,7 +163,9 @@ class Workbench:
             characters that these tokens cover, None if the sentence is not truncated.
         """
         with self._lock:
-            tokenizer = self._tokenizer(language, picks)
+            if language is not None:
+                self._ensure(picks, language, [])
+            tokenizer = self.encoder.tokenizer(language)
             prompt = self.encoder.base.prompt if language is None else picks.modules[language].manifest.prompt  # type: ignore[union-attr]
             most = self.encoder.max_length(language)
             prompted = [prompt + text for text in texts]
@@ -191,10 +178,10 @@ class Workbench:
     def tokens(self, text: str, language: str | None, picks: Picks) -> list[Piece]:
         """The tokens of a sentence under the tokenizer of a language, or of the base."""
         with self._lock:
-            tokenizer = self._tokenizer(language, picks)
-            # Under the lock too, because each use first sets the tokenizer to truncate or not to truncate.
-            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            # All under the lock, because each use first sets the tokenizer to truncate or not to truncate.
             kept = self.cut([text], language, picks)[1][0]
+            tokenizer = self.encoder.tokenizer(language)
+            encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         names = tokenizer.convert_ids_to_tokens(encoded["input_ids"])
         return [
             Piece(
@@ -205,101 +192,62 @@ class Workbench:
             for (start, end), name, identity in zip(encoded["offset_mapping"], names, encoded["input_ids"], strict=True)
         ]
 
-    def _tokenizer(self, language: str | None, picks: Picks) -> PreTrainedTokenizerFast:
-        """The tokenizer of a language or of the base; the caller holds the lock."""
-        if language is None:
-            return self.encoder.base.tokenizer
-        self._ensure(picks, language, [])
-        return self._loaded[language].tokenizer
-
     def _ensure(self, picks: Picks, language: str, objectives: Sequence[str]) -> None:
         """Load what a request needs; the caller holds the lock."""
         entry = picks.modules.get(language)
         if entry is None:
             raise DemoError(f"no module for {language!r} is chosen: choose one under Modules")
-        present = self._loaded.get(language)
-        if present is None or present.entry.address != entry.address:
-            module, seconds = self._timed(entry)
-            if not isinstance(module, LanguageModule):
-                raise DemoError(f"{entry.repo} is not a language module: choose one")
-            # Nothing is unloaded before the module is accepted, so that a bad module costs other visitors nothing.
-            self.encoder.add_module(module, replace=True)
-            # The encoder drops other languages' adapters for another pivot: these languages are loaded again when used.
-            for code in [code for code, item in self._loaded.items() if code != language and _hinders(item, entry)]:
-                self._unload(code)
-            tokenizer = module_tokenizer(self.encoder.base, module)
-            self._loaded[language] = Loaded(entry, tokenizer, _module_bytes(module), seconds)
-        for code in self._order.use(language):
-            self._unload(code)
+        here = self._loaded.get(language)
+        if here is None or here.address != entry.address:
+            here = self._loaded[language] = self._add(entry)
         for objective in objectives:
-            self._ensure_adapter(picks, language, objective)
+            wanted = picks.adapters.get(language, {}).get(objective)
+            if wanted is None:
+                have = ", ".join(picks.objectives(language)) or "none"
+                raise DemoError(f"no alignment adapter {objective!r} for {language!r} is chosen (chosen: {have})")
+            present = here.adapters.get(objective)
+            # The encoder drops an adapter whose pivot is replaced.
+            dropped = objective not in self.encoder.alignments[language]
+            if present is None or present.address != wanted.address or dropped:
+                here.adapters[objective] = self._add(wanted)
 
-    def _ensure_adapter(self, picks: Picks, language: str, objective: str) -> None:
-        wanted = picks.adapters.get(language, {}).get(objective)
-        if wanted is None:
-            have = ", ".join(picks.objectives(language)) or "none"
-            raise DemoError(f"no alignment adapter {objective!r} for {language!r} is chosen (chosen: {have})")
-        item = self._loaded[language]
-        present = item.adapters.get(objective)
-        if present is not None and present[0].address == wanted.address:
-            return
-        adapter, seconds = self._timed(wanted)
-        if not isinstance(adapter, AlignmentAdapter):
-            raise DemoError(f"{wanted.repo} is not an alignment adapter: choose one")
-        adapter.check_base(self.encoder.base)
-        pivot = self._loaded.get(adapter.manifest.pivot)
-        if pivot is not None and pivot.entry.manifest.fingerprint != adapter.manifest.pivot_fingerprint:
-            self._unload(adapter.manifest.pivot)  # another visitor's: it is loaded again when needed
-        self.encoder.add_module(adapter, replace=True)
-        size = sum(tensor.numel() * tensor.element_size() for tensor in adapter.bottlenecks.state_dict().values())
-        item.adapters[objective] = (wanted, size, seconds)
-
-    def _timed(self, entry: Entry) -> tuple[LanguageModule | AlignmentAdapter, float]:
+    def _add(self, entry: Entry) -> Loaded:
+        """Load a module into the encoder, in place of another visitor's; a module that is refused replaces none."""
         start = time.perf_counter()
         module = load_module(entry.address, hub=self.catalog.hub, base=self.encoder.base)
-        return module, time.perf_counter() - start
+        module.check_base(self.encoder.base)
+        if isinstance(module, AlignmentAdapter):
+            pivot = module.manifest.pivot
+            if pivot in self._loaded and self.encoder.manifest(pivot).fingerprint != module.manifest.pivot_fingerprint:
+                self._remove(pivot)  # another visitor's: it is loaded again when needed
+        self.encoder.add_module(module, replace=True)
+        # The encoder would load what it has unloaded from the same folder; here it is fetched again if it is gone.
+        for code in set(self.encoder.languages) - set(self.encoder.in_memory):
+            self._remove(code)
+        return Loaded(entry.address, _bytes(module), time.perf_counter() - start)
 
-    def _unload(self, language: str) -> None:
-        if language in self._loaded:
-            self.encoder.remove_module(language)
-            del self._loaded[language]
-        self._order.forget(language)
-
-    def _remember(self, key: bytes, vectors: np.ndarray) -> None:
-        self._vectors[key] = vectors
-        self._vector_bytes += vectors.nbytes
-        while self._vector_bytes > _KEPT_VECTORS and len(self._vectors) > 1:
-            self._vector_bytes -= self._vectors.popitem(last=False)[1].nbytes
+    def _remove(self, language: str) -> None:
+        self.encoder.remove_module(language)
+        del self._loaded[language]
 
 
-def _module_bytes(module: LanguageModule) -> int:
-    """The bytes of a module in memory; its embeddings are computed in float32."""
+def _bytes(module: LanguageModule | AlignmentAdapter) -> int:
+    """The bytes of a module's weights in memory; embeddings are computed in float32."""
+    if isinstance(module, AlignmentAdapter):
+        return sum(tensor.numel() * tensor.element_size() for tensor in module.bottlenecks.state_dict().values())
     embeddings = 0 if module.embeddings is None else module.embeddings.numel() * 4
     factors = (matrix for lora in module.loras.values() for pair in lora.factors.values() for matrix in pair)
     return embeddings + sum(matrix.numel() * matrix.element_size() for matrix in factors)
 
 
-def _hinders(item: Loaded, module: Entry) -> bool:
-    return any(
-        adapter.manifest.pivot == module.language  # type: ignore[union-attr]
-        and adapter.manifest.pivot_fingerprint != module.manifest.fingerprint  # type: ignore[union-attr]
-        for adapter, *_ in item.adapters.values()
-    )
-
-
-def _key(
-    texts: Sequence[str],
-    language: str | None,
-    picks: Picks,
-    weights: Mapping[str, float],
-    base_language: str | None,
-) -> bytes:
-    """A digest of everything that the vectors depend on; it keeps no visitor's text."""
+def _identity(
+    language: str | None, picks: Picks, weights: Mapping[str, float], base_language: str | None
+) -> tuple[Hashable, ...]:
+    """Everything that the vectors depend on besides the texts."""
     module = picks.modules[language].manifest.fingerprint if language in picks.modules else None
     adapters = picks.adapters.get(language or "", {})
-    aligned = [
+    aligned = tuple(
         (name, adapters[name].manifest.fingerprint if name in adapters else "", weight)
         for name, weight in sorted(weights.items())
-    ]
-    facts = (language, base_language, module, aligned, tuple(texts))
-    return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).digest()
+    )
+    return language, base_language, module, aligned

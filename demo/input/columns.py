@@ -49,22 +49,18 @@ class Column:
             language: ISO 639-3.
             available: objectives of the language's adapters. Objectives without an adapter are left out: see `missing`.
         """
-        if self.kind == "aligned":
-            by = self.by or next((name for name in OBJECTIVES if name in available), "")
-            return {by: 1.0} if by in available else {}
-        if self.kind == "blend":
-            weights = self.languages.get(language, self.weights)
-            return {name: weight for name, weight in weights.items() if name in available and weight}
-        return {}
+        wanted = self._wanted(language, available).items()
+        return {name: weight for name, weight in wanted if name in available}
 
     def missing(self, language: str, available: Sequence[str]) -> list[str]:
-        """The requested objectives for which a language has no adapter."""
+        """The requested objectives for which a language has no adapter; `any` if it has none at all."""
+        return [name for name in self._wanted(language, available) if name not in available]
+
+    def _wanted(self, language: str, available: Sequence[str]) -> dict[str, float]:
         if self.kind == "aligned":
-            return [] if (self.by in available if self.by else available) else [self.by or "any"]
-        if self.kind == "blend":
-            weights = self.languages.get(language, self.weights)
-            return [name for name, weight in weights.items() if weight and name not in available]
-        return []
+            return {self.by or next((name for name in OBJECTIVES if name in available), "any"): 1.0}
+        weights = self.languages.get(language, self.weights)
+        return {name: weight for name, weight in weights.items() if weight}
 
     def to_record(self) -> dict[str, Any]:
         """Plain values, from which `parse_column` makes the composition again."""

@@ -68,11 +68,6 @@ def to_alpha3(code: str) -> str | None:
     return find_language(code, PAPER) or long_code(code)
 
 
-def known_languages() -> list[str]:
-    """The ISO 639-3 codes of all languages that can be guessed."""
-    return sorted({code for code in map(to_alpha3, _identifier().nb_classes) if code})
-
-
 @functools.cache
 def _identifier() -> LanguageIdentifier:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -41,6 +41,10 @@ class Row:
     meaning: str = ""
     guessed: bool = False
 
+    def same_meaning(self, other: Row) -> bool | None:
+        """Whether another sentence has the same meaning; None if that is unknown."""
+        return self.meaning == other.meaning if self.meaning and other.meaning else None
+
     def to_record(self) -> dict[str, Any]:
         """Plain values for the table."""
         return {"language": self.language, "text": self.text, "meaning": self.meaning, "guessed": self.guessed}
@@ -97,14 +101,7 @@ def check_rows(records: object, limits: Limits, offered: Sequence[str] = ()) -> 
                 "a number is enough"
             )
         guessed = bool(record.get("guessed")) or not code
-        rows.append(
-            Row(
-                code or guess_language(text, offered),
-                text,
-                meaning,
-                guessed,
-            )
-        )
+        rows.append(Row(code or guess_language(text, offered), text, meaning, guessed))
     if len(rows) > limits.rows:
         raise _too_many(len(rows), limits)
     return rows
@@ -143,17 +140,15 @@ def read_file(
         DemoError: the file is too large, is not UTF-8, lacks such columns, or has empty cells.
     """
     header, lines = read_table(name, content, limits)
-    folded = [column.strip().casefold() for column in header]
-    codes = [(at, code) for at, code in enumerate(map(_as_code, folded)) if _is_language(code)]
-    text = next((folded.index(column) for column in _TEXT_NAMES if column in folded), None)
+    codes = [(at, code) for at, code in enumerate(map(_as_code, header)) if _is_language(code)]
+    text = find_column(header, _TEXT_NAMES)
     if text is not None:
-        code = next((folded.index(column) for column in _LANGUAGE_NAMES if column in folded), None)
-        meaning = next((folded.index(column) for column in _MEANING_NAMES if column in folded), None)
+        code, meaning = find_column(header, _LANGUAGE_NAMES), find_column(header, _MEANING_NAMES)
         records: list[dict[str, Any]] = [
             {
-                "text": _cell(line, text),
-                "language": _cell(line, code).strip(),
-                "meaning": _cell(line, meaning).strip(),
+                "text": cell(line, text),
+                "language": cell(line, code).strip(),
+                "meaning": cell(line, meaning).strip(),
                 "line": number,
             }
             for number, line in lines
@@ -161,7 +156,7 @@ def read_file(
     elif codes:
         # All cells of a line are translations of each other: its number is their meaning.
         records = [
-            {"text": _cell(line, at), "language": code, "meaning": str(count), "line": number}
+            {"text": cell(line, at), "language": code, "meaning": str(count), "line": number}
             for count, (number, line) in enumerate(lines, start=1)
             for at, code in codes
         ]
@@ -176,6 +171,12 @@ def read_file(
     if not rows:
         raise DemoError(f"{_short(name)} has a header but no sentences: add a row")
     return rows
+
+
+def find_column(header: Sequence[str], names: Sequence[str]) -> int | None:
+    """The place of the first of these names in the header of a table; None if none is there."""
+    folded = [column.strip().casefold() for column in header]
+    return next((folded.index(name) for name in names if name in folded), None)
 
 
 def check_cells(cells: Iterable[tuple[int, str]]) -> None:
@@ -242,12 +243,13 @@ def _record(line: str, number: int) -> dict[str, Any]:
 
 
 def _as_code(column: str) -> str:
-    """A lower-case column name as a language code, with a capital letter in the script."""
-    language, bar, script = column.partition("_")
+    """A column name as a language code: in lower case, with a capital letter in the script."""
+    language, bar, script = column.strip().casefold().partition("_")
     return f"{language}{bar}{script.capitalize()}"
 
 
-def _cell(line: Sequence[str], column: int | None) -> str:
+def cell(line: Sequence[str], column: int | None) -> str:
+    """The cell of a row; empty if the row is too short, or there is no such column."""
     return line[column] if column is not None and column < len(line) else ""
 
 

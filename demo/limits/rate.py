@@ -12,27 +12,26 @@ import gradio as gr
 from starlette.requests import HTTPConnection
 
 from demo.limits.errors import DemoError
-from demo.limits.settings import Settings
+from demo.limits.settings import Limits
 
 _MOST_ADDRESSES = 10_000
 _CHARACTERS = 4000
 """Number of characters to encode, under one composition, that count as one more request. An example has up to 800."""
 
-Asking = gr.Request | HTTPConnection | None
+Asking = gr.Request | HTTPConnection
 
 
 class RateLimit:
     """One token bucket per address.
 
     Args:
-        settings: give `limits.requests` per minute, and `limits.burst` at once.
+        limits: `requests` per minute, and `burst` at once.
         clock: returns seconds, which never decrease.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_second = settings.limits.requests / 60
-        self._burst = float(settings.limits.burst)
-        self._trusted_proxy = settings.trusted_proxy
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = limits.requests / 60
+        self._burst = float(limits.burst)
         self._clock = clock
         self._lock = threading.Lock()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
@@ -58,7 +57,8 @@ class RateLimit:
         self._take(request, characters / _CHARACTERS, least=0.0)
 
     def _take(self, request: Asking, cost: float, least: float) -> None:
-        address = self._address(request)
+        # Behind a proxy that $FORWARDED_ALLOW_IPS trusts, this is the visitor's address: uvicorn reads X-Forwarded-For.
+        address = str(request.client.host) if request.client else ""
         now = self._clock()
         with self._lock:
             left, last = self._buckets.pop(address, (self._burst, now))
@@ -69,12 +69,3 @@ class RateLimit:
         if left < least:
             wait = math.ceil((1 - left) / self._per_second)
             raise DemoError(f"too many requests from your address: try again in {wait} s")
-
-    def _address(self, request: Asking) -> str:
-        if request is None:
-            return ""
-        if self._trusted_proxy and (forwarded := request.headers.get("x-forwarded-for")):
-            return (
-                str(forwarded).rpartition(",")[2].strip()[:64]
-            )  # the last address is the one that the proxy itself saw
-        return str(request.client.host) if request.client else ""

@@ -43,7 +43,6 @@ class Settings:
         open_hub: visitors may use any module of the hub.
         base: the base encoder; by default that of the first module.
         kept_languages: maximum number of language modules in memory; the least recently used one is unloaded first.
-        trusted_proxy: read a visitor's address from X-Forwarded-For, which can be trusted only behind a proxy.
         limits: upper limits for visitors' requests.
     """
 
@@ -52,5 +51,4 @@ class Settings:
     open_hub: bool = False
     base: str | None = None
     kept_languages: int = 24
-    trusted_proxy: bool = False
     limits: Limits = field(default_factory=Limits)

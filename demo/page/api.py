@@ -1,9 +1,10 @@
 """The endpoints for programs: `/encode`, `/similarity` and `/modules`."""
 
-from __future__ import annotations
+# Annotations are not postponed here, because Gradio reads the endpoints' at run time.
 
-import functools
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -12,8 +13,8 @@ from gradio.events import api as endpoint
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import AlignmentManifest
 from adapters_hub.texts import numbered
-from demo.compare.catalog import Entry
 from demo.compare.comparison import Comparison
+from demo.compare.entries import Entry
 from demo.input.columns import DEFAULT
 from demo.limits.errors import for_visitors, without_places
 from demo.page.visit import Demo
@@ -31,35 +32,8 @@ class Api:
 
     def register(self) -> None:
         """Add the endpoints to the app that is being built."""
-
-        # Gradio reads type annotations at run time, and cannot read the postponed ones of a bound method.
-        def encode(
-            sentences: list[str],
-            languages: list[str],
-            composition: dict[str, Any],
-            modules: list[str],
-            request: gr.Request,
-        ) -> dict[str, Any]:
-            return self.encode(sentences, languages, composition, modules, request)
-
-        def similarity(
-            sentences: list[str],
-            languages: list[str],
-            compositions: list[dict[str, Any]],
-            modules: list[str],
-            request: gr.Request,
-        ) -> dict[str, Any]:
-            return self.similarity(sentences, languages, compositions, modules, request)
-
-        def modules(search: str, request: gr.Request) -> list[dict[str, Any]]:
-            return self.modules(search, request)
-
-        for function in (encode, similarity, modules):
-            function.__annotations__ = {
-                name: _TYPES.get(annotation, annotation) for name, annotation in function.__annotations__.items()
-            }
-            function.__doc__ = getattr(self, function.__name__).__doc__
-            endpoint(function, api_name=function.__name__, concurrency_id="compute")
+        for method in (self.encode, self.similarity, self.modules):
+            endpoint(method, api_name=method.__name__, concurrency_id="compute")
 
     def encode(
         self,
@@ -132,11 +106,8 @@ class Api:
             For each module its `address`, `kind`, `language`, `bytes` and `licence`, and its `vocabulary` or its
             `pivot` and `objective`.
         """
-        try:
-            self._demo.rate.check(request)
+        with self._counted(request):
             return [_record(entry) for entry in self._demo.bench.catalog.search(search)]
-        except AdaptersHubError as error:
-            raise gr.Error(for_visitors(error), print_exception=False) from None
 
     def _compare(
         self,
@@ -146,8 +117,7 @@ class Api:
         modules: list[str],
         request: gr.Request,
     ) -> Comparison:
-        try:
-            self._demo.rate.check(request)
+        with self._counted(request):
             if not isinstance(sentences, list) or not isinstance(languages, list):
                 raise AdaptersHubError("expected lists of sentences and of languages")
             codes = languages * len(sentences) if len(languages) == 1 else languages or [""] * len(sentences)
@@ -159,22 +129,19 @@ class Api:
                 which = f"sentences {numbered(empty)} are" if len(empty) > 1 else f"sentence {empty[0]} is"
                 raise AdaptersHubError(f"{which} empty: leave out sentences without text")
             rows = [{"text": text, "language": code} for text, code in zip(sentences, codes, strict=True)]
-            charge = functools.partial(self._demo.rate.charge, request)
-            comparison = self._demo.compare(rows, compositions, modules or None, charge=charge)
+            comparison = self._demo.compare(rows, compositions, modules or None, request=request)
             if len(comparison.rows) != len(sentences):
                 raise AdaptersHubError("a sentence has only control characters: leave it out")
             return comparison
+
+    @contextlib.contextmanager
+    def _counted(self, request: gr.Request) -> Iterator[None]:
+        """Count a request, and report its errors in one line."""
+        try:
+            self._demo.rate.check(request)
+            yield
         except AdaptersHubError as error:
             raise gr.Error(for_visitors(error), print_exception=False) from None
-
-
-_TYPES = {
-    "list[str]": list[str],
-    "dict[str, Any]": dict[str, Any],
-    "list[dict[str, Any]]": list[dict[str, Any]],
-    "str": str,
-    "gr.Request": gr.Request,
-}
 
 
 def _used(comparison: Comparison) -> list[str]:

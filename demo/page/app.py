@@ -1,47 +1,24 @@
-"""The page, built from Gradio's components."""
+"""The page: its components, and the handlers that listen to their events."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
 
-from adapters_hub.format import OBJECTIVES
-from demo.compare.catalog import Catalog
-from demo.compare.workbench import Workbench
-from demo.input.examples import TITLES, opening
-from demo.limits.settings import Settings
+from demo.input.examples import opening
 from demo.limits.uploads import refuse_links
 from demo.page.api import Api
-from demo.page.handlers import Handlers
-from demo.page.tabs import PLAIN, graded_tab, modules_tab
+from demo.page.handlers import CHOSEN, VIEWS, Answer, Handlers
+from demo.page.layout import Layout
 from demo.page.visit import Demo
-from demo.views import empty_notice
-from demo.web import script
 
-_HEAD = """
-<div class="mse-head"><div><h1>Modular Sentence Encoders</h1>
-<p>One frozen base encoder, a module for every language, alignment adapters on the side. A module makes the vectors of
-its language precise; alignment brings languages together, and changes no other language's vectors.</p></div>
-<nav aria-label="Page"><span id="mse-told" role="status"></span>
-<button type="button" id="mse-link">Copy link to this view</button>
-<button type="button" id="mse-theme" aria-pressed="false">Light or dark</button></nav></div>
-"""
-
-
-def build_demo(settings: Settings, bench: Workbench | None = None) -> Demo:
-    """Make the state that all visitors share.
-
-    Args:
-        settings: settings of the demo.
-        bench: the workbench to use instead of a new one.
-
-    Raises:
-        AdaptersHubError: the hub, the base or a module is not available.
-    """
-    bench = bench or Workbench(Catalog(settings), settings.kept_languages)
-    return Demo(settings, bench)
+_QUICK: dict[str, Any] = {"show_progress": "hidden", "concurrency_id": None}
+"""Options for handlers that do not use the encoder, and so need not wait for it."""
 
 
 def build_app(demo: Demo) -> gr.Blocks:
@@ -50,166 +27,86 @@ def build_app(demo: Demo) -> gr.Blocks:
     handlers = Handlers(demo)
     picks = demo.picks(None)
     demo.bench.compose(picks)
-    examples_shown, opened = opening(picks.modules)
-    rows = [row.to_record() for row in opened]
-    columns = [column.to_record() for column in demo.first_columns()]
+    examples, rows = opening(picks.modules)
+    columns = demo.first_columns()
     # Computed before any visitor comes, so its time is not shown.
-    comparison = dataclasses.replace(demo.compare(rows, columns, None), seconds=None)
-    first = handlers.views(comparison, difference=False)
-    limits = demo.settings.limits
-
-    def guess(text: str) -> str:  # a plain function, because Gradio sets an attribute on it
-        return demo.guess(text)
-
+    comparison = dataclasses.replace(demo.compare([row.to_record() for row in rows], columns, None), seconds=None)
     app = gr.Blocks(
         title="Modular Sentence Encoders", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True
     )
     with app:
-        gr.HTML(_HEAD, **PLAIN)
-        used = gr.State(picks.names)
-        link = gr.HTML(
-            "", html_template="", js_on_load=script("link"), elem_classes="mse-hidden", apply_default_css=False
-        )
-        # The summary comes before the inputs: on a phone it would otherwise be three screens down.
-        summary = gr.HTML(first[0], elem_id="mse-summary", **PLAIN)
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=5, min_width=330):
-                table = gr.HTML(
-                    rows,
-                    html_template='<h2 class="mse-title">Sentences</h2><div class="mse-rows"></div>',
-                    js_on_load=script("rows"),
-                    server_functions=[guess],
-                    languages=demo.languages(picks),
-                    most=limits.rows,
-                    characters=limits.characters,
-                    elem_id="mse-rows",
-                    **PLAIN,
-                )
-                examples = gr.Radio(
-                    [(title, name) for name, title in TITLES.items()],
-                    value=examples_shown,
-                    label="Examples",
-                    elem_id="mse-examples",
-                )
-                with gr.Accordion("Paste or upload", open=False):
-                    pasted = gr.Textbox(
-                        label="One sentence per line",
-                        info="“deu: Guten Morgen” sets the language, which is guessed otherwise. A line from a "
-                        "spreadsheet may have the cells language, sentence, meaning.",
-                        lines=4,
-                        max_length=limits.rows * (limits.characters + 16),
-                        elem_id="mse-paste",
-                    )
-                    take = gr.Button("Use these lines", size="sm")
-                    skip_empty = gr.Checkbox(label="Leave out empty cells of files", elem_id="mse-skip-empty")
-                    file = gr.File(
-                        label="CSV or TSV: columns text, language, meaning; or one column per language",
-                        file_types=[".csv", ".tsv", ".txt"],
-                        type="filepath",
-                        height=110,
-                        elem_id="mse-file",
-                    )
-                    taken = gr.HTML("", **PLAIN)
-                choice = gr.HTML(
-                    columns,
-                    html_template='<h2 class="mse-title">Compositions</h2><div class="mse-columns"></div>',
-                    js_on_load=script("columns"),
-                    most=limits.columns,
-                    objectives=list(OBJECTIVES),
-                    elem_id="mse-columns",
-                    **PLAIN,
-                    **handlers.offers(picks),
-                )
-                button = gr.Button("Compare", variant="primary", elem_id="mse-compare")
-            with gr.Column(scale=10, min_width=330), gr.Tabs():
-                with gr.Tab("Similarity"):
-                    difference = gr.Checkbox(
-                        label="Show the difference from the first composition",
-                        value=False,
-                        container=False,
-                        elem_id="mse-difference",
-                    )
-                    heatmaps = gr.HTML(first[1], elem_id="mse-heatmaps", **PLAIN)
-                with gr.Tab("Neighbours"):
-                    neighbours = gr.HTML(first[2], elem_id="mse-neighbours", **PLAIN)
-                with gr.Tab("Map"):
-                    maps = gr.HTML(first[3], elem_id="mse-maps", **PLAIN)
-                with gr.Tab("Tokens"):
-                    tokens = gr.HTML(first[4], elem_id="mse-tokens", **PLAIN)
-                with gr.Tab("Graded pairs"):
-                    graded = graded_tab(demo)
-                with gr.Tab("Modules") as modules_page:
-                    modules = modules_tab(demo)
-                with gr.Tab("Download"):
-                    files_button = gr.Button("Make files of this comparison", size="sm")
-                    files_notice = gr.HTML(
-                        empty_notice("No files yet.", "Press the button to get vectors, table, figure and program."),
-                        **PLAIN,
-                    )
-                    files = gr.File(
-                        label="Files", file_count="multiple", interactive=False, visible=False, elem_id="mse-files"
-                    )
-                    program = gr.HTML(first[5], elem_id="mse-program", **PLAIN)
-
-        views = [summary, heatmaps, neighbours, maps, tokens, program, link]
-        compare: dict[str, Any] = {
-            "fn": handlers.compare,
-            "inputs": [table, choice, used, difference],
-            "outputs": views,
-            "show_progress": "minimal",
-            "show_progress_on": summary,
-            "concurrency_id": "compute",
-            "trigger_mode": "always_last",
-            "api_visibility": "private",
-        }
-        private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "compute"}
-        app.load(
-            handlers.open,
-            difference,
-            [table, choice, used, modules["ticked"], *views],
-            show_progress="hidden",
-            **private,
-        )
-        gr.on([table.edit, choice.edit, button.click, difference.change], **compare)
-        examples.input(handlers.take_example, examples, table, show_progress="hidden", api_visibility="private").then(
-            **compare
-        )
-        # An edited set of examples is no longer the chosen one, so that it can be chosen again.
-        table.edit(None, None, examples, js="() => null")
-        take.click(handlers.paste, [pasted, used], [table, taken], **private).then(**compare)
-        file.upload(handlers.upload, [file, used, skip_empty], [table, taken], **private).then(**compare)
-        modules["query"].submit(
-            handlers.search, modules["query"], [modules["found"], modules["compose"], modules["notice"]], **private
-        )
-        chosen = [used, table, choice, modules["ticked"], modules["panel"], modules["notice"]]
-        modules["compose"].click(
-            handlers.compose, [modules["found"], used], chosen, show_progress_on=modules["notice"], **private
-        ).then(**compare)
-        modules["ticked"].input(handlers.keep, modules["ticked"], chosen, **private).then(**compare)
-        modules["which"].focus(
-            lambda names: gr.update(choices=[(e.title, e.address) for e in demo.picks(names).entries]),
-            used,
-            modules["which"],
-            show_progress="hidden",
-            api_visibility="private",
-        )
-        modules["which"].input(handlers.card, modules["which"], modules["card"], **private)
-        modules_page.select(handlers.panel, used, modules["panel"], show_progress="hidden", api_visibility="private")
-        graded["run"].click(
-            handlers.graded,
-            [graded["source"], graded["first"], graded["second"], graded["file"], choice, used, graded["skip"]],
-            graded["view"],
-            **private,
-        )
-        files_button.click(handlers.download, [table, choice, used], [files, files_notice], **private)
+        page = Layout(demo, handlers.views(comparison, difference=False), rows, columns, examples)
+        _listen_to_all(app, page, handlers)
         Api(demo).register()
+    # Few requests run at once, because all wait for the one encoder. None bypasses the queue: otherwise many of one
+    # address could begin before the work of the first is counted.
+    app.queue(max_size=demo.settings.limits.waiting, default_concurrency_limit=4, api_open=False)
     return app
 
 
-def queue(app: gr.Blocks, settings: Settings) -> gr.Blocks:
-    """Give the app a bounded queue; few requests run at once, because all wait for the one encoder.
+def _listen_to_all(app: gr.Blocks, page: Layout, handlers: Handlers) -> None:
+    listen = functools.partial(_listen, page)
 
-    No request bypasses the queue: otherwise many of one address could begin before the work of the first is counted.
+    def compare(event: Callable[..., Any]) -> None:
+        listen(
+            event,
+            handlers.compare,
+            VIEWS,
+            show_progress="minimal",
+            show_progress_on=page["summary"],
+            trigger_mode="always_last",
+        )
+
+    changes = [page["rows"].edit, page["columns"].edit, page["compare"].click, page["difference"].change]
+    compare(functools.partial(gr.on, changes))
+    listen(app.load, handlers.open, ("used", "rows", "columns", "ticked", *VIEWS), show_progress="hidden")
+
+    compare(listen(page["examples"].input, handlers.take_example, ("rows", "summary"), **_QUICK).then)
+    # An edited set of examples is no longer the chosen one, so that it can be chosen again.
+    page["rows"].edit(None, None, page["examples"], js="() => null")
+    compare(listen(page["take"].click, handlers.paste, ("rows", "taken")).then)
+    compare(listen(page["file"].upload, handlers.upload, ("rows", "taken")).then)
+
+    page["source"].change(
+        lambda name: [gr.update(visible=name == "upload")] * 2,
+        page["source"],
+        [page["pairs"], page["skip_pairs"]],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    listen(page["score"].click, handlers.graded, ("graded",))
+
+    listen(page["query"].submit, handlers.search, ("found", "compose", "notice"))
+    compare(listen(page["compose"].click, handlers.compose, CHOSEN, show_progress_on=page["notice"]).then)
+    compare(listen(page["ticked"].input, handlers.keep, CHOSEN).then)
+    listen(page["modules"].select, handlers.show_panel, ("panel",), **_QUICK)
+    listen(page["which"].focus, handlers.list_cards, ("which", "card"), **_QUICK)
+    listen(page["which"].input, handlers.show_card, ("card",))
+
+    listen(page["make_files"].click, handlers.download, ("files", "files_notice"))
+
+
+def _listen(
+    page: Layout,
+    event: Callable[..., Any],
+    handler: Callable[..., Answer],
+    outputs: Sequence[str],
+    **options: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    """Let a handler answer an event. This is the one place where names become components.
+
+    Args:
+        page: the components by name.
+        event: the event of a component.
+        handler: takes the values of the components that its parameters are named after.
+        outputs: the names that its answers may hold.
+        options: further options of the event.
     """
-    app.queue(max_size=settings.limits.waiting, default_concurrency_limit=4, api_open=False)
-    return app
+
+    @functools.wraps(handler)
+    def answer(*values: Any) -> Any:  # noqa: ANN401
+        return {page[name]: value for name, value in handler(*values).items()} or gr.skip()
+
+    inputs = [page[name] for name in inspect.signature(handler).parameters if name not in ("request", "progress")]
+    options = {"concurrency_id": "compute", "api_visibility": "private"} | options
+    return event(answer, inputs, [page[name] for name in outputs], **options)

@@ -69,7 +69,8 @@ def pairs_csv(comparison: Comparison) -> str:
     rows, cosines = comparison.rows, comparison.similarities
     for i, first in enumerate(rows):
         for j, second in enumerate(rows[i + 1 :], start=i + 1):
-            same = "" if not (first.meaning and second.meaning) else int(first.meaning == second.meaning)
+            equal = first.same_meaning(second)
+            same = "" if equal is None else int(equal)
             values = [f"{cosines[number, i, j]:.6f}" for number in range(len(titles))]
             writer.writerow([first.language, _inert(first.text), second.language, _inert(second.text), same, *values])
     return target.getvalue()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from adapters_hub.languages import language_name
-from demo.compare.catalog import Picks
 from demo.compare.comparison import Comparison, compare
+from demo.compare.entries import Picks
 from demo.compare.workbench import Progress, Workbench
 from demo.input.columns import DEFAULT, Column, parse_columns
 from demo.input.examples import TITLES, example
@@ -16,7 +16,7 @@ from demo.input.guessing import PAPER, guess_language
 from demo.input.sentences import Row, check_rows
 from demo.input.state import pack, unpack
 from demo.limits.errors import DemoError
-from demo.limits.rate import RateLimit
+from demo.limits.rate import Asking, RateLimit
 from demo.limits.settings import Settings
 
 
@@ -29,7 +29,7 @@ class Demo:
     rate: RateLimit = field(init=False)
 
     def __post_init__(self) -> None:
-        self.rate = RateLimit(self.settings)
+        self.rate = RateLimit(self.settings.limits)
 
     def rows(self, records: object, picks: Picks) -> list[Row]:
         """See `check_rows`."""
@@ -49,7 +49,7 @@ class Demo:
         columns: object,
         names: Sequence[str] | None,
         progress: Progress | None = None,
-        charge: Callable[[int], None] | None = None,
+        request: Asking | None = None,
     ) -> Comparison:
         """Check the inputs and compare the sentences.
 
@@ -58,15 +58,15 @@ class Demo:
             columns: see `columns`.
             names: see `picks`.
             progress: called with the progress.
-            charge: called with the number of characters that will be encoded, summed over all compositions.
+            request: the request to charge for the characters to encode; None: nobody is charged.
 
         Raises:
             AdaptersHubError: an input is not valid, or a module cannot be loaded.
         """
         picks = self.picks(names)
         checked, compositions = self.rows(rows, picks), self.columns(columns)
-        if charge:
-            charge(len(compositions) * sum(len(row.text) for row in checked))
+        if request is not None:
+            self.rate.charge(request, len(compositions) * sum(len(row.text) for row in checked))
         self.bench.fetch(picks, progress)
         return compare(self.bench, checked, compositions, picks, progress)
 

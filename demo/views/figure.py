@@ -14,9 +14,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from demo.compare.comparison import Comparison
+from demo.views.fragments import label
 from demo.views.heatmaps import limits
-from demo.views.scale import colours
-from demo.views.text import label
+from demo.views.scale import colours, step
 
 _NUMBERS_UP_TO = 20
 _lock = threading.Lock()  # matplotlib's fonts and caches are not thread-safe
@@ -45,8 +45,7 @@ def draw(comparison: Comparison, path: Path) -> None:
             if count <= _NUMBERS_UP_TO:
                 for i in range(count):
                     for j in range(count):
-                        share = min(1.0, max(0.0, (values[i, j] - low) / (high - low)))
-                        ink = steps[round(share * (len(steps) - 1))][1]
+                        ink = steps[step(values[i, j], low, high)][1]
                         text = str(round(float(values[i, j]) * 100))
                         axis.text(j, i, text, ha="center", va="center", fontsize=6, color=ink)
         figure.colorbar(image, ax=list(axes), shrink=0.7, label="cosine", pad=0.01)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from demo.compare.graded import Graded, GradedPairs
+from demo.views.fragments import escaped
 from demo.views.scale import step
-from demo.views.text import escaped
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 320, 246, 40, 36, 22
 _TICKS = (0.02, 0.05, 0.1, 0.25, 0.5)

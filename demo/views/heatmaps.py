@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from demo.compare.comparison import Comparison
+from demo.views.fragments import chip, escaped, marks, said
 from demo.views.scale import STEPS, step
-from demo.views.text import chip, escaped, marks, said
 
 _NUMBERS_UP_TO = 20  # rows; with more, cells are too small for numbers
 _NARROWEST = 0.05
@@ -69,7 +69,7 @@ def _heatmap(comparison: Comparison, number: int, ends: tuple[float, float], mos
         cells = []
         for j in range(len(rows)):
             value = float(values[i, j])
-            same = " mse-self" if i == j else " mse-same" if row.meaning and row.meaning == rows[j].meaning else ""
+            same = " mse-self" if i == j else " mse-same" if row.same_meaning(rows[j]) else ""
             text = _number(value, most is not None)
             shown = text if numbers else f'<span class="mse-hidden">{text}</span>'
             tab = "0" if i == j == 0 else "-1"

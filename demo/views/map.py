@@ -1,17 +1,28 @@
-"""The 2-D map: the positions of the sentences under every composition."""
+"""The 2-D map: the positions of the sentences under every composition, with labels that cover nothing."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
 from demo.compare.comparison import Comparison
 from demo.compare.projection import project
-from demo.views.labels import place_labels
-from demo.views.text import chip, escaped, hue, label, marks
+from demo.views.fragments import chip, escaped, hue, label, marks
 
 _SIZE, _MARGIN, _MARK = 320, 26, 6.0
 _FEW = 24  # rows; with more, the lines are drawn faintly, so that the marks stay visible
 _MARKS = ("circle", "square", "triangle", "diamond", "cross", "star", "bar", "ring")
+
+_BESIDE = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
+_RINGS = (1.0, 1.7, 2.4)
+"""Distances of a label from its mark, in multiples of the distance at which it just does not touch it."""
+_LETTER = (6.6, 13.0)
+"""Width of a letter and height of a line of `.mse-point text`, which has 11 px."""
+
+_Box = tuple[float, float, float, float]
+"""A box: its centre, and half its width and height."""
 
 
 def map_view(comparison: Comparison) -> str:
@@ -44,9 +55,8 @@ def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:
     ]
     joined = "".join(
         f'<line x1="{at[i][0]:.1f}" y1="{at[i][1]:.1f}" x2="{at[j][0]:.1f}" y2="{at[j][1]:.1f}"/>'
-        for i in range(len(rows))
-        for j in range(i + 1, len(rows))
-        if rows[i].meaning and rows[i].meaning == rows[j].meaning
+        for i, j in combinations(range(len(rows)), 2)
+        if rows[i].same_meaning(rows[j])
     )
     texts = marks(rows)
     points_shown = "".join(
@@ -85,3 +95,41 @@ def _mark(x: float, y: float, number: int) -> str:
         "ring": f'<circle class="mse-ring" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
     }
     return f'<g class="mse-dot mse-l{number}">{shapes[_MARKS[number]]}</g>'
+
+
+def place_labels(
+    points: Sequence[tuple[float, float]], texts: Sequence[str], size: float, frame: float
+) -> list[tuple[float, float] | None]:
+    """Find a place for each label that touches neither a mark, another label nor the frame's edge.
+
+    Args:
+        points: the centres of the marks.
+        texts: the label of each mark.
+        size: half the width of a mark.
+        frame: width and height of the plot.
+
+    Returns:
+        The centre of each label; None if there is no room for it. Left out, a label can still be read by pointing at
+        its mark; on top of another, neither could be read.
+    """
+    taken: list[_Box] = [(x, y, size, size) for x, y in points]
+    places: list[tuple[float, float] | None] = []
+    for (x, y), text in zip(points, texts, strict=True):
+        wide, high = len(text) * _LETTER[0] / 2 + 1, _LETTER[1] / 2
+        boxes = (
+            (x + right * (size + wide + 1) * ring, y + down * (size + high + 1) * ring, wide, high)
+            for ring in _RINGS
+            for right, down in _BESIDE
+        )
+        box = next((box for box in boxes if _inside(box, frame) and not any(_overlap(box, it) for it in taken)), None)
+        taken += [box] if box else []
+        places.append(box and box[:2])
+    return places
+
+
+def _inside(box: _Box, frame: float) -> bool:
+    return all(half <= middle <= frame - half for middle, half in zip(box[:2], box[2:], strict=True))
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return abs(a[0] - b[0]) < a[2] + b[2] and abs(a[1] - b[1]) < a[3] + b[3]

@@ -5,33 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from demo.compare.comparison import Comparison, translation_rank
-from demo.views.notices import note
-from demo.views.text import chip, escaped, said
+from demo.views.fragments import chip, escaped, note, said
 
 _NEAREST = 3
+_MARKS = {
+    True: '<span class="mse-mark mse-right" title="same meaning">✓</span>',
+    False: '<span class="mse-mark mse-wrong" title="different meaning">✗</span>',
+    None: "",
+}
 
 
 def neighbours_view(comparison: Comparison) -> str:
     """A table of ranks for every composition, then the nearest sentences of every row."""
     if len(comparison.rows) < 2:
         return note("A sentence alone has no neighbours: add a second one.")
-    hint = (
-        ""
-        if any(row.meaning for row in comparison.rows)
-        else note(
+    if any(row.meaning for row in comparison.rows):
+        tables = "".join(_ranks(comparison, number) for number in range(len(comparison.columns)))
+        top = f'<h3 class="mse-heading">Translations ranked first</h3><div class="mse-cards">{tables}</div>'
+    else:
+        top = note(
             "Give translations the same meaning (the narrow column of the table) to mark right and wrong neighbours."
         )
-    )
-    ranks = "".join(_ranks(comparison, number) for number in range(len(comparison.columns)))
-    ranks = (
-        f'<h3 class="mse-heading">Translations ranked first</h3><div class="mse-cards">{ranks}</div>'
-        if not hint
-        else ""
-    )
     nearest = "".join(_nearest(comparison, i) for i in range(len(comparison.rows)))
     heads = "".join(f'<th scope="col">{escaped(column.title)}</th>' for column in comparison.columns)
     return (
-        f'{hint}{ranks}<h3 class="mse-heading">Nearest sentences</h3>'
+        f'{top}<h3 class="mse-heading">Nearest sentences</h3>'
         '<div class="mse-scroll" tabindex="0" role="region" aria-label="Nearest sentences">'
         f'<table class="mse-nearest"><thead><tr><th scope="col">Sentence</th>{heads}'
         f"</tr></thead><tbody>{nearest}</tbody></table></div>"
@@ -77,14 +75,7 @@ def _nearest(comparison: Comparison, index: int) -> str:
         items = []
         for j in np.argsort(-cosines, kind="stable")[: min(_NEAREST, len(rows) - 1)]:
             other = rows[int(j)]
-            mark = ""
-            if row.meaning and other.meaning:
-                right = row.meaning == other.meaning
-                mark = (
-                    '<span class="mse-mark mse-right" title="same meaning">✓</span>'
-                    if right
-                    else '<span class="mse-mark mse-wrong" title="different meaning">✗</span>'
-                )
+            mark = _MARKS[row.same_meaning(other)]
             items.append(f"<li>{mark}{chip(other.language, order)} {said(other)} <small>{cosines[j]:.2f}</small></li>")
         cells.append(f"<td><ol>{''.join(items)}</ol></td>")
     return f'<tr><th scope="row">{chip(row.language, order)} {said(row)}</th>{"".join(cells)}</tr>'

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from adapters_hub.format import AlignmentManifest, Score
 from adapters_hub.languages import autonym, language_name
-from demo.compare.catalog import Entry, Picks
+from demo.compare.entries import Entry, Picks
 from demo.compare.workbench import Loaded, Workbench
-from demo.views.notices import empty_notice
-from demo.views.text import chip, escaped
-from demo.views.vocabulary import vocabulary_text
+from demo.views.fragments import chip, empty_notice, escaped
 
 _SCORES = 6
 
@@ -20,11 +18,8 @@ def panel_view(bench: Workbench, picks: Picks) -> str:
     loaded, order = bench.loaded, list(picks.modules)
     cards = [_base(bench)]
     for code, entry in picks.modules.items():
-        here = loaded.get(code)
-        if here is not None and here.entry.address != entry.address:
-            here = None
-        cards.append(_card(entry, picks.adapters.get(code, {}), here, order))
-    kept = sum(item.total for item in loaded.values())
+        cards.append(_card(entry, picks.adapters.get(code, {}), loaded.get(code), order))
+    kept = sum(part.size for item in loaded.values() for part in (item, *item.adapters.values()))
     return (
         f'<div class="mse-cards mse-modules">{"".join(cards)}</div>'
         f'<p class="mse-note">{len(loaded)} languages in memory, {kept / 1e6:.0f} MB in addition to the base; '
@@ -52,17 +47,16 @@ def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: 
     words = getattr(manifest, "vocabulary", {}).get("tokens_per_word")
     facts = [
         ("module", f"{escaped(entry.repo)} <code>{escaped(entry.short_commit)}</code>"),
-        ("vocabulary", escaped(vocabulary_text(entry))),
+        ("vocabulary", escaped(entry.vocabulary)),
         ("on disk", f"{manifest.size / 1e6:.1f} MB"),
         ("licence", escaped(manifest.license or "not stated")),
-        ("here", _here(here)),
+        ("here", _here(entry, here)),
     ]
     if isinstance(words, int | float):
         facts.insert(2, ("tokens per word", f"{words:.2f}"))
-    lines = [_adapter(name, adapter, here) for name, adapter in adapters.items()]
+    lines = [_adapter(name, adapter, here.adapters.get(name) if here else None) for name, adapter in adapters.items()]
     scores = _scores(entry) + "".join(_scores(adapter) for adapter in adapters.values())
-    name = f"{language_name(entry.language)}"
-    itself = autonym(entry.language)
+    name, itself = language_name(entry.language), autonym(entry.language)
     return (
         f'<section class="mse-card"><h3>{chip(entry.language, order)} {escaped(name)} '
         f'<small><bdi dir="auto">{escaped(itself if itself != name else "")}</bdi></small></h3>'
@@ -75,16 +69,15 @@ def _card(entry: Entry, adapters: dict[str, Entry], here: Loaded | None, order: 
 def _adapter(name: str, entry: Entry, here: Loaded | None) -> str:
     manifest = entry.manifest
     assert isinstance(manifest, AlignmentManifest)
-    loaded = here.adapters.get(name) if here else None
-    state = f"{loaded[1] / 1e6:.1f} MB in memory, loaded in {loaded[2]:.2f} s" if loaded else "not in memory"
     return (
         f'<p class="mse-adapter"><strong>{escaped(name)}</strong> to {escaped(manifest.pivot)}, {escaped(entry.repo)} '
-        f"<code>{escaped(entry.short_commit)}</code><small>{manifest.size / 1e6:.1f} MB; {state}</small></p>"
+        f"<code>{escaped(entry.short_commit)}</code>"
+        f"<small>{manifest.size / 1e6:.1f} MB; {_here(entry, here)}</small></p>"
     )
 
 
-def _here(here: Loaded | None) -> str:
-    if here is None:
+def _here(entry: Entry, here: Loaded | None) -> str:
+    if here is None or here.address != entry.address:  # or another visitor's is in its place
         return "not in memory: loaded when it is used"
     return f"{here.size / 1e6:.1f} MB in memory, loaded in {here.seconds:.2f}&nbsp;s"
 
@@ -101,7 +94,7 @@ def _scores(entry: Entry) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = "".join(
         f'<tr><th scope="row">{escaped(benchmark)}, {escaped(languages)}, {escaped(metric)}</th>'
-        + "".join(f"<td>{_value(values.get(name))}</td>" for name in names)
+        + "".join(f"<td>{values[name]:.3g}</td>" if name in values else "<td></td>" for name in names)
         + "</tr>"
         for (benchmark, languages, metric), values in list(rows.items())[:_SCORES]
     )
@@ -109,10 +102,6 @@ def _scores(entry: Entry) -> str:
         f'<details><summary>Scores of {escaped(entry.repo)}</summary><table class="mse-scores"><thead><tr><td></td>'
         f"{head}</tr></thead><tbody>{body}</tbody></table></details>"
     )
-
-
-def _value(value: float | None) -> str:
-    return "" if value is None else f"{value:.3g}"
 
 
 def _facts(facts: list[tuple[str, str]]) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+
 STEPS = 21
 
 # Similarities are blue-green. Differences go from a warm colour to blue-green, distinct for colour-blind people too.
@@ -38,7 +41,8 @@ def colours(kind: str, theme: str) -> tuple[tuple[str, str], ...]:
         theme: `light` or `dark`.
     """
     stops = (_SEQUENTIAL if kind == "sequential" else _DIVERGING)[theme]
-    backgrounds = [_between(stops, number / (STEPS - 1)) for number in range(STEPS)]
+    ramp = LinearSegmentedColormap.from_list(kind, stops)(np.linspace(0, 1, STEPS))
+    backgrounds = [to_hex(colour) for colour in ramp]
     return tuple((background, _readable(background)) for background in backgrounds)
 
 
@@ -55,14 +59,6 @@ def css() -> str:
     return "\n".join(rules)
 
 
-def _between(stops: tuple[str, ...], share: float) -> str:
-    place = share * (len(stops) - 1)
-    left = min(int(place), len(stops) - 2)
-    first, second = _oklab(stops[left]), _oklab(stops[left + 1])
-    part = place - left
-    return _hex(tuple(a + (b - a) * part for a, b in zip(first, second, strict=True)))
-
-
 def _readable(background: str) -> str:
     """Black or white, whichever has the higher contrast; one of them always has at least 4.5 to 1."""
     inks = ("#000000", "#ffffff")
@@ -76,38 +72,5 @@ def contrast(a: str, b: str) -> float:
 
 
 def _luminance(colour: str) -> float:
-    red, green, blue = _linear(colour)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def _linear(colour: str) -> tuple[float, float, float]:
-    values = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
-    return red, green, blue
-
-
-def _oklab(colour: str) -> tuple[float, float, float]:
-    """A colour in Oklab (Ottosson 2020), a space in which equal steps look equal."""
-    r, g, b = _linear(colour)
-    long = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b) ** (1 / 3)
-    middle = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b) ** (1 / 3)
-    short = (0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b) ** (1 / 3)
-    return (
-        0.2104542553 * long + 0.7936177850 * middle - 0.0040720468 * short,
-        1.9779984951 * long - 2.4285922050 * middle + 0.4505937099 * short,
-        0.0259040371 * long + 0.7827717662 * middle - 0.8086757660 * short,
-    )
-
-
-def _hex(lab: tuple[float, ...]) -> str:
-    lightness, a, b = lab
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    middle = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    linear = (
-        4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short,
-        -1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short,
-        -0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short,
-    )
-    values = (12.92 * v if v <= 0.0031308 else 1.055 * max(v, 0) ** (1 / 2.4) - 0.055 for v in linear)
-    return "#" + "".join(f"{round(min(1.0, max(0.0, value)) * 255):02x}" for value in values)
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)]
+    return float(np.dot((0.2126, 0.7152, 0.0722), linear))

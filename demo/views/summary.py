@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from demo.compare.comparison import Comparison, figures
 from demo.input.columns import Column
+from demo.views.fragments import chip, escaped
 from demo.views.heatmaps import limits
-from demo.views.text import chip, escaped
-from demo.views.vocabulary import vocabulary_text
 
 _DOTS = 400
 _SAYS = {
@@ -68,7 +67,7 @@ def _made_of(comparison: Comparison, column: Column) -> str:
         entry = None if column.kind == "base" else comparison.picks.modules.get(code)
         parts = ["the base and its vocabulary"]
         if entry is not None:
-            parts = [f"{vocabulary_text(entry)}, module {entry.short_commit}"]
+            parts = [f"{entry.vocabulary}, module {entry.short_commit}"]
             for name, weight in column.align(code, comparison.picks.objectives(code)).items():
                 parts.append(f"{weight:g} × {name} {comparison.picks.adapters[code][name].short_commit}")
         lines.append(f"<li>{chip(code, comparison.languages)} {escaped(' + '.join(parts))}</li>")

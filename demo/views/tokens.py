@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from demo.compare.catalog import Picks
+from demo.compare.entries import Picks
 from demo.compare.workbench import Piece, Workbench
 from demo.input.sentences import Row, languages_of
-from demo.views.text import chip, escaped, said
-from demo.views.vocabulary import vocabulary_text
+from demo.views.fragments import chip, escaped, said
 
 _WHITESPACE = "▁Ġ"
 
@@ -31,7 +30,7 @@ def tokens_view(bench: Workbench, rows: list[Row], picks: Picks) -> str:
 
 def _vocabulary(code: str, picks: Picks, order: list[str]) -> str:
     entry = picks.modules.get(code)
-    what = "no module: choose one under Modules" if entry is None else vocabulary_text(entry)
+    what = "no module: choose one under Modules" if entry is None else entry.vocabulary
     return f"<span>{chip(code, order)} {escaped(what)}</span>"
 
 

@@ -9,9 +9,9 @@ from demo.views import scale
 _FOLDER = Path(__file__).parent
 
 
-def script(name: str) -> str:
-    """A script of this folder."""
-    return (_FOLDER / f"{name}.js").read_text(encoding="utf-8")
+def script(*names: str) -> str:
+    """Scripts of this folder, one after another."""
+    return "\n".join((_FOLDER / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
 def style() -> str:

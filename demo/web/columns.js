@@ -4,16 +4,6 @@ const LEAST = 2;
 let columns = [];
 let timer = null;
 
-function el(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name === "text") node.textContent = value;
-    else node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
 function publish(wait) {
   props.value = JSON.parse(JSON.stringify(columns));
   clearTimeout(timer);

@@ -6,17 +6,6 @@ let timer = null;
 let unfolded = false;  // on a phone, a long table would push the results out of sight
 const FOLDED = 4;
 
-function el(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name === "text") node.textContent = value;
-    else if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value);
-  }
-  node.append(...children);
-  return node;
-}
-
 function publish(soon) {
   props.value = rows.map((row) => ({ ...row }));
   clearTimeout(timer);

@@ -20,12 +20,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-class Belebele(Benchmark):
-    """Belebele as retrieval: of a question joined with each of four answers, choose the nearest to the passage."""
+class BelebeleQuestions(Benchmark):
+    """Belebele: questions on the passages of FLORES, the same in every language."""
 
-    name = "belebele"
-    title = "Belebele"
-    task = "choice"
     license = "CC BY-SA 4.0"
     citation = "Bandarkar et al. 2024, The Belebele Benchmark: a Parallel Reading Comprehension Dataset, ACL"
     url = "https://github.com/facebookresearch/belebele"
@@ -46,9 +43,31 @@ class Belebele(Benchmark):
         found = languages_of_flores(source, *self.files("*", split))
         return [code for code in found if source.folder or "uig" not in code]
 
+    def rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
+        """The rows of a language, with the columns of the dataset."""
+        if source.folder is None:
+            return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
+        (name,) = self.files(language, "test")
+        rows = []
+        for number, line in enumerate(source.lines(name, self.obtain)):
+            try:
+                row = parse_json(line)
+                rows.append({column: row[column] for column in _COLUMNS})
+            except (ValueError, KeyError, TypeError) as error:
+                raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error
+        return rows
+
+
+class Belebele(BelebeleQuestions):
+    """Belebele as multiple choice: of a question with each of four answers, choose the nearest to the passage."""
+
+    name = "belebele"
+    title = "Belebele"
+    task = "choice"
+
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the questions that all languages have, in the order of the first language."""
-        rows = {code: {(row["link"], int(row["question_number"])): row for row in self._rows(code, source)}
+        rows = {code: {(row["link"], int(row["question_number"])): row for row in self.rows(code, source)}
                 for code in languages}  # fmt: skip
         common = set.intersection(*(set(found) for found in rows.values()))
         keys = [key for key in rows[languages[0]] if key in common]
@@ -64,16 +83,3 @@ class Belebele(Benchmark):
         }
         right = np.array([int(rows[languages[0]][key]["correct_answer_num"]) - 1 for key in keys])
         return Choice(passages, candidates, right)
-
-    def _rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
-        if source.folder is None:
-            return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
-        (name,) = self.files(language, "test")
-        rows = []
-        for number, line in enumerate(source.lines(name, self.obtain)):
-            try:
-                row = parse_json(line)
-                rows.append({column: row[column] for column in _COLUMNS})
-            except (ValueError, KeyError, TypeError) as error:
-                raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error
-        return rows

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Coded
-from eval.benchmarks.choice import Belebele
+from eval.benchmarks.choice import BelebeleQuestions
 from eval.benchmarks.data import Collection, Data, Retrieval
 from eval.benchmarks.source import Source
 from eval.errors import EvaluationError
@@ -141,7 +141,7 @@ class AfriQA(Coded):
         )
 
 
-class BelebelePassages(Belebele):
+class BelebelePassages(BelebeleQuestions):
     """Belebele as search: the passage of a question, with both in any two languages."""
 
     name = "belebele-passages"
@@ -154,7 +154,7 @@ class BelebelePassages(Belebele):
             {
                 code: [
                     Question(f"{row['link']} {row['question_number']}", row["question"], row["flores_passage"])
-                    for row in self._rows(code, source)
+                    for row in self.rows(code, source)
                 ]
                 for code in languages
             }

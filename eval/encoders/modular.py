@@ -56,7 +56,12 @@ class BaseOnly:
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
         return self.encoder.encode(
-            sentences, None, base_language=language, batch_size=self.batch_size, max_length=self.max_length
+            sentences,
+            None,
+            prompt_name=role,
+            base_language=language,
+            batch_size=self.batch_size,
+            max_length=self.max_length,
         )
 
     def describe(self) -> dict[str, object]:
@@ -110,6 +115,7 @@ class Modular:
         return self.encoder.encode(
             sentences,
             code,
+            prompt_name=role,
             align=self._align(code, across),
             batch_size=self.batch_size,
             max_length=self.max_length,

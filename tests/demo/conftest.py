@@ -21,25 +21,14 @@ from adapters_hub.hub import push
 from demo.compare.catalog import Catalog
 from demo.compare.workbench import Workbench
 from demo.limits.settings import Limits, Settings
-from demo.page.app import build_demo
 from demo.page.handlers import Handlers
 from demo.page.visit import Demo
+from demo.screenshots import ARGUMENTS
 from tests.adapters_hub.builders import make_adapter, make_language
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
 
 __all__ = ["bases", "shelf"]  # fixtures
-
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -96,7 +85,7 @@ def bench(catalog: Catalog, shelf: Shelf) -> Workbench:
 @pytest.fixture
 def demo(settings: Settings, bench: Workbench) -> Demo:
     """The state that visitors share."""
-    return build_demo(settings, bench)
+    return Demo(settings, bench)
 
 
 @pytest.fixture
@@ -196,6 +185,6 @@ def browser() -> Iterator[Browser]:
         message = "no chromium: apt-get install chromium"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        launched = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield launched
         launched.close()

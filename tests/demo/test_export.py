@@ -40,7 +40,7 @@ def comparison(bench: Workbench, names: list[str]) -> Comparison:
 
 def test_what_visitors_take_away_lies_where_it_is_deleted_later(handlers: Handlers) -> None:
     rows = [row.to_record() for row in ROWS]
-    update, _ = handlers.download(rows, [{"kind": "base"}], None, FakeRequest())  # type: ignore[arg-type]
+    update = handlers.download(FakeRequest(), rows, [{"kind": "base"}], None)["files"]  # type: ignore[arg-type]
     assert len(update["value"]) == 5
     assert all(Path(path).is_relative_to(get_upload_folder()) for path in update["value"])
 
@@ -84,7 +84,7 @@ def test_the_program_gives_the_same_similarities(comparison: Comparison, shelf: 
 def test_the_program_names_the_folder_of_the_modules_and_not_where_it_lies(
     handlers: Handlers, comparison: Comparison, hub: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = html.unescape(handlers.views(comparison, difference=False)[5])
+    shown = html.unescape(handlers.views(comparison, difference=False)["program"])
     assert f'HUB = "{hub.name}"' in shown
     assert str(hub.parent) not in shown
     monkeypatch.chdir(hub.parent.parent)

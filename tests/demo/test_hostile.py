@@ -17,7 +17,7 @@ from demo.limits.settings import Limits, Settings
 from demo.page.visit import Demo
 from tests.adapters_hub.conftest import Shelf
 from tests.attack.mutations import ADAPTER, LANGUAGE
-from tests.demo.conftest import FakeRequest, Handlers, build_demo
+from tests.demo.conftest import FakeRequest, Handlers
 
 TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
 Benches = Callable[[], Workbench]
@@ -63,11 +63,11 @@ def test_a_card_that_is_a_link_shows_nothing(bench: Workbench, place: Path, tmp_
     (place / "tiny" / "deu" / "README.md").symlink_to(secret)
     (place / "tiny" / "kaz" / "README.md").write_text("a card", encoding="utf-8")
     settings = Settings(hub=str(place), modules=("tiny/*",), limits=Limits(requests=100_000, burst=10_000))
-    demo: Demo = build_demo(settings, bench)
-    shown = Handlers(demo).card("tiny/deu", FakeRequest())  # type: ignore[arg-type]
+    demo = Demo(settings, bench)
+    shown = Handlers(demo).show_card(FakeRequest(), "tiny/deu")["card"]  # type: ignore[arg-type]
     assert "password" not in shown
     assert "is a symbolic link" in shown
-    assert Handlers(demo).card("tiny/kaz", FakeRequest()) == "a card"  # type: ignore[arg-type]
+    assert Handlers(demo).show_card(FakeRequest(), "tiny/kaz") == {"card": "a card"}  # type: ignore[arg-type]
 
 
 def test_a_link_in_a_hub_is_not_followed_by_fetching_or_pushing(place: Path, tmp_path: Path, shelf: Shelf) -> None:

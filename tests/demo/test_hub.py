@@ -39,8 +39,8 @@ def published(shelf: Shelf, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             content = {
                 name: part if isinstance(part, bytes) else part.read_bytes() for name, part in plan.files.items()
             }
-            hub.create(plan.repo)
-            hub.commit(plan.repo, content)
+            hub.create(plan.address.repo)
+            hub.commit(plan.address.repo, content)
         environment = {
             "HF_ENDPOINT": hub.url,
             "HF_HOME": str(home),

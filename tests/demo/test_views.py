@@ -10,9 +10,9 @@ from demo.input.columns import Column
 from demo.input.sentences import Row
 from demo.page.handlers import Handlers
 from demo.views import error_notice, summary_view
-from demo.views.labels import place_labels
+from demo.views.fragments import hue, marks
+from demo.views.map import place_labels
 from demo.views.scale import LANGUAGES, colours, contrast, css, step
-from demo.views.text import hue, marks
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
 
@@ -55,7 +55,7 @@ def test_no_html_of_the_input_reaches_the_page(
     rows = [Row("deu", text, text[:12]) for text in HOSTILE] + [Row("kaz", "Қайырлы таң", "1"), Row("fra", "Oui", "1")]
     columns = [Column("base"), Column("modules"), Column("aligned")]
     comparison = compare(bench, rows, columns, bench.catalog.pick(names))
-    for view in handlers.views(comparison, difference)[:5]:
+    for view in list(handlers.views(comparison, difference).values())[:5]:
         found = elements(view)
         assert not found.names & {"script", "img", "iframe", "a"}
         assert not [name for name in found.attributes if name.startswith("on")]
@@ -65,9 +65,10 @@ def test_no_html_of_the_input_reaches_the_page(
 def test_a_single_row_and_no_row_have_views(handlers: Handlers, bench: Workbench) -> None:
     picks = bench.catalog.default()
     for rows in ([], [Row("deu", "Ja", "")], [Row("deu", "Ja", ""), Row("deu", "Ja", "")]):
-        for view in handlers.views(compare(bench, rows, [Column("base"), Column("modules")], picks), True)[:5]:
+        views = handlers.views(compare(bench, rows, [Column("base"), Column("modules")], picks), True)
+        for view in list(views.values())[:5]:
             elements(view)
-    assert "Write at least two" in handlers.views(compare(bench, [], [Column("base")], picks), False)[1]
+    assert "Write at least two" in handlers.views(compare(bench, [], [Column("base")], picks), False)["heatmaps"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -125,10 +126,10 @@ def test_what_does_not_count_of_a_long_sentence_is_grey(handlers: Handlers, benc
     rows = [Row("deu", "Guten Morgen, der Zug hat Verspätung. " * 9), Row("deu", "Guten Morgen")]
     comparison = compare(bench, rows, [Column("base"), Column("modules")], bench.catalog.default())
     views = handlers.views(comparison, difference=False)
-    long, short = views[4].split("<li>")[1:]
+    long, short = views["tokens"].split("<li>")[1:]
     assert long.count("mse-beyond") > 10
     assert "mse-beyond" not in short
-    assert "sentence 1: only the first" in views[0]
+    assert "sentence 1: only the first" in views["summary"]
 
 
 def test_long_meanings_are_numbered_and_short_ones_stay() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import threading
 
 import numpy as np
@@ -7,7 +8,6 @@ import pytest
 
 from demo.compare.catalog import Catalog
 from demo.compare.workbench import Workbench
-from demo.limits.unloading import LeastRecentlyUsed
 from tests.adapters_hub.conftest import Shelf
 
 TEXTS = ["Guten Morgen!", "Der Zug hat Verspätung."]
@@ -61,14 +61,6 @@ def test_what_was_not_used_for_longest_is_unloaded(catalog: Catalog, shelf: Shel
     assert np.array_equal(bench.encode(TEXTS, "deu", picks, {"both": 1}), first)
 
 
-def test_the_order_of_use() -> None:
-    order = LeastRecentlyUsed(2)
-    assert order.use("a") == []
-    assert order.use("b") == []
-    assert order.use("a") == []
-    assert order.use("c") == ["b"]
-
-
 def test_tokens_are_those_of_the_base_or_of_the_module(bench: Workbench, names: list[str]) -> None:
     picks = bench.catalog.pick(names)
     base, module = (bench.tokens("Guten Morgen", language, picks) for language in (None, "deu"))
@@ -98,9 +90,27 @@ def test_the_tokens_that_count_are_those_that_the_vector_depends_on(
 
 
 def test_kept_vectors_are_bounded_and_hold_no_text(bench: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demo.compare.workbench._KEPT_VECTORS", 10 * bench.encoder.dimension * 4)
+    bound = 10 * (bench.encoder.dimension * 4 + 8)
+    monkeypatch.setattr("demo.compare.workbench._KEPT_VECTORS", bound)
     picks = bench.catalog.default()
     for number in range(30):
         bench.encode([f"Satz {number}"], None, picks)
-    assert len(bench._vectors) <= 10
-    assert all(isinstance(key, bytes) and len(key) == 32 for key in bench._vectors)
+        assert sum(store.nbytes for store in bench._vectors.values()) <= bound
+        assert b"Satz" not in pickle.dumps(bench._vectors)
+
+
+def test_a_sentence_is_encoded_once_for_all_visitors(
+    bench: Workbench, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picks = bench.catalog.pick(names)
+    encode, encoded = bench.encoder.encode, []
+
+    def counting(texts: list[str], *args: object, **options: object) -> np.ndarray:
+        encoded.append(texts)
+        return encode(texts, *args, **options)  # type: ignore[arg-type, return-value]
+
+    monkeypatch.setattr(bench.encoder, "encode", counting)
+    first = bench.encode(["Ja", "Nein"], "deu", picks)
+    second = bench.encode(["Nein", "Vielleicht", "Nein"], "deu", picks)
+    assert encoded == [["Ja", "Nein"], ["Vielleicht"]]
+    assert np.array_equal(second[[0, 2]], first[[1, 1]])

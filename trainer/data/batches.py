@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import for_language, tag_of
 from adapters_hub.encoder import pad, split_passes
-from adapters_hub.texts import canonical
+from adapters_hub.texts import text_key
 from trainer.settings import SettingsError
 
 logger = logging.getLogger(__name__)
@@ -112,12 +112,6 @@ def cache_key(data: Dataset, tokenizer: PreTrainedTokenizerFast, *settings: obje
     """
     content = json.loads(tokenizer.backend_tokenizer.to_str()) | {"truncation": None, "padding": None}
     return hashlib.sha256((repr((data._fingerprint, *settings)) + json.dumps(content)).encode()).hexdigest()[:32]
-
-
-def text_key(text: str) -> int:
-    """A 64-bit hash of a text without surrounding white space; canonically equal texts have equal hashes."""
-    plain = canonical(text.strip()).encode("utf-8", "replace")
-    return int.from_bytes(hashlib.blake2b(plain, digest_size=8).digest(), "little", signed=True)
 
 
 class Rows(TorchDataset[dict[str, Any]]):

@@ -9,7 +9,7 @@ import numpy as np
 from accelerate import PartialState
 from datasets import Dataset, Features, Value, concatenate_datasets
 
-from trainer.data.batches import text_key
+from adapters_hub.texts import text_key
 from trainer.objectives.kinds import CROSS_LINGUAL, columns_of
 from trainer.objectives.parts import Part, frozen_columns
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 from adapters_hub import BaseEncoder
 from trainer.data.batches import Rows
 from trainer.objectives.collator import ObjectiveCollator
-from trainer.objectives.frozen_vectors import FrozenEncoder, KeptVectors
+from trainer.objectives.frozen_vectors import FrozenEncoder
 from trainer.objectives.parts import Part, frozen_texts, row_counts
 from trainer.objectives.teachers import Teachers
 from trainer.objectives.trainer import FrozenVectors, ObjectiveTrainer
@@ -74,11 +74,7 @@ class SentenceTraining:
             teachers: see `trainer.objectives.teachers`; if empty, the pivot is the teacher.
             max_length: number of tokens after which a teacher's sentences are cut, the same as on the trained side.
         """
-        pivots = None
-        if pivot is not None:
-            kept = KeptVectors(pivot)
-            kept.add(self._looked_up())
-            pivots = kept.read()
+        pivots = None if pivot is None else pivot.vectors(self._looked_up())
         related = {"relational", "graded"}
         if not teachers or not related & {part.kind for part in self.parts}:
             return Targets(pivots)

@@ -24,14 +24,8 @@ from accelerate import PartialState
 from adapters_hub import BaseEncoder, load_base
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.hub import fetch_manifest, fetch_module
-from trainer.objectives.frozen_vectors import (
-    FrozenEncoder,
-    KeptVectors,
-    Together,
-    Vectors,
-    frozen_language,
-    modular_copy,
-)
+from adapters_hub.vector_store import VectorStore
+from trainer.objectives.frozen_vectors import FrozenEncoder, Together, frozen_language, modular_copy
 from trainer.settings import SettingsError
 
 BASE = "base"
@@ -56,16 +50,13 @@ class Teachers:
 
     def __init__(self, sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> None:
         with PartialState().main_process_first():
-            encoders = [_open(source, base, pivot, max_length, hub) for source in sources]
-        self.facts = [encoder.facts for encoder in encoders]
-        self._kept = [KeptVectors(encoder) for encoder in encoders]
+            self._encoders = [_open(source, base, pivot, max_length, hub) for source in sources]
+        self.facts = [encoder.facts for encoder in self._encoders]
 
-    def of(self, texts: Sequence[str]) -> Vectors | Together:
+    def of(self, texts: Sequence[str]) -> VectorStore | Together:
         """The teachers' vectors of the pivot's sentences; each sentence is encoded once and kept on disk."""
-        for kept in self._kept:
-            kept.add(texts)
-        read = [kept.read() for kept in self._kept]
-        return read[0] if len(read) == 1 else Together(read)
+        stores = [encoder.vectors(texts) for encoder in self._encoders]
+        return stores[0] if len(stores) == 1 else Together(stores)
 
 
 def identity(source: str, hub: str | None) -> str:

@@ -41,12 +41,16 @@ def hardware() -> str:
     processes = PartialState().num_processes
     if PartialState().device.type == "cuda":
         return f"{processes} × {torch.cuda.get_device_name()}"
+    return f"{processor()}, {os.cpu_count()} cores, {processes} process{'es' if processes > 1 else ''}"
+
+
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        model = platform.processor() or platform.machine()
-    return f"{model}, {os.cpu_count()} cores, {processes} process{'es' if processes > 1 else ''}"
+        return platform.processor() or platform.machine()
 
 
 def versions() -> dict[str, str]:

@@ -17,19 +17,17 @@ class FrozenDense(nn.Linear):
 
     Both the weight and its transpose are packed, for the forward and the backward pass. A plain layer is slower:
     autocast casts its weight in every pass, and oneDNN changes the weight's layout for every product.
+
+    Args:
+        layer: the layer whose place it takes and whose parameters it keeps, in another precision.
+        dtype: autocast's precision.
     """
 
-    forth: torch.Tensor | None
-    back: torch.Tensor | None
-
-    @classmethod
-    def take_over(cls, layer: nn.Linear, dtype: torch.dtype) -> FrozenDense:
-        """Turn a dense layer into a `FrozenDense`, in place."""
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype) -> None:
+        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
         layer.to(dtype)
-        layer.__class__ = cls
-        assert isinstance(layer, cls)
-        layer.forth, layer.back = pack(layer.weight), pack(layer.weight.T)
-        return layer
+        self.weight, self.bias = layer.weight, layer.bias
+        self.forth, self.back = pack(layer.weight), pack(layer.weight.T)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """`[..., in]` to `[..., out]`."""

@@ -92,9 +92,9 @@ class EncoderModel(nn.Module):
 
     def hold_frozen_in(self, dtype: torch.dtype) -> None:
         """Keep frozen dense layers in autocast's precision; otherwise autocast casts their weights in every pass."""
-        for layer in list(self.backbone.modules()):
+        for name, layer in list(self.backbone.named_modules()):
             if isinstance(layer, nn.Linear) and not any(parameter.requires_grad for parameter in layer.parameters()):
-                FrozenDense.take_over(layer, dtype)
+                self.backbone.set_submodule(name, FrozenDense(layer, dtype))
 
     def activation_checkpointing_enable(
         self,

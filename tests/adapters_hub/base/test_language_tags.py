@@ -143,7 +143,7 @@ def test_modules_that_keep_the_vocabulary_get_the_tag_of_their_language(folder: 
     encoder = ModularEncoder(base.copy(), [module.folder for module in modules], device="cpu")
     both = encoder.encode([TEXTS[0]] * 2, ["deu", "kaz"])
     for code, vector in zip(("deu", "kaz"), both, strict=True):
-        tokenizer = encoder._languages.memory(code).tokenizer
+        tokenizer = encoder.tokenizer(code)
         assert tokenizer(TEXTS[0]).tokens()[0].startswith(code)
         np.testing.assert_array_equal(encoder.encode(TEXTS[0], code), vector)
 

@@ -12,7 +12,8 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from adapters_hub import AdaptersHubError, CompositionError, ModularEncoder
-from adapters_hub.bridges import composed_language, export_merged
+from adapters_hub.bridges import export_merged
+from adapters_hub.encoder import Extract
 from adapters_hub.format import WITHOUT_PROMPT
 from tests.adapters_hub.bridges.conftest import Texts
 from tests.adapters_hub.builders import make_language
@@ -101,8 +102,8 @@ def test_an_encoder_in_half_precision_is_refused(shelf: Shelf, tmp_path: Path) -
 def test_an_export_that_gives_other_vectors_is_not_written(
     encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = composed_language.ComposedLanguage.vectors
-    monkeypatch.setattr(composed_language.ComposedLanguage, "vectors", lambda *args: honest(*args) + 0.01)
+    honest = Extract.vectors
+    monkeypatch.setattr(Extract, "vectors", lambda *args: honest(*args) + 0.01)
     with pytest.raises(AdaptersHubError, match=r"was not written: its vectors differ by 1.0e-02 .*at most 1e-04"):
         export_merged(encoder, "deu", tmp_path / "deu")
     assert not list(tmp_path.iterdir())

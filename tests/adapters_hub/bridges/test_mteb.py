@@ -215,10 +215,12 @@ def test_get_model_gives_what_was_registered(encoder: ModularEncoder, german: li
         assert (loaded.name, loaded.experiment_kwargs) == (name, {"align": False})
         found = evaluate(model, sts({"de": (german, german[::-1])}, {"de": ["deu-Latn"]}))
         assert set(found) == {"de"}
+        assert (model.empty, mteb.get_model(name, empty="missing").empty) == ("error", "missing")
         with pytest.raises(AdaptersHubError, match="computes on cpu, not on cuda"):
             mteb.get_model(name, device="cuda")
-        MTEBEncoder(encoder, True, name=name).register()
+        MTEBEncoder(encoder, True, name=name, empty="missing").register()
         assert mteb.get_model_meta(name).revision != meta.revision
+        assert mteb.get_model(name).empty == "missing"
     finally:
         MODEL_REGISTRY.pop(name, None)
     with pytest.raises(AdaptersHubError, match="MTEB knows another model"):

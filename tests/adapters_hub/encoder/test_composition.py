@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import CompositionError, LanguageModule, ModularEncoder
 from adapters_hub.encoder import Composition, module_tokenizer, pool, prompt_length
-from adapters_hub.encoder.composition import Prepared
+from adapters_hub.encoder.language import Language
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
 from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.adapters_hub.builders import make_adapter, make_language, random_bottlenecks
@@ -83,10 +83,10 @@ def _states(composition: Composition) -> torch.Tensor:
         return composition.backbone(input_ids=IDS).last_hidden_state  # type: ignore[no-any-return]
 
 
-def _breaking(prepared: Prepared) -> Prepared:
-    """A module whose last LoRA layer has a wrong shape, so that merging fails after all other layers are merged."""
-    *_, last = prepared.factors
-    return dataclasses.replace(prepared, factors=prepared.factors | {last: (torch.ones(2, 32), torch.ones(32, 1))})
+def _breaking(language: Language) -> Language:
+    """A language whose last LoRA layer has a wrong shape, so that merging fails after all other layers are merged."""
+    *_, last = language.factors
+    return dataclasses.replace(language, factors=language.factors | {last: (torch.ones(2, 32), torch.ones(32, 1))})
 
 
 @pytest.mark.parametrize("was_merged", [True, False])

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
-from adapters_hub.bridges.composed_language import compose
 from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import build_tokenizer
@@ -181,7 +180,7 @@ def test_canonically_equal_texts_have_the_same_vectors(shelf: Shelf, tmp_path: P
     for language in ("deu", None):
         np.testing.assert_array_equal(encoder.encode(loose, language), encoder.encode(composed, language))
     assert tokenizer.backend_tokenizer.encode(loose[0]).ids != tokenizer.backend_tokenizer.encode(composed[0]).ids
-    exported = compose(encoder, "deu").tokenizer.backend_tokenizer
+    exported = encoder.extract("deu").tokenizer.backend_tokenizer
     assert exported.encode(loose[0]).ids == tokenizer.backend_tokenizer.encode(composed[0]).ids
 
 

@@ -151,7 +151,7 @@ def test_on_the_cpu_embeddings_stay_in_the_file(shelf: Shelf) -> None:
     assert module.embeddings is not None
     encoder = ModularEncoder(shelf.base.copy(), device="cpu")
     encoder.add_module(module)
-    prepared = encoder._languages.memory("deu").prepared
-    assert prepared.embeddings is not None
-    assert prepared.embeddings.dtype == torch.float16
-    assert prepared.embeddings.data_ptr() == module.embeddings.data_ptr()
+    language = encoder._engine.languages.get("deu")
+    assert language.embeddings is not None
+    assert language.embeddings.dtype == torch.float16
+    assert language.embeddings.data_ptr() == module.embeddings.data_ptr()

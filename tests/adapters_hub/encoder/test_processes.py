@@ -94,7 +94,7 @@ def test_a_forked_child_computes_while_the_parent_does(encoder: ModularEncoder, 
     held, free = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with encoder._lock:  # as encode in another thread would hold it
+        with encoder._engine.lock:  # as encode in another thread would hold it
             held.set()
             free.wait(SECONDS)
 

@@ -407,13 +407,27 @@ def test_without_the_hub_the_cache_serves_and_names_the_commit(
     try:
         done = client.command("verify", "org/deu")
         missing = client.refused("fetch", "org/kaz")
+        pinned = client.command("show", f"org/deu@{published}")
     finally:
         server.start()
     assert done.returncode == 0, done.stderr
+    assert (pinned.returncode, pinned.stderr) == (0, "")  # a commit never changes: the Hub is not asked
     assert f"using what was fetched before: org/deu@{published}" in done.stderr
     assert "no whole copy of org/kaz was fetched before" in missing
     assert client.ok("verify", "org/deu", HF_HUB_OFFLINE="1").startswith(f"sound: org/deu@{published}")
     assert "is not asked while HF_HUB_OFFLINE is set" in client.refused("list", HF_HUB_OFFLINE="1")
+
+
+def test_a_commit_whose_files_do_not_arrive_leaves_the_one_before_in_use(
+    server: HubServer, client: Client, shelf: Shelf
+) -> None:
+    client.ok("push", shelf.kaz.folder, "--repo", "late/kaz")
+    before = Path(client.ok("fetch", "late/kaz").strip())
+    client.ok("push", shelf.kaz.folder, "--repo", "late/kaz", "--license", "mit")
+    server.faults.status("GET|HEAD", "/late/kaz/resolve/", 500, times=1000)
+    done = client.command("fetch", "late/kaz", MSE_HUB_PATIENCE="1")
+    assert done.stdout == f"{before}\n"
+    assert f"using what was fetched before: late/kaz@{before.name}" in done.stderr
 
 
 def test_what_does_not_exist_is_told(published: str, client: Client) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from trainer.data.batches import text_key
+from adapters_hub.texts import text_key
 from trainer.data.corpora import load_cross_lingual, load_pairs, load_text
 from trainer.data.errors import DataError
 from trainer.settings import DataSource

@@ -11,7 +11,7 @@ from adapters_hub import BaseEncoder, ModularEncoder
 from tests.trainer.building import RandomVectors, alignment_trainer, cross_lingual, language_module
 from trainer.data.batches import Order
 from trainer.objectives import ROLES
-from trainer.objectives.frozen_vectors import KeptVectors, frozen_language
+from trainer.objectives.frozen_vectors import frozen_language
 from trainer.objectives.losses import contrastive_loss, cosine_loss
 from trainer.training.arguments import training_arguments
 from trainer.training.steps import numbers_used
@@ -38,9 +38,7 @@ def test_training_leaves_the_pivot_encoder_as_it_is(
     sentences = list(dict.fromkeys(text for role in ROLES for text in texts[f"eng_{role}"] if text))
     before_vectors = encoder.encode(sentences, "eng")
     before = bits(encoder)
-    kept = KeptVectors(frozen_language(encoder, "eng", 128), tmp_path)
-    kept.add(sentences)
-    pivots = kept.read()
+    pivots = frozen_language(encoder, "eng", 128).vectors(sentences, tmp_path)
     alignment_trainer(bases("bert"), tmp_path / "run", objective=objective, pivots=pivots, learning_rate=1e-2).run()
     assert bits(encoder) == before
     assert not encoder.base.backbone.training

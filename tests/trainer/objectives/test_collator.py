@@ -9,8 +9,9 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from adapters_hub.texts import text_key
 from tests.trainer.building import cross_lingual
-from trainer.data.batches import Rows, text_key, tokenize
+from trainer.data.batches import Rows, tokenize
 from trainer.objectives import ROLES, ObjectiveCollator, columns_of
 
 SEED = 5

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
+from adapters_hub.texts import text_key
 from tests.conftest import build_tokenizer, sample_sentences
-from trainer.data.batches import Rows, text_key
+from trainer.data.batches import Rows
 from trainer.objectives import CROSS_LINGUAL, ROLES, ObjectiveCollator, columns_of
 from trainer.objectives.joining import beside_itself, joined_languages
 from trainer.objectives.part_sources import PartSource

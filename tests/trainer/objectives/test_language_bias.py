@@ -15,7 +15,7 @@ from adapters_hub.modules import BottleneckConfig, Bottlenecks
 from tests.conftest import ROOT
 from trainer.objectives import ObjectiveCollator, ObjectiveTrainer
 from trainer.objectives.collator import Cell
-from trainer.objectives.frozen_vectors import KeptVectors, frozen_language
+from trainer.objectives.frozen_vectors import frozen_language
 from trainer.objectives.part_sources import PartSource
 from trainer.objectives.parts import Reading, frozen_texts, load_part
 from trainer.settings import DataSource
@@ -67,8 +67,7 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
     arguments = training_arguments("cla", steps | quiet, folder, SEED)
     rows, order = rows_in_order([part.train], arguments, SEED)
     encoder = ModularEncoder(base.copy())
-    kept = KeptVectors(frozen_language(encoder, None, 64), folder)
-    kept.add(frozen_texts([part], "eng", range(len(part.train))))
+    pivots = frozen_language(encoder, None, 64).vectors(frozen_texts([part], "eng", range(len(part.train))), folder)
     working = base.copy()
     set_seed(SEED)
     layers = len(working.backbone.get_submodule(base.architecture.blocks))  # type: ignore[arg-type]
@@ -82,7 +81,7 @@ def aligned_gap(base: BaseEncoder, folder: Path, collator: type[ObjectiveCollato
         order,
         collator(["paraphrase"], [part.languages], pad_id, SEED, "eng"),
         kinds=["paraphrase"],
-        pivots=kept.read(),
+        pivots=pivots,
         scale=20.0,
         gradient_cache=False,
     ).run()

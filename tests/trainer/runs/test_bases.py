@@ -71,7 +71,7 @@ def test_a_module_marks_its_sentences_with_its_language_from_the_first_phase_on(
     assert seen == {tokenizer.get_vocab()["deu_Latn"]}
     encoder = ModularEncoder(modules=[tmp_path / "eng", tmp_path / "deu", tmp_path / "deu-eng-both"], device="cpu")
     for language, mark in (("eng", "eng_Latn"), ("deu", "deu_Latn")):
-        assert encoder._languages.memory(language).tokenizer(TEXT).tokens()[0] == mark
+        assert encoder.tokenizer(language)(TEXT).tokens()[0] == mark
     assert np.isfinite(encoder.encode(TEXT, "deu", align=True)).all()
 
 

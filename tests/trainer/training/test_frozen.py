@@ -19,7 +19,7 @@ def layer(bias: bool = True) -> nn.Linear:
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_under_autocast_output_and_gradient_are_the_same(bias: bool, dtype: torch.dtype) -> None:
-    plain, frozen = layer(bias).bfloat16(), FrozenDense.take_over(layer(bias), torch.bfloat16)
+    plain, frozen = layer(bias).bfloat16(), FrozenDense(layer(bias), torch.bfloat16)
     results = []
     for each in (plain, frozen):
         x = torch.randn(3, 5, 32, generator=torch.Generator().manual_seed(1)).to(dtype).requires_grad_()
@@ -34,7 +34,7 @@ def test_under_autocast_output_and_gradient_are_the_same(bias: bool, dtype: torc
 
 
 def test_products_follow_the_precision_of_what_they_are_given() -> None:
-    plain, frozen = layer(), FrozenDense.take_over(layer(), torch.bfloat16)
+    plain, frozen = layer(), FrozenDense(layer(), torch.bfloat16)
     rows, gradient = torch.randn(7, 32), torch.randn(7, 64)
     for each in (plain, frozen):
         assert product(each, rows).dtype == gradient_of_input(each, gradient).dtype == torch.float32
@@ -45,6 +45,6 @@ def test_products_follow_the_precision_of_what_they_are_given() -> None:
 def test_it_keeps_its_name_and_weights() -> None:
     model = nn.Sequential(layer())
     names = set(copy.deepcopy(model).state_dict())
-    FrozenDense.take_over(model[0], torch.bfloat16)  # type: ignore[arg-type]
+    model[0] = FrozenDense(model[0], torch.bfloat16)  # type: ignore[arg-type]
     assert set(model.state_dict()) == names
     assert torch.equal(model[0].weight, layer().weight.bfloat16())

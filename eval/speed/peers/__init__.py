@@ -1,1 +1,0 @@
-"""Peer libraries with their best ordinary settings; each peer is a separate program."""
