@@ -28,6 +28,14 @@ def encode_command(
     language: Annotated[str | None, typer.Option(help="Language of all rows, such as kaz.")] = None,
     language_column: Annotated[str | None, typer.Option(help="Column with the language of each row.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Switch alignment adapters on.")] = False,
+    prompt_name: Annotated[
+        Literal["sentence", "query", "document"],
+        typer.Option(
+            "--as",
+            help="What the texts are, which decides the prompt before them. document: texts that queries are to find; "
+            "query: search queries; sentence: anything else.",
+        ),
+    ] = "sentence",
     keep: Annotated[
         str | None, typer.Option(help="Columns to copy, separated by commas (default: all but text and vectors).")
     ] = None,
@@ -78,6 +86,7 @@ def encode_command(
         corpus,
         output,
         align=align,
+        prompt_name=None if prompt_name == "sentence" else prompt_name,
         batch_size=batch_size,
         rows_per_shard=rows_per_shard,
         half=half,

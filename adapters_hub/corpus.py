@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import InputTextError
+from adapters_hub.format import PromptName
 from adapters_hub.shards import Unchanged, begin, check_names, parquet_files, readable, shards_of
 from adapters_hub.texts import Empty, check_empty, is_missing, numbered
 
@@ -137,6 +138,7 @@ def encode_corpus(
     output: Path,
     *,
     align: Align = False,
+    prompt_name: PromptName | None = None,
     batch_size: int | None = None,
     rows_per_shard: int = 16_384,
     half: bool = False,
@@ -152,6 +154,7 @@ def encode_corpus(
         output: folder to write `part-000000.parquet` and so on to, with the column `vector` `[dim]` beside the columns
             that are kept.
         align: as for `ModularEncoder.encode`.
+        prompt_name: as for `ModularEncoder.encode`.
         batch_size: as for `ModularEncoder.encode`.
         rows_per_shard: rows that are encoded and written at a time.
         half: write vectors in float16 instead of float32.
@@ -181,6 +184,7 @@ def encode_corpus(
         **{name: value for name, value in asdict(corpus).items() if name != "files"},
         "rows_per_shard": rows_per_shard,
         "vectors": {str(code): list(encoder.fingerprints(code, align=align)) for code in codes},
+        "prompt_name": prompt_name,
         "precision": str(encoder.dtype).removeprefix("torch."),
         "type": "float16" if half else "float32",
     }
@@ -193,7 +197,7 @@ def encode_corpus(
     with tqdm(total=rows, unit="sentence", desc="encoding", disable=process != 0) as progress:
         for shard in mine:
             table = shard.read(_columns(corpus, shard.path))
-            vectors, missing = _vectors(encoder, corpus, table, align, batch_size, half)
+            vectors, missing = _vectors(encoder, corpus, table, align, prompt_name, batch_size, half)
             without += missing
             inputs[shard.path].check()
             shard.write(table.select(_kept(corpus, table.column_names)).append_column(VECTOR, vectors), output, facts)
@@ -235,7 +239,13 @@ def _kept(corpus: Corpus, names: Sequence[str]) -> list[str]:
 
 
 def _vectors(
-    encoder: ModularEncoder, corpus: Corpus, table: pa.Table, align: Align, batch_size: int | None, half: bool
+    encoder: ModularEncoder,
+    corpus: Corpus,
+    table: pa.Table,
+    align: Align,
+    prompt_name: PromptName | None,
+    batch_size: int | None,
+    half: bool,
 ) -> tuple[pa.FixedSizeListArray, int]:
     """A vector for each row, and how many rows have none."""
     texts = table.column(corpus.text).to_pylist()
@@ -247,6 +257,6 @@ def _vectors(
     values = np.zeros((len(texts), encoder.dimension), dtype=np.float16 if half else np.float32)
     if there.any():
         chosen = [texts[row] for row in np.flatnonzero(there)]
-        values[there] = encoder.encode(chosen, languages, align=align, batch_size=batch_size)
+        values[there] = encoder.encode(chosen, languages, align=align, prompt_name=prompt_name, batch_size=batch_size)
     flat, missing = pa.array(values.reshape(-1)), pa.array(~there)
     return pa.FixedSizeListArray.from_arrays(flat, encoder.dimension, mask=missing), int((~there).sum())

@@ -17,7 +17,8 @@ import pytest
 from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
 from adapters_hub.corpus import Corpus, encode_corpus
 from adapters_hub.shards import FACTS_FILE, shards_of
-from tests.adapters_hub.conftest import Shelf
+from tests.adapters_hub.builders import make_language
+from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ROOT, sample_sentences
 
 
@@ -64,6 +65,22 @@ def test_every_row_has_the_vector_of_its_shard_and_rows_without_text_have_none(
         )
         np.testing.assert_array_equal(np.array([found[row] for row in rows], np.float32), expected)
     assert pq.read_schema(tmp_path / "out" / "part-000000.parquet").names == ["id", "code", "vector"]
+
+
+def test_documents_have_the_prompt_of_documents_and_are_not_mixed_with_others(
+    bases: Bases, folder: Path, tmp_path: Path
+) -> None:
+    base = bases("bert")
+    modules = [make_language(base, tmp_path / code, code, 3, prompts={"document": "D: "}) for code in ("deu", "kaz")]
+    encoder = ModularEncoder(base.copy(), [module.folder for module in modules], device="cpu")
+    corpus = Corpus.open([folder], "text", language_column="code")
+    encode_corpus(encoder, corpus, tmp_path / "out", prompt_name="document", empty="missing")
+    _, found = vectors(tmp_path / "out")
+    whole = pq.read_table(folder / "b.parquet").to_pydict()
+    expected = encoder.encode_document(whole["text"], whole["code"])
+    np.testing.assert_array_equal(np.array(found[50:], np.float32), expected)
+    with pytest.raises(AdaptersHubError, match="prompt_name"):
+        encode_corpus(encoder, corpus, tmp_path / "out", empty="missing")
 
 
 def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(
