@@ -92,5 +92,5 @@ def test_the_length_of_a_base_cuts_its_sentences(base_folders: Bases) -> None:
 
 
 def test_a_prompt_whose_end_cannot_be_told_does_not_go_with_pooling_without_it(base_folders: Bases) -> None:
-    with pytest.raises(BaseEncoderError, match="needs a prompt that ends with a space"):
+    with pytest.raises(BaseEncoderError, match="needs prompts that end with a space"):
         load_base(base_folders("bert"), prompt="query:", pooling=WITHOUT_PROMPT)
