@@ -11,8 +11,8 @@ from adapters_hub.base.packing import packed_linear
 class LanguageDense(nn.Linear):
     """A dense layer with the merged weight of a language, or with the base's weight and a LoRA beside it.
 
-    It takes the place of a transformer's dense layer, and keeps that layer's own parameters: their names and values in
-    the transformer stay the same.
+    It takes the place of a transformer's dense layer, and keeps that layer's own parameters and hooks: their names and
+    values in the transformer stay the same.
 
     Args:
         layer: the transformer's layer.
@@ -23,9 +23,7 @@ class LanguageDense(nn.Linear):
     """
 
     def __init__(self, layer: nn.Linear) -> None:
-        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
-        self.weight, self.bias = layer.weight, layer.bias
-        self.train(layer.training)
+        self.__dict__.update(layer.__dict__)  # its parameters, and its hooks
         self.packed: torch.Tensor | None = None
         self.low_rank: tuple[torch.Tensor, torch.Tensor] | None = None
 

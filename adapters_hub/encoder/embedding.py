@@ -9,7 +9,7 @@ from torch import nn
 class LanguageEmbedding(nn.Embedding):
     """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision.
 
-    It takes the place of a transformer's plain embedding, and keeps that embedding's own matrix.
+    It takes the place of a transformer's plain embedding, and keeps that embedding's own matrix and hooks.
 
     Args:
         embedding: the transformer's embedding.
@@ -17,9 +17,7 @@ class LanguageEmbedding(nn.Embedding):
     """
 
     def __init__(self, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
-        super().__init__(embedding.num_embeddings, embedding.embedding_dim, embedding.padding_idx, device="meta")
-        self.weight = embedding.weight
-        self.train(embedding.training)
+        self.__dict__.update(embedding.__dict__)  # its matrix, and its hooks
         self.computes_in = computes_in
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:

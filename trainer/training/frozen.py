@@ -24,9 +24,8 @@ class FrozenDense(nn.Linear):
     """
 
     def __init__(self, layer: nn.Linear, dtype: torch.dtype) -> None:
-        super().__init__(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
         layer.to(dtype)
-        self.weight, self.bias = layer.weight, layer.bias
+        self.__dict__.update(layer.__dict__)  # its parameters, and its hooks: an alignment adapter may hang on them
         self.forth, self.back = pack(layer.weight), pack(layer.weight.T)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
 
+from adapters_hub.encoder.dense import LanguageDense
 from trainer.training.frozen import FrozenDense, gradient_of_input, product
 
 
@@ -48,3 +50,16 @@ def test_it_keeps_its_name_and_weights() -> None:
     model[0] = FrozenDense(model[0], torch.bfloat16)  # type: ignore[arg-type]
     assert set(model.state_dict()) == names
     assert torch.equal(model[0].weight, layer().weight.bfloat16())
+
+
+@pytest.mark.parametrize("take_over", [LanguageDense, lambda layer: FrozenDense(layer, torch.bfloat16)])
+def test_hooks_stay_on_a_layer_whose_place_is_taken(take_over: Callable[[nn.Linear], nn.Linear]) -> None:
+    old, calls = layer(), []
+    first = old.register_forward_hook(lambda *_: calls.append("first"))
+    old.register_forward_pre_hook(lambda *_: calls.append("before"))
+    new = take_over(old)
+    new(torch.randn(2, 32, dtype=new.weight.dtype))
+    assert calls == ["before", "first"]
+    first.remove()
+    new(torch.randn(2, 32, dtype=new.weight.dtype))
+    assert calls == ["before", "first", "before"]
