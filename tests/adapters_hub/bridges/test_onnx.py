@@ -17,6 +17,7 @@ import pytest
 
 from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder, ModuleFormatError
 from adapters_hub.bridges import OnnxEncoder, export_onnx
+from adapters_hub.bridges.onnx_encoder import FORMAT_VERSION
 from tests.adapters_hub.bridges.conftest import Texts
 from tests.adapters_hub.builders import edit_json
 from tests.conftest import ARCHITECTURES
