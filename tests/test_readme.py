@@ -51,6 +51,13 @@ def test_the_snippet_of_the_quickstart_runs_on_its_folders(shelf: Shelf, tmp_pat
     assert printed.startswith("[[")
 
 
+@pytest.mark.packaged
+def test_the_document_that_answers_the_query_is_the_nearest(shelf: Shelf) -> None:
+    snippet = next(text for text in SNIPPETS if "encode_query" in text)
+    answer, other = map(float, run(snippet, Path(shelf.base.source)).strip(" []\n").split())
+    assert answer > other
+
+
 def test_what_make_quickstart_scored_is_put_beside_another_evaluation(
     shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,7 +200,7 @@ def test_files_of_the_machine_are_not_served(server: str, hub: Path) -> None:
 
 
 def test_the_program_in_the_readme_runs(server: str) -> None:
-    text = (ROOT / "demo" / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
     program = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert program is not None
     command = [sys.executable, "-c", program.group(1).replace("http://127.0.0.1:7860/", server)]
