@@ -76,7 +76,7 @@ class BEIRFolder(Benchmark):
                 ) from error
             if grade > 0:
                 relevant[row["query-id"]][row["corpus-id"]] = grade
-        return Retrieval({(self._queries, self._passages): Collection(queries, passages, relevant)})
+        return Retrieval({(self._queries, self._passages): Collection.of(queries, passages, relevant)})
 
 
 def parse_folder(text: str) -> BEIRFolder | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eval.errors import EvaluationError, NothingToScoreError
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,29 @@ class Collection:
             raise EvaluationError(
                 f"the judgements of query {judged[unknown[0]]!r} name passage {unknown[0]!r}, which does not exist"
             )
+
+    @classmethod
+    def of(
+        cls, queries: Mapping[str, str], passages: Mapping[str, str], relevant: Mapping[str, Mapping[str, int]]
+    ) -> Collection:
+        """A collection without the texts that are empty, and without queries that nothing answers then."""
+        given = cls(queries, passages, relevant)
+        there = {key: text for key, text in passages.items() if text.strip()}
+        answers = {
+            query: {passage: grade for passage, grade in grades.items() if passage in there}
+            for query, grades in given.relevant.items()
+            if queries[query].strip()
+        }
+        kept = {query: grades for query, grades in answers.items() if grades}
+        if len(there) < len(passages) or len(kept) < len(relevant):
+            logger.warning(
+                "%d of %d passages are empty, and %d of %d queries are, or have no other answer: left out",
+                len(passages) - len(there),
+                len(passages),
+                len(relevant) - len(kept),
+                len(relevant),
+            )
+        return cls(queries, there, kept)
 
 
 @dataclass(frozen=True)

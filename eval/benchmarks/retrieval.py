@@ -177,7 +177,7 @@ def _collection(asked: Sequence[Question], answered: Sequence[Question]) -> Coll
     for question in answered:
         names.setdefault(question.passage, question.id)
     answers = {question.id: names[question.passage] for question in answered}
-    return Collection(
+    return Collection.of(
         {question.id: question.text for question in asked},
         {name: passage for passage, name in names.items()},
         {question.id: {answers[question.id]: 1} for question in asked if question.id in answers},

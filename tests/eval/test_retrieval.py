@@ -153,6 +153,17 @@ def test_a_damaged_folder_is_refused_in_one_line(changes: dict[str, str], messag
         run([Letters()], Run(find_benchmarks([f"rus={folder}"]), "dev", tmp_path / "out"))
 
 
+def test_empty_texts_are_left_out_with_what_only_they_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    changes = {
+        "corpus.jsonl": '{"_id": "a", "text": " "}\n{"_id": "b", "text": "закрыт"}\n',
+        "queries.jsonl": '{"_id": "1", "text": "рынок?"}\n{"_id": "2", "text": "?"}\n{"_id": "3", "text": ""}\n',
+        "qrels/dev.tsv": "query-id\tcorpus-id\tscore\n1\ta\t1\n2\ta\t1\n2\tb\t1\n3\tb\t1\n",
+    }
+    result = scored(Letters(), f"rus={write_beir(tmp_path / 'market', **changes)}", tmp_path / "out")
+    assert [figure.size for figure in result.of("mono")] == [1]
+    assert "1 of 2 passages are empty, and 2 of 3 queries are, or have no other answer: left out" in caplog.text
+
+
 @pytest.mark.parametrize("text", ["rus=", "=folder", "rus=nowhere"])
 def test_what_is_no_folder_in_beirs_form_is_refused(text: str) -> None:
     with pytest.raises(EvaluationError, match=r"LANGUAGE=FOLDER|in BEIR's form at nowhere: expected corpus"):
