@@ -61,7 +61,7 @@ class BEIRFolder(Benchmark):
             return Retrieval({})
         corpus, asked, judged = self.files("*", split)
         passages = {
-            str(row["_id"]): f"{row.get('title') or ''} {row['text']}".strip()
+            str(row["_id"]): f"{row.get('title') or ''} {row['text'] or ''}".strip()
             for row in json_lines(source, corpus, self.obtain, ("_id", "text"), ("title",))
         }
         queries = {str(row["_id"]): row["text"] for row in json_lines(source, asked, self.obtain, ("_id", "text"))}

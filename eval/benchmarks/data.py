@@ -6,9 +6,11 @@ import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from adapters_hub.texts import is_missing
 from eval.errors import EvaluationError, NothingToScoreError
 
 logger = logging.getLogger(__name__)
@@ -155,15 +157,22 @@ class Collection:
 
     @classmethod
     def of(
-        cls, queries: Mapping[str, str], passages: Mapping[str, str], relevant: Mapping[str, Mapping[str, int]]
+        cls, queries: Mapping[str, Any], passages: Mapping[str, Any], relevant: Mapping[str, Mapping[str, int]]
     ) -> Collection:
-        """A collection without the texts that are empty, and without queries that nothing answers then."""
+        """A collection without the texts that are empty or missing, and without queries that nothing answers then.
+
+        Raises:
+            EvaluationError: something else than a text is among them, or a judgement names an id that does not exist.
+        """
+        for what, texts in (("query", queries), ("passage", passages)):
+            if wrong := [key for key, text in texts.items() if not isinstance(text, str) and not is_missing(text)]:
+                raise EvaluationError(f"{what} {wrong[0]!r} is not a text but {texts[wrong[0]]!r}")
         given = cls(queries, passages, relevant)
-        there = {key: text for key, text in passages.items() if text.strip()}
+        there = {key: text for key, text in passages.items() if not is_missing(text)}
         answers = {
             query: {passage: grade for passage, grade in grades.items() if passage in there}
             for query, grades in given.relevant.items()
-            if queries[query].strip()
+            if not is_missing(queries[query])
         }
         kept = {query: grades for query, grades in answers.items() if grades}
         if len(there) < len(passages) or len(kept) < len(relevant):

@@ -140,6 +140,7 @@ def test_a_folder_may_have_questions_in_one_language_and_passages_in_another(tmp
     ("changes", "message"),
     [
         ({"corpus.jsonl": '{"_id": "a"}\n'}, r"corpus\.jsonl, line 1: expected JSON with _id, text"),
+        ({"queries.jsonl": '{"_id": "1", "text": 7}\n'}, r"query '1' is not a text but 7"),
         ({"queries.jsonl": "not JSON\n"}, r"queries\.jsonl, line 1: expected JSON with _id, text"),
         ({"qrels/dev.tsv": "query-id\tcorpus-id\tscore\n1\ta\tyes\n"}, r"dev\.tsv, line 2: the score 'yes' is not"),
         ({"qrels/dev.tsv": "query\tpassage\n1\ta\n"}, r"row 1: expected the columns query-id, corpus-id, score"),
@@ -156,7 +157,7 @@ def test_a_damaged_folder_is_refused_in_one_line(changes: dict[str, str], messag
 def test_empty_texts_are_left_out_with_what_only_they_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     changes = {
         "corpus.jsonl": '{"_id": "a", "text": " "}\n{"_id": "b", "text": "закрыт"}\n',
-        "queries.jsonl": '{"_id": "1", "text": "рынок?"}\n{"_id": "2", "text": "?"}\n{"_id": "3", "text": ""}\n',
+        "queries.jsonl": '{"_id": "1", "text": "рынок?"}\n{"_id": "2", "text": "?"}\n{"_id": "3", "text": null}\n',
         "qrels/dev.tsv": "query-id\tcorpus-id\tscore\n1\ta\t1\n2\ta\t1\n2\tb\t1\n3\tb\t1\n",
     }
     result = scored(Letters(), f"rus={write_beir(tmp_path / 'market', **changes)}", tmp_path / "out")
