@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from adapters_hub.base.sentence_folder import write_json
-from adapters_hub.bridges.composed_language import (
+from adapters_hub.bridges.exports import (
     check_vectors,
     compose,
     counts_prompt_alike,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.base.sentence_folder import model_config, write_json
-from adapters_hub.bridges.composed_language import (
+from adapters_hub.bridges.exports import (
     check_vectors,
     compose,
     counts_prompt_alike,

@@ -11,27 +11,26 @@ from adapters_hub.format.integrity import (
     refuse_what_could_run,
     verify_folder,
 )
-from adapters_hub.format.manifest import (
-    ADAPTER_FILES,
-    ADAPTERS,
-    EMBEDDINGS_FILE,
-    FILE_NAME,
-    MAX_BYTES,
-    MODULE_FILES,
+from adapters_hub.format.kinds import (
     OBJECTIVES,
     POOLINGS,
     ROLES,
-    TOKENIZER_FILES,
     WITHOUT_PROMPT,
     AlignmentManifest,
-    BaseReference,
     LanguageModuleManifest,
-    Manifest,
-    ModuleFile,
     PromptName,
     read_kind,
     read_manifest,
 )
+from adapters_hub.format.layout import (
+    ADAPTER_FILES,
+    ADAPTERS,
+    EMBEDDINGS_FILE,
+    FILE_NAME,
+    MODULE_FILES,
+    TOKENIZER_FILES,
+)
+from adapters_hub.format.manifest import MAX_BYTES, BaseReference, Manifest, ModuleFile
 from adapters_hub.format.scores import Score, read_scores, scores_of
 
 __all__ = [

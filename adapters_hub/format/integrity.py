@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.folders import inner_path, sha256, walk
-from adapters_hub.format.manifest import FILE_NAME, Manifest, ModuleFile
+from adapters_hub.format.layout import FILE_NAME
+from adapters_hub.format.manifest import Manifest, ModuleFile
 
 CARD = "README.md"
 # Names of code files, and of pickles and archives of them, which run code when they are loaded.

@@ -1,11 +1,9 @@
-"""`module.json`: what a module is, which base it needs, and which files it consists of."""
+"""`module.json`: which kind of module a folder holds, which base it needs, and which files it consists of."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,41 +11,18 @@ from typing import Any, Literal, Self, get_args
 
 from adapters_hub.errors import CompositionError, ModuleFormatError, NewerFormatError
 from adapters_hub.folders import inner_path
+from adapters_hub.format.layout import FILE_NAME
 from adapters_hub.format.scores import Score
 from adapters_hub.json_files import load_json
 from adapters_hub.languages import check_language
 
 FORMAT_VERSION = 1
-FILE_NAME = "module.json"
 MAX_BYTES = 4 << 20
-PromptName = Literal["query", "document"]
-"""What a text is in retrieval; many encoders put another prompt before queries than before documents."""
-ROLES = get_args(PromptName)
-WITHOUT_PROMPT = "mean_without_prompt"
-POOLINGS = ("mean", WITHOUT_PROMPT, "cls", "last")
-"""How token vectors become a sentence vector: their mean, the mean without the prompt's, the first, or the last."""
-OBJECTIVES = ("both", "paraphrase", "parallel", "graded", "balanced")
-
-EMBEDDINGS_FILE = "embeddings.safetensors"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-ADAPTERS = ("language_adapter", "sentence_adapter")
-"""The LoRA folders of a language module, in the order they are trained."""
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-"""The files of a LoRA folder, and of an alignment adapter."""
-
-MODULE_FILES = frozenset(
-    [
-        *(FILE_NAME, *TOKENIZER_FILES, EMBEDDINGS_FILE, *ADAPTER_FILES),
-        *(f"{adapter}/{file}" for adapter in ADAPTERS for file in ADAPTER_FILES),
-    ]
-)
-"""Every file that a module of either kind may consist of."""
 
 Kind = Literal["language_module", "alignment_adapter"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 1 << 50  # bytes, tokens or dimensions; this library writes no larger number
-_LONGEST_PROMPT = 2000  # characters, which are put before every sentence
 _MOST_SCORES = 5000
 
 
@@ -73,7 +48,7 @@ class BaseReference:
 
     def __post_init__(self) -> None:
         optional = dict.fromkeys(("revision", "hub_id", "vocabulary_fingerprint"), (str, None))
-        _check_types(self, source=str, fingerprint=str, **optional)
+        check_types(self, source=str, fingerprint=str, **optional)
 
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse any other base.
@@ -100,8 +75,8 @@ class ModuleFile:
     sha256: str
 
     def __post_init__(self) -> None:
-        _check_types(self, size=int, sha256=str)
-        if not _is_count(self.size) or not _SHA256.fullmatch(self.sha256):
+        check_types(self, size=int, sha256=str)
+        if not is_count(self.size) or not _SHA256.fullmatch(self.sha256):
             raise ModuleFormatError(f"a file cannot have the size {self.size!r} and the SHA-256 {self.sha256!r}")
 
 
@@ -132,7 +107,7 @@ class Manifest:
 
     def __post_init__(self) -> None:
         check_language(self.language)
-        _check_types(self, fingerprint=str, license=str, training=dict, metrics=list)
+        check_types(self, fingerprint=str, license=str, training=dict, metrics=list)
         if len(self.metrics) > _MOST_SCORES:
             raise ModuleFormatError(f"metrics has {len(self.metrics)} records, expected up to {_MOST_SCORES}")
         for record in self.metrics:
@@ -175,8 +150,7 @@ class Manifest:
         Raises:
             ModuleFormatError: the file is missing, not valid for this kind of module, or of a newer format.
         """
-        values = _read_json(folder)
-        _check_header(folder, values)
+        values = read_values(folder)
         try:
             values["base"] = BaseReference(**values["base"])
             values["files"] = {name: ModuleFile(**entry) for name, entry in values["files"].items()}
@@ -188,151 +162,12 @@ class Manifest:
         return manifest
 
 
-@dataclass(frozen=True, kw_only=True)
-class LanguageModuleManifest(Manifest):
-    """The manifest of a language module.
-
-    Attributes:
-        pooling: one of `POOLINGS`.
-        prompt: text put before a sentence that is neither a query nor a document.
-        prompts: the prompts of a `query` and a `document` in retrieval, where they differ from `prompt`; None in
-            modules that do not state them, for which the base's are used.
-        max_length: longest sequence in tokens; longer ones are cut.
-        dimension: length of the sentence vectors.
-        vocabulary: strategy and size of the vocabulary, and other facts about it.
-        components: the parts that the module has: `vocabulary` (tokenizer and embeddings) or `tokenizer` (for the
-            base's embeddings), `language_adapter` and `sentence_adapter`.
-    """
-
-    kind: Kind = "language_module"
-    pooling: str = "mean"
-    prompt: str = ""
-    prompts: dict[str, str] | None = None
-    max_length: int = 128
-    dimension: int = 0
-    vocabulary: dict[str, Any] = field(default_factory=dict)
-    components: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "components", tuple(map(str, self.components)))
-        sound = {
-            "kind": self.kind == "language_module",
-            "pooling": self.pooling in POOLINGS,
-            "prompt": _is_prompt(self.prompt),
-            "prompts": self.prompts is None
-            or (
-                isinstance(self.prompts, dict)
-                and set(self.prompts) <= set(ROLES)
-                and all(map(_is_prompt, self.prompts.values()))
-            ),
-            "max_length": _is_count(self.max_length) and self.max_length > 0,
-            "dimension": _is_count(self.dimension),
-            "vocabulary": isinstance(self.vocabulary, dict),
-            "components": set(self.components) <= {"vocabulary", "tokenizer", *ADAPTERS},
-        }
-        for name in (name for name, fits in sound.items() if not fits):
-            raise ModuleFormatError(f"{name} cannot be {getattr(self, name)!r}")
-
-    @property
-    def needed_files(self) -> tuple[str, ...]:
-        """The files that this module consists of, without the manifest."""
-        needed = tuple(f"{name}/{file}" for name in ADAPTERS if name in self.components for file in ADAPTER_FILES)
-        if "vocabulary" in self.components:
-            return (*needed, *TOKENIZER_FILES, EMBEDDINGS_FILE)
-        return (*needed, *TOKENIZER_FILES) if "tokenizer" in self.components else needed
-
-    @property
-    def name(self) -> str:
-        """The language."""
-        return self.language
-
-    def computed_fingerprint(self) -> str:
-        """The fingerprint of everything that the module's vectors depend on."""
-        digest = hashlib.sha256()
-        facts: tuple[object, ...] = (self.base.fingerprint, self.pooling, self.prompt, self.max_length)
-        if self.base.vocabulary_fingerprint is not None:
-            facts = (*facts, self.base.vocabulary_fingerprint)
-        if self.prompts is not None:
-            facts = (*facts, sorted(self.prompts.items()))
-        digest.update(repr(facts).encode())
-        for name, file in sorted(self.files.items()):
-            if name.endswith((".safetensors", "tokenizer.json", "adapter_config.json")):
-                digest.update(f"{name}:{file.sha256}".encode())
-        return digest.hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlignmentManifest(Manifest):
-    """The manifest of an alignment adapter.
-
-    Attributes:
-        pivot: the pivot language, ISO 639-3.
-        objective: one of `OBJECTIVES`.
-        pivot_fingerprint: fingerprint of the pivot language's module that the adapter was aligned with.
-        target_fingerprint: fingerprint of the language module that the adapter was trained on.
-        pivot_module: the repo of the pivot's module, with its commit; empty if the module was a local folder.
-        target_module: the same for the language module that the adapter was trained on.
-    """
-
-    kind: Kind = "alignment_adapter"
-    pivot: str = "eng"
-    objective: str = "both"
-    pivot_fingerprint: str = ""
-    target_fingerprint: str = ""
-    pivot_module: str = ""
-    target_module: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_language(self.pivot)
-        fields = ("pivot_fingerprint", "target_fingerprint", "pivot_module", "target_module")
-        _check_types(self, **dict.fromkeys(fields, str))
-        if self.kind != "alignment_adapter":
-            raise ModuleFormatError(f"kind cannot be {self.kind!r}")
-        if self.objective not in OBJECTIVES:
-            raise ModuleFormatError(f"objective cannot be {self.objective!r}")
-
-    @property
-    def needed_files(self) -> tuple[str, ...]:
-        """The files that an alignment adapter consists of, without the manifest."""
-        return ADAPTER_FILES
-
-    @property
-    def name(self) -> str:
-        """Language, pivot and objective."""
-        return f"{self.language}-{self.pivot}-{self.objective}"
-
-    def computed_fingerprint(self) -> str:
-        """The fingerprint of the adapter's files and of the two modules that it was trained with."""
-        identity = "".join(f"{name}:{file.sha256}" for name, file in sorted(self.files.items()))
-        identity += self.pivot_fingerprint + self.target_fingerprint
-        return hashlib.sha256(identity.encode()).hexdigest()
-
-
-def read_kind(folder: str | os.PathLike[str]) -> Kind:
-    """The kind of module that a folder holds.
+def read_values(folder: Path) -> dict[str, Any]:
+    """The values of `module.json`, of which only the format's version and the kind are checked.
 
     Raises:
-        ModuleFormatError: the folder holds no module.
+        ModuleFormatError: the file is missing, not JSON, of a newer format, or of an unknown kind.
     """
-    folder = Path(folder)
-    values = _read_json(folder)
-    _check_header(folder, values)
-    return values["kind"]  # type: ignore[no-any-return]
-
-
-def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | AlignmentManifest:
-    """The manifest of a module of either kind.
-
-    Raises:
-        ModuleFormatError: the folder holds no valid manifest.
-    """
-    kind = read_kind(folder)
-    return (LanguageModuleManifest if kind == "language_module" else AlignmentManifest).read(Path(folder))
-
-
-def _read_json(folder: Path) -> dict[str, Any]:
     path = folder / FILE_NAME
     if not folder.is_dir() or not path.is_file():
         raise ModuleFormatError(f"{folder} is not a module folder: expected a folder with {FILE_NAME}")
@@ -345,10 +180,6 @@ def _read_json(folder: Path) -> dict[str, Any]:
         raise ModuleFormatError(f"{path} is not valid JSON ({error}): fetch or train the module again") from error
     if not isinstance(values, dict):
         raise ModuleFormatError(f"{path} does not hold a JSON object")
-    return values
-
-
-def _check_header(folder: Path, values: dict[str, Any]) -> None:
     version = values.get("format_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModuleFormatError(f"{folder / FILE_NAME} has no format_version: it is not a module")
@@ -357,19 +188,18 @@ def _check_header(folder: Path, values: dict[str, Any]) -> None:
             f"{folder} has module format {version}, this version of the library reads up to {FORMAT_VERSION}: "
             "pip install --upgrade modular-sentence-encoders"
         )
-    if values.get("kind") not in ("language_module", "alignment_adapter"):
+    if values.get("kind") not in get_args(Kind):
         raise ModuleFormatError(f"{folder / FILE_NAME}: unknown kind {values.get('kind')!r}")
+    return values
 
 
-def _is_prompt(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST_PROMPT
-
-
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether a value is a number of bytes, tokens or dimensions."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
 
 
-def _check_types(values: object, **expected: type | tuple[type | None, ...]) -> None:
+def check_types(values: object, **expected: type | tuple[type | None, ...]) -> None:
+    """Refuse attributes that are not of the type, or of one of the types, that is expected for their name."""
     for name, types in expected.items():
         value = getattr(values, name)
         allowed = types if isinstance(types, tuple) else (types,)

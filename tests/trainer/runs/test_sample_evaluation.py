@@ -6,9 +6,7 @@ import json
 import math
 from pathlib import Path
 
-from adapters_hub.format import scores_of
-from adapters_hub.format.manifest import read_manifest
-from adapters_hub.format.scores import read_scores
+from adapters_hub.format import read_manifest, read_scores, scores_of
 from tests.trainer.runs.launch import EVAL, Completed, Stages
 
 
