@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +36,16 @@ def start_missing_processes() -> None:
         or "PMI_SIZE" in os.environ
     ):
         return
-    asked = _asked_for()
+    processes, machines, rank = _asked_for()
     address, port = os.environ["MASTER_ADDR"], os.environ.get("MASTER_PORT", "29500")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(asked.processes)]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", str(processes)]
     launcher += ["--master_addr", address, "--master_port", port]
-    if asked.machines > 1:
-        launcher += ["--nnodes", str(asked.machines), "--node_rank", str(asked.rank)]
+    if machines > 1:
+        launcher += ["--nnodes", str(machines), "--node_rank", str(rank)]
     # A package that runs as a module has its __main__.py as the script.
     package = sys.argv[0].endswith("__main__.py")
     script = ["-m", Path(sys.argv[0]).parent.name, *sys.argv[1:]] if package else sys.argv
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // asked.processes, 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // processes, 1)))
     sys.stdout.flush()
     os.execv(sys.executable, [*launcher, *script])
 
@@ -65,17 +64,11 @@ def use_all_cores() -> None:
     torch.set_num_threads(max(1, min(cores // processes, limit)))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What `accelerate launch` was asked for: processes per machine, number of machines, rank of this machine."""
+def _asked_for() -> tuple[int, int, int]:
+    """The processes per machine, the machines and this machine's rank that `accelerate launch` was asked for.
 
-    processes: int
-    machines: int
-    rank: int
-
-
-def _asked_for() -> _Asked:
-    """Read the request from the command line of the parent `accelerate launch`, or from its configuration."""
+    They are read from the command line of that parent process, or from its configuration.
+    """
     command = psutil.Process().parent()
     words = command.cmdline() if command else []
     places = [place for place, word in enumerate(words) if Path(word).name in ("launch", "accelerate-launch")]
@@ -108,4 +101,4 @@ def _asked_for() -> _Asked:
             f"--num_processes counts the processes of all machines: {total} cannot be divided evenly among {machines} "
             f"machines, {machines * max(total // machines, 1)} can"
         )
-    return _Asked(total // machines, machines, rank)
+    return total // machines, machines, rank

@@ -15,35 +15,15 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 # The configuration settings that change what the transformer computes, under all names that architectures give them.
+# fmt: off
 _SHAPE_GIVING = (
-    "model_type",
-    "hidden_size",
-    "d_model",
-    "num_hidden_layers",
-    "encoder_layers",
-    "num_attention_heads",
-    "encoder_attention_heads",
-    "intermediate_size",
-    "encoder_ffn_dim",
-    "hidden_act",
-    "hidden_activation",
-    "activation_function",
-    "layer_norm_eps",
-    "norm_eps",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "scale_embedding",
-    "layer_types",
-    "local_attention",
-    "rope_parameters",
-    "num_key_value_heads",
-    "head_dim",
-    "rms_norm_eps",
-    "sliding_window",
-    "use_bidirectional_attention",
-    "query_pre_attn_scalar",
-    "attn_logit_softcapping",
+    "model_type", "hidden_size", "d_model", "num_hidden_layers", "encoder_layers", "num_attention_heads",
+    "encoder_attention_heads", "intermediate_size", "encoder_ffn_dim", "hidden_act", "hidden_activation",
+    "activation_function", "layer_norm_eps", "norm_eps", "max_position_embeddings", "type_vocab_size",
+    "scale_embedding", "layer_types", "local_attention", "rope_parameters", "num_key_value_heads", "head_dim",
+    "rms_norm_eps", "sliding_window", "use_bidirectional_attention", "query_pre_attn_scalar", "attn_logit_softcapping",
 )
+# fmt: on
 
 _ROWS_AT_A_TIME = 8192
 

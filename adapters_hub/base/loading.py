@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from safetensors import safe_open
 from torch import nn
-from transformers.utils.hub import cached_file
 
 from adapters_hub.address import Address, locate
 from adapters_hub.base.architectures import Architecture, architecture_for
@@ -24,7 +23,7 @@ from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.fingerprint import embeddings_fingerprint, fingerprint
 from adapters_hub.base.packaged import PACKAGES, PREFIX, packaged_checkpoint
 from adapters_hub.base.proportions import check_config
-from adapters_hub.base.settings import SentenceSettings, settle
+from adapters_hub.base.settings import settle
 from adapters_hub.base.tokenizers import BaseTokenizer, load_tokenizer
 from adapters_hub.errors import BaseEncoderError, first_line
 from adapters_hub.format import POOLINGS
@@ -46,7 +45,10 @@ class BaseEncoder:
         own_embeddings: the base's own token embeddings `[vocabulary, width]`, whichever language `backbone` is set to.
         tokenizers: the base's own tokenizer, for any language.
         architecture: where the parts of the transformer are.
-        settings: its prompt, pooling and max_length.
+        prompt: text put before a sentence that is neither a query nor a document, `query: ` for the e5 family.
+        prompts: the prompts of a `query` and a `document` in retrieval, where they differ from `prompt`.
+        pooling: one of `POOLINGS`.
+        max_length: longest sequence that the base reads, in tokens; longer ones are cut. Modules have their own.
         dense: layers between pooling and the sentence vector, frozen; None if there are none.
         fingerprint: see `adapters_hub.base.fingerprint`.
         checkpoint: what transformers loads: the decoded folder of a package, else the same as `source`.
@@ -60,7 +62,10 @@ class BaseEncoder:
     own_embeddings: torch.Tensor
     tokenizers: BaseTokenizer
     architecture: Architecture
-    settings: SentenceSettings
+    prompt: str
+    prompts: Mapping[str, str]
+    pooling: str
+    max_length: int
     dense: DenseLayers | None
     fingerprint: str
     checkpoint: str
@@ -79,26 +84,6 @@ class BaseEncoder:
             BaseEncoderError: the base has no tokenizer, or not a fast one.
         """
         return self.tokenizers.of(None)
-
-    @property
-    def prompt(self) -> str:
-        """Text put before a sentence that is neither a query nor a document, `query: ` for the e5 family."""
-        return self.settings.prompt
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """The prompts of a `query` and a `document` in retrieval, where they differ from `prompt`."""
-        return self.settings.prompts
-
-    @property
-    def pooling(self) -> str:
-        """One of `POOLINGS`."""
-        return self.settings.pooling
-
-    @property
-    def max_length(self) -> int:
-        """Longest sequence that the base reads, in tokens; longer ones are cut. Language modules have their own."""
-        return self.settings.max_length
 
     @property
     def is_causal(self) -> bool:
@@ -179,16 +164,7 @@ class BaseEncoder:
 
     def weights_file(self) -> Path | None:
         """Its `model.safetensors`, in the folder or the Hub's cache; None if its weights are in several files."""
-        name = "model.safetensors"
-        if (path := Path(self.checkpoint) / name).is_file():
-            return path
-        try:
-            found = cached_file(
-                self.checkpoint, name, revision=self.revision, _raise_exceptions_for_missing_entries=False
-            )
-        except OSError:
-            return None
-        return Path(found) if found else None
+        return CheckpointFiles(self.checkpoint, self.revision).path("model.safetensors")
 
 
 def load_base(
@@ -261,12 +237,12 @@ def load_base(
             functools.partial(load_tokenizer, source, checkpoint, revision, lower_case=made.lower_case)
         ),
         architecture=architecture,
-        settings=made.settings,
         dense=made.dense,
         fingerprint=fingerprint(backbone, architecture, made.dense),
         checkpoint=checkpoint,
         hub_id=hub_id,
         as_it_comes=made.settings == made.usual,
+        **vars(made.settings),
     )
 
 

@@ -2,10 +2,9 @@
 
 from adapters_hub.encoder.composition import Composition, module_tokenizer
 from adapters_hub.encoder.extract import Extract
-from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.modular_encoder import ModularEncoder
 from adapters_hub.encoder.passes import pad, split_passes
-from adapters_hub.encoder.pooling import pool, prompt_length
+from adapters_hub.encoder.pooling import SentenceHead, pool, prompt_length
 from adapters_hub.encoder.precision import has_fast_bfloat16, resolve_precision
 
 __all__ = [

@@ -16,9 +16,8 @@ from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.language_tags import tag_of
 from adapters_hub.base.loading import BaseEncoder
 from adapters_hub.base.packing import pack
-from adapters_hub.encoder.dense import LanguageDense
-from adapters_hub.encoder.embedding import LanguageEmbedding
 from adapters_hub.encoder.language import Factors, Language
+from adapters_hub.encoder.layers import LanguageDense, LanguageEmbedding
 from adapters_hub.errors import CompositionError
 from adapters_hub.folders import file_state
 from adapters_hub.modules import Bottlenecks, LanguageModule, stack_loras

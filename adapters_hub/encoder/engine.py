@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -13,18 +14,15 @@ from tqdm.auto import tqdm
 from adapters_hub.base import BaseEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition
-from adapters_hub.encoder.forking import tell_after_fork
-from adapters_hub.encoder.head import SentenceHead
 from adapters_hub.encoder.language import Language
 from adapters_hub.encoder.languages import Languages
 from adapters_hub.encoder.passes import pad, split_passes
+from adapters_hub.encoder.pooling import SentenceHead
 from adapters_hub.encoder.precision import Precision, resolve_precision
-from adapters_hub.encoder.recipe import Recipe
 from adapters_hub.encoder.sentences import group_by_language
 from adapters_hub.encoder.tokens import TokenIds, Tokens, tokenize
 from adapters_hub.errors import AdaptersHubError, CompositionError
 from adapters_hub.format import PromptName
-from adapters_hub.hub import Hub
 from adapters_hub.modules import Bottlenecks
 from adapters_hub.texts import Texts
 
@@ -61,19 +59,7 @@ class Engine:
         self.languages = Languages(self.composition, max_loaded_modules)
         self.lock = threading.RLock()
         self._stranded = False  # a forked child process cannot use its parent's GPU
-        tell_after_fork(self)
-
-    def recipe(self, hub: Hub | str | os.PathLike[str] | None) -> Recipe:
-        """The recipe of an encoder with this engine."""
-        with self.lock:
-            return Recipe.of(
-                self.composition.base,
-                self.languages.modules(),
-                hub=hub,
-                device=self.composition.device,
-                dtype=self.composition.dtype,
-                max_loaded_modules=self.languages.most_in_memory,
-            )
+        _LIVE.add(self)
 
     def after_fork(self) -> None:
         """Reset a forked child: another thread may have held the lock or been changing the transformer."""
@@ -200,3 +186,18 @@ class Engine:
         progress.update(len(ids) - len(sequences))
         row = {sequence: number for number, sequence in enumerate(sequences)}
         return pooled[[row[sequence] for sequence in ids]]
+
+
+_LIVE: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Reset a forked child, which inherits the memory of its parent but none of its threads."""
+    if _LIVE:
+        torch.set_num_threads(1)  # otherwise OpenMP would wait for the parent's threads
+    for engine in list(_LIVE):
+        engine.after_fork()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork)

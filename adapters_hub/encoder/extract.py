@@ -13,7 +13,7 @@ from torch.nn.functional import normalize as unit_length
 from adapters_hub.base import plain_tokenizer
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.engine import Engine
-from adapters_hub.encoder.head import SentenceHead
+from adapters_hub.encoder.pooling import SentenceHead
 
 
 class Extract(nn.Module):

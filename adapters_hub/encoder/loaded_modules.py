@@ -33,7 +33,7 @@ class LoadedModules:
 
     def __getstate__(self) -> Recipe:
         """The recipe of this encoder, from which copies and other processes load it again."""
-        return self._engine.recipe(self._hub)
+        return Recipe.of(self._engine, self._hub)
 
     def __setstate__(self, state: Recipe) -> None:
         self._compose(state.load_base(), state.load_modules(), **state.options)

@@ -14,13 +14,11 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
 from adapters_hub.encoder.alignment import Align
-from adapters_hub.encoder.encoded import Encoded
 from adapters_hub.encoder.extract import Extract
 from adapters_hub.encoder.loaded_modules import LoadedModules
-from adapters_hub.encoder.options import ForArray, ForDetails, ForTensor, Sentences, Spoken
+from adapters_hub.encoder.options import Encoded, ForArray, ForDetails, ForTensor, Sentences, Spoken
 from adapters_hub.encoder.precision import Precision
 from adapters_hub.encoder.recipe import base_of
-from adapters_hub.encoder.similarity import cosine_similarities
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import ROLES, PromptName
 from adapters_hub.hub import Hub
@@ -211,7 +209,10 @@ class ModularEncoder(LoadedModules):
         Raises:
             AdaptersHubError: the vectors have different dimensions.
         """
-        return cosine_similarities(a, b)
+        left, right = _in_float32(a), _in_float32(b)
+        if left.shape[-1] != right.shape[-1]:
+            raise AdaptersHubError(f"vectors of {left.shape[-1]} and {right.shape[-1]} dimensions are not comparable")
+        return (unit_length(left, dim=-1) @ unit_length(right, dim=-1).transpose(0, -1)).numpy()
 
     def fingerprints(
         self, language: str | None, *, align: Align = False, base_language: str | None = None
@@ -270,3 +271,10 @@ class ModularEncoder(LoadedModules):
         with self._engine.lock:
             self._engine.composition.activate(None)
             yield self.base
+
+
+def _in_float32(vectors: np.ndarray | torch.Tensor) -> torch.Tensor:
+    """Vectors as a float32 tensor on the CPU, whatever their strides, byte order and precision."""
+    if isinstance(vectors, torch.Tensor):
+        return vectors.detach().to("cpu", torch.float32)
+    return torch.from_numpy(np.array(vectors, dtype=np.float32))  # a copy: PyTorch has no negative strides

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 from adapters_hub.errors import AdaptersHubError
 
-Precision = torch.dtype | Literal["auto", "float32", "bfloat16", "float16"]
+_Name = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = torch.dtype | _Name
 """The values that `ModularEncoder(dtype=…)` takes."""
-
-_NAMES = ("float32", "bfloat16", "float16")
 
 
 def has_fast_bfloat16(device: torch.device | str) -> bool:
@@ -34,7 +33,7 @@ def resolve_precision(precision: Precision, device: torch.device | str) -> torch
         return precision
     if precision == "auto":
         return torch.bfloat16 if has_fast_bfloat16(device) else torch.float32
-    if precision not in _NAMES:
-        raise AdaptersHubError(f"the precision must be one of auto, {', '.join(_NAMES)}, not {precision!r}")
+    if precision not in get_args(_Name):
+        raise AdaptersHubError(f"the precision must be one of {', '.join(get_args(_Name))}, not {precision!r}")
     dtype: torch.dtype = getattr(torch, precision)
     return dtype

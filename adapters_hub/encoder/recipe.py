@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from adapters_hub.base import BaseEncoder, load_base
+from adapters_hub.encoder.engine import Engine
 from adapters_hub.errors import AdaptersHubError, CompositionError
 from adapters_hub.hub import Hub
 from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
@@ -33,21 +32,20 @@ class Recipe:
     options: dict[str, Any]
 
     @classmethod
-    def of(
-        cls,
-        base: BaseEncoder,
-        modules: Iterable[LanguageModule | AlignmentAdapter],
-        *,
-        hub: Hub | str | os.PathLike[str] | None,
-        device: torch.device,
-        dtype: torch.dtype,
-        max_loaded_modules: int | None,
-    ) -> Recipe:
+    def of(cls, engine: Engine, hub: Hub | str | os.PathLike[str] | None) -> Recipe:
         """The recipe of an encoder, with absolute paths, because another process may have another working directory."""
+        composition, base = engine.composition, engine.composition.base
         source = str(Path(base.source).absolute()) if Path(base.source).is_dir() else base.source
         how = {} if base.as_it_comes else {name: getattr(base, name) for name in ("prompt", "pooling", "max_length")}
+        with engine.lock:
+            modules = engine.languages.modules()
         parts = [(module.folder.absolute(), module.address, module.manifest.fingerprint) for module in modules]
-        options = {"hub": hub, "device": str(device), "dtype": dtype, "max_loaded_modules": max_loaded_modules}
+        options = {
+            "hub": hub,
+            "device": str(composition.device),
+            "dtype": composition.dtype,
+            "max_loaded_modules": engine.languages.most_in_memory,
+        }
         return cls({"source": source, "revision": base.revision, **how}, base.fingerprint, tuple(parts), options)
 
     def load_base(self) -> BaseEncoder:

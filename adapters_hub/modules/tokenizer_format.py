@@ -16,79 +16,25 @@ from adapters_hub.modules.patterns import Match, check_pattern
 LARGEST_FILE = 256 << 20
 """Largest `tokenizer.json`, in bytes; that of Gemma, with 262,144 tokens, has 33 million."""
 
-_KEYS = frozenset(
-    (
-        "version",
-        "truncation",
-        "padding",
-        "added_tokens",
-        "normalizer",
-        "pre_tokenizer",
-        "post_processor",
-        "decoder",
-        "model",
-    )
-)
-_NORMALIZERS = frozenset(
-    (
-        "Sequence",
-        "BertNormalizer",
-        "Lowercase",
-        "NFC",
-        "NFD",
-        "NFKC",
-        "NFKD",
-        "Nmt",
-        "Precompiled",
-        "Prepend",
-        "Replace",
-        "Strip",
-        "StripAccents",
-    )
-)
-_PRE_TOKENIZERS = frozenset(
-    (
-        "Sequence",
-        "BertPreTokenizer",
-        "ByteLevel",
-        "Digits",
-        "Metaspace",
-        "Punctuation",
-        "Split",
-        "UnicodeScripts",
-        "Whitespace",
-        "WhitespaceSplit",
-    )
-)
-_POST_PROCESSORS = frozenset(
-    (
-        "Sequence",
-        "BertProcessing",
-        "ByteLevel",
-        "RobertaProcessing",
-        "TemplateProcessing",
-    )
-)
-_DECODERS = frozenset(
-    (
-        "Sequence",
-        "BPEDecoder",
-        "ByteFallback",
-        "ByteLevel",
-        "Fuse",
-        "Metaspace",
-        "Replace",
-        "Strip",
-        "WordPiece",
-    )
-)
-_MODELS = frozenset(
-    (
-        "BPE",
-        "Unigram",
-        "WordPiece",
-    )
-)
+# fmt: off
+_KEYS = frozenset((
+    "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder",
+    "model",
+))
+_NORMALIZERS = frozenset((
+    "Sequence", "BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt", "Precompiled", "Prepend", "Replace",
+    "Strip", "StripAccents",
+))
+_PRE_TOKENIZERS = frozenset((
+    "Sequence", "BertPreTokenizer", "ByteLevel", "Digits", "Metaspace", "Punctuation", "Split", "UnicodeScripts",
+    "Whitespace", "WhitespaceSplit",
+))
+_POST_PROCESSORS = frozenset(("Sequence", "BertProcessing", "ByteLevel", "RobertaProcessing", "TemplateProcessing"))
+_DECODERS = frozenset((
+    "Sequence", "BPEDecoder", "ByteFallback", "ByteLevel", "Fuse", "Metaspace", "Replace", "Strip", "WordPiece",
+))
+_MODELS = frozenset(("BPE", "Unigram", "WordPiece"))
+# fmt: on
 
 _MOST_RULES = 1000  # normalizers; rewriting a script takes about a hundred
 _MOST_STEPS = 12  # pre-tokenizers, post-processors or decoders

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from adapters_hub.encoder.dense import LanguageDense
+from adapters_hub.encoder.layers import LanguageDense
 from trainer.training.frozen import FrozenDense, gradient_of_input, product
 
 

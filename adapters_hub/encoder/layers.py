@@ -1,4 +1,4 @@
-"""A dense layer whose weight changes with the language."""
+"""Layers of a transformer that take the weights of a language, in place of its own layers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from adapters_hub.base.packing import packed_linear
 class LanguageDense(nn.Linear):
     """A dense layer with the merged weight of a language, or with the base's weight and a LoRA beside it.
 
-    It takes the place of a transformer's dense layer, and keeps that layer's own parameters and hooks: their names and
-    values in the transformer stay the same.
-
     Args:
         layer: the transformer's layer.
 
@@ -23,7 +20,7 @@ class LanguageDense(nn.Linear):
     """
 
     def __init__(self, layer: nn.Linear) -> None:
-        self.__dict__.update(layer.__dict__)  # its parameters, and its hooks
+        self.__dict__.update(layer.__dict__)  # its own parameters and hooks stay, with their names
         self.packed: torch.Tensor | None = None
         self.low_rank: tuple[torch.Tensor, torch.Tensor] | None = None
 
@@ -35,3 +32,20 @@ class LanguageDense(nn.Linear):
         a, b = self.low_rank
         rows = output.view(-1, output.shape[-1])
         return torch.addmm(rows, input.reshape(-1, input.shape[-1]) @ a, b).view(output.shape)
+
+
+class LanguageEmbedding(nn.Embedding):
+    """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision.
+
+    Args:
+        embedding: the transformer's embedding.
+        computes_in: precision of the rows that it returns.
+    """
+
+    def __init__(self, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
+        self.__dict__.update(embedding.__dict__)  # its own matrix and hooks stay
+        self.computes_in = computes_in
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """The rows `[..., width]` for token ids `[...]`."""
+        return super().forward(input).to(self.computes_in)
