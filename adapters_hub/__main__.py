@@ -19,7 +19,7 @@ from adapters_hub.commands import HubOption, encode_command, export_command
 from adapters_hub.console import prepare_streams, say, say_table, tell
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, scores_of
 from adapters_hub.hub import (
     Listing,
     connect,
@@ -259,12 +259,7 @@ def _facts(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
-    scores = scores_of(
-        manifest.fingerprint,
-        manifest.language,
-        [Score.from_record(record) for record in manifest.metrics],
-        manifest.pivot if isinstance(manifest, AlignmentManifest) else None,
-    )
+    scores = scores_of(manifest)
     if not scores:
         say("no scores")
         return

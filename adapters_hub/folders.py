@@ -45,10 +45,6 @@ def write_folder(target: str | os.PathLike[str], *, replace: bool = False) -> It
     No reader ever sees half a folder, nor, where the system can exchange two names, a moment without one. What a
     killed process leaves behind starts with a dot and is ignored; the next process that writes there deletes it.
 
-    Args:
-        target: the folder to write.
-        replace: replace an existing `target`; otherwise an existing one is an error.
-
     Raises:
         AdaptersHubError: `target` exists, or the disk cannot take it (full, read-only).
     """

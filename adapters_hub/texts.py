@@ -97,11 +97,7 @@ def read_texts(sentences: object, empty: str = "error") -> Texts:
 
 
 def in_order(values: object, expected: str) -> list[Any]:
-    """A column, an array or another iterable as a list.
-
-    Args:
-        values: values in one dimension.
-        expected: what they should be, for the message.
+    """A column, an array or another iterable of one dimension as a list; messages say what was `expected`.
 
     Raises:
         InputTextError: `values` has no order or more than one dimension, or is a mapping or a table, whose iteration

@@ -5,9 +5,10 @@ This imports what transformers computes with, which takes seconds: whoever only 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import torch
@@ -22,6 +23,20 @@ from adapters_hub.base.attention import use_batched_products
 from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.base.proportions import check_size
 from adapters_hub.errors import BaseEncoderError, first_line
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Hide the reports of transformers, and its progress bars: reading and writing weights takes only a moment."""
+    bars, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def load_backbone(
@@ -45,14 +60,10 @@ def load_backbone(
         loader = M2M100Encoder
     elif architecture.blocks == "encoder.layer":
         options["add_pooling_layer"] = False
-    # Unused tensors of an MLM head or a pooler are expected, so transformers need not report them; loading is also too
-    # short for a progress bar.
-    progress, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
     try:
-        check_size(source, CheckpointFiles(checkpoint, revision), make)
-        model, loaded = loader.from_pretrained(checkpoint, trust_remote_code=False, **options)
+        with quiet_transformers():  # unused tensors of an MLM head or a pooler are expected
+            check_size(source, CheckpointFiles(checkpoint, revision), make)
+            model, loaded = loader.from_pretrained(checkpoint, trust_remote_code=False, **options)
     except BaseEncoderError:
         raise
     except (OSError, ValueError, SafetensorError) as error:
@@ -68,10 +79,6 @@ def load_backbone(
             f"base encoder {source!r} cannot be made from its config.json ({type(error).__name__}: "
             f"{first_line(error)}): fetch it again"
         ) from error
-    finally:
-        transformers_logging.set_verbosity(verbosity)
-        if progress:
-            transformers_logging.enable_progress_bar()
     if missing := sorted(loaded["missing_keys"]):
         raise BaseEncoderError(
             f"base encoder {source!r} lacks {len(missing)} tensors that its config.json asks for, the first is "

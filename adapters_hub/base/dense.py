@@ -30,14 +30,7 @@ _PLACE = "sentence_embedding"
 
 
 class DenseLayer(nn.Module):
-    """`activation(x W^T + b)`, `[..., in]` to `[..., out]`.
-
-    Args:
-        in_features: length of the input vectors.
-        out_features: length of the output vectors.
-        bias: whether there is a `b`.
-        activation: one of `ACTIVATIONS`.
-    """
+    """`activation(x W^T + b)`, `[..., in]` to `[..., out]`."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool, activation: str) -> None:
         super().__init__()
@@ -83,12 +76,7 @@ def pooler_layer(weight: torch.Tensor, bias: torch.Tensor) -> DenseLayers:
 
 
 def read_dense(files: CheckpointFiles, folders: list[str], width: int) -> DenseLayers | None:
-    """Read the `Dense` modules of a SentenceTransformer.
-
-    Args:
-        files: the files of the base.
-        folders: the folders of the modules, in order.
-        width: length of the vectors that the first module receives.
+    """Read the `Dense` modules of a SentenceTransformer, in order; the first takes vectors of `width`.
 
     Returns:
         The layers; None if `folders` is empty.

@@ -70,10 +70,6 @@ def closest_tag(language: str, tags: tuple[str, ...]) -> str | None:
     """The tag that fits a language best, preferably of the same language and script; None if none fits.
 
     Macro-languages and their main languages stand for each other: `uzn` and `uz`, `cmn` and `zh`, `ekk` and `et`.
-
-    Args:
-        language: ISO 639-3, with or without a script.
-        tags: the tags of one tokenizer.
     """
     wanted = langcodes.Language.get(check_language(language).replace("_", "-"))
     ranked = []

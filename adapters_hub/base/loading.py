@@ -128,9 +128,6 @@ class BaseEncoder:
 
         This part is the embeddings and, unless the module has a tokenizer, the token that each row stands for.
 
-        Args:
-            components: the components of the module, see `LanguageModuleManifest`.
-
         Raises:
             BaseEncoderError: the module uses the base's tokenizer, but the base has none.
         """

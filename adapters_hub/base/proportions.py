@@ -25,10 +25,6 @@ _MOST_MISSING = 1 << 26  # numbers that a checkpoint may lack, such as position 
 def check_config(source: str, files: CheckpointFiles) -> None:
     """Refuse a config.json that is invalid or asks for larger sizes than any base has, before it is used.
 
-    Args:
-        source: where the base comes from, for error messages.
-        files: the files of its checkpoint.
-
     Raises:
         BaseEncoderError: config.json is such a file, or the checkpoint is quantised or an adapter of another model.
     """
@@ -53,11 +49,6 @@ def check_config(source: str, files: CheckpointFiles) -> None:
 
 def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module]) -> None:
     """Refuse a configuration that describes more weights than the checkpoint has.
-
-    Args:
-        source: where the base comes from, for error messages.
-        files: the files of its checkpoint.
-        make: function that builds the transformer; it is called on the meta device, which takes no memory.
 
     Raises:
         BaseEncoderError: the configuration describes more weights, or the weights cannot be read.

@@ -30,14 +30,7 @@ USUAL_LENGTH = 128
 
 @dataclass(frozen=True)
 class SentenceSettings:
-    """How a sentence becomes a vector.
-
-    Attributes:
-        prompt: text put before a sentence that is neither a query nor a document.
-        pooling: one of `POOLINGS`.
-        max_length: longest sequence in tokens; longer ones are cut.
-        prompts: the prompts of a `query` and a `document` in retrieval, where they differ from `prompt`.
-    """
+    """How a sentence becomes a vector; see `BaseEncoder`."""
 
     prompt: str
     pooling: str
@@ -51,14 +44,7 @@ class SentenceSettings:
 
 @dataclass(frozen=True)
 class Made:
-    """The final settings of how a base makes sentence vectors.
-
-    Attributes:
-        settings: the settings in use.
-        usual: the settings without the user's choices.
-        dense: the layers after pooling; None if there are none.
-        lower_case: whether the tokenizer lower-cases text.
-    """
+    """How a base makes sentence vectors: the settings in use, and the usual ones, without the user's choices."""
 
     settings: SentenceSettings
     usual: SentenceSettings

@@ -19,9 +19,6 @@ class BaseTokenizer:
 
     Most language modules bring their own tokenizer, and loading that of a multilingual base takes seconds and hundreds
     of megabytes.
-
-    Args:
-        load: function that loads the tokenizer.
     """
 
     def __init__(self, load: Callable[[], PreTrainedTokenizerFast]) -> None:
@@ -44,12 +41,6 @@ class BaseTokenizer:
 
 def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_case: bool) -> PreTrainedTokenizerFast:
     """Read a base's tokenizer.
-
-    Args:
-        source: where the base comes from, for error messages.
-        checkpoint: folder or repo.
-        revision: branch, tag or commit of the repo.
-        lower_case: whether the tokenizer lower-cases text first.
 
     Raises:
         BaseEncoderError: the checkpoint has no usable tokenizer.
@@ -80,14 +71,11 @@ def load_tokenizer(source: str, checkpoint: str, revision: str | None, lower_cas
 
 
 def read_composed(backend: Tokenizer) -> None:
-    """Make a tokenizer compose its input (NFC) first, so that canonically equal texts give the same tokens.
+    """Make a tokenizer, in place, compose its input (NFC), so that canonically equal texts give the same tokens.
 
     Most tokenizers know composed characters only. They turn decomposed text, such as `한` as macOS writes it or
     Vietnamese with combining marks, into other or unknown tokens. Text that is already composed gives the same tokens
     as before. The step becomes part of `tokenizer.json`, so it applies wherever the tokenizer is used.
-
-    Args:
-        backend: the tokenizer, changed in place.
     """
     steps = backend.normalizer
     first = steps

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.utils import logging as transformers_logging
 
 from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
 from adapters_hub.encoder import Extract, ModularEncoder
@@ -22,18 +20,6 @@ TOLERANCE = 1e-4
 """Largest difference allowed between an export and the encoder, in any component of a unit vector."""
 
 _PROBES = 4
-
-
-@contextlib.contextmanager
-def without_bars() -> Iterator[None]:
-    """Hide the progress bars of transformers: reading and writing weights takes only a moment."""
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()
 
 
 def compose(encoder: ModularEncoder, language: str, align: Align = False) -> Extract:
@@ -72,11 +58,6 @@ def write_sentence_files(
         transformer=transformer,
         versions=versions,
     )
-
-
-def write_card(folder: Path, card: str) -> None:
-    """Write the card of an export."""
-    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def counts_prompt_alike(composed: Extract) -> bool:

@@ -20,9 +20,6 @@ def transformer_fingerprint(model: SentenceTransformer) -> str:
     It covers the weights and their precision, the tokenizer, the default prompt, the maximum length, and the kinds,
     order and settings of its modules (pooling, Dense with its activation, normalisation). Saving and loading a model
     does not change it. It does not cover another prompt that a call to `encode` names.
-
-    Args:
-        model: the loaded model.
     """
     import torch
 

@@ -88,14 +88,7 @@ def load_encoder(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> ModularEncoder:
-    """Load an encoder with all modules in the folder.
-
-    Args:
-        folder: a folder that `write_modular` wrote.
-        facts: its record, from `read_facts`.
-        base: the base encoder or its source; None: the source that the folder records.
-        device: device to compute on.
-        dtype: precision to compute in.
+    """Load an encoder with all modules in a folder; without a `base`, that from the source that the folder records.
 
     Raises:
         BaseEncoderError: the base cannot be found.

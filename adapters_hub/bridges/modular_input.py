@@ -198,18 +198,10 @@ class ModularInput(InputModule):
         model_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,  # noqa: ANN401
     ) -> Self:
-        """Load it as `SentenceTransformer(…, trust_remote_code=True)` does.
+        """Load it as `SentenceTransformer(…, trust_remote_code=True)` does, with the arguments of that.
 
-        Args:
-            model_name_or_path: a folder, or a repo of the Hub.
-            subfolder: subfolder of this module in it.
-            token: token for the Hub.
-            cache_folder: cache folder of the Hub's files.
-            revision: revision of the repo.
-            local_files_only: do not ask the Hub for this folder.
-            model_kwargs: `{"base": …}` loads the base encoder from another place, `{"dtype": …}` computes in another
-                precision (see `ModularEncoder`).
-            kwargs: arguments of other modules; settings of a transformer or tokenizer are refused.
+        `model_kwargs={"base": …}` loads the base encoder from another place, `{"dtype": …}` computes in another
+        precision (see `ModularEncoder`). Settings of a transformer or tokenizer are refused.
 
         Raises:
             AdaptersHubError: settings are given that have no effect here; or as for the class.

@@ -14,7 +14,6 @@ from adapters_hub.bridges.exports import (
     compose,
     counts_prompt_alike,
     save_tokenizer,
-    write_card,
     write_sentence_files,
 )
 from adapters_hub.bridges.onnx_encoder import CONFIG_FILE, FORMAT_VERSION, MODEL_FILE, OUTPUT, OnnxEncoder
@@ -23,7 +22,7 @@ from adapters_hub.encoder import Extract, ModularEncoder, prompt_length
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
-from adapters_hub.format import ROLES, WITHOUT_PROMPT
+from adapters_hub.format import CARD, ROLES, WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
 
 OPSET = 18
@@ -128,7 +127,7 @@ def _write_settings(folder: Path, composed: Extract) -> None:
     if is_sentence_transformer:
         write_sentence_files(composed, folder, {"max_seq_length": manifest.max_length, "do_lower_case": False}, {})
     card = render_export_card("onnx", [manifest], composed.adapters, is_sentence_transformer=is_sentence_transformer)
-    write_card(folder, card)
+    (folder / CARD).write_text(card, encoding="utf-8")
 
 
 def _pools_alike(composed: Extract, prompt: str) -> bool:

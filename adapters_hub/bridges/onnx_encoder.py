@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -118,7 +119,8 @@ class OnnxEncoder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies, also those in other processes, read the folder again."""
-        return _restored, self._made_of
+        folder, providers, threads = self._made_of
+        return functools.partial(OnnxEncoder, providers=providers, threads=threads), (folder,)
 
     def _open(self) -> Any:  # noqa: ANN401
         import onnxruntime
@@ -142,7 +144,3 @@ class OnnxEncoder:
             self._session = self._open()
         (vectors,) = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})
         return np.asarray(vectors)
-
-
-def _restored(folder: Path, providers: tuple[str, ...], threads: int | None) -> OnnxEncoder:
-    return OnnxEncoder(folder, providers=providers, threads=threads)

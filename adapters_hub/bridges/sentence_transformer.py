@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from adapters_hub.base.backbone import quiet_transformers
 from adapters_hub.base.sentence_folder import model_config, write_json
 from adapters_hub.bridges.exports import (
     check_vectors,
     compose,
     counts_prompt_alike,
     save_tokenizer,
-    without_bars,
-    write_card,
     write_sentence_files,
 )
 from adapters_hub.cards import render_export_card
@@ -24,7 +23,7 @@ from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
-from adapters_hub.format import ROLES
+from adapters_hub.format import CARD, ROLES
 from adapters_hub.requirements import needed_for
 
 
@@ -70,9 +69,9 @@ def export_merged(
             f"sentence-transformers would take the first token of every {language} sentence for part of the prompt: "
             "export with export_composed (--format composed) or export_onnx (--format onnx), which tell them apart"
         )
-    with write_folder(folder, replace=replace) as unfinished, without_bars():
+    with write_folder(folder, replace=replace) as unfinished, quiet_transformers():
         _write_merged(unfinished, composed)
-        write_card(unfinished, render_export_card("merged", [composed.manifest]))
+        (unfinished / CARD).write_text(render_export_card("merged", [composed.manifest]), encoding="utf-8")
         loaded = SentenceTransformer(str(unfinished), device="cpu", local_files_only=True)
 
         def encode(sentences: list[str]) -> np.ndarray:
@@ -130,7 +129,7 @@ def export_composed(
         align = {code: _plain(choice) for code, choice in align.items()}
     for code in chosen:
         encoder.fingerprints(code, align=align)  # raises the errors of encoding before anything is written
-    with write_folder(folder, replace=replace) as unfinished, without_bars():
+    with write_folder(folder, replace=replace) as unfinished, quiet_transformers():
         write_modular(unfinished, encoder, chosen, default, align, include_base)
         kind = f"{ModularInput.__module__}.{ModularInput.__qualname__}"
         write_json(unfinished / "modules.json", [{"idx": 0, "name": "0", "path": "", "type": kind}])
@@ -144,7 +143,7 @@ def export_composed(
             [encoder.manifest(code, objective) for code in chosen for objective in encoder.alignments[code]],
             base_inside=include_base,
         )
-        write_card(unfinished, card)
+        (unfinished / CARD).write_text(card, encoding="utf-8")
         ModularInput.load(str(unfinished))  # raises now the errors that loading would raise later
     return Path(folder)
 

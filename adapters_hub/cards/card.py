@@ -72,12 +72,7 @@ def render_card(
         links: the two modules of an alignment adapter, as `target` and `pivot`.
     """
     adapter = manifest if isinstance(manifest, AlignmentManifest) else None
-    scores = scores_of(
-        manifest.fingerprint,
-        manifest.language,
-        [Score.from_record(record) for record in manifest.metrics],
-        adapter.pivot if adapter else None,
-    )
+    scores = scores_of(manifest)
     data = list(data_rows(manifest.training.get("data")))
     metadata = card_data(manifest, scores, sorted({row["dataset"] for row in data if row["dataset"]}))
     # The metadata is YAML, whose writer quotes text; everything else is Markdown.

@@ -60,9 +60,7 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
 def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, languages: int) -> str:
     """Mean scores of the base and of the module over the same benchmarks, as text."""
     pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
-    records = [Score.from_record(record) for record in manifest.metrics]
-    scores = scores_of(manifest.fingerprint, manifest.language, records, pivot)
-    fitting = [score for score in scores if score.task == _TASK and len(score.languages) == languages]
+    fitting = [score for score in scores_of(manifest) if score.task == _TASK and len(score.languages) == languages]
     if pivot is not None:
         fitting = [score for score in fitting if any(same_language(pivot, code) for code in score.languages)]
     before, after = _mean(fitting, "base"), _mean(fitting, encoder)

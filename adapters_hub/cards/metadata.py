@@ -85,13 +85,7 @@ def public_source(manifest: Manifest) -> str | None:
 def card_data(
     manifest: LanguageModuleManifest | AlignmentManifest, scores: Sequence[Score], datasets: Sequence[str]
 ) -> ModelCardData:
-    """The metadata block of a card.
-
-    Args:
-        manifest: the module's manifest.
-        scores: the scores on the card; the module's own become the `model-index`.
-        datasets: Hub ids of the training data.
-    """
+    """The metadata block of a card; of the scores on it, the module's own become the `model-index`."""
     languages = [manifest.language, *([manifest.pivot] if isinstance(manifest, AlignmentManifest) else [])]
     own = "aligned" if isinstance(manifest, AlignmentManifest) else "modules"
     results = [_result(score) for score in scores if score.encoder == own][:_MOST_RESULTS]
@@ -120,13 +114,7 @@ def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
 def export_data(
     parts: Sequence[LanguageModuleManifest | AlignmentManifest], datasets: Sequence[str], kind: str
 ) -> ModelCardData:
-    """The metadata block of the card of an export.
-
-    Args:
-        parts: the modules and alignment adapters in it.
-        datasets: Hub ids of their training data.
-        kind: `merged`, `composed` or `onnx`.
-    """
+    """The metadata block of the card of an export."""
     hub_id = parts[0].base.hub_id
     return ModelCardData(
         language=list(dict.fromkeys(hub_code(part.language) for part in parts)),

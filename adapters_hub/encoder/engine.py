@@ -32,13 +32,7 @@ _MERGING_PAYS = 4096
 
 
 class Engine:
-    """Encodes sentences of one language after the other; one thread at a time.
-
-    Args:
-        base: the base, which belongs to this engine from then on.
-        device: see `ModularEncoder`.
-        dtype: see `ModularEncoder`.
-        max_loaded_modules: see `ModularEncoder`.
+    """Encodes sentences of one language after the other; one thread at a time. Arguments as for `ModularEncoder`.
 
     Attributes:
         lock: held while the languages or the transformer change or are used.

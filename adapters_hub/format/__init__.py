@@ -21,6 +21,7 @@ from adapters_hub.format.kinds import (
     PromptName,
     read_kind,
     read_manifest,
+    scores_of,
 )
 from adapters_hub.format.layout import (
     ADAPTER_FILES,
@@ -31,7 +32,7 @@ from adapters_hub.format.layout import (
     TOKENIZER_FILES,
 )
 from adapters_hub.format.manifest import MAX_BYTES, BaseReference, Manifest, ModuleFile
-from adapters_hub.format.scores import Score, read_scores, scores_of
+from adapters_hub.format.scores import Score, read_scores
 
 __all__ = [
     "ADAPTERS",

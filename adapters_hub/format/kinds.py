@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -11,7 +12,8 @@ from typing import Any, Literal, get_args
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.format.layout import ADAPTER_FILES, ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES
 from adapters_hub.format.manifest import Kind, Manifest, check_types, is_count, read_values
-from adapters_hub.languages import check_language
+from adapters_hub.format.scores import Score
+from adapters_hub.languages import check_language, same_language
 
 PromptName = Literal["query", "document"]
 """What a text is in retrieval; many encoders put another prompt before queries than before documents."""
@@ -164,6 +166,42 @@ def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | Al
     """
     is_language = read_kind(folder) == "language_module"
     return (LanguageModuleManifest if is_language else AlignmentManifest).read(Path(folder))
+
+
+def scores_of(
+    manifest: LanguageModuleManifest | AlignmentManifest, scores: Iterable[Score] | None = None
+) -> list[Score]:
+    """Select the scores that belong on the card of a module.
+
+    For a language module, these are the scores within its language, and the cross-lingual scores with the module on one
+    side. For an alignment adapter, they are the cross-lingual scores with the adapter on. In both cases, the scores of
+    the base and of the modules without alignment on the same comparisons are included.
+
+    Args:
+        manifest: the module's manifest.
+        scores: all scores of an evaluation; None: those that the manifest records.
+    """
+    if scores is None:
+        scores = [Score.from_record(record) for record in manifest.metrics]
+    # Benchmarks and modules may or may not name the script: `uzn_Latn`, `uzn`.
+    scores = [score for score in scores if any(same_language(manifest.language, code) for code in score.languages)]
+
+    def comparison(score: Score) -> tuple[object, ...]:
+        return score.dataset, score.split, score.languages, score.metric
+
+    # The modules that were used, by comparison. Beside an adapter's scores are those with some of the same modules.
+    used = {comparison(score): set(score.modules) for score in scores if manifest.fingerprint in score.modules}
+
+    def is_beside(score: Score) -> bool:
+        if isinstance(manifest, AlignmentManifest):
+            return set(score.modules) < used[comparison(score)]
+        return score.encoder == "base"
+
+    return [
+        score
+        for score in scores
+        if comparison(score) in used and (manifest.fingerprint in score.modules or is_beside(score))
+    ]
 
 
 def _is_prompt(value: object) -> bool:

@@ -53,10 +53,6 @@ class BaseReference:
     def check(self, fingerprint: str, what: str) -> None:
         """Refuse any other base.
 
-        Args:
-            fingerprint: the fingerprint of the loaded base.
-            what: the module, for the error message.
-
         Raises:
             CompositionError: the fingerprints differ.
         """

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.json_files import load_json
-from adapters_hub.languages import same_language
 
 Encoder = Literal["base", "modules", "aligned"]
 
@@ -101,39 +100,3 @@ def read_scores(path: Path) -> list[Score]:
         raise AdaptersHubError(
             f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval run"
         ) from error
-
-
-def scores_of(fingerprint: str, language: str, scores: Iterable[Score], pivot: str | None = None) -> list[Score]:
-    """Select the scores that belong on the card of a module.
-
-    For a language module, these are the scores within its language, and the cross-lingual scores with the module on one
-    side. For an alignment adapter, they are the cross-lingual scores with the adapter on. In both cases, the scores of
-    the base and of the modules without alignment on the same comparisons are included.
-
-    Args:
-        fingerprint: the module's fingerprint.
-        language: the module's language.
-        scores: all scores of an evaluation.
-        pivot: the pivot language of an alignment adapter; None for a language module.
-    """
-    # Benchmarks and modules may or may not name the script: `uzn_Latn`, `uzn`.
-    scores = [score for score in scores if any(same_language(language, code) for code in score.languages)]
-
-    def comparison(score: Score) -> tuple[object, ...]:
-        return score.dataset, score.split, score.languages, score.metric
-
-    own = [score for score in scores if fingerprint in score.modules]
-    if pivot is None:
-        wanted = {comparison(score) for score in own}
-        return [
-            score
-            for score in scores
-            if fingerprint in score.modules or (score.encoder == "base" and comparison(score) in wanted)
-        ]
-    # Beside the aligned scores, include those made with some of the same modules without alignment.
-    used = {comparison(score): set(score.modules) for score in own}
-    return [
-        score
-        for score in scores
-        if comparison(score) in used and (fingerprint in score.modules or set(score.modules) < used[comparison(score)])
-    ]

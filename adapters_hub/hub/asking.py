@@ -40,12 +40,7 @@ class RacedError(HubError):
 
 
 def ask(what: str, call: Callable[[], Result], file_bytes: int | None = None) -> Result:
-    """Call the Hub, and try again while it is busy or broken.
-
-    Args:
-        what: name of what is requested, for messages.
-        call: calls `huggingface_hub`.
-        file_bytes: size in bytes of the file to fetch, which may take any time; None for an answer of the Hub's API.
+    """Call the Hub, and try again while it is busy or broken; messages name `what`. For `file_bytes` see `bounded`.
 
     Raises:
         HubUnreachableError: the Hub does not answer, or not within bounds.

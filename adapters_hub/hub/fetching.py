@@ -73,13 +73,8 @@ def fetch_checked(
 ) -> Fetched:
     """Return the folder of a module, after checking its files against its manifest.
 
-    A file that was damaged in transit or in the cache is fetched once more.
-
-    Args:
-        source: as for `fetch_module`.
-        hub: as for `fetch_module`.
-        card: as for `fetch_module`.
-        content: also compare the size and SHA-256 of every file, which reads all of them.
+    A file that was damaged in transit or in the cache is fetched once more. Arguments as for `fetch_module`; `content`
+    also compares the size and SHA-256 of every file, which reads all of them.
 
     Raises:
         HubError: as for `fetch_module`.

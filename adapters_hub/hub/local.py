@@ -44,11 +44,7 @@ def _told() -> Iterator[None]:
 
 
 class LocalHub(Hub):
-    """A folder that acts as a hub.
-
-    Args:
-        folder: the folder; the first push creates it if it does not exist.
-    """
+    """A folder that acts as a hub; the first push creates it if it does not exist."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()

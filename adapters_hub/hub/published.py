@@ -19,12 +19,19 @@ class PublishedModule:
     Attributes:
         manifest: its manifest.
         folder: its absolute path.
-        states: name to the state of the file when it was read.
+        address: `org/name@commit` if it came from a hub.
+        states: the state of its files when they were read, to notice later changes.
     """
 
     manifest: Manifest
     folder: Path
+    address: str | None
     states: Mapping[str, FileState | None]
+
+    @property
+    def language(self) -> str:
+        """The language, ISO 639-3."""
+        return self.manifest.language
 
     def is_as_read(self, *names: str) -> bool:
         """Whether the files of these names, by default all of its files, have not changed since they were read."""

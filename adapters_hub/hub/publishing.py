@@ -30,7 +30,7 @@ from adapters_hub.format import (
 )
 from adapters_hub.hub.connecting import connect
 from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Pushed, Snapshot
-from adapters_hub.hub.linking import links_of
+from adapters_hub.hub.searching import links_of
 
 REPORT = "evaluation/report.json"
 # Names of weights and settings: a repo that has such files but no manifest holds some other model.
@@ -202,8 +202,7 @@ def _scores(
             scores = read_scores(beside)
         except AdaptersHubError as error:
             warnings.append(str(error))
-    pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
-    return scores_of(manifest.fingerprint, manifest.language, scores, pivot)
+    return scores_of(manifest, scores)
 
 
 def _refuse_something_else(snapshot: Snapshot, manifest: AnyManifest, hub: Hub) -> None:

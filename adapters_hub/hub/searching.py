@@ -1,14 +1,17 @@
-"""Find modules on a hub by language, base, author and kind."""
+"""Find modules on a hub: by language, base, author and kind, or those that an alignment adapter belongs to."""
 
 from __future__ import annotations
 
 import os
 from typing import Literal
 
-from adapters_hub.address import check_author
-from adapters_hub.cards import LIBRARY, base_tag, kind_tag, language_tag
+from adapters_hub.address import Address, check_author
+from adapters_hub.cards import LIBRARY, Link, base_tag, kind_tag, language_tag, module_tag
+from adapters_hub.errors import ModuleFormatError
+from adapters_hub.format import AlignmentManifest
 from adapters_hub.hub.connecting import connect
-from adapters_hub.hub.hub import Hub, Listing
+from adapters_hub.hub.fetching import fetch_manifest
+from adapters_hub.hub.hub import Hub, HubError, HubUnreachableError, Listing
 from adapters_hub.languages import check_language, same_language
 
 _LANGUAGE = language_tag("")
@@ -51,6 +54,39 @@ def find_modules(
     return sorted(fitting, key=lambda listing: listing.repo)
 
 
+def links_of(manifest: AlignmentManifest, repo: str, hub: Hub) -> dict[str, Link]:
+    """Where an adapter's two modules are published: the recorded repos, else repos with their fingerprints."""
+    owner = repo.partition("/")[0]
+    links = {}
+    for role, language, fingerprint, recorded in (
+        ("target", manifest.language, manifest.target_fingerprint, manifest.target_module),
+        ("pivot", manifest.pivot, manifest.pivot_fingerprint, manifest.pivot_module),
+    ):
+        found = recorded.partition("@")[0] or None
+        links[role] = Link(language, fingerprint, found or _published(fingerprint, owner, hub))
+    return links
+
+
 def _is_of(listing: Listing, language: str) -> bool:
     codes = [tag.removeprefix(_LANGUAGE) for tag in listing.tags if tag.startswith(_LANGUAGE)]
     return any(same_language(code, language) and ("_" in code or "_" not in language) for code in codes)
+
+
+def _published(fingerprint: str, owner: str, hub: Hub) -> str | None:
+    """The repo of the module with a fingerprint; the owner's repo is preferred, since others may have copies."""
+    try:
+        listings = hub.search(author=None, tags=[LIBRARY, module_tag(fingerprint)])
+    except HubUnreachableError:
+        raise
+    except HubError:  # the hub is a folder that the first push will create
+        return None
+    for listing in sorted(listings, key=lambda listing: (not listing.repo.startswith(f"{owner}/"), listing.repo)):
+        try:
+            found = fetch_manifest(Address(listing.repo, listing.commit), hub)[0]
+        except HubUnreachableError:
+            raise
+        except (HubError, ModuleFormatError):  # anyone can write a tag, even in a repo that others cannot read
+            continue
+        if found.fingerprint == fingerprint:
+            return listing.repo
+    return None

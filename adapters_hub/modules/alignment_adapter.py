@@ -34,9 +34,6 @@ class AlignmentAdapter(PublishedModule):
     Attributes:
         manifest: content of its `module.json`.
         bottlenecks: the weights, frozen.
-        folder: the adapter's folder.
-        address: `org/name@commit` if it came from a hub.
-        states: the state of its files when they were read, to notice later changes.
     """
 
     manifest: AlignmentManifest
@@ -44,11 +41,6 @@ class AlignmentAdapter(PublishedModule):
     folder: Path
     address: str | None = None
     states: Mapping[str, FileState | None] = field(default_factory=dict)
-
-    @property
-    def language(self) -> str:
-        """The language it aligns, ISO 639-3."""
-        return self.manifest.language
 
     @property
     def objective(self) -> str:

@@ -47,9 +47,6 @@ class LanguageModule(PublishedModule):
         tokenizer: None if the module uses the base's.
         embeddings: `[vocabulary, width]`; None if the module uses the base's.
         loras: the LoRAs by name (`language_adapter`, `sentence_adapter`), in the order they were trained.
-        folder: the module's folder.
-        address: `org/name@commit` if it came from a hub.
-        states: the state of its files when they were read, to notice later changes.
     """
 
     manifest: LanguageModuleManifest
@@ -59,11 +56,6 @@ class LanguageModule(PublishedModule):
     folder: Path
     address: str | None = None
     states: Mapping[str, FileState | None] = field(default_factory=dict)
-
-    @property
-    def language(self) -> str:
-        """The language, ISO 639-3."""
-        return self.manifest.language
 
     @classmethod
     def load(

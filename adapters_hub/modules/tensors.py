@@ -66,10 +66,6 @@ def require_finite(tensors: Mapping[str, torch.Tensor], where: str | os.PathLike
     Diverged training leaves such values, which would make vectors NaN. Tensors are checked both before they are written
     and after they were read.
 
-    Args:
-        tensors: tensors by name, of any shape and real dtype.
-        where: their file or folder, for the error message.
-
     Raises:
         ModuleFormatError: a tensor has such values; the message names the first one.
     """

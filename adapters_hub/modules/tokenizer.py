@@ -100,12 +100,7 @@ def _are_inputs(names: list[Any]) -> bool:
 
 @functools.lru_cache(maxsize=4096)
 def _try(digest: str, path: Path, rows: int | None) -> None:
-    """Try a tokenizer out in a separate process; one that passed is not tried again.
-
-    Args:
-        digest: SHA-256 of the file, by which a tokenizer that passed is remembered.
-        path: the file.
-        rows: number of rows of the embeddings; None if unknown.
+    """Try a tokenizer out in a separate process; one that passed, by its SHA-256, is not tried again.
 
     Raises:
         ValueError: the tokenizer failed; the message says how.

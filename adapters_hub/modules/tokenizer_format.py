@@ -49,10 +49,6 @@ _LONGEST_WORD = 256  # characters of a word that WordPiece splits, in quadratic 
 def check_tokenizer(content: object, rows: int | None = None) -> None:
     """Refuse the content of a `tokenizer.json` if it has unsupported parts, or parts out of bounds.
 
-    Args:
-        content: the parsed JSON.
-        rows: number of rows of the embeddings; None if unknown.
-
     Raises:
         ValueError: there is such a part; the message names it in one line.
     """

@@ -34,13 +34,7 @@ _SENTENCES = (
 
 
 def main(library: str, path: str, rows: int) -> int:
-    """Try the tokenizer out, print what is wrong with it to stdout, and return the exit status.
-
-    Args:
-        library: the folder that contains the package `tokenizers`.
-        path: the `tokenizer.json`.
-        rows: number of rows of the embeddings; negative if unknown.
-    """
+    """Try it out (`rows` is negative if unknown), print what is wrong to stdout, and return the exit status."""
     _limit(Path(path).stat().st_size)
     sys.path.insert(0, library)
     from tokenizers import Tokenizer

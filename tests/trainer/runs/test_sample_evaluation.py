@@ -37,7 +37,7 @@ def test_what_each_stage_bought_is_printed_and_written_for_the_cards(
     assert {score.encoder for score in scores} == {"base", "modules", "aligned"}
     assert all(math.isfinite(score.value) and score.interval for score in scores)
     adapter = read_manifest(folder / "deu-eng-both")
-    own = scores_of(adapter.fingerprint, "deu", scores, "eng")
+    own = scores_of(adapter, scores)
     assert {score.encoder for score in own} == {"base", "modules", "aligned"}
     values = {score.encoder: score.value for score in own if score.metric == "spearman"}
     assert len(set(values.values())) == 3
