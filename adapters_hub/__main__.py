@@ -19,7 +19,7 @@ from adapters_hub.commands import HubOption, encode_command, export_command
 from adapters_hub.console import prepare_streams, say, say_table, tell
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_text
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, scores_of
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, score_table, scores_of
 from adapters_hub.hub import (
     Listing,
     connect,
@@ -263,13 +263,9 @@ def _scores(manifest: LanguageModuleManifest | AlignmentManifest) -> None:
     if not scores:
         say("no scores")
         return
-    rows: dict[tuple[str, ...], dict[str, str]] = {}
-    for score in scores:
-        key = (score.benchmark, "-".join(score.languages), score.split, score.metric)
-        rows.setdefault(key, {})[score.encoder] = score.text
-    columns = [name for name in ("base", "modules", "aligned") if any(name in values for values in rows.values())]
-    head = ["benchmark", "languages", "split", "metric", *columns]
-    say_table([head, *([*key, *(values.get(name, "") for name in columns)] for key, values in rows.items())])
+    columns, rows = score_table(scores)
+    texts = ([*key, *(row[name].text if name in row else "" for name in columns)] for key, row in rows.items())
+    say_table([["benchmark", "languages", "split", "metric", *columns], *texts])
 
 
 def _bytes(count: int) -> str:

@@ -34,9 +34,6 @@ def fingerprint(backbone: PreTrainedModel, architecture: Architecture, dense: De
     The token embedding is left out, because most language modules replace it; for the others see
     `embeddings_fingerprint`. Copies of a checkpoint have the same fingerprint as long as their numbers are the same. A
     half-precision copy of a float32 checkpoint counts as another base.
-
-    Returns:
-        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     digest.update(json.dumps(_shape_giving(backbone.config), sort_keys=True).encode())
@@ -56,11 +53,7 @@ def fingerprint(backbone: PreTrainedModel, architecture: Architecture, dense: De
 
 
 def embeddings_fingerprint(embeddings: torch.Tensor) -> str:
-    """SHA-256 over token embeddings `[vocabulary, dim]`, as float32.
-
-    Returns:
-        64 hexadecimal digits.
-    """
+    """SHA-256 over token embeddings `[vocabulary, dim]`, as float32."""
     digest = hashlib.sha256(repr(tuple(embeddings.shape)).encode())
     for start in range(0, len(embeddings), _ROWS_AT_A_TIME):
         rows = embeddings[start : start + _ROWS_AT_A_TIME].detach().to("cpu", torch.float32).contiguous()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -40,19 +39,11 @@ def decode(weights: Path, folder: Path) -> None:
     Raises:
         ValueError, KeyError, struct.error: the file is damaged.
     """
-    decoded = _read(weights)
-    model = BertModel(decoded.config, add_pooling_layer=False).half()
-    model.load_state_dict(decoded.tensors, strict=True)
+    config, tensors, pieces, special = _read(weights)
+    model = BertModel(config, add_pooling_layer=False).half()
+    model.load_state_dict(tensors, strict=True)
     model.save_pretrained(folder)
-    _tokenizer(decoded).save_pretrained(folder)
-
-
-@dataclass
-class _Decoded:
-    config: BertConfig
-    tensors: dict[str, torch.Tensor]
-    pieces: list[tuple[str, float]]
-    special: dict[str, int]
+    _tokenizer(config, pieces, special).save_pretrained(folder)
 
 
 def _unpack(file: BufferedReader, layout: str) -> tuple[Any, ...]:
@@ -60,7 +51,8 @@ def _unpack(file: BufferedReader, layout: str) -> tuple[Any, ...]:
     return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
 
-def _read(path: Path) -> _Decoded:
+def _read(path: Path) -> tuple[BertConfig, dict[str, torch.Tensor], list[tuple[str, float]], dict[str, int]]:
+    """The configuration, the tensors, the tokens with their scores, and the ids of the special tokens."""
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise ValueError("it does not start with E5S1")
@@ -108,7 +100,7 @@ def _read(path: Path) -> _Decoded:
             values = np.frombuffer(raw, "<f4") if length == 4 * count else _dequantise(raw)
             tensors[long] = torch.from_numpy(values[:count].astype(np.float16)).reshape(shapes[long])
     pieces = [(blob[offsets[i] : offsets[i + 1]].decode("utf-8"), float(scores[i])) for i in range(n_pieces)]
-    return _Decoded(config, tensors, pieces, {"bos": bos, "eos": eos, "pad": pad, "unk": unk, "mask": n_pieces - 1})
+    return config, tensors, pieces, {"bos": bos, "eos": eos, "pad": pad, "unk": unk, "mask": n_pieces - 1}
 
 
 def _dequantise(raw: bytes) -> np.ndarray:
@@ -123,15 +115,14 @@ def _dequantise(raw: bytes) -> np.ndarray:
     return ((nibbles - 8.0) * scale).reshape(-1)
 
 
-def _tokenizer(decoded: _Decoded) -> PreTrainedTokenizerFast:
+def _tokenizer(config: BertConfig, pieces: list[tuple[str, float]], special: dict[str, int]) -> PreTrainedTokenizerFast:
     """The XLM-R tokenizer: SentencePiece Unigram under NMT-NFKC normalisation."""
     from sentencepiece import SentencePieceNormalizer, sentencepiece_model_pb2
 
     rules = sentencepiece_model_pb2.ModelProto()  # type: ignore[attr-defined]
     rules.ParseFromString(SentencePieceNormalizer(rule_name="nmt_nfkc").serialized_model_proto())
-    special = decoded.special
-    content = {role: decoded.pieces[index][0] for role, index in special.items()}
-    tokenizer = Tokenizer(models.Unigram(decoded.pieces, unk_id=special["unk"], byte_fallback=False))
+    content = {role: pieces[index][0] for role, index in special.items()}
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=special["unk"], byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [
             normalizers.Precompiled(rules.normalizer_spec.precompiled_charsmap),
@@ -155,6 +146,6 @@ def _tokenizer(decoded: _Decoded) -> PreTrainedTokenizerFast:
         pad_token=content["pad"],
         unk_token=content["unk"],
         mask_token=content["mask"],
-        model_max_length=decoded.config.max_position_embeddings,
+        model_max_length=config.max_position_embeddings,
         model_input_names=["input_ids", "attention_mask"],
     )

@@ -53,7 +53,7 @@ def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module
     Raises:
         BaseEncoderError: the configuration describes more weights, or the weights cannot be read.
     """
-    present = sum(math.prod(shape) for _, shape in _shapes(source, files))
+    present = sum(math.prod(shape) for shape in _shapes(source, files))
     if not present:
         return  # loading the base raises the error for missing weights
     with torch.device("meta"):
@@ -66,14 +66,14 @@ def check_size(source: str, files: CheckpointFiles, make: Callable[[], nn.Module
         )
 
 
-def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The names and shapes of all tensors, as the headers of the weight files declare them."""
+def _shapes(source: str, files: CheckpointFiles) -> Iterator[tuple[int, ...]]:
+    """The shapes of all tensors, as the headers of the weight files declare them."""
     for path in files.weights():
         try:
             check_safetensors_header(path)
             with safe_open(path, "pt") as file:
                 for name in file.keys():  # noqa: SIM118
-                    yield name, tuple(file.get_slice(name).get_shape())
+                    yield tuple(file.get_slice(name).get_shape())
         except (SafetensorError, OSError, ValueError) as error:
             raise BaseEncoderError(
                 f"the weights of base encoder {source!r} cannot be read from safetensors: {error}"

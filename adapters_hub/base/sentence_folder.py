@@ -78,9 +78,7 @@ class Said:
 def read_sentence_folder(files: CheckpointFiles, ignore_pooling: bool = False) -> Said:
     """Read what a checkpoint's files state; without `modules.json` they state nothing.
 
-    Args:
-        files: the checkpoint's files.
-        ignore_pooling: do not read the pooling, which then may be one that this library does not support.
+    With `ignore_pooling`, the pooling is not read, and may be one that this library does not support.
 
     Raises:
         BaseEncoderError: the files are damaged, or they make vectors in a way that this library does not support.
@@ -195,15 +193,7 @@ def write_sentence_folder(
 ) -> None:
     """Write the files that turn a folder with a transformer and its tokenizer into a SentenceTransformer.
 
-    Args:
-        folder: the folder, with the transformer already in it.
-        pooling: one of `POOLINGS`.
-        prompt: text put before sentences that are neither queries nor documents.
-        prompts: the prompts of queries and documents, where they differ from `prompt`.
-        width: length of the transformer's token vectors.
-        dense: the layers after pooling; None if there are none.
-        transformer: content of `sentence_bert_config.json`.
-        versions: versions of the libraries, by name.
+    `width` is the length of the transformer's token vectors, `transformer` the content of `sentence_bert_config.json`.
     """
     layers = [layer for layer in dense or () if isinstance(layer, DenseLayer)]
     kinds = ["Transformer", "Pooling", *("Dense" for _ in layers), "Normalize"]

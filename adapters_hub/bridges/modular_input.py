@@ -135,14 +135,7 @@ class ModularInput(InputModule):
         empty: Empty = "error",
         **kwargs: Any,  # noqa: ANN401
     ) -> dict[str, Any]:
-        """Set `sentence_embedding` `[batch, dim]`.
-
-        Args:
-            features: a dict with `sentences` and `prompt_name`.
-            language: language of all of them; None: the folder's default.
-            align: as for `ModularEncoder.encode`; None: the folder's default.
-            empty: as for `ModularEncoder.encode`.
-            kwargs: arguments of other modules; not used.
+        """Set `sentence_embedding` `[batch, dim]`; without `language` or `align`, the folder's defaults hold.
 
         Raises:
             InputTextError: as for `ModularEncoder.encode`; or several languages are given, which sentence-transformers

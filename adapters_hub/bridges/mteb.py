@@ -165,14 +165,8 @@ class MTEBEncoder(AbsEncoder):
     ) -> np.ndarray:
         """Vectors `[n, dim]` of the sentences of a subset, or of one side of it.
 
-        Args:
-            inputs: batches with `text`.
-            task_metadata: metadata of the task, for its languages and type.
-            hf_split: not used.
-            hf_subset: the subset, or the column of a parallel bitext task.
-            prompt_type: query or document, if MTEB gives it; the two have prompts of their own, and may be in
-                different languages.
-            kwargs: `batch_size` and `show_progress_bar`.
+        The arguments are those of MTEB's protocol; in a parallel bitext task, `hf_subset` is the column. Queries and
+        documents have prompts of their own, and may be in different languages.
 
         Raises:
             AdaptersHubError: the language is not loaded, or cannot be detected.
@@ -201,13 +195,7 @@ class MTEBEncoder(AbsEncoder):
         sentences: Sequence[str] = (),
         prompt_type: PromptType | None = None,
     ) -> str:
-        """The loaded language that sentences of a subset are in.
-
-        Args:
-            task_metadata: metadata of the task.
-            hf_subset: the subset, or the column of a parallel bitext task.
-            sentences: sentences of one side, to detect its language if the subset has two.
-            prompt_type: query or document side, for the message.
+        """The loaded language that sentences of a subset are in; if it has two languages, they are of one side of it.
 
         Raises:
             AdaptersHubError: see `encode`.

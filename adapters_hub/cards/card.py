@@ -15,7 +15,7 @@ from huggingface_hub import ModelCard
 from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import CITATION, PAPER, card_data, library_link, model_name, public_source
 from adapters_hub.cards.sentences import literal, name_in, sentences_of
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
+from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, score_table, scores_of
 from adapters_hub.languages import autonym, language_name
 from adapters_hub.requirements import BASE_EXTRAS
 
@@ -29,7 +29,6 @@ ENVIRONMENT = jinja2.Environment(
 )
 ENVIRONMENT.globals |= {"citation": CITATION, "library": library_link, "paper_page": PAPER}
 _SEAL = "\n<!-- Made from the module's records; the next push replaces it. "
-_COLUMNS = ("base", "modules", "aligned")
 _OBJECTIVES = {
     "paraphrase": "contrastive loss on paraphrase pairs, best for graded similarity",
     "parallel": "cosine loss on translations, best for transfer and bitext mining",
@@ -173,11 +172,7 @@ def _teacher(facts: Mapping[str, Any]) -> str:
 
 def _results(scores: Sequence[Score]) -> dict[str, Any]:
     """A table: a row for each comparison, a column for each encoder."""
-    cells: dict[tuple[str, str, str, str], dict[str, Score]] = {}
-    for score in scores:
-        row = (score.benchmark, "-".join(score.languages), score.split, score.metric)
-        cells.setdefault(row, {})[score.encoder] = score
-    columns = [name for name in _COLUMNS if any(name in row for row in cells.values())]
+    columns, cells = score_table(scores)
     return {
         "columns": columns,
         "rows": [

@@ -30,15 +30,7 @@ def render_export_card(
     base_inside: bool = True,
     is_sentence_transformer: bool = True,
 ) -> str:
-    """The text of `README.md`, which begins with the metadata block.
-
-    Args:
-        kind: kind of the export.
-        modules: manifests of its language modules, that of the default language first.
-        adapters: manifests of its alignment adapters.
-        base_inside: whether the folder includes the base's weights.
-        is_sentence_transformer: whether sentence-transformers loads the folder.
-    """
+    """The text of `README.md`, which begins with the metadata block; the first module is the default language's."""
     parts: list[LanguageModuleManifest | AlignmentManifest] = [*modules, *adapters]
     first = modules[0]
     name, own_name = language_name(first.language), autonym(first.language)

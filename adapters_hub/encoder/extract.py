@@ -22,11 +22,6 @@ class Extract(nn.Module):
     The LoRAs are merged into its weights, it has the language's embeddings, and the alignment bottlenecks, if there
     are any, are attached. It shares no memory with the encoder.
 
-    Args:
-        engine: the engine of the encoder, which stays as it is.
-        code: ISO 639-3.
-        align: see `ModularEncoder.encode`.
-
     Attributes:
         manifest: the manifest of the language module.
         prompts: the prompts of a `query` and a `document`, where they differ from the manifest's `prompt`.

@@ -76,14 +76,7 @@ class SentenceHead(nn.Module):
         settings: BaseEncoder | LanguageModuleManifest | None = None,
         prompt: str | None = None,
     ) -> SentenceHead:
-        """The head of a base, or of a module on it.
-
-        Args:
-            base: the base encoder; its dense layers are used, not copied.
-            tokenizer: tokenizer that determines how many tokens the prompt has.
-            settings: the base or manifest whose prompt and pooling are used; by default the base.
-            prompt: the prompt of queries or documents, instead of that of `settings`.
-        """
+        """The head of a base, or of the module with the manifest `settings`; a `prompt` replaces that of `settings`."""
         settings = settings or base
         return cls(
             settings.pooling, prompt_length(tokenizer, settings.prompt if prompt is None else prompt), base.dense

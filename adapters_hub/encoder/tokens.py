@@ -43,18 +43,11 @@ def tokenize(
     where: str,
     numbers: Sequence[int],
 ) -> list[Tokens]:
-    """The tokens of sentences.
+    """The tokens of sentences, each after a prompt.
 
     Logs a warning about sentences that are cut, and about those that the vocabulary cannot represent: the vocabulary of
-    a module that was made from text in one script knows no other script.
-
-    Args:
-        sentences: sentences without their prompt.
-        prompt: text put before each sentence.
-        tokenizer: the tokenizer of the module or of the base.
-        max_length: number of tokens after which a sentence is cut.
-        where: the module or base that the tokenizer belongs to, for the warnings.
-        numbers: the number of each sentence, for the warnings.
+    a module that was made from text in one script knows no other script. In it, `where` says whose tokenizer this is,
+    and `numbers` are those of the sentences.
 
     Raises:
         InputTextError: a sentence has no tokens.

@@ -32,7 +32,7 @@ from adapters_hub.format.layout import (
     TOKENIZER_FILES,
 )
 from adapters_hub.format.manifest import MAX_BYTES, BaseReference, Manifest, ModuleFile
-from adapters_hub.format.scores import Score, read_scores
+from adapters_hub.format.scores import Score, read_scores, score_table
 
 __all__ = [
     "ADAPTERS",
@@ -64,6 +64,7 @@ __all__ = [
     "read_manifest",
     "read_scores",
     "refuse_what_could_run",
+    "score_table",
     "scores_of",
     "verify_folder",
 ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.json_files import load_json
@@ -100,3 +100,12 @@ def read_scores(path: Path) -> list[Score]:
         raise AdaptersHubError(
             f"{path} is not a report of an evaluation with 'scores' ({error}): make one with python -m eval run"
         ) from error
+
+
+def score_table(scores: Iterable[Score]) -> tuple[list[str], dict[tuple[str, str, str, str], dict[str, Score]]]:
+    """The encoders that have scores, and their scores by benchmark, languages, split and metric."""
+    rows: dict[tuple[str, str, str, str], dict[str, Score]] = {}
+    for score in scores:
+        key = (score.benchmark, "-".join(score.languages), score.split, score.metric)
+        rows.setdefault(key, {})[score.encoder] = score
+    return [name for name in get_args(Encoder) if any(name in row for row in rows.values())], rows
