@@ -63,14 +63,8 @@ def settle(
 ) -> Made:
     """Decide how a base makes sentence vectors, and log what was guessed.
 
-    Args:
-        source: where the base comes from, for log and error messages.
-        name: the name by which its family is recognised.
-        files: the files of its checkpoint.
-        architecture: the architecture of its transformer.
-        width: length of its token vectors.
-        positions: longest sequence, in tokens, that it has positions for.
-        told: the user's `prompt`, `pooling` and `max_length`; None where the user sets nothing.
+    Its family is recognised by `name`. It has token vectors of `width` numbers, and `positions` for as many tokens.
+    `told` is the user's `prompt`, `pooling` and `max_length`; None where the user sets nothing.
 
     Raises:
         BaseEncoderError: the files are damaged, or a setting is impossible.

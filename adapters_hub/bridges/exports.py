@@ -83,25 +83,23 @@ def probe_sentences(composed: Extract) -> list[str]:
     return [text for text in texts if text]
 
 
-def check_vectors(
-    composed: Extract, encode: Callable[[list[str]], np.ndarray], what: str, tolerance: float = TOLERANCE
-) -> float:
+def check_vectors(composed: Extract, encode: Callable[[list[str]], np.ndarray], what: str) -> float:
     """Compare an export's vectors with those of the language it was made from, for sentences together and one by one.
 
     Returns:
         The largest difference.
 
     Raises:
-        AdaptersHubError: the difference is larger than `tolerance`.
+        AdaptersHubError: the difference is larger than `TOLERANCE`.
     """
     sentences = probe_sentences(composed)
     alone = sentences[: len(sentences) // _PROBES]
     found = np.concatenate([encode(sentences), *(encode([sentence]) for sentence in alone)])
     expected = composed.vectors([*sentences, *alone])
     difference = float(np.abs(found - expected).max(initial=0.0))
-    if not difference <= tolerance:  # also true for NaN
+    if not difference <= TOLERANCE:  # also true for NaN
         raise AdaptersHubError(
             f"{what} was not written: its vectors differ by {difference:.1e} from the encoder's, expected at most "
-            f"{tolerance:.0e}: report it with the base's architecture and the versions of torch and transformers"
+            f"{TOLERANCE:.0e}: report it with the base's architecture and the versions of torch and transformers"
         )
     return difference

@@ -25,7 +25,7 @@ from adapters_hub.folders import write_folder
 from adapters_hub.format import CARD, ROLES, WITHOUT_PROMPT
 from adapters_hub.requirements import needed_for
 
-OPSET = 18
+_OPSET = 18
 # A protobuf, and so a graph in one file, is limited to 2 GB.
 _LARGEST_FILE = 1_900_000_000
 
@@ -36,7 +36,6 @@ def export_onnx(
     folder: str | os.PathLike[str],
     *,
     align: Align = False,
-    opset: int = OPSET,
     replace: bool = False,
 ) -> Path:
     """Write one language as ONNX, alignment included, and check it against torch.
@@ -56,7 +55,6 @@ def export_onnx(
         language: a language that is loaded.
         folder: the folder to write.
         align: as for `ModularEncoder.encode`.
-        opset: version of the ONNX operators.
         replace: replace an existing folder.
 
     Returns:
@@ -76,15 +74,15 @@ def export_onnx(
     with write_folder(folder, replace=replace) as unfinished:
         path = unfinished / MODEL_FILE
         path.parent.mkdir()
-        _write_graph(composed, path, opset)
+        _write_graph(composed, path)
         save_tokenizer(composed, unfinished)
         _write_settings(unfinished, composed)
-        write_json(unfinished / CONFIG_FILE, _config(encoder, composed, opset))
+        write_json(unfinished / CONFIG_FILE, _config(encoder, composed))
         check_vectors(composed, OnnxEncoder(unfinished, threads=torch.get_num_threads()).encode, str(folder))
     return Path(folder)
 
 
-def _write_graph(composed: Extract, path: Path, opset: int) -> None:
+def _write_graph(composed: Extract, path: Path) -> None:
     # Attention as plain matrix products: fused attention and its mask differ between backends.
     composed.backbone.set_attn_implementation("eager")
     size = sum(tensor.numel() * tensor.element_size() for tensor in composed.state_dict().values())
@@ -102,7 +100,7 @@ def _write_graph(composed: Extract, path: Path, opset: int) -> None:
                 input_names=["input_ids", "attention_mask"],
                 output_names=["last_hidden_state", OUTPUT],
                 dynamic_shapes={"input_ids": dimensions, "attention_mask": dimensions},
-                opset_version=opset,
+                opset_version=_OPSET,
                 dynamo=True,
                 verbose=False,
             )
@@ -110,7 +108,7 @@ def _write_graph(composed: Extract, path: Path, opset: int) -> None:
             lines = [line for line in str(error).splitlines() if line.startswith("<class")] or str(error).splitlines()
             raise AdaptersHubError(
                 f"torch {torch.__version__} cannot write {composed.backbone.config.model_type!r} as ONNX with opset "
-                f"{opset} ({lines[0] if lines else type(error).__name__}): try opset={OPSET}, or export_composed"
+                f"{_OPSET} ({lines[0] if lines else type(error).__name__}): try export_composed"
             ) from error
     assert program is not None
     for node in program.model.graph.all_nodes():
@@ -136,7 +134,7 @@ def _pools_alike(composed: Extract, prompt: str) -> bool:
     return composed.manifest.pooling != WITHOUT_PROMPT or own == other
 
 
-def _config(encoder: ModularEncoder, composed: Extract, opset: int) -> dict[str, object]:
+def _config(encoder: ModularEncoder, composed: Extract) -> dict[str, object]:
     manifest = composed.manifest
     prompts = dict.fromkeys(ROLES, manifest.prompt) | composed.prompts
     return {
@@ -149,7 +147,7 @@ def _config(encoder: ModularEncoder, composed: Extract, opset: int) -> dict[str,
         "pooling": manifest.pooling,
         "pad_token_id": composed.tokenizer.pad_token_id,
         "aligned": composed.bottlenecks is not None,
-        "opset": opset,
+        "opset": _OPSET,
         "base": {"hub_id": encoder.base.hub_id, "fingerprint": encoder.base.fingerprint},
         "fingerprints": list(composed.fingerprints),
     }

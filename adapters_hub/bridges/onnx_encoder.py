@@ -16,6 +16,8 @@ from adapters_hub.requirements import needed_for
 from adapters_hub.texts import Empty, read_texts
 
 if TYPE_CHECKING:
+    from tokenizers import Encoding
+
     from adapters_hub.format import PromptName
 
 MODEL_FILE = "onnx/model.onnx"
@@ -114,7 +116,7 @@ class OnnxEncoder:
         order = sorted(range(len(encodings)), key=lambda index: len(encodings[index].ids))
         for start in range(0, len(order), batch_size):
             indices = order[start : start + batch_size]
-            vectors[[texts.places[index] for index in indices]] = self._run([encodings[index].ids for index in indices])
+            vectors[[texts.places[index] for index in indices]] = self._run([encodings[index] for index in indices])
         return vectors[0] if isinstance(sentences, str) else vectors
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -133,13 +135,12 @@ class OnnxEncoder:
         self._process = os.getpid()
         return onnxruntime.InferenceSession(str(folder / MODEL_FILE), options, providers=list(providers))
 
-    def _run(self, sequences: Sequence[Sequence[int]]) -> np.ndarray:
-        width = max(map(len, sequences))
-        ids = np.full((len(sequences), width), self.config["pad_token_id"], np.int64)
-        mask = np.zeros_like(ids)
-        for row, sequence in enumerate(sequences):
-            ids[row, : len(sequence)] = sequence
-            mask[row, : len(sequence)] = 1
+    def _run(self, encodings: Sequence[Encoding]) -> np.ndarray:
+        width = max(len(encoding.ids) for encoding in encodings)
+        for encoding in encodings:
+            encoding.pad(width, pad_id=self.config["pad_token_id"])
+        ids = np.array([encoding.ids for encoding in encodings], np.int64)
+        mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
         if self._process != os.getpid():  # a forked child lacks the threads of its parent's session
             self._session = self._open()
         (vectors,) = self._session.run([OUTPUT], {"input_ids": ids, "attention_mask": mask})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ from huggingface_hub import ModelCard
 
 from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import CITATION, PAPER, card_data, library_link, model_name, public_source
-from adapters_hub.cards.sentences import literal, name_in, sentences_of
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, score_table, scores_of
+from adapters_hub.cards.sentences import name_in, sentences_of
+from adapters_hub.format import AlignmentManifest, AnyManifest, LanguageModuleManifest, Score, score_table, scores_of
 from adapters_hub.languages import autonym, language_name
 from adapters_hub.requirements import BASE_EXTRAS
 
-Described = TypeVar("Described", bound=LanguageModuleManifest | AlignmentManifest)
+Described = TypeVar("Described", bound=AnyManifest)
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=jinja2.StrictUndefined,
@@ -60,9 +61,7 @@ class Link:
     repo: str | None
 
 
-def render_card(
-    manifest: LanguageModuleManifest | AlignmentManifest, repo: str, links: Mapping[str, Link] | None = None
-) -> str:
+def render_card(manifest: AnyManifest, repo: str, links: Mapping[str, Link] | None = None) -> str:
     """The text of `README.md`, which begins with the metadata block.
 
     Args:
@@ -86,7 +85,7 @@ def render_card(
         autonym=autonym(manifest.language),
         pivot=language_name(adapter.pivot) if adapter else None,
         objective=_OBJECTIVES[adapter.objective] if adapter else None,
-        sentences=[literal(text) for text in _example(manifest)],
+        sentences=[json.dumps(text, ensure_ascii=False) for text in _example(manifest)],
         links=links or {},
         base=public_source(manifest),
         install=_install(public_source(manifest)),
@@ -105,7 +104,7 @@ def render_card(
     return _sealed(str(ModelCard(f"---\n{metadata.to_yaml()}\n---\n{body}").content).rstrip() + "\n")
 
 
-def _example(manifest: LanguageModuleManifest | AlignmentManifest) -> Sequence[str]:
+def _example(manifest: AnyManifest) -> Sequence[str]:
     """The texts in the card's example: sentences of the language, or the language's name in it and in the pivot."""
     if isinstance(manifest, LanguageModuleManifest):
         return sentences_of(manifest.language)
@@ -121,7 +120,7 @@ def _sealed(text: str) -> str:
     return f"{text}{_SEAL}{hashlib.sha256(text.encode()).hexdigest()[:16]} -->\n"
 
 
-def base_text(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+def base_text(manifest: AnyManifest) -> str:
     """The name of the base encoder, for use in a sentence."""
     source, base = public_source(manifest), manifest.base
     if source is None:
@@ -146,7 +145,7 @@ def _install(base: str | None) -> str:
     return f"'modular-sentence-encoders[{extra}]'" if extra else "modular-sentence-encoders"
 
 
-def _vocabulary(manifest: LanguageModuleManifest | AlignmentManifest) -> dict[str, Any]:
+def _vocabulary(manifest: AnyManifest) -> dict[str, Any]:
     facts = plain(manifest.vocabulary) if isinstance(manifest, LanguageModuleManifest) else {}
     return {"strategy": facts.get("strategy"), "tokens": facts.get("size"), "words": facts.get("tokens_per_word")}
 

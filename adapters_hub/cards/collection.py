@@ -8,13 +8,13 @@ from statistics import fmean
 from adapters_hub.cards.card import ENVIRONMENT
 from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import public_source
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Score, scores_of
+from adapters_hub.format import AlignmentManifest, AnyManifest, LanguageModuleManifest, Score, scores_of
 from adapters_hub.languages import autonym, language_name, same_language
 
 _TASK = "sentence-similarity"
 
 
-def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest | AlignmentManifest]) -> str:
+def render_collection(author: str, modules: Mapping[str, AnyManifest]) -> str:
     """The text of an organisation's `README.md`.
 
     Args:
@@ -57,7 +57,7 @@ def render_collection(author: str, modules: Mapping[str, LanguageModuleManifest 
     return text.rstrip() + "\n"
 
 
-def _scores(manifest: LanguageModuleManifest | AlignmentManifest, encoder: str, languages: int) -> str:
+def _scores(manifest: AnyManifest, encoder: str, languages: int) -> str:
     """Mean scores of the base and of the module over the same benchmarks, as text."""
     pivot = manifest.pivot if isinstance(manifest, AlignmentManifest) else None
     fitting = [score for score in scores_of(manifest) if score.task == _TASK and len(score.languages) == languages]

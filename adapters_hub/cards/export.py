@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from adapters_hub.cards.card import ENVIRONMENT, as_markdown, base_text, data_rows
 from adapters_hub.cards.markdown import plain
 from adapters_hub.cards.metadata import common_license, export_data
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.format import AlignmentManifest, AnyManifest, LanguageModuleManifest
 from adapters_hub.languages import autonym, language_name
 
 ExportKind = Literal["merged", "composed", "onnx"]
@@ -31,7 +31,7 @@ def render_export_card(
     is_sentence_transformer: bool = True,
 ) -> str:
     """The text of `README.md`, which begins with the metadata block; the first module is the default language's."""
-    parts: list[LanguageModuleManifest | AlignmentManifest] = [*modules, *adapters]
+    parts: list[AnyManifest] = [*modules, *adapters]
     first = modules[0]
     name, own_name = language_name(first.language), autonym(first.language)
     datasets = {row["dataset"] for part in parts for row in data_rows(part.training.get("data")) if row["dataset"]}

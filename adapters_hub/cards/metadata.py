@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest, Manifest, Score
+from adapters_hub.format import AlignmentManifest, AnyManifest, Manifest, Score
 from adapters_hub.languages import hub_code, language_name
 
 LIBRARY = "modular-sentence-encoders"
@@ -34,7 +34,7 @@ def library_link() -> str:
     return f"[{name}]({pages[0]})" if pages else name
 
 
-def tags_of(manifest: LanguageModuleManifest | AlignmentManifest) -> list[str]:
+def tags_of(manifest: AnyManifest) -> list[str]:
     """The tags by which a search finds a module; each stands for one fact."""
     tags = [
         LIBRARY,
@@ -82,9 +82,7 @@ def public_source(manifest: Manifest) -> str | None:
     return base.source if base.source.startswith("package:") or base.hub_id == base.source else base.hub_id
 
 
-def card_data(
-    manifest: LanguageModuleManifest | AlignmentManifest, scores: Sequence[Score], datasets: Sequence[str]
-) -> ModelCardData:
+def card_data(manifest: AnyManifest, scores: Sequence[Score], datasets: Sequence[str]) -> ModelCardData:
     """The metadata block of a card; of the scores on it, the module's own become the `model-index`."""
     languages = [manifest.language, *([manifest.pivot] if isinstance(manifest, AlignmentManifest) else [])]
     own = "aligned" if isinstance(manifest, AlignmentManifest) else "modules"
@@ -103,7 +101,7 @@ def card_data(
     )
 
 
-def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
+def model_name(manifest: AnyManifest) -> str:
     """A readable name: `Kazakh language module`, `Kazakh to English alignment (both)`."""
     language = language_name(manifest.language)
     if isinstance(manifest, AlignmentManifest):
@@ -111,9 +109,7 @@ def model_name(manifest: LanguageModuleManifest | AlignmentManifest) -> str:
     return f"{language} language module"
 
 
-def export_data(
-    parts: Sequence[LanguageModuleManifest | AlignmentManifest], datasets: Sequence[str], kind: str
-) -> ModelCardData:
+def export_data(parts: Sequence[AnyManifest], datasets: Sequence[str], kind: str) -> ModelCardData:
     """The metadata block of the card of an export."""
     hub_id = parts[0].base.hub_id
     return ModelCardData(
@@ -129,7 +125,7 @@ def export_data(
     )
 
 
-def common_license(parts: Sequence[LanguageModuleManifest | AlignmentManifest]) -> str | None:
+def common_license(parts: Sequence[AnyManifest]) -> str | None:
     """The licence that all parts share; None if they differ, or if one states none."""
     licenses = {part.license for part in parts}
     return (licenses.pop() or None) if len(licenses) == 1 else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
-import json
 import re
 from collections.abc import Iterator
 
@@ -43,11 +42,6 @@ def sentences_of(code: str) -> tuple[str, str]:
 def name_in(code: str, language: str) -> str:
     """The name of one language in another: `Kazakça` for `kaz` in `tur`; in English where none is known."""
     return _listed(code).display_name(_listed(language))
-
-
-def literal(text: str) -> str:
-    """The Python literal of a text."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _listed(code: str) -> langcodes.Language:

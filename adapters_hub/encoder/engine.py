@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from tqdm.auto import tqdm
@@ -135,14 +135,12 @@ class Engine:
                 yield code, of(code, self.languages.get(code, base_language))
             return
         with ThreadPoolExecutor(1) as executor:
-            ahead: list[tuple[str | None, Future[list[Tokens]]]] = []
-            for code in groups:
-                ahead.append((code, executor.submit(of, code, self.languages.get(code, base_language))))
-                if len(ahead) > 1:
-                    ready, future = ahead.pop(0)
-                    yield ready, future.result()
-            ready, future = ahead.pop()
-            yield ready, future.result()
+            started = ((code, executor.submit(of, code, self.languages.get(code, base_language))) for code in groups)
+            ready = next(started)
+            for ahead in started:
+                yield ready[0], ready[1].result()
+                ready = ahead
+            yield ready[0], ready[1].result()
 
     @torch.inference_mode()
     def _vectors(

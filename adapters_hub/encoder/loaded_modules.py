@@ -9,7 +9,7 @@ from typing import Any, overload
 from adapters_hub.base import BaseEncoder
 from adapters_hub.encoder.engine import Engine
 from adapters_hub.encoder.recipe import Recipe
-from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
+from adapters_hub.format import AlignmentManifest, AnyManifest, LanguageModuleManifest
 from adapters_hub.hub import Hub, Pushed
 from adapters_hub.modules import AlignmentAdapter, LanguageModule, load_module
 
@@ -116,7 +116,7 @@ class LoadedModules:
     @overload
     def manifest(self, language: str, objective: str) -> AlignmentManifest: ...
 
-    def manifest(self, language: str, objective: str | None = None) -> LanguageModuleManifest | AlignmentManifest:
+    def manifest(self, language: str, objective: str | None = None) -> AnyManifest:
         """The manifest of a module, with its training data, settings and scores; see `module`."""
         return self.module(language, objective).manifest
 

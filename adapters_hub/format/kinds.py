@@ -148,6 +148,9 @@ class AlignmentManifest(Manifest):
         return hashlib.sha256(identity.encode()).hexdigest()
 
 
+AnyManifest = LanguageModuleManifest | AlignmentManifest
+
+
 def read_kind(folder: str | os.PathLike[str]) -> Kind:
     """The kind of module that a folder holds.
 
@@ -158,7 +161,7 @@ def read_kind(folder: str | os.PathLike[str]) -> Kind:
     return kind
 
 
-def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | AlignmentManifest:
+def read_manifest(folder: str | os.PathLike[str]) -> AnyManifest:
     """The manifest of a module of either kind.
 
     Raises:
@@ -168,9 +171,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> LanguageModuleManifest | Al
     return (LanguageModuleManifest if is_language else AlignmentManifest).read(Path(folder))
 
 
-def scores_of(
-    manifest: LanguageModuleManifest | AlignmentManifest, scores: Iterable[Score] | None = None
-) -> list[Score]:
+def scores_of(manifest: AnyManifest, scores: Iterable[Score] | None = None) -> list[Score]:
     """Select the scores that belong on the card of a module.
 
     For a language module, these are the scores within its language, and the cross-lingual scores with the module on one

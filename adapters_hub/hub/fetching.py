@@ -14,8 +14,7 @@ from adapters_hub.folders import inner_path, write_folder
 from adapters_hub.format import (
     CARD,
     FILE_NAME,
-    AlignmentManifest,
-    LanguageModuleManifest,
+    AnyManifest,
     read_manifest,
     verify_folder,
 )
@@ -38,7 +37,11 @@ class Fetched(NamedTuple):
 
 
 def fetch_module(
-    source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None, *, card: bool = False
+    source: str | os.PathLike[str] | Address,
+    hub: Hub | str | os.PathLike[str] | None = None,
+    *,
+    weights: bool = True,
+    card: bool = False,
 ) -> Fetched:
     """Return the folder of a module. From a hub, fetch only the files that it needs and that the cache lacks.
 
@@ -47,20 +50,28 @@ def fetch_module(
     Args:
         source: a folder or `org/name[@revision]`.
         hub: see `connect`.
+        weights: fetch all files that the module consists of, not only its manifest.
         card: fetch the card too.
 
     Raises:
         HubError: neither the hub nor the cache has the module.
         ModuleFormatError: the folder does not exist, or the repo holds code or pickles or does not match its manifest.
     """
-    return _fetch(source, hub, card=card)
+    place = locate(source)
+    if isinstance(place, Address):
+        return Fetched(*connect(hub).fetch_module(place, weights=weights, card=card))
+    if not place.is_dir():
+        raise ModuleFormatError(
+            f"there is no module at {place}: expected a folder with {FILE_NAME}, or org/name[@revision]"
+        )
+    return Fetched(place, None)
 
 
 def fetch_manifest(
     source: str | os.PathLike[str] | Address, hub: Hub | str | os.PathLike[str] | None = None
-) -> tuple[LanguageModuleManifest | AlignmentManifest, str | None]:
+) -> tuple[AnyManifest, str | None]:
     """Return a module's manifest and pinned address, without fetching weights; arguments as for `fetch_module`."""
-    folder, address = _fetch(source, hub, weights=False)
+    folder, address = fetch_module(source, hub, weights=False)
     return read_manifest(folder), address
 
 
@@ -108,23 +119,6 @@ def copy_module(fetched: Fetched, target: str | os.PathLike[str], *, replace: bo
                 shutil.copyfile(source, folder / name)
         verify_folder(folder, manifest)
     return Path(target)
-
-
-def _fetch(
-    source: str | os.PathLike[str] | Address,
-    hub: Hub | str | os.PathLike[str] | None,
-    *,
-    weights: bool = True,
-    card: bool = False,
-) -> Fetched:
-    place = locate(source)
-    if isinstance(place, Address):
-        return Fetched(*connect(hub).fetch_module(place, weights=weights, card=card))
-    if not place.is_dir():
-        raise ModuleFormatError(
-            f"there is no module at {place}: expected a folder with {FILE_NAME}, or org/name[@revision]"
-        )
-    return Fetched(place, None)
 
 
 def _verify(folder: Path, content: bool) -> None:

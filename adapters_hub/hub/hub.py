@@ -91,10 +91,8 @@ class Pushed:
 class Hub(ABC):
     """The Hugging Face Hub, or a folder that acts as one."""
 
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """The hub's name, for messages."""
+    name: str
+    """The hub's name, for messages."""
 
     @abstractmethod
     def snapshot(self, address: Address) -> Snapshot:

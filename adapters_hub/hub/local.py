@@ -48,11 +48,7 @@ class LocalHub(Hub):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-
-    @property
-    def name(self) -> str:
-        """The hub's name, for messages."""
-        return f"the local hub {self.folder}"
+        self.name = f"the local hub {self.folder}"
 
     @_told()
     def snapshot(self, address: Address) -> Snapshot:

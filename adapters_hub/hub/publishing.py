@@ -20,7 +20,7 @@ from adapters_hub.format import (
     CARD,
     FILE_NAME,
     AlignmentManifest,
-    LanguageModuleManifest,
+    AnyManifest,
     Score,
     check_files,
     could_run,
@@ -38,8 +38,6 @@ _OF_A_MODEL = re.compile(
     r"\.(safetensors|gguf|ggml|onnx|ot|msgpack|npz|model)$|(config|tokenizer|modules|index|vocab)[\w.-]*\.json$",
     re.IGNORECASE,
 )
-
-AnyManifest = LanguageModuleManifest | AlignmentManifest
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,10 @@ _FETCHED = (*sorted(MODULE_FILES), CARD)
 class RemoteHub(Hub):
     """The Hugging Face Hub."""
 
+    name = ENDPOINT
+
     def __init__(self) -> None:
         self._api = HfApi(library_name=_LIBRARY)
-
-    @property
-    def name(self) -> str:
-        """The hub's name, for messages."""
-        return ENDPOINT
 
     def snapshot(self, address: Address) -> Snapshot:
         """Resolve an address to the commit that it means now."""

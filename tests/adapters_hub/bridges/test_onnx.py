@@ -93,7 +93,7 @@ def test_an_alignment_that_is_not_there_is_refused(encoder: ModularEncoder, tmp_
 def test_a_graph_that_gives_other_vectors_is_not_written(
     folder: Path, encoder: ModularEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def of_another_language(composed: Any, path: Path, opset: int) -> None:
+    def of_another_language(composed: Any, path: Path) -> None:
         shutil.copyfile(folder / "onnx/model.onnx", path)
 
     monkeypatch.setattr("adapters_hub.bridges.onnx._write_graph", of_another_language)
