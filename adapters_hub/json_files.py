@@ -1,4 +1,4 @@
-"""Read JSON that somebody else wrote: only plain files, of limited size and depth, without duplicate keys."""
+"""Write JSON, and read what others wrote: only plain files, of limited size and depth, without duplicate keys."""
 
 from __future__ import annotations
 
@@ -65,3 +65,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         raise ValueError("it has a key twice")
     return values
+
+
+def write_json(path: Path, values: Any) -> None:  # noqa: ANN401
+    """Write a JSON file, and create its folder if need be."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import nn
 
 from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.errors import BaseEncoderError
+from adapters_hub.json_files import write_json
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "torch.nn.modules.linear.Identity": nn.Identity,
@@ -99,7 +99,6 @@ def read_dense(files: CheckpointFiles, folders: list[str], width: int) -> DenseL
 
 def write_dense(folder: Path, layer: DenseLayer) -> None:
     """Write a layer in the format of sentence-transformers."""
-    folder.mkdir(parents=True, exist_ok=True)
     linear = layer.linear
     config: dict[str, Any] = {
         "in_features": linear.in_features,
@@ -107,7 +106,7 @@ def write_dense(folder: Path, layer: DenseLayer) -> None:
         "bias": linear.bias is not None,
         "activation_function": layer.activation_name,
     }
-    (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    write_json(folder / _CONFIG, config)
     tensors = {f"linear.{name}": tensor.detach().cpu().contiguous() for name, tensor in linear.state_dict().items()}
     save_file(tensors, folder / _WEIGHTS, metadata={"format": "pt"})
 

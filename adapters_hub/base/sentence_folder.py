@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from adapters_hub.base.dense import DenseLayer, DenseLayers, write_dense
 from adapters_hub.base.files import CheckpointFiles
 from adapters_hub.errors import BaseEncoderError
 from adapters_hub.format import POOLINGS, WITHOUT_PROMPT
+from adapters_hub.json_files import write_json
 
 _MODULES_FILE = "modules.json"
 _PROMPTS_FILE = "config_sentence_transformers.json"
@@ -235,9 +235,3 @@ def model_config(prompts: dict[str, str], default: str | None, versions: dict[st
         "default_prompt_name": default,
         "similarity_fn_name": "cosine",
     }
-
-
-def write_json(path: Path, values: Any) -> None:  # noqa: ANN401
-    """Write a JSON file, and create its folder if need be."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

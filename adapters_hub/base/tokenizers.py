@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from adapters_hub.base.language_tags import for_language, tag_of, tags_of
 from adapters_hub.errors import BaseEncoderError, first_line
 
-_SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
+SPECIAL_TOKENS = ("bos_token", "eos_token", "cls_token", "sep_token", "pad_token", "unk_token", "mask_token")
 
 
 class BaseTokenizer:
@@ -95,7 +95,7 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> Pr
         tokenizer: any fast tokenizer.
         changes: arguments of `PreTrainedTokenizerFast` that replace those taken from `tokenizer`.
     """
-    settings = {role: getattr(tokenizer, role) for role in _SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
+    settings = {role: getattr(tokenizer, role) for role in SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
     if settings.get("unk_token") in (settings.get("pad_token"), settings.get("eos_token")):
         settings.pop("unk_token", None)  # a stand-in: byte-level tokenizers know every text and have no unknown token
     if tags := tags_of(tokenizer):  # the backend already treats them as special tokens

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from adapters_hub.base.sentence_folder import write_json, write_sentence_folder
+from adapters_hub.base.sentence_folder import write_sentence_folder
 from adapters_hub.encoder import Extract, ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import WITHOUT_PROMPT
+from adapters_hub.json_files import write_json
 
 TOLERANCE = 1e-4
 """Largest difference allowed between an export and the encoder, in any component of a unit vector."""

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from adapters_hub.base import BaseEncoder, load_base, write_base
-from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.bridges.facts import read_export_facts
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
@@ -18,6 +17,7 @@ from adapters_hub.errors import AdaptersHubError, ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.hub import copy_module
 from adapters_hub.hub.fetching import Fetched
+from adapters_hub.json_files import write_json
 
 FILE_NAME = "modular_encoder.json"
 FORMAT_VERSION = 1

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import torch
 
-from adapters_hub.base.sentence_folder import write_json
 from adapters_hub.bridges.exports import (
     check_vectors,
     compose,
@@ -23,6 +22,7 @@ from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
 from adapters_hub.format import CARD, ROLES, WITHOUT_PROMPT
+from adapters_hub.json_files import write_json
 from adapters_hub.requirements import needed_for
 
 _OPSET = 18

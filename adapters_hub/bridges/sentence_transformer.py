@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.base.backbone import quiet_transformers
-from adapters_hub.base.sentence_folder import model_config, write_json
+from adapters_hub.base.sentence_folder import model_config
 from adapters_hub.bridges.exports import (
     check_vectors,
     compose,
@@ -24,6 +24,7 @@ from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import write_folder
 from adapters_hub.format import CARD, ROLES
+from adapters_hub.json_files import write_json
 from adapters_hub.requirements import needed_for
 
 

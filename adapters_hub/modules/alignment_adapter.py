@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from adapters_hub.errors import CompositionError, ModuleFormatError
 from adapters_hub.folders import FileState, file_state, write_folder
 from adapters_hub.format import ADAPTER_FILES, AlignmentManifest, list_files
 from adapters_hub.hub import Hub, PublishedModule, fetch_checked
+from adapters_hub.json_files import write_json
 from adapters_hub.modules.bottleneck import BottleneckConfig, Bottlenecks
 from adapters_hub.modules.language_module import LanguageModule
 from adapters_hub.modules.tensors import Shapes, halved, read_config, read_tensors, require_finite
@@ -29,12 +29,7 @@ _NOTES = {"base_model_name_or_path"}
 
 @dataclass
 class AlignmentAdapter(PublishedModule):
-    """Parallel bottlenecks that align one language with the pivot language.
-
-    Attributes:
-        manifest: content of its `module.json`.
-        bottlenecks: the weights, frozen.
-    """
+    """Parallel bottlenecks, frozen, that align one language with the pivot language."""
 
     manifest: AlignmentManifest
     bottlenecks: Bottlenecks
@@ -126,7 +121,7 @@ def save_alignment_adapter(
     with write_folder(target, replace=replace) as folder:
         base = manifest.base.source if manifest.base.hub_id else Path(manifest.base.source).name  # never a local path
         config = dataclasses.asdict(bottlenecks.config) | {"base_model_name_or_path": base}
-        (folder / _CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_json(folder / _CONFIG, config)
         save_file(halved(bottlenecks.state_dict()), folder / _WEIGHTS, metadata={"format": "pt"})
         manifest = dataclasses.replace(manifest, files=list_files(folder))
         dataclasses.replace(manifest, fingerprint=manifest.computed_fingerprint()).write(folder)

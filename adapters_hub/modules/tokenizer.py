@@ -12,7 +12,7 @@ from typing import Any
 import tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from adapters_hub.base.tokenizers import read_composed
+from adapters_hub.base.tokenizers import SPECIAL_TOKENS, read_composed
 from adapters_hub.errors import ModuleFormatError
 from adapters_hub.folders import inner_path
 from adapters_hub.format import TOKENIZER_FILES
@@ -20,7 +20,6 @@ from adapters_hub.json_files import load_json, parse_json, read_plain
 from adapters_hub.modules import trial
 from adapters_hub.modules.tokenizer_format import LARGEST_FILE, check_tokenizer
 
-_ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _SIDES = ("left", "right")
 _LONGEST = 1 << 20
 _PATIENCE = 180.0  # seconds of wall-clock time, enough even on a busy machine
@@ -68,7 +67,7 @@ def _settings(values: object) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ValueError(f"{TOKENIZER_FILES[1]} does not hold a JSON object")
     settings: dict[str, Any] = {"clean_up_tokenization_spaces": values.get("clean_up_tokenization_spaces") is True}
-    for role in _ROLES:
+    for role in SPECIAL_TOKENS:
         token = values.get(role)
         token = token.get("content") if isinstance(token, dict) else token
         if token is not None and not isinstance(token, str):
