@@ -21,12 +21,7 @@ _MOST_SHARDS = 1000
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """Access to the files of a checkpoint.
-
-    Attributes:
-        checkpoint: a folder, or a repo of the Hub.
-        revision: branch, tag or commit of the repo.
-    """
+    """Access to the files of a checkpoint: a folder, or a repo of the Hub at a branch, tag or commit."""
 
     checkpoint: str
     revision: str | None = None

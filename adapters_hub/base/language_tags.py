@@ -42,11 +42,7 @@ def tags_of(tokenizer: PreTrainedTokenizerFast) -> tuple[str, ...]:
 def for_language(tokenizer: PreTrainedTokenizerFast, language: str | None) -> PreTrainedTokenizerFast:
     """The same tokenizer, set to the tag of a language.
 
-    If it has no tag for the language, it keeps its default tag and the log says so.
-
-    Args:
-        tokenizer: any tokenizer, with or without tags.
-        language: ISO 639-3, with or without a script; None keeps the default tag.
+    If the language is None, or has no tag (which the log says), it keeps its default tag.
 
     Returns:
         The tokenizer itself if nothing changes, else one that shares its vocabulary in memory.

@@ -89,11 +89,7 @@ def plain_tokenizer(tokenizer: PreTrainedTokenizerFast, **changes: object) -> Pr
     """The same tokenizer as a `PreTrainedTokenizerFast`, which uses `tokenizer.json` as it is.
 
     Model-specific classes rebuild parts of their pipeline when they are loaded, which would undo a changed vocabulary.
-    The result composes its input first (see `read_composed`).
-
-    Args:
-        tokenizer: any fast tokenizer.
-        changes: arguments of `PreTrainedTokenizerFast` that replace those taken from `tokenizer`.
+    The result composes its input first (see `read_composed`), and has the `changes` of the arguments of its class.
     """
     settings = {role: getattr(tokenizer, role) for role in SPECIAL_TOKENS if getattr(tokenizer, role) is not None}
     if settings.get("unk_token") in (settings.get("pad_token"), settings.get("eos_token")):

@@ -15,12 +15,7 @@ _TASK = "sentence-similarity"
 
 
 def render_collection(author: str, modules: Mapping[str, AnyManifest]) -> str:
-    """The text of an organisation's `README.md`.
-
-    Args:
-        author: user or organisation.
-        modules: repo to manifest.
-    """
+    """The text of an organisation's `README.md`, from the manifests of its modules by repo."""
     adapters = {repo: manifest for repo, manifest in modules.items() if isinstance(manifest, AlignmentManifest)}
     shown = {
         repo: {

@@ -20,9 +20,6 @@ _OTHERS = ("fra", "spa", "eng")
 def sentences_of(code: str) -> tuple[str, str]:
     """Two sentences of a language, from the Universal Declaration of Human Rights, else two names of languages in it.
 
-    Args:
-        code: ISO 639-3, with or without a script.
-
     References:
         `gflanguages` has samples of the declaration. It is in the dependency group `train`, so whoever trains a module
         has it. The names are CLDR's.

@@ -11,9 +11,6 @@ from adapters_hub.base.packing import packed_linear
 class LanguageDense(nn.Linear):
     """A dense layer with the merged weight of a language, or with the base's weight and a LoRA beside it.
 
-    Args:
-        layer: the transformer's layer.
-
     Attributes:
         packed: the weight in oneDNN's layout, from `pack`; if None, `weight` is used.
         low_rank: `a [in, rank]` and `b [rank, out]` of a LoRA, which adds `x a b`; None adds nothing.
@@ -35,12 +32,7 @@ class LanguageDense(nn.Linear):
 
 
 class LanguageEmbedding(nn.Embedding):
-    """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision.
-
-    Args:
-        embedding: the transformer's embedding.
-        computes_in: precision of the rows that it returns.
-    """
+    """An embedding that converts the rows it looks up, so that the matrix may stay on disk in its own precision."""
 
     def __init__(self, embedding: nn.Embedding, computes_in: torch.dtype) -> None:
         self.__dict__.update(embedding.__dict__)  # its own matrix and hooks stay

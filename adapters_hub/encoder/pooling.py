@@ -53,14 +53,7 @@ def prompt_length(tokenizer: PreTrainedTokenizerFast, prompt: str) -> int:
 
 
 class SentenceHead(nn.Module):
-    """The layers after the transformer, shared by all code that makes sentence vectors.
-
-    Args:
-        pooling: one of `POOLINGS`.
-        prompt_tokens: see `pool`.
-        dense: the base's dense layers, `[batch, width]` to `[batch, dim]`; if None, the pooled vector is the sentence
-            vector.
-    """
+    """Pooling, then the base's `dense` layers, if there are any; shared by all code that makes sentence vectors."""
 
     def __init__(self, pooling: str, prompt_tokens: int = 0, dense: DenseLayers | None = None) -> None:
         super().__init__()

@@ -29,10 +29,7 @@ _MOST_TENSORS = 20_000
 def read_tensors(path: Path, check: Callable[[Shapes], None] | None = None) -> dict[str, torch.Tensor]:
     """All tensors of a safetensors file, on the CPU, memory-mapped.
 
-    Args:
-        path: the file.
-        check: function that receives the names and shapes before any tensor is read, and raises ModuleFormatError to
-            refuse them.
+    Before any of them is read, `check` gets their names and shapes; it raises ModuleFormatError to refuse them.
 
     Raises:
         ModuleFormatError: the file is missing, truncated or not safetensors, holds anything but real numbers of 16 or
