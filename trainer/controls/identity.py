@@ -9,9 +9,9 @@ from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.reading import read_json
 from trainer.controls.control import CONTROLS, Control
 from trainer.controls.pivot import pivot_identity
-from trainer.objectives.part_sources import PartSource, mixed_languages
+from trainer.objectives.part_sources import PartSource
 from trainer.objectives.teachers import identity
-from trainer.runs.identity import describe, describe_data
+from trainer.runs.identity import describe, describe_data, mixed_data
 from trainer.settings import Recipe, SettingsError
 
 _TAKEN = ("max_length", "scale", "tokens_per_pass", "gradient_cache", "eval_share", "training")
@@ -34,8 +34,7 @@ def settings_of(recipe: Recipe, control: Control) -> dict[str, Any]:
         values[share] = section[share]
     if kinds != {"contrastive"}:
         values["pivot"] = recipe.pivot
-    mixed = mixed_languages([source for listed in sources.values() for source in listed], recipe.pivot)
-    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed}
+    values["mixed"] = mixed_data([source for listed in sources.values() for source in listed], recipe)
     if control.matched:
         values |= _matched(recipe, control)
     if section["training"].get("max_steps", -1) <= 0:  # the number of steps follows from the modules' data

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from adapters_hub import BaseEncoder, LanguageModule
-from adapters_hub.format import LanguageModuleManifest
+from adapters_hub import BaseEncoder
+from adapters_hub.hub import fetch_manifest
 from trainer.objectives.frozen_vectors import FrozenEncoder, frozen_language, modular_copy
 from trainer.objectives.teachers import BASE
-from trainer.runs.modules import has_language_module, language_module
+from trainer.runs.modules import has_language_module, load_module, module_source
 from trainer.settings import Recipe
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def pivot_identity(recipe: Recipe) -> str:
     """The identity of the encoder that gives the pivot's vectors: the fingerprint of the pivot's module, or `base`."""
     if not has_language_module(recipe, recipe.pivot):
         return BASE
-    return LanguageModuleManifest.read(language_module(recipe, recipe.pivot).folder).fingerprint
+    return fetch_manifest(module_source(recipe, recipe.pivot), recipe.hub)[0].fingerprint
 
 
 def frozen_pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> FrozenEncoder:
@@ -33,7 +33,5 @@ def frozen_pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> FrozenEn
     if not has_language_module(recipe, recipe.pivot):
         logger.info("the pivot %s has no module: its vectors are those of the untouched base", recipe.pivot)
         return frozen_language(encoder, None, max_length, recipe.pivot)
-    module = LanguageModule.load(language_module(recipe, recipe.pivot).folder)
-    module.check_base(base)
-    encoder.add_module(module)
+    encoder.add_module(load_module(module_source(recipe, recipe.pivot), recipe.hub, base))
     return frozen_language(encoder, recipe.pivot, max_length)
