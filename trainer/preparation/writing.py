@@ -21,7 +21,7 @@ from trainer.preparation.exclusion import Excluded
 from trainer.preparation.recipe import Situation, text_of
 from trainer.preparation.settings import PreparationSettings
 from trainer.preparation.sources import PUBLIC, Kind, Source
-from trainer.preparation.translating import translated
+from trainer.preparation.translating import translated_part
 from trainer.runs.parsing import parse_recipe
 from trainer.settings import SettingsError
 from trainer.settings.sources import as_list
@@ -112,7 +112,7 @@ def _translations(
     return [
         Contribution(
             one.source,
-            *translated(options, settings.translate, one.part, one.facts, settings.language, builder),
+            *translated_part(options, settings.translate, one.part, one.facts, settings.language, builder),
             options.license,
         )
         for one in chosen

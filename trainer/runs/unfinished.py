@@ -46,7 +46,8 @@ class UnfinishedModule:
         data: the manifest's entries about the data; see `trainer.data.facts`.
 
     Raises:
-        SettingsError: a phase cannot do with the base, or with the module to start from, or that is of another language.
+        SettingsError: a phase is not possible with this base or vocabulary, or the module to start from is of another
+            language.
         CompositionError: the module to start from belongs to another base.
     """
 
@@ -139,7 +140,7 @@ class UnfinishedModule:
         return compose(self.base, partial, self.recipe, whole_vocabulary)
 
     def output_bias(self) -> torch.Tensor | None:
-        """The output bias `[vocabulary]` of the base's MLM head, moved to the module's vocabulary; None if it has none."""
+        """The output bias `[vocabulary]` of the base's MLM head for the module's tokens; None if the base has none."""
         if "vocabulary" in self.parts:
             return read_output_bias(self.parts["vocabulary"])
         return pretrained_output_bias(self.base)

@@ -12,21 +12,23 @@ from trainer.settings.errors import SettingsError
 
 
 def values_in(recipe: Path) -> dict[str, Any]:
-    """The settings in a YAML file; empty if the file does not exist or holds something else, which the parser reports.
+    """The settings in a YAML file.
 
     Raises:
         AdaptersHubError: the file cannot be read as UTF-8.
-        SettingsError: it is nested too deeply.
+        SettingsError: it does not exist, or does not hold settings.
     """
     if not recipe.exists():
-        return {}
+        raise SettingsError(f"recipe: File does not exist: {str(recipe)!r} (--help explains every setting)")
     try:
         values = yaml.safe_load(read_text(recipe))
     except RecursionError:
         raise SettingsError(f"{recipe} is nested too deeply to be a recipe") from None
-    except yaml.YAMLError:
-        return {}
-    return values if isinstance(values, dict) else {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{recipe} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict | None):
+        raise SettingsError(f"{recipe} is not a recipe: expected settings by name, found a {type(values).__name__}")
+    return values or {}
 
 
 def chain_of(recipe: Path) -> list[Path]:
@@ -51,15 +53,15 @@ def merged_values(recipe: Path) -> dict[str, Any]:
     """The settings of a recipe over those of the recipes that it extends; errors as those of `chain_of`."""
     values: dict[str, Any] = {}
     for one in chain_of(recipe):
-        values = _over(values, values_in(one))
+        values = over(values, values_in(one))
     values.pop("extends", None)
     return values
 
 
-def _over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def over(values: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Changes over values, section by section."""
     result = dict(values)
     for key, change in changes.items():
         inner = result.get(key)
-        result[key] = _over(inner, change) if isinstance(change, dict) and isinstance(inner, dict) else change
+        result[key] = over(inner, change) if isinstance(change, dict) and isinstance(inner, dict) else change
     return result

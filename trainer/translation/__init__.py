@@ -2,16 +2,16 @@
 
 from trainer.translation.checks import Checks, script_of, share_of_script
 from trainer.translation.journal import Journal, Translation
-from trainer.translation.settings import TranslationSettings, parse_settings
-from trainer.translation.translating import translate
+from trainer.translation.settings import Decoding, parse_settings
+from trainer.translation.translating import translate, translated
 from trainer.translation.translator import TranslationError, Translator, batches_of, code_in_model
 
 __all__ = [
     "Checks",
+    "Decoding",
     "Journal",
     "Translation",
     "TranslationError",
-    "TranslationSettings",
     "Translator",
     "batches_of",
     "code_in_model",
@@ -19,4 +19,5 @@ __all__ = [
     "script_of",
     "share_of_script",
     "translate",
+    "translated",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -57,7 +58,8 @@ class Translator:
         self.name = model
         self.max_length = max_length
         self.num_beams = num_beams
-        self.tokenizer, self.model = _load(model, revision, device, dtype)
+        self.model = _load_model(model, revision, device, dtype)
+        self.tokenizer = _load_tokenizer(model, revision)
         if self.tokenizer.pad_token_id is None:
             raise TranslationError(f"{model}: the tokenizer has no padding token, which batches need")
         self._prefix = ""
@@ -163,36 +165,37 @@ def _some(known: Sequence[str], wanted: str) -> str:
 
 
 def _load_tokenizer(name: str, revision: str | None) -> Any:  # noqa: ANN401
-    try:
+    with _told(name):
         return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
-        raise TranslationError(
-            f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
-            f"safetensors ({str(error).strip().splitlines()[0]})"
-        ) from error
 
 
-def _load(name: str, revision: str | None, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
+def _load_model(name: str, revision: str | None, device: str, dtype: torch.dtype) -> Any:  # noqa: ANN401
     options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
-    try:
+    with _told(name):
         config = AutoConfig.from_pretrained(name, **options)
         if not config.is_encoder_decoder:
             raise TranslationError(
                 f"{name} is a {config.model_type} model: expected a sequence-to-sequence model such as NLLB-200, "
                 "M2M100, mBART-50 or Marian"
             )
-        tokenizer = AutoTokenizer.from_pretrained(name, **options)
         model = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **options)
         model = model.to(device).eval()
+    # `translate` sets the maximum length, and a forced end token would hide that a translation was cut off.
+    model.generation_config.max_length = None
+    model.generation_config.forced_eos_token_id = None
+    return model
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what transformers raises for a missing or unsuitable model into an error of one line."""
+    try:
+        yield
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise TranslationError(
             f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
             f"safetensors ({str(error).strip().splitlines()[0]})"
         ) from error
-    # `translate` sets the maximum length, and a forced end token would hide that a translation was cut off.
-    model.generation_config.max_length = None
-    model.generation_config.forced_eos_token_id = None
-    return tokenizer, model
 
 
 def batches_of(lengths: Sequence[int], tokens_per_batch: int, batch_size: int) -> list[list[int]]:
