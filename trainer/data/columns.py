@@ -91,16 +91,20 @@ def refuse_header(where: object, first: Sequence[str], forms: Sequence[Form]) ->
         )
 
 
+def form_of_width(width: int, forms: Sequence[Form]) -> Form | None:
+    """The first form that a table with this number of columns may have."""
+    # Forms with other widths than the first one have no optional texts.
+    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), None)
+
+
 def width_of(where: object, width: int, forms: Sequence[Form]) -> tuple[str, ...]:
     """The texts of a table without column names, found by the number of columns; the last texts may be missing.
 
     Raises:
         DataError: no form has this number of columns.
     """
-    # Forms with other widths than the first one have no optional texts.
-    for form in forms:
-        if len(form.required) <= width <= len(form.texts):
-            return form.texts
+    if form := form_of_width(width, forms):
+        return form.texts
     widths = sorted({count for form in forms for count in range(len(form.required), len(form.texts) + 1)})
     raise DataError(
         f"{where}: expected {' or '.join(map(str, widths))} columns ({', '.join(forms[0].texts)}), found {width}: "

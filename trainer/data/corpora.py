@@ -12,7 +12,7 @@ from datasets import Dataset, Features, Value, concatenate_datasets, load_datase
 from datasets.exceptions import DatasetNotFoundError
 
 from trainer.data.cleaning import clean, within_limits
-from trainer.data.columns import Form, check_text, find_columns
+from trainer.data.columns import Form, check_text, find_columns, form_of_width
 from trainer.data.errors import DataError
 from trainer.data.files import FORMATS, load_file
 from trainer.data.text_files import OPENERS
@@ -236,7 +236,7 @@ def _check_named(
     where: str, columns: Sequence[str], there: Sequence[str], forms: Sequence[Form], any_number: bool
 ) -> None:
     """Refuse a recipe's columns if they are missing in the data, repeated, too many or too few."""
-    form = _form(len(columns), forms)
+    form = form_of_width(len(columns), forms) or forms[0]
     if len(columns) > len(form.texts) and not any_number:
         raise DataError(f"{where}: expected the columns {form}; 'columns' names {len(columns)}: name fewer")
     if len(set(columns)) < len(columns):
@@ -246,11 +246,6 @@ def _check_named(
         raise DataError(
             f"{where}: expected the columns {wanted}; found {', '.join(there)}: name the right ones under 'columns'"
         )
-
-
-def _form(width: int, forms: Sequence[Form]) -> Form:
-    """The form of a table with this number of columns."""
-    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), forms[0])
 
 
 def _load_from_hub(name: str, source: DataSource) -> Dataset:

@@ -13,9 +13,9 @@ from tqdm.auto import tqdm
 
 from adapters_hub.folders import sha256
 from adapters_hub.languages import usual_script
+from trainer.data.errors import LanguageMissing
 from trainer.data.files import as_recorded
 from trainer.preparation.cleaning import Cleaner, Limits
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.reading import local_files, open_source

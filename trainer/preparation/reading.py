@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from trainer.data.columns import Form
 from trainer.data.corpora import labels_of
-from trainer.data.errors import DataError
+from trainer.data.errors import DataError, LanguageMissing
 from trainer.data.files import load_file
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.sources import Filling, Kind, Source
 
 logger = logging.getLogger(__name__)
@@ -176,31 +176,22 @@ def _builder(source: Source, name: str) -> str:
     return _BUILDERS[suffix]
 
 
-class _explained:
-    """Turns exceptions of the Hub's clients into errors of one line."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, DataError) or not isinstance(error, Exception):
-            return
+@contextlib.contextmanager
+def _explained(source: Source) -> Iterator[None]:
+    """Turn exceptions of the Hub's clients into errors of one line."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
         told = (str(error).strip() or repr(error)).splitlines()[0]
-        name = f"source {self.source.name}: the data set {self.source.dataset}"
-        missing = isinstance(error, DatasetNotFoundError) or (
+        name = f"source {source.name}: the data set {source.dataset}"
+        if isinstance(error, DatasetNotFoundError) or (
             isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403, 404)
-        )
-        if missing:
-            raise DataError(
-                f"{name} does not exist, or you must first accept its terms and log in (hf auth login): {told}"
-            ) from error
-        if isinstance(error, RuntimeError) and "scripts" in told:
-            raise DataError(
-                f"{name} needs a loading script, and none is ever run: name its files under 'files'"
-            ) from error
-        raise DataError(
-            f"{name} cannot be read ({told}): check the network and start again; finished sources are kept"
-        ) from error
+        ):
+            why = f"{name} does not exist, or you must first accept its terms and log in (hf auth login): {told}"
+        elif isinstance(error, RuntimeError) and "scripts" in told:
+            why = f"{name} needs a loading script, and none is ever run: name its files under 'files'"
+        else:
+            why = f"{name} cannot be read ({told}): check the network and start again; finished sources are kept"
+        raise DataError(why) from error

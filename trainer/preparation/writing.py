@@ -12,11 +12,10 @@ from accelerate import PartialState
 
 from adapters_hub.folders import write_text
 from adapters_hub.reading import read_text
-from trainer.data.errors import DataError
+from trainer.data.errors import DataError, LanguageMissing
 from trainer.preparation.assembling import Assembled, Contribution, assemble
 from trainer.preparation.building import Builder
 from trainer.preparation.catalog import record
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.recipe import Situation, text_of
 from trainer.preparation.settings import PreparationSettings

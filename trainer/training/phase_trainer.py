@@ -215,9 +215,7 @@ class PhaseTrainer(Trainer):
             "batch": self._order.block,
             "precision": {"no": "float32", "bf16": "bfloat16", "fp16": "float16"}.get(precision, precision),
             "loss": statistics.fmean(statistics.fmean(own) for own in losses),
-            "seconds": round(self._clock.seconds(), 3),
-            "seconds_per_step": round(self._clock.median(), 4),
-            "tokens_per_second": round(self._clock.tokens_per_second(), 1),
+            **{name: round(value, 4) for name, value in self._clock.times().items()},
         }
         return broadcast_object_list([facts])[0]  # type: ignore[no-any-return]
 

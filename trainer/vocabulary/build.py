@@ -124,15 +124,7 @@ def build_vocabulary(
                 sample=settings.sample,
                 seed=seed,
             )
-            auxiliary = auxiliary_vectors(
-                tokenizer,
-                data,
-                dim=settings.auxiliary_dim,
-                epochs=settings.auxiliary_epochs,
-                min_count=settings.auxiliary_min_count,
-                buckets=settings.auxiliary_buckets,
-                workers=settings.auxiliary_workers,
-            )
+            auxiliary = auxiliary_vectors(tokenizer, data, settings)
             # The output bias is an extra column, so that it is transferred in the same way as the embeddings.
             rows_of_base = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
             moved, counts_by_kind = focus(

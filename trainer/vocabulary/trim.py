@@ -19,7 +19,6 @@ from adapters_hub.errors import AdaptersHubError
 from trainer.settings import SettingsError
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.prompts import prompt_ids
-from trainer.vocabulary.spelling import byte_tokens
 from trainer.vocabulary.template import renumber_template
 from trainer.vocabulary.tokens import TokenForms
 
@@ -76,7 +75,8 @@ def trim_tokenizer(
         raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
     by_id = _tokens_by_id(model, content["added_tokens"])
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
-    special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
+    forms = TokenForms(content)
+    special |= {model["vocab"][token] for token in forms.bytes if token in model["vocab"]}
     parts = _merge_parts(model)
     # BPE can produce a token only if all the tokens that it is merged from are kept.
     kept = set(special).union(*(_closure(token_id, parts) for token_id in always))
@@ -85,7 +85,6 @@ def trim_tokenizer(
             f"a vocabulary of {size} tokens is too small: special tokens, the prompt, symbols and the letters of the "
             f"language take {len(kept)}: increase vocabulary.size"
         )
-    forms = TokenForms(content)
     texts = {index: None if index in special else forms.text(token) for index, token in by_id.items()}
     for token_id in _by_preference(model, texts, counts, kept):
         if len(kept) >= size:
