@@ -24,14 +24,15 @@ from adapters_hub.folders import sha256, write_folder
 from adapters_hub.requirements import versions
 from trainer.controls.control import CONTROLS, Control, with_starts
 from trainer.controls.identity import recorded, settings_of
-from trainer.controls.pivot import frozen_pivot
 from trainer.objectives import CROSS_LINGUAL
+from trainer.objectives.frozen_vectors import FrozenEncoder, frozen_language, modular_copy
 from trainer.objectives.joining import beside_itself, joined_languages
 from trainer.objectives.part_sources import PartSource, source_facts
 from trainer.objectives.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows
 from trainer.objectives.sentence_training import SentenceTraining, Targets
 from trainer.runs.console import run_command
 from trainer.runs.identity import check_same_settings
+from trainer.runs.modules import has_language_module, load_module, module_source
 from trainer.runs.parsing import parse_recipe
 from trainer.runs.program import Run, make_all
 from trainer.runs.records import LIBRARIES, base_reference, hardware
@@ -121,7 +122,7 @@ class Monolithic(Run):
         training = SentenceTraining(parts, reading, arguments, section)
         targets = Targets()
         if control.matched:
-            pivot = frozen_pivot(recipe, untouched, length) if control.phase == "cla" else None
+            pivot = _frozen_pivot(recipe, untouched, length) if control.phase == "cla" else None
             targets = training.look_up(untouched, pivot, control.teachers(recipe), recipe.hub)
         base.backbone.requires_grad_(True)
         if base.dense is not None:
@@ -155,15 +156,11 @@ class Monolithic(Run):
     def _joined(self, sources: Sequence[PartSource], reading: Reading) -> list[Part]:
         """Join every language's paraphrases with the pivot into paraphrases across all languages; a part per source."""
         pivot = reading.pivot
-        by_source: list[list[PartSource]] = []
+        by_source: dict[str, list[PartSource]] = {}
         for source in sources:
-            group = next((group for group in by_source if group[0].source == source.source), None)
-            if group is None:
-                by_source.append([source])
-            else:
-                group.append(source)
+            by_source.setdefault(repr(source.source), []).append(source)
         parts = []
-        for group in by_source:
+        for group in by_source.values():
             texts = {source.language: read_rows(source, pivot, reading.seed) for source in group}
             joined = dataclasses.replace(group[0], language=_ALL, share=sum(source.share for source in group))
             parts.append(make_part(joined, (pivot, *texts), joined_languages(texts, pivot), reading))
@@ -219,6 +216,16 @@ class Monolithic(Run):
             }
             text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
             (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _frozen_pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> FrozenEncoder:
+    """The frozen encoder of the pivot: its module, as in stage 2, if stage 1 has made one, else the untouched base."""
+    encoder = modular_copy(base)
+    if not has_language_module(recipe, recipe.pivot):
+        logger.info("the pivot %s has no module: its vectors are those of the untouched base", recipe.pivot)
+        return frozen_language(encoder, None, max_length, recipe.pivot)
+    encoder.add_module(load_module(module_source(recipe, recipe.pivot), recipe.hub, base))
+    return frozen_language(encoder, recipe.pivot, max_length)
 
 
 def _steps_by_name(parts: Sequence[Part], steps: int) -> dict[str, float]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from datasets import Dataset
 
 from adapters_hub.texts import canonical, text_key
@@ -70,6 +70,11 @@ def clean(
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
     """Apply the limits of a source to some rows, keeping their order."""
     if labels is not None:
-        own = pd.Series(labels)[rows]
-        rows = rows[(own.groupby(own).cumcount() < source.group_limit).to_numpy()]
+        seen: Counter[str] = Counter()
+        places = []
+        for place, row in enumerate(rows):
+            seen[labels[row]] += 1
+            if seen[labels[row]] <= (source.group_limit or 0):
+                places.append(place)
+        rows = rows[places]
     return rows[: source.limit]

@@ -42,8 +42,8 @@ class Builder:
     excluded: Excluded
     limit: int | None = None
 
-    def part(self, source: Source, language: str) -> tuple[Part, Facts]:
-        """The part that a source contributes to a language, and the facts about it.
+    def part(self, source: Source, language: str) -> Part:
+        """The finished part that a source contributes to a language.
 
         Raises:
             LanguageMissing: the source has nothing in the language.
@@ -51,9 +51,8 @@ class Builder:
         """
         wanted = self._wanted(source, language)
         part = Part(self.output, kind_of(source.kind, language, self.pivot), source.name, wanted)
-        if facts := part.facts():
-            logger.info("%s, %s: %s; finished already", part.kind, source.name, facts)
-            return part, facts
+        if part.is_finished():
+            return part
         opened = open_source(source, language, self.pivot)
         logger.info("%s, %s: reading %s", part.kind, source.name, opened.where)
         cleaner = Cleaner(_limits(source, language, self.pivot), self.excluded)
@@ -65,10 +64,9 @@ class Builder:
             dropped = ", ".join(f"{count} {reason}" for reason, count in cleaner.dropped.most_common())
             raise LanguageMissing(f"{opened.where} has no usable row" + (f" (dropped: {dropped})" if dropped else ""))
         dropped_by = dict(cleaner.dropped.most_common())
-        facts = Facts(source.name, opened.where, cleaner.read, dropped_by, kept, opened.revision)
-        part.finish(facts)
-        logger.info("%s, %s: %s", part.kind, source.name, facts)
-        return part, facts
+        part.finish(Facts(source.name, opened.where, cleaner.read, dropped_by, kept, opened.revision))
+        logger.info("%s, %s: %s", part.kind, source.name, part.facts)
+        return part
 
     def _limit(self, source: Source) -> int | None:
         given = [limit for limit in (source.limit, self.limit) if limit is not None]

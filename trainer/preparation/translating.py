@@ -49,22 +49,19 @@ class TranslationOptions(Decoding):
         return source, target
 
 
-def translated_part(
-    options: TranslationOptions, model: str, originals: Part, facts: Facts, language: str, builder: Builder
-) -> tuple[Part, Facts]:
+def translated_part(options: TranslationOptions, model: str, originals: Part, language: str, builder: Builder) -> Part:
     """Translate the rows of a part.
 
     Args:
         options: options of the translation.
         model: Hub id or folder; mind its licence.
         originals: a finished part with paraphrases of the pivot.
-        facts: the facts about that part.
         language: the language to translate to, ISO 639-3.
         builder: gives the pivot, and the sentences that must not be in the data.
 
     Returns:
-        A part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the
-        language; the negatives may be empty. And the facts about it.
+        A finished part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the
+        language; the negatives may be empty.
 
     Raises:
         AdaptersHubError: the model cannot be loaded, or does not know the languages, or no row passes the checks.
@@ -74,9 +71,8 @@ def translated_part(
     limits = {name: getattr(options, name) for name in ("limit", "length_factor", "script_share")}
     wanted = {"of": originals.wanted, "language": language, **limits, **decisive}
     part = Part(originals.output, kind_of(KIND, language, builder.pivot), originals.name, wanted)
-    if known := part.facts():
-        logger.info("%s, %s: %s; finished already", part.kind, part.name, known)
-        return part, known
+    if part.is_finished():
+        return part
     source, target = options.codes(model, language, builder.pivot)
     rows = {(*row.texts, "")[:3]: row.label for row in itertools.islice(originals.rows(), options.limit)}
     # The file name holds the settings that translations depend on: a run with other limits uses them again.
@@ -87,17 +83,12 @@ def translated_part(
     kept = [row for row in made if not any(text in builder.excluded for text in row.texts[3:] if text)]
     dropped = {"by the checks of translations": len(rows) - len(made), "in the excluded files": len(made) - len(kept)}
     part.write(kept)
-    made_of = Facts(
-        part.name,
-        facts.where,
-        len(rows),
-        {reason: count for reason, count in dropped.items() if count},
-        len(kept),
-        facts.revision,
-        model + (f"@{options.revision}" if options.revision else ""),
-    )
-    part.finish(made_of)
-    return part, made_of
+    counts = {reason: count for reason, count in dropped.items() if count}
+    by = model + (f"@{options.revision}" if options.revision else "")
+    assert originals.facts is not None
+    where, revision = originals.facts.where, originals.facts.revision
+    part.finish(Facts(part.name, where, len(rows), counts, len(kept), revision, by))
+    return part
 
 
 def _candidates(language: str) -> list[str]:

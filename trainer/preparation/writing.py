@@ -54,9 +54,7 @@ def prepare(settings: PreparationSettings) -> Path:
         wanted.append(("paraphrase", pivot))
     given = {(kind, code): _contributions(builder, sources, kind, code) for kind, code in wanted}
     made = _translations(builder, settings, given.get(("paraphrase", pivot), [])) if language != pivot else []
-    given["paraphrase", language] += [
-        Contribution(one.source, one.part, one.facts, one.license, (3, 6)) for one in made
-    ]
+    given["paraphrase", language] += [Contribution(one.source, one.part, one.license, (3, 6)) for one in made]
     if not any(given[kind, code] for kind, code in wanted if code == language):
         raise DataError(
             f"none of the {len(sources)} sources has anything in {language}: name files of your own in --sources FILE "
@@ -88,7 +86,7 @@ def _contributions(builder: Builder, sources: Sequence[Source], kind: Kind, lang
         if source.kind != kind:
             continue
         try:
-            found.append(Contribution(source, *builder.part(source, language)))
+            found.append(Contribution(source, builder.part(source, language)))
         except LanguageMissing as missing:
             logger.info("%s of %s: skipped %s: %s", kind, language, source.name, missing)
         except DataError as error:
@@ -111,7 +109,7 @@ def _translations(
     return [
         Contribution(
             one.source,
-            *translated_part(options, settings.translate, one.part, one.facts, settings.language, builder),
+            translated_part(options, settings.translate, one.part, settings.language, builder),
             options.license,
         )
         for one in chosen

@@ -21,15 +21,8 @@ from trainer.vocabulary import read_rules, vocabulary_text
 
 # Prefixes of the fields of TrainingArguments that do not change a run's final weights.
 _COSMETIC = (
-    "logging",
-    "save_",
-    "report_to",
-    "disable_tqdm",
-    "run_name",
-    "eval",
-    "per_device_eval",
-    "log_level",
-    "project",
+    *("logging", "save_", "report_to", "disable_tqdm", "run_name"),
+    *("eval", "per_device_eval", "log_level", "project"),
 )
 
 
@@ -40,10 +33,10 @@ def module_settings(recipe: Recipe, language: str) -> dict[str, Any]:
     for name in ("base", "revision", "prompt", "pooling", "seed", "max_length", "start_from"):
         values[name] = getattr(recipe, name)
     if recipe.start_from:
-        values["start_from_module"] = _fingerprint(recipe.start_from, recipe)
+        values["start_from_module"] = fingerprint(recipe.start_from, recipe)
     for phase in ("la", "se"):
         if phase in phases and (start := phases[phase].lora.start):
-            values[phase]["start_module"] = _fingerprint(fill(start, language, recipe.pivot), recipe)
+            values[phase]["start_module"] = fingerprint(fill(start, language, recipe.pivot), recipe)
     if "vocabulary" in phases:
         values["vocabulary"]["data"] = describe_data(vocabulary_text(recipe), recipe, language)
         if rules := read_rules(recipe.vocabulary.rewrite, language, recipe.pivot):
@@ -68,13 +61,13 @@ def alignment_settings(recipe: Recipe, language: str, objective: str, sources: S
     values["mixed"] = mixed_data(sources, recipe)
     values["teacher"] = [identity(source, recipe.hub) for source in recipe.cla.teachers(recipe.pivot)]
     if recipe.cla.start:
-        values["start_adapter"] = _fingerprint(fill(recipe.cla.start, language, recipe.pivot), recipe)
+        values["start_adapter"] = fingerprint(fill(recipe.cla.start, language, recipe.pivot), recipe)
     return {
         "objective": objective,
         "pivot": recipe.pivot,
         "seed": recipe.seed,
-        "pivot_module": _fingerprint(module_source(recipe, recipe.pivot), recipe),
-        "target_module": _fingerprint(module_source(recipe, language), recipe),
+        "pivot_module": fingerprint(module_source(recipe, recipe.pivot), recipe),
+        "target_module": fingerprint(module_source(recipe, language), recipe),
         "cla": values,
     }
 
@@ -90,7 +83,8 @@ def _related_data(sources: Sequence[PartSource], recipe: Recipe, language: str) 
     return {part.language: describe_data(part.source, recipe, part.language) for part in others}
 
 
-def _fingerprint(module: str, recipe: Recipe) -> str:
+def fingerprint(module: str, recipe: Recipe) -> str:
+    """The fingerprint of a module, from its manifest alone."""
     return fetch_manifest(module, recipe.hub)[0].fingerprint
 
 

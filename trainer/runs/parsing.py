@@ -44,7 +44,8 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
     )
     parser.add_class_arguments(Recipe, None)
     values = parse_line(parser, _with_one_recipe(arguments))
-    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
+    settings = vars(parser.instantiate(values))
+    recipe = Recipe(**{item.name: settings[item.name] for item in dataclasses.fields(Recipe)})
     recipe.check()
     check_trainable(recipe)
     return recipe
@@ -112,7 +113,3 @@ def _with_one_recipe(arguments: Sequence[str]) -> list[str]:
         else:
             others.append(argument)
     return [f"--recipe={yaml.safe_dump(values)}", *others]
-
-
-def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}

@@ -75,22 +75,14 @@ def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> M
         bias: `[vocabulary]`, the output bias moved to the new vocabulary.
     """
     width, layout = base.width, base.architecture.mlm_head
-    names = (
-        []
-        if layout is None
-        else [f"{layout.dense}.weight", f"{layout.dense}.bias", f"{layout.norm}.weight", f"{layout.norm}.bias"]
-    )
-    tensors = _checkpoint_tensors(base, names)
+    places = {} if layout is None else {"dense": layout.dense, "norm": layout.norm}
+    names = {f"{own}.{kind}": f"{theirs}.{kind}" for own, theirs in places.items() for kind in ("weight", "bias")}
+    tensors = _checkpoint_tensors(base, list(names.values()))
+    state = {own: tensors[theirs].float() for own, theirs in names.items() if theirs in tensors}
     eps = float(getattr(base.backbone.config, "layer_norm_eps", getattr(base.backbone.config, "norm_eps", 1e-5)))
-    if layout is not None and f"{layout.dense}.weight" in tensors:
-        head = MaskedLanguageModelHead(width, layout.activation, eps, f"{layout.dense}.bias" in tensors, vocabulary)
-        state = {
-            "dense.weight": tensors[f"{layout.dense}.weight"],
-            "dense.bias": tensors.get(f"{layout.dense}.bias"),
-            "norm.weight": tensors.get(f"{layout.norm}.weight"),
-            "norm.bias": tensors.get(f"{layout.norm}.bias"),
-        }
-        head.load_state_dict({name: value.float() for name, value in state.items() if value is not None}, strict=False)
+    if layout is not None and "dense.weight" in state:
+        head = MaskedLanguageModelHead(width, layout.activation, eps, "dense.bias" in state, vocabulary)
+        head.load_state_dict(state, strict=False)
     else:
         head = MaskedLanguageModelHead(width, "identity", eps, True, vocabulary)
         nn.init.eye_(head.dense.weight)

@@ -146,17 +146,11 @@ def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) 
 def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:
     """The tokens that each BPE token is merged from."""
     parts: dict[int, set[int]] = {}
-    for left, right in _merges(model):
+    for left, right in model.get("merges", ()):
         whole = model["vocab"].get(left + right)
         if whole is not None:
             parts.setdefault(whole, set()).update((model["vocab"][left], model["vocab"][right]))
     return parts
-
-
-def _merges(model: dict[str, Any]) -> list[tuple[str, str]]:
-    merges = model.get("merges") or []
-    pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
-    return [(left, right) for left, right in pairs]
 
 
 def _closure(token_id: int, parts: dict[int, set[int]]) -> set[int]:
@@ -178,4 +172,4 @@ def _cut_model(model: dict[str, Any], renumbered: dict[int, int], by_id: dict[in
     kept = {by_id[old] for old in renumbered}
     model["vocab"] = {token: renumbered[old] for token, old in model["vocab"].items() if old in renumbered}
     if model["type"] == "BPE":
-        model["merges"] = [[left, right] for left, right in _merges(model) if {left, right, left + right} <= kept]
+        model["merges"] = [[left, right] for left, right in model["merges"] if {left, right, left + right} <= kept]
