@@ -118,15 +118,7 @@ def _translations(
 
 def _write_recipe(settings: PreparationSettings, files: Sequence[Assembled]) -> Path:
     output = Path(settings.output)
-    situation = Situation(
-        output,
-        settings.language,
-        settings.pivot,
-        {file.path.relative_to(output).as_posix(): file for file in files},
-        settings.base,
-        settings.modules,
-        settings.related,
-    )
+    situation = Situation(settings, {file.path.relative_to(output).as_posix(): file for file in files})
     path, text = output / RECIPE, text_of(situation)
     if _is_changed(path):
         logger.warning("%s was changed by hand: left as it is; delete it to have it written again", path)

@@ -2,9 +2,9 @@
 
 from trainer.translation.checks import Checks, script_of, share_of_script
 from trainer.translation.journal import Journal, Translation
-from trainer.translation.settings import Decoding, parse_settings
+from trainer.translation.settings import parse_settings
 from trainer.translation.translating import translate, translated
-from trainer.translation.translator import TranslationError, Translator, batches_of, code_in_model
+from trainer.translation.translator import Decoding, TranslationError, Translator, batches_of, code_in_model
 
 __all__ = [
     "Checks",

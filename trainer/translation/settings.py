@@ -4,55 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from jsonargparse import ArgumentParser
 
 from trainer.data.text_files import file_format
 from trainer.runs.parsing import parse_line
-from trainer.translation.translator import TranslationError
-
-
-@dataclass(kw_only=True)
-class Decoding:
-    """How a model translates, and what becomes of its translations.
-
-    Args:
-        revision: Commit, tag or branch of the model on the Hub.
-        batch_size: Maximum number of sentences in a batch.
-        tokens_per_batch: Maximum number of tokens in a batch, padding included.
-        max_length: Maximum number of tokens: rows with a longer sentence are dropped, and longer translations count as
-            cut off.
-        num_beams: Number of beams; 1 is greedy decoding, which is faster.
-        device: Device to compute on; by default a GPU if there is one.
-        dtype: Precision to compute in.
-        length_factor: Drop rows in which the length ratio (in characters) of a translation to its original is more than
-            this many times higher or lower than usual (the median).
-        script_share: Drop rows in which a smaller share of a translation's letters is in the target language's script;
-            0 accepts any script.
-    """
-
-    revision: str | None = None
-    batch_size: int = 64
-    tokens_per_batch: int = 2048
-    max_length: int = 256
-    num_beams: int = 4
-    device: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    length_factor: float = 2.5
-    script_share: float = 0.5
-
-    def check(self) -> None:
-        """Refuse values out of range.
-
-        Raises:
-            TranslationError: names the option.
-        """
-        for name in ("batch_size", "tokens_per_batch", "max_length", "num_beams"):
-            if getattr(self, name) < 1:
-                raise TranslationError(f"--{name} must be at least 1, not {getattr(self, name)}")
-        if self.length_factor <= 1 or not 0 <= self.script_share <= 1:
-            raise TranslationError("--length_factor must be over 1, and --script_share between 0 and 1")
+from trainer.translation.translator import Decoding, TranslationError
 
 
 @dataclass(kw_only=True)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from accelerate import PartialState
 from tqdm.auto import tqdm
 
@@ -17,8 +16,8 @@ from trainer.objectives import ROLES
 from trainer.settings import DataSource
 from trainer.translation.checks import Checks, script_of
 from trainer.translation.journal import Journal, Translation
-from trainer.translation.settings import Decoding, TranslationSettings
-from trainer.translation.translator import TranslationError, Translator, batches_of
+from trainer.translation.settings import TranslationSettings
+from trainer.translation.translator import Decoding, TranslationError, Translator, batches_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,17 +85,7 @@ def translated(
     kept = Journal(journal, names | {name: getattr(decoding, name) for name in _DECISIVE})
     sentences = list(dict.fromkeys(sentence for row in rows for sentence in row if sentence))
     if missing := [sentence for sentence in sentences if sentence not in kept.translations]:
-        translator = Translator(
-            model,
-            source,
-            target,
-            revision=decoding.revision,
-            device=decoding.device or ("cuda" if torch.cuda.is_available() else "cpu"),
-            dtype=getattr(torch, decoding.dtype),
-            num_beams=decoding.num_beams,
-            max_length=decoding.max_length,
-        )
-        _translate_missing(translator, missing, kept, decoding)
+        _translate_missing(Translator(model, source, target, decoding), missing, kept)
     script = script_of(target) if decoding.script_share else None
     if decoding.script_share and not script:
         logger.warning("the script of %s is unknown: translations are not checked for it", target)
@@ -121,8 +110,8 @@ def translated(
     return passed
 
 
-def _translate_missing(translator: Translator, sentences: list[str], journal: Journal, decoding: Decoding) -> None:
-    lengths = translator.lengths(sentences)
+def _translate_missing(translator: Translator, sentences: list[str], journal: Journal) -> None:
+    lengths, decoding = translator.lengths(sentences), translator.decoding
     too_long = [place for place, length in enumerate(lengths) if length > decoding.max_length]
     if too_long:
         journal.add([sentences[place] for place in too_long], [Translation("", skipped=True)] * len(too_long))
