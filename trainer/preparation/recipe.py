@@ -155,11 +155,8 @@ def _point(source: dict[str, Any], situation: Situation) -> None:
 
 def text_of(situation: Situation) -> str:
     """The recipe as YAML, with comments that say how it was made."""
-    found = [
-        f"{file.lines:,} lines of {path}"
-        for path, file in situation.files.items()
-        if situation.settings.language in path
-    ]
+    language = situation.settings.language
+    found = [f"{file.lines:,} lines of {path}" for path, file in situation.files.items() if language in path]
     return (
         f"# {language_name(language)}, written by trainer/prepare.py for {', '.join(found) or 'no text'}.\n"
         f"# The settings are those of trainer/recipes/{tier(situation)}.yaml, which explains them.\n"
