@@ -53,13 +53,9 @@ def _plain(name: str) -> str:
 
 
 def find_columns(where: object, names: Sequence[str], forms: Sequence[Form], alone: bool = False) -> list[str]:
-    """The text columns of a table, in the order of the form that they fit.
+    """The text columns of a table with these column names, in the order of the form that they fit.
 
-    Args:
-        where: the table's location, for the error message.
-        names: names of its columns.
-        forms: the forms that the table may have.
-        alone: accept the only column of a table whatever its name.
+    With `alone`, the only column of a table may have any name.
 
     Raises:
         DataError: the column names fit no form.
@@ -113,15 +109,10 @@ def width_of(where: object, width: int, forms: Sequence[Form]) -> tuple[str, ...
 
 
 def check_text(where: object, features: Any, names: Iterable[str]) -> None:  # noqa: ANN401
-    """Refuse columns that hold anything but text.
-
-    Args:
-        where: the table's location, for the error message.
-        features: the features of a `datasets.Dataset`.
-        names: names of the columns to check.
+    """Refuse columns of a `datasets.Dataset` that hold anything but text.
 
     Raises:
-        DataError: a column holds something else; names the first one.
+        DataError: a column holds something else; names the first one, and where it is.
     """
     for name in names:
         kind = getattr(features[name], "dtype", type(features[name]).__name__)

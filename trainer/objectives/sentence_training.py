@@ -12,9 +12,9 @@ from datasets import Dataset
 from adapters_hub import BaseEncoder
 from trainer.data.batches import Rows
 from trainer.objectives.collator import ObjectiveCollator
-from trainer.objectives.frozen_vectors import FrozenEncoder
+from trainer.objectives.frozen_vectors import FrozenEncoder, Together
 from trainer.objectives.parts import Part, Reading, frozen_texts, row_counts
-from trainer.objectives.teachers import Teachers
+from trainer.objectives.teachers import open_teachers
 from trainer.objectives.trainer import FrozenVectors, ObjectiveTrainer
 from trainer.training.arguments import PhaseArguments
 from trainer.training.embedding_trainer import SentenceModel
@@ -77,8 +77,10 @@ class SentenceTraining:
         related = {"relational", "graded"}
         if not teachers or not related & {part.kind for part in self.parts}:
             return Targets(pivots)
-        found = Teachers(teachers, base, self._reading.pivot, self._reading.max_length, hub)
-        return Targets(pivots, found.of(self._looked_up(related)), {"teachers": found.facts})
+        opened = open_teachers(teachers, base, self._reading.pivot, self._reading.max_length, hub)
+        texts = self._looked_up(related)
+        together = Together([teacher.vectors(texts) for teacher in opened])
+        return Targets(pivots, together, {"teachers": [teacher.facts for teacher in opened]})
 
     def _looked_up(self, kinds: Collection[str] = ()) -> list[str]:
         used = numbers_used(self._order, self._arguments)

@@ -65,13 +65,9 @@ class Assembled:
 
 
 def assemble(output: Path, kind: str, languages: str, parts: Sequence[Contribution]) -> Assembled:
-    """Write `KIND/LANGUAGES` and its provenance: no duplicates, in an order that depends on the rows alone.
+    """Write `KIND/LANGUAGES`, such as `parallel/eng-kaz`, and its provenance; the order depends on the rows alone.
 
-    Args:
-        output: folder of the data.
-        kind: folder of the file: `mono`, `parallel`, …
-        languages: `kaz` or `eng-kaz`.
-        parts: parts of the same kind; of duplicate rows, that of the first part is kept.
+    Of duplicate rows, that of the first part is kept.
     """
     rows: dict[bytes, Row] = {}
     again: Counter[str] = Counter()

@@ -38,11 +38,8 @@ class Situation:
 
     def found(self, kind: str) -> Assembled | None:
         """The file of a kind in the language; None if there is none."""
-        name = (
-            f"{self.settings.pivot}-{self.settings.language}"
-            if kind in ("parallel", "cross-paraphrase")
-            else self.settings.language
-        )
+        crossing = f"{self.settings.pivot}-" if kind in ("parallel", "cross-paraphrase") else ""
+        name = crossing + self.settings.language
         return next((file for path, file in self.files.items() if path.startswith(f"{kind}/{name}.")), None)
 
 

@@ -50,14 +50,7 @@ class TranslationOptions(Decoding):
 
 
 def translated_part(options: TranslationOptions, model: str, originals: Part, language: str, builder: Builder) -> Part:
-    """Translate the rows of a part.
-
-    Args:
-        options: options of the translation.
-        model: Hub id or folder; mind its licence.
-        originals: a finished part with paraphrases of the pivot.
-        language: the language to translate to, ISO 639-3.
-        builder: gives the pivot, and the sentences that must not be in the data.
+    """Translate the rows of a finished part with paraphrases of the pivot.
 
     Returns:
         A finished part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the

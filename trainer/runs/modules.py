@@ -60,11 +60,7 @@ def compose(
 ) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
     """Compose a module with a copy of the base, and return the copy and the tokenizer for all text.
 
-    Args:
-        base: the base encoder; it is copied, never changed.
-        module: the module.
-        recipe: gives the rules that rewrite text.
-        whole_vocabulary: keep all tokens of the base, because the module lacks tokens of related languages.
+    With `whole_vocabulary` all tokens of the base are kept, because the module lacks tokens of related languages.
 
     Raises:
         SettingsError: the module has token embeddings of its own, so that it cannot keep the base's tokens.

@@ -52,15 +52,11 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
 
 
 def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
-    """Parse a command line; an error in it is reported as one line, without the usage text.
-
-    Args:
-        parser: made with `exit_on_error=False`.
-        arguments: those of the command line; None: this process's.
+    """Parse a command line, by default this process's, with a parser made with `exit_on_error=False`.
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: an argument cannot be parsed.
+        SettingsError: an argument cannot be parsed; the message is one line, without the usage text.
     """
     try:
         return parser.parse_args(arguments)
@@ -69,15 +65,10 @@ def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Names
 
 
 def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> Namespace:
-    """Check values that were read from a file; an error in them is reported as one line.
-
-    Args:
-        parser: made with `exit_on_error=False`.
-        values: the values by name.
-        where: the origin of the values, for the error message.
+    """Check values that were read from a file, with a parser made with `exit_on_error=False`.
 
     Raises:
-        SettingsError: a value has the wrong type.
+        SettingsError: a value has the wrong type; the message is one line, and says where.
     """
     try:
         parsed: Namespace = parser.parse_object(values)

@@ -31,13 +31,7 @@ def base_reference(base: BaseEncoder, components: Collection[str] | None = None)
 
 
 def run_record(settings: dict[str, Any], phases: dict[str, Any], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The `training` entry of a manifest.
-
-    Args:
-        settings: everything that the weights depend on.
-        phases: the facts that each phase recorded.
-        data: see `trainer.data.facts`.
-    """
+    """The `training` entry of a manifest: all that the weights depend on, each phase's facts, and those of the data."""
     own = {"settings": settings, "phases": phases, "data": list(data)}
     return own | {"hardware": hardware(), "versions": versions(LIBRARIES)}
 

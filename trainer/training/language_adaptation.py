@@ -69,10 +69,7 @@ def pretrained_output_bias(base: BaseEncoder) -> torch.Tensor | None:
 def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> MaskedLanguageModelHead:
     """The base's own MLM head for another vocabulary, or an identity-initialised one if its checkpoint has none.
 
-    Args:
-        base: the base encoder.
-        vocabulary: number of tokens.
-        bias: `[vocabulary]`, the output bias moved to the new vocabulary.
+    `bias` `[vocabulary]` is the output bias moved to the new vocabulary of `vocabulary` tokens.
     """
     width, layout = base.width, base.architecture.mlm_head
     places = {} if layout is None else {"dense": layout.dense, "norm": layout.norm}

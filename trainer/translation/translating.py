@@ -65,15 +65,9 @@ def _rows(settings: TranslationSettings) -> list[tuple[str, ...]]:
 def translated(
     rows: Sequence[tuple[str, ...]], model: str, source: str, target: str, decoding: Decoding, journal: Path
 ) -> list[tuple[tuple[str, ...], list[str]]]:
-    """Translate rows, and check them.
+    """Translate rows of sentences, of which the last may be empty, from one code of the model's tokenizer to another.
 
-    Args:
-        rows: rows of sentences, of which the last may be empty.
-        model: Hub id or folder.
-        source: the source language's code in the model's tokenizer.
-        target: the target language's code in the model's tokenizer.
-        decoding: how to translate, and the limits of the checks.
-        journal: the file that keeps finished translations.
+    The journal is a file that keeps finished translations.
 
     Returns:
         The rows that pass the checks, each with its translations.

@@ -229,13 +229,8 @@ def _told(name: str) -> Iterator[None]:
 def batches_of(lengths: Sequence[int], tokens_per_batch: int, batch_size: int) -> list[list[int]]:
     """Group sentences of similar length into batches, the longest first, so that a lack of memory shows at once.
 
-    Args:
-        lengths: number of tokens of each sentence.
-        tokens_per_batch: maximum number of tokens in a batch, padding included; a longer sentence gets its own batch.
-        batch_size: maximum number of sentences in a batch.
-
-    Returns:
-        The indices of the sentences, one list per batch.
+    A batch has at most `batch_size` sentences and, padding included, `tokens_per_batch` tokens; a longer sentence gets
+    its own batch. `lengths` are numbers of tokens, and each batch is a list of the sentences' indices.
     """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
