@@ -35,7 +35,7 @@ from trainer.training.embedding_trainer import SentenceModel
 from trainer.training.language_adaptation import LanguageAdaptationTrainer, MaskedLanguageModel, mlm_head
 from trainer.training.masking import MaskingCollator, pack
 from trainer.training.steps import rows_in_order, split
-from trainer.vocabulary import build_vocabulary, vocabulary_text
+from trainer.vocabulary import build_vocabulary, read_rules, vocabulary_text
 
 Write = Callable[[Path], dict[str, Any]]
 """A function that writes the result of a phase to a folder and returns the facts for the manifest."""
@@ -83,8 +83,8 @@ class Stage1(Run):
             text = None
             if settings.strategy != "keep":
                 text = load_text(vocabulary_text(recipe), self.language, recipe.pivot)
-            prompts, rules = [base.prompt, *base.prompts.values()], self.module.rules
-            bias = self.module.output_bias()
+            rules = read_rules(settings.rewrite, self.language, recipe.pivot)
+            prompts, bias = [base.prompt, *base.prompts.values()], self.module.output_bias()
             made = build_vocabulary(
                 base, settings, self.language, text, bias, recipe.seed, prompts=prompts, rules=rules
             )

@@ -39,7 +39,9 @@ class Excluded:
     def __init__(self, paths: Sequence[Path]) -> None:
         self.files: list[Path] = []
         for path in paths:
-            found = _files_in(path) if path.is_dir() else [path]
+            found = [path]
+            if path.is_dir():
+                found = sorted(inner for inner in files_below(path) if file_format(inner.name) in FORMATS)
             if not found or not found[0].is_file():
                 raise DataError(f"--exclude: expected files of text ({' '.join(FORMATS)}) at {str(path)!r}, found none")
             self.files += found
@@ -66,10 +68,6 @@ def fold(text: str) -> str:
     """The letters and digits of a text, without case and compatibility forms; the text itself if it has none."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return "".join(filter(str.isalnum, plain)) or plain.strip()
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in files_below(folder) if file_format(path.name) in FORMATS)
 
 
 def _texts(path: Path) -> Iterator[str]:

@@ -23,11 +23,12 @@ from trainer.preparation.sources import Filling, Kind, Source
 logger = logging.getLogger(__name__)
 
 _BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-_FORMS: dict[Kind, Form] = {
+FORMS: dict[Kind, Form] = {
     "text": Form(("text",)),
     "parallel": Form(("pivot", "target")),
     "paraphrase": Form(("anchor", "positive", "negative"), ("negative",)),
 }
+"""The usual columns of each kind, for sources that do not name their own."""
 LABEL = "\x00label"
 """Key of a raw row's label, a name that no column has."""
 
@@ -105,8 +106,8 @@ def _open_files(source: Source, language: str, pivot: str) -> Opened:
     filling, files = _found_files(source, language, pivot)
 
     def rows() -> Iterator[dict[str, Any]]:
-        top = [_top(filling(name)) for name in columns_of(source)]
-        data = load_file(files[0], list(dict.fromkeys(top)) or None, [form_of(source)])
+        top = [filling(name).partition(".")[0] for name in columns_of(source)]
+        data = load_file(files[0], list(dict.fromkeys(top)) or None, [FORMS[source.kind]])
         if len(files) == 1:
             yield from data
             return
@@ -122,15 +123,6 @@ def _open_files(source: Source, language: str, pivot: str) -> Opened:
 def columns_of(source: Source) -> list[str]:
     """The names of all columns that are read; empty if the source uses the usual names of its kind."""
     return [*(source.columns or []), *source.where, *([source.key] if source.key else [])]
-
-
-def form_of(source: Source) -> Form:
-    """The usual columns of the source's kind, for when it does not name its own."""
-    return _FORMS[source.kind]
-
-
-def _top(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def _open_hub(source: Source, language: str, pivot: str) -> Opened:

@@ -23,7 +23,7 @@ from trainer.runs.workspace import PhaseFolder, Workspace
 from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
 from trainer.training.language_adaptation import check_can_mask, pretrained_output_bias
 from trainer.training.low_rank import copy_lora, lora_config
-from trainer.vocabulary import has_base_embeddings, read_output_bias, read_rules
+from trainer.vocabulary import has_base_embeddings, read_output_bias
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +62,6 @@ class UnfinishedModule:
         self.recipe = recipe
         self.language = language
         self.base = base
-        self.rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
-        """Rules that rewrite the language's text before the base's tokenizer reads it."""
         self._settings = settings
         self._begun = {key: value for key, value in settings.items() if key not in PHASES}
         self._data = list(data)

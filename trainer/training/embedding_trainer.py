@@ -11,7 +11,8 @@ from torch.utils.checkpoint import get_device_states, set_device_states
 from transformers import PreTrainedModel
 
 from adapters_hub.encoder import SentenceHead
-from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.training.encoder_model import EncoderModel
+from trainer.training.phase_trainer import PhaseTrainer
 
 
 class SentenceModel(EncoderModel):

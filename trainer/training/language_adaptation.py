@@ -13,7 +13,8 @@ from transformers.activations import ACT2FN
 
 from adapters_hub.base import BaseEncoder
 from trainer.settings import SettingsError
-from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.training.encoder_model import EncoderModel
+from trainer.training.phase_trainer import PhaseTrainer
 
 
 def check_can_mask(base: BaseEncoder) -> None:

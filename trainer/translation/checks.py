@@ -17,6 +17,8 @@ _JOINT = {"Hans": ("Hani",), "Hant": ("Hani",), "Jpan": ("Hira", "Kana", "Hani")
 """The scripts of Unicode that a code of ISO 15924 joins or narrows."""
 _LOOP = re.compile(r"(\S.{0,59}?)\1{3,}", re.DOTALL)
 _SHORTEST_LOOP = 12
+SCRIPT_SHARE = 0.5
+"""The usual least share of a sentence's letters that must belong to its script."""
 # Added to both lengths, so that short texts do not have extreme ratios.
 _LENGTH_OFFSET = 10
 
@@ -48,7 +50,7 @@ class Checks:
         translations: Iterable[tuple[str, Translation]],
         script: str | None,
         length_factor: float = 2.5,
-        script_share: float = 0.5,
+        script_share: float = SCRIPT_SHARE,
     ) -> None:
         self.script = script
         self.length_factor = length_factor
