@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from trainer.preparation.cleaning import Cleaner, Limits
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.reading import local_files, open_source
-from trainer.preparation.rows import Row, rows_of
+from trainer.preparation.rows import rows_of
 from trainer.preparation.sources import Source
 from trainer.translation import script_of
 
@@ -58,7 +57,10 @@ class Builder:
         cleaner = Cleaner(_limits(source, language, self.pivot), self.excluded)
         recorded = zip(opened.files, wanted.get("files", ()), strict=True)
         with as_recorded([{"path": str(path), "sha256": digest} for path, digest in recorded]):
-            kept = self._write(part, cleaner.clean(rows_of(source, opened)), self._limit(source))
+            rows, limit = cleaner.clean(rows_of(source, opened)), self._limit(source)
+            with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
+                part.write(itertools.islice(bar, limit))
+                kept = int(bar.n)
         if not kept:
             part.path.unlink()
             dropped = ", ".join(f"{count} {reason}" for reason, count in cleaner.dropped.most_common())
@@ -71,12 +73,6 @@ class Builder:
     def _limit(self, source: Source) -> int | None:
         given = [limit for limit in (source.limit, self.limit) if limit is not None]
         return min(given) if given else None
-
-    def _write(self, part: Part, rows: Iterable[Row], limit: int | None) -> int:
-        """Write at most `limit` rows; return how many were written."""
-        with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
-            part.write(itertools.islice(bar, limit))
-            return int(bar.n)
 
     def _wanted(self, source: Source, language: str) -> dict[str, Any]:
         """Everything that the rows of a part depend on; a data set counts by its name, not by its present content."""

@@ -61,7 +61,8 @@ class Cleaner:
         if self.limits.crossing:
             sample = list(itertools.islice(rows, _SAMPLE))
             rows = itertools.chain(sample, rows)
-            checks = self._checks(sample)
+            pairs = [tuple(normalised(text) for text in row.texts) for row in sample]
+            checks = Checks(((one, Translation(other)) for one, other in pairs if one), self.limits.scripts[1])
         seen: set[bytes] = set()
         for row in rows:
             self.read += 1
@@ -75,11 +76,6 @@ class Cleaner:
                 continue
             seen.add(key)
             yield Row(row.label, texts)
-
-    def _checks(self, sample: Iterable[Row]) -> Checks:
-        pairs = [tuple(normalised(text) for text in row.texts) for row in sample]
-        translations = ((one, Translation(other)) for one, other in pairs if one)
-        return Checks(translations, self.limits.scripts[1])
 
     def _fault(self, texts: tuple[str, ...], checks: Checks | None) -> str | None:
         limits, given = self.limits, [text for text in texts if text]

@@ -37,17 +37,6 @@ class TranslationOptions(Decoding):
     license: str = ""
     limit: int = 20_000
 
-    def codes(self, model: str, language: str, pivot: str) -> tuple[str, str]:
-        """A model's codes of the pivot and of the language.
-
-        Raises:
-            TranslationError: the model does not know one of them.
-        """
-        source = self.source or code_in_model(model, self.revision, _candidates(pivot))
-        target = self.target or code_in_model(model, self.revision, _candidates(language))
-        logger.info("%s: translating from %s to %s", model, source, target)
-        return source, target
-
 
 def translated_part(options: TranslationOptions, model: str, originals: Part, language: str, builder: Builder) -> Part:
     """Translate the rows of a finished part with paraphrases of the pivot.
@@ -66,7 +55,9 @@ def translated_part(options: TranslationOptions, model: str, originals: Part, la
     part = Part(originals.output, kind_of(KIND, language, builder.pivot), originals.name, wanted)
     if part.is_finished():
         return part
-    source, target = options.codes(model, language, builder.pivot)
+    source = options.source or code_in_model(model, options.revision, _candidates(builder.pivot))
+    target = options.target or code_in_model(model, options.revision, _candidates(language))
+    logger.info("%s: translating from %s to %s", model, source, target)
     rows = {(*row.texts, "")[:3]: row.label for row in itertools.islice(originals.rows(), options.limit)}
     # The file name holds the settings that translations depend on: a run with other limits uses them again.
     mark = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
