@@ -55,7 +55,8 @@ class Stage1(Run):
         language: ISO 639-3.
     """
 
-    what, manifest = "module", LanguageModuleManifest
+    what = "module"
+    manifest = LanguageModuleManifest
 
     def __init__(self, recipe: Recipe, language: str) -> None:
         super().__init__(recipe, Path(recipe.output_dir) / language, module_data(recipe, language))

@@ -55,7 +55,8 @@ class Stage2(Run):
         objective: one of `trainer.objectives.ALIGNMENT`.
     """
 
-    what, manifest = "alignment adapter", AlignmentManifest
+    what = "alignment adapter"
+    manifest = AlignmentManifest
 
     def __init__(self, recipe: Recipe, language: str, objective: str) -> None:
         self.language = language
