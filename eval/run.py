@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import platform
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from adapters_hub.requirements import versions
 from eval.benchmarks import Benchmark
 from eval.benchmarks.data import Bitext, Data
 from eval.bootstrap import RESAMPLES
@@ -159,7 +159,7 @@ def _score(cached: CachedEncoder, prepared: Prepared, settings: Run) -> Result:
             "sentences_per_second": round(encoded / seconds, 1) if encoded else None,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": _commit(),
-            "versions": _versions(),
+            "versions": {"python": platform.python_version(), **versions(_LIBRARIES)},
         },
         histograms=_histograms(prepared.data, cached),
     )
@@ -205,16 +205,6 @@ def _histograms(data: Data, cached: CachedEncoder) -> dict[str, list[float]]:
         "parallel": (parallel / parallel.sum()).round(6).tolist(),
         "random": (random / random.sum()).round(6).tolist(),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _commit() -> str | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from datasets import Dataset
 
-from adapters_hub.texts import canonical
+from adapters_hub.texts import canonical, text_key
 from trainer.data.errors import DataError
 from trainer.settings import DataSource
 
@@ -39,7 +39,7 @@ def clean(
     Raises:
         DataError: no row is left.
     """
-    digests = np.zeros(len(data), dtype=np.uint64)
+    digests = np.zeros(len(data), dtype=np.int64)
     usable = np.zeros(len(data), dtype=bool)
     identical = 0
     position = 0
@@ -50,26 +50,17 @@ def clean(
             same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
             identical += same
             usable[position] = all(needed) and not same
-            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            digests[position] = int.from_bytes(digest, "little")
+            digests[position] = text_key("\x1f".join(parts))
             position += 1
     rows = np.flatnonzero(usable)
     _, first = np.unique(digests[rows], return_index=True)
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    over = len(kept)
+    distinct = len(kept)
     kept = within_limits(kept, source, labels)
-    over -= len(kept)
-    notes = [
-        f"{count} {name}"
-        for count, name in (
-            (empty, "empty"),
-            (identical, "identical pairs"),
-            (duplicates, "duplicates"),
-            (over, "over the limit"),
-        )
-        if count
-    ]
+    over = distinct - len(kept)
+    counts = {"empty": empty, "identical pairs": identical, "duplicates": duplicates, "over the limit": over}
+    notes = [f"{count} {name}" for name, count in counts.items() if count]
     logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
     if not len(kept):
         raise DataError(f"{what}: no usable row among {len(data)} ({', '.join(notes) or 'the file is empty'})")
@@ -79,15 +70,11 @@ def clean(
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
     """Apply the limits of a source to some rows, keeping their order."""
     if labels is not None:
-        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
+        seen: Counter[str] = Counter()
+        places = []
+        for place, row in enumerate(rows):
+            seen[labels[row]] += 1
+            if seen[labels[row]] <= (source.group_limit or 0):
+                places.append(place)
+        rows = rows[places]
     return rows[: source.limit]
-
-
-def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
-    """The first `limit` rows of each label, in their order."""
-    seen: dict[str, int] = {}
-    chosen = np.zeros(len(rows), dtype=bool)
-    for place, label in enumerate(labels.tolist()):
-        seen[label] = seen.get(label, 0) + 1
-        chosen[place] = seen[label] <= limit
-    return rows[chosen]
