@@ -33,7 +33,7 @@ def clean(
         required: columns that must not be empty; the first and second form a pair, the third and fourth, and so on.
         what: the data's name in the log.
         source: the source, which sets the limits.
-        labels: the group label of each row; None if the source has no group limit.
+        labels: the group label of each row; None if the source does not choose by them.
         optional: columns that may be empty.
 
     Raises:
@@ -57,8 +57,9 @@ def clean(
     _, first = np.unique(digests[rows], return_index=True)
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    over = len(kept)
-    kept = within_limits(kept, source, labels)
+    chosen = without_left_out(kept, source, labels)
+    left_out, over = len(kept) - len(chosen), len(chosen)
+    kept = within_limits(chosen, source, labels)
     over -= len(kept)
     notes = [
         f"{count} {name}"
@@ -66,6 +67,7 @@ def clean(
             (empty, "empty"),
             (identical, "identical pairs"),
             (duplicates, "duplicates"),
+            (left_out, "left out"),
             (over, "over the limit"),
         )
         if count
@@ -76,10 +78,15 @@ def clean(
     return data.select(kept)
 
 
+def without_left_out(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
+    """The rows whose labels the source does not leave out, in their order."""
+    return rows if labels is None else rows[~np.isin(np.array(labels)[rows], source.leave_out)]
+
+
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
     """Apply the limits of a source to some rows, keeping their order."""
-    if labels is not None:
-        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
+    if labels is not None and source.group_limit is not None:
+        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit)
     return rows[: source.limit]
 
 
