@@ -33,7 +33,7 @@ def clean(
         required: columns that must not be empty; the first and second form a pair, the third and fourth, and so on.
         what: the data's name in the log.
         source: the source, which sets the limits.
-        labels: the group label of each row; None if the source has no group limit.
+        labels: the group label of each row; None if the source does not choose by them.
         optional: columns that may be empty.
 
     Raises:
@@ -56,10 +56,12 @@ def clean(
     _, first = np.unique(digests[rows], return_index=True)
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    distinct = len(kept)
-    kept = within_limits(kept, source, labels)
-    over = distinct - len(kept)
-    counts = {"empty": empty, "identical pairs": identical, "duplicates": duplicates, "over the limit": over}
+    chosen = without_left_out(kept, source, labels)
+    left_out = len(kept) - len(chosen)
+    kept = within_limits(chosen, source, labels)
+    over = len(chosen) - len(kept)
+    counts = {"empty": empty, "identical pairs": identical, "duplicates": duplicates}
+    counts |= {"left out": left_out, "over the limit": over}
     notes = [f"{count} {name}" for name, count in counts.items() if count]
     logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
     if not len(kept):
@@ -67,14 +69,19 @@ def clean(
     return data.select(kept)
 
 
+def without_left_out(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
+    """The rows whose labels the source does not leave out, in their order."""
+    return rows if labels is None else rows[~np.isin(np.array(labels)[rows], source.leave_out)]
+
+
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
     """Apply the limits of a source to some rows, keeping their order."""
-    if labels is not None:
+    if labels is not None and source.group_limit is not None:
         seen: Counter[str] = Counter()
         places = []
         for place, row in enumerate(rows):
             seen[labels[row]] += 1
-            if seen[labels[row]] <= (source.group_limit or 0):
+            if seen[labels[row]] <= source.group_limit:
                 places.append(place)
         rows = rows[places]
     return rows[: source.limit]

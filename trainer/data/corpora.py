@@ -14,7 +14,7 @@ import numpy as np
 from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from trainer.data.cleaning import clean, within_limits
+from trainer.data.cleaning import clean, within_limits, without_left_out
 from trainer.data.columns import Form, check_text, find_columns, form_of_width
 from trainer.data.errors import DataError
 from trainer.data.files import FORMATS, load_file
@@ -154,16 +154,18 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
             raise DataError(
                 f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
             )
-    kept = within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    labels = _labels(source, language, pivot, len(rows))
+    kept = within_limits(without_left_out(np.arange(len(rows)), source, labels), source, labels)
     return [rows[row] for row in kept]
 
 
 def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
-    """The group label of each row, if the recipe sets a group limit."""
-    if source.group_limit is None:
+    """The group label of each row, if the recipe chooses rows by them."""
+    if source.group_limit is None and not source.leave_out:
         return None
     if not source.groups:
-        raise DataError(f"group_limit needs groups: name the file with a label for each row of {source.path!r}")
+        setting = "leave_out" if source.leave_out else "group_limit"
+        raise DataError(f"{setting} needs groups: name the file with a label for each row of {source.path!r}")
     path = Path(fill(source.groups, language, pivot))
     if not path.exists():
         raise DataError(f"groups file {str(path)!r} does not exist (for language {language!r}): check the recipe")

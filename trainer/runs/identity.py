@@ -119,12 +119,12 @@ def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str
         values["split"] = source.split
     if Path(path).is_file():
         values |= {"bytes": Path(path).stat().st_size, "sha256": sha256(Path(path))}
-    if source.group_limit is not None:
+    if source.group_limit is not None or source.leave_out:
         groups = Path(fill(source.groups, language, recipe.pivot))
-        values |= {"group_limit": source.group_limit, "groups": str(groups)}
+        values |= {"group_limit": source.group_limit, "leave_out": sorted(source.leave_out), "groups": str(groups)}
         if groups.is_file():
             values["groups_sha256"] = sha256(groups)
-    return {key: value for key, value in values.items() if value not in (None, "")}
+    return {key: value for key, value in values.items() if value not in (None, "", [])}
 
 
 def finished(target: Path, kind: type[Manifest], overwrite: bool) -> dict[str, Any] | None:

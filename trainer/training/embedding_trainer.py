@@ -100,7 +100,7 @@ class EmbeddingTrainer(PhaseTrainer):
         (gradient,) = torch.autograd.grad(loss, vectors)
         gradient = gradient / self.current_gradient_accumulation_steps
         outer_sync = self.accelerator.sync_gradients
-        rows_of = places.split([len(part["rows"]) for part in parts])
+        rows_of = places.split([len(part["rows"]) for part in parts])  # type: ignore[no-untyped-call]
         with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
             for part, rows, (cpu, devices, others) in zip(parts, rows_of, states, strict=True):
                 torch.set_rng_state(cpu)  # the same dropout as the first time
