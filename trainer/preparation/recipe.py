@@ -145,7 +145,8 @@ def _point(source: dict[str, Any], situation: Situation) -> None:
     if "groups" in source:
         source["groups"] = Path(situation.settings.output, source["groups"].removeprefix(_HOME)).as_posix()
         if len(file.labels) == 1:  # there are no other groups that it could outnumber
-            del source["groups"], source["group_limit"]
+            for key in ("groups", "group_limit", "leave_out"):
+                source.pop(key, None)
     source["name"] = ", ".join(file.names)
     source["license"] = "; ".join(file.licenses) or "unknown"
 
