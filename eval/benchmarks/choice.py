@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.classification import languages_of_flores
 from eval.benchmarks.data import Choice, Data
@@ -48,14 +47,7 @@ class BelebeleQuestions(Benchmark):
         if source.folder is None:
             return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
         (name,) = self.files(language, "test")
-        rows = []
-        for number, line in enumerate(source.lines(name, self.obtain)):
-            try:
-                row = parse_json(line)
-                rows.append({column: row[column] for column in _COLUMNS})
-            except (ValueError, KeyError, TypeError) as error:
-                raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error
-        return rows
+        return source.json_lines(name, self.obtain, _COLUMNS)
 
 
 class Belebele(BelebeleQuestions):

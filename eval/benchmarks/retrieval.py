@@ -6,9 +6,8 @@ import contextlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.choice import BelebeleQuestions
 from eval.benchmarks.data import Collection, Data, Retrieval
@@ -91,7 +90,7 @@ class KazQAD(Coded):
         if source.folder is None:
             rows = source.rows(str(self.hub_id), None, "kazqad", self._parts[split], columns)
         else:
-            rows = json_lines(source, self.files("kaz", split)[0], self.obtain, columns)
+            rows = source.json_lines(self.files("kaz", split)[0], self.obtain, columns)
         return parallel_questions({"kaz": [Question(str(row["id"]), row["question"], row["context"]) for row in rows]})
 
 
@@ -129,12 +128,12 @@ class AfriQA(Coded):
         return Retrieval(pairs if "eng" in languages else {})
 
     def _one(self, language: str, split: str, source: Source) -> Collection:
-        columns = ("id", "question_lang", "context", "title")
+        columns = ("id", "question_lang", "context")
         if source.folder is None:
             part = {"dev": "validation"}.get(split, split)
             rows = source.rows(str(self.hub_id), None, self.codes[language], part, columns)
         else:
-            rows = json_lines(source, self.files(language, split)[0], self.obtain, columns)
+            rows = source.json_lines(self.files(language, split)[0], self.obtain, columns)
         return _collection(
             [Question(str(row["id"]), row["question_lang"], row["context"]) for row in rows],
             [Question(str(row["id"]), "", row["context"]) for row in rows],
@@ -197,32 +196,3 @@ def _shaped(name: str, obtain: str) -> Iterator[None]:
         if isinstance(error, EvaluationError):
             raise
         raise EvaluationError(f"benchmark data {name} does not have the expected form: {obtain}") from error
-
-
-def json_lines(
-    source: Source, name: str, obtain: str, columns: Sequence[str], optional: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """Read a file of one JSON object a line.
-
-    Args:
-        source: where the file is.
-        name: path relative to the data folder.
-        obtain: how to get the file, for the error message.
-        columns: the required columns.
-        optional: columns that are None where they are missing.
-
-    Raises:
-        EvaluationError: a line is not an object with the columns; the message names the line.
-    """
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(source.lines(name, obtain), start=1):
-        if not line:
-            continue
-        try:
-            row = parse_json(line)
-            rows.append({column: row[column] for column in columns} | {column: row.get(column) for column in optional})
-        except (ValueError, KeyError, TypeError) as error:
-            raise EvaluationError(
-                f"benchmark data {name}, line {number}: expected JSON with {', '.join(columns)}"
-            ) from error
-    return rows

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adapters_hub.folders import sha256
+from adapters_hub.json_files import parse_json
 from eval.benchmarks.hub import Hub, commit_of, load_part
 from eval.errors import EvaluationError, MissingDataError
 
@@ -90,6 +91,30 @@ class Source:
         with _decoded(path):
             text = path.read_text(encoding="utf-8-sig")
         return [line.strip() for line in text.removesuffix("\n").split("\n")]
+
+    def json_lines(self, name: str, obtain: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Read a file of one JSON object a line.
+
+        Args:
+            name: path relative to the data folder.
+            obtain: how to get the file, for the error message.
+            columns: the required columns; what else a row has is kept.
+
+        Raises:
+            EvaluationError: a line is not an object with the columns; the message names the line.
+        """
+        rows: list[dict[str, Any]] = []
+        for number, line in enumerate(self.lines(name, obtain), start=1):
+            if not line:
+                continue
+            try:
+                row = parse_json(line)
+                rows.append({**row, **{column: row[column] for column in columns}})
+            except (ValueError, KeyError, TypeError) as error:
+                raise EvaluationError(
+                    f"benchmark data {name}, line {number}: expected JSON with {', '.join(columns)}"
+                ) from error
+        return rows
 
     def table(
         self,
