@@ -99,12 +99,11 @@ class MIRACL(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read each language on its own, since neither questions nor passages are translations."""
-        self.require(languages)
-        return Retrieval({(code, code): self._one(self.codes[code], split, source) for code in languages})
+        return Retrieval({(code, code): self._one(self.code(code), split, source) for code in languages})
 
     def _one(self, code: str, split: str, source: Source) -> Collection:
         queries, passages, judgements = (
-            source.rows(str(self.hub_id), self.revision, f"{code}-{part}", split, columns)
+            self.rows(source, f"{code}-{part}", split, columns)
             for part, columns in (("queries", ["text"]), ("corpus", ["text"]), ("qrels", _JUDGED))
         )
         return _collection(queries, passages, judgements, f"{self.name} {code}")

@@ -42,10 +42,10 @@ class BelebeleQuestions(Benchmark):
         found = languages_of_flores(source, *self.files("*", split))
         return [code for code in found if source.folder or "uig" not in code]
 
-    def rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
+    def questions(self, language: str, source: Source) -> Any:  # noqa: ANN401
         """The rows of a language, with the columns of the dataset."""
         if source.folder is None:
-            return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
+            return self.rows(source, language, "test", _COLUMNS)
         (name,) = self.files(language, "test")
         return source.json_lines(name, self.obtain, _COLUMNS)
 
@@ -59,7 +59,7 @@ class Belebele(BelebeleQuestions):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the questions that all languages have, in the order of the first language."""
-        rows = {code: {(row["link"], int(row["question_number"])): row for row in self.rows(code, source)}
+        rows = {code: {(row["link"], int(row["question_number"])): row for row in self.questions(code, source)}
                 for code in languages}  # fmt: skip
         common = set.intersection(*(set(found) for found in rows.values()))
         keys = [key for key in rows[languages[0]] if key in common]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -29,7 +28,15 @@ def score_classification(data: Classification, encoder: CachedEncoder, draw: Dra
 
     def trained(code: str, across: bool) -> LogisticRegression:
         texts = data.languages[code]
-        return _train(encoder(texts.train_texts, code, across), texts.train_labels, code)
+        if len(set(texts.train_labels)) < 2:
+            raise EvaluationError(
+                f"the training labels of {code} are all {texts.train_labels[0]!r}: there is nothing to learn"
+            )
+        classifier = LogisticRegression(C=_STRENGTH, max_iter=1000)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            classifier.fit(encoder(texts.train_texts, code, across), texts.train_labels)
+        return classifier
 
     def tested(classifier: LogisticRegression, *languages: str) -> Figure:
         texts, across = data.languages[languages[-1]], len(languages) > 1
@@ -42,13 +49,3 @@ def score_classification(data: Classification, encoder: CachedEncoder, draw: Dra
         classifier = trained(pivot, across=True)
         figures += [tested(classifier, pivot, code) for code in data.languages if code != pivot]
     return [*figures, *means_of(figures, "mono", "cross")]
-
-
-def _train(vectors: np.ndarray, labels: Sequence[str], language: str) -> LogisticRegression:
-    if len(set(labels)) < 2:
-        raise EvaluationError(f"the training labels of {language} are all {labels[0]!r}: there is nothing to learn")
-    classifier = LogisticRegression(C=_STRENGTH, max_iter=1000)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(vectors, labels)
-    return classifier
