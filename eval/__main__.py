@@ -35,8 +35,8 @@ def run_command(
     benchmarks: Annotated[
         str,
         typer.Option(
-            help="Benchmarks, separated by commas; `sample`, `paper`, `dev` and `search` are groups, and LANGUAGE=FOLDER "
-            "is your own data in BEIR's form."
+            help="Benchmarks, separated by commas; `sample`, `paper`, `dev` and `search` are groups, and "
+            "LANGUAGE=FOLDER is your own data in BEIR's form."
         ),
     ] = "sample",
     languages: Annotated[
