@@ -22,6 +22,7 @@ from tests.conftest import ROOT, SAMPLE
 STAGE1, STAGE2 = ROOT / "trainer" / "stage1.py", ROOT / "trainer" / "stage2.py"
 MONOLITHIC = ROOT / "trainer" / "monolithic.py"
 EVAL = ROOT / "eval" / "__main__.py"
+PRELOADED = "tests.trainer.runs.preloaded"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["trainer.stage1", "trainer.stage2", "eval.run"])
+        self._context.set_forkserver_preload([PRELOADED])
         self._count = 0
 
     def start(
