@@ -8,6 +8,7 @@ import gc
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import datasets.config
 import pytest
 import torch
+from filelock import FileLock
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -261,17 +263,35 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(scope="session")
-def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Map of a name to a folder, which a function fills on first access; pytest's workers share it."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        path, done = root / name, root / f"{name}.done"
+        done.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+                path.mkdir()
+                fill(path)
+                done.touch()
+        return path
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base_folders(once: Callable[..., Path], tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
     """Map of each architecture to the folder of a tiny random base encoder, which is made on first access."""
-    made: dict[str, Path] = {}
 
     def folder(architecture: str) -> Path:
-        if architecture not in made:
-            path = tmp_path_factory.mktemp("base") / architecture
-            made[architecture] = write_base(
-                path, architecture, build(800) if (build := OWN_TOKENIZERS.get(architecture)) else tokenizer
-            )
-        return made[architecture]
+        build = OWN_TOKENIZERS.get(architecture)
+        return once(
+            f"base/{architecture}",
+            lambda path: write_base(path, architecture, build(800) if build else tokenizer),
+        )
 
     return folder
 

@@ -45,9 +45,7 @@ LIBRARIES = (
 )
 
 
-def run_python(
-    *arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
+def run_python(*arguments: str | Path, env: Mapping[str, str], cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """What `subprocess.run([sys.executable, *arguments], capture_output=True, text=True, …)` does, without the wait."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as connection:
         streams = [Path(folder) / name for name in ("out", "err")]
@@ -65,7 +63,11 @@ def _server() -> str:
     folder = tempfile.mkdtemp()
     path = f"{folder}/socket"
     server = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", path], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-m", "tests.forked", path],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     assert server.stdin is not None
     assert server.stdout is not None
@@ -110,8 +112,8 @@ def _become(arguments: list[str], env: dict[str, str], cwd: str, streams: list[s
     for number, stream in enumerate((os.devnull, *streams)):
         os.dup2(os.open(stream, os.O_RDWR | os.O_CREAT), number)
     encoding = env.get("PYTHONIOENCODING", "utf-8")
-    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", encoding=encoding, errors="backslashreplace", buffering=1, closefd=False)  # noqa: PTH123, SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding=encoding, errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     code: object = 0
     try:
         _run(*arguments)

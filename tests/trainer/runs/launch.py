@@ -8,7 +8,6 @@ import os
 import resource
 import runpy
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -18,6 +17,7 @@ from typing import Any
 import yaml
 
 from tests.conftest import ROOT, SAMPLE
+from tests.forked import run_python
 
 STAGE1, STAGE2 = ROOT / "trainer" / "stage1.py", ROOT / "trainer" / "stage2.py"
 MONOLITHIC = ROOT / "trainer" / "monolithic.py"
@@ -99,14 +99,7 @@ def environment() -> dict[str, str]:
 
 def execute(*command: str | Path, variables: dict[str, str] | None = None) -> Completed:
     """Run `python COMMAND` as a new process, as a user does."""
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        env=environment() | (variables or {}),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(*command, env=environment() | (variables or {}))
     return Completed(done.returncode, done.stdout, done.stderr)
 
 

@@ -6,6 +6,8 @@
 import gc
 import importlib
 
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping
+
 for module in (
     "tests.trainer.runs.crashes",
     "tests.trainer.runs.launch",
@@ -25,8 +27,6 @@ for module in (
     "torch.utils.serialization.config",
 ):
     importlib.import_module(module)
-
-from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
 get_checkpoint_conversion_mapping("bert")  # it is built for all architectures at once, and kept
 gc.collect()
