@@ -40,8 +40,6 @@ from transformers import (
     XLMRobertaForMaskedLM,
 )
 
-gc.disable()  # until all tests are collected
-
 ROOT = Path(__file__).parent.parent
 SAMPLE = ROOT / "sample_data" / "meanings" / "train.tsv"
 ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100", "qwen3", "gemma3_text")
@@ -50,8 +48,12 @@ CAUSAL = ("qwen3",)
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
+def pytest_configure() -> None:
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """From here on, collecting garbage leaves out what was imported, which takes most of its time."""
+    """From here on, garbage is looked for among what the tests make, and not among all that they import."""
     gc.freeze()
     gc.enable()
 

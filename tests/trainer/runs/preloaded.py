@@ -15,6 +15,8 @@ for module in (
     "trainer.stage2",
     "trainer.monolithic",
     "eval.__main__",
+    "eval.encoders.opening",
+    "eval.report",
     "eval.run",
     # Imported late, by a library at work.
     "adapters_hub.base.backbone",
