@@ -104,6 +104,10 @@ def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokeniz
         single="<s> $A </s>",
         special_tokens=[("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))],
     )
+    return _with_special_tokens(tokenizer)
+
+
+def _with_special_tokens(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
@@ -259,12 +263,6 @@ def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFa
 
 
 @pytest.fixture(scope="session")
-def tokenizer() -> PreTrainedTokenizerFast:
-    """A tiny Unigram tokenizer."""
-    return build_tokenizer()
-
-
-@pytest.fixture(scope="session")
 def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
     """Map of a name to a folder, which a function fills on first access; pytest's workers share it."""
     own = tmp_path_factory.getbasetemp()
@@ -282,6 +280,13 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
         return path
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def tokenizer(once: Callable[..., Path]) -> PreTrainedTokenizerFast:
+    """A tiny Unigram tokenizer: that of the bases, since no two trainings give the same."""
+    folder = once("tokenizer", lambda path: build_tokenizer().backend_tokenizer.save(str(path / "tokenizer.json")))
+    return _with_special_tokens(Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What the server of `Stages` does once, so that none of the processes that it forks has to: import, and sort memory.
 
-`multiprocessing` ignores errors here: without it the runs do the same, but each takes seconds more.
+`multiprocessing` passes over an ImportError here: the runs do the same without it, but each takes seconds more.
 """
 
 import gc
