@@ -1,7 +1,4 @@
-"""What the server of `Stages` does once, so that none of the processes that it forks has to: import, and sort memory.
-
-`multiprocessing` passes over an ImportError here: the runs do the same without it, but each takes seconds more.
-"""
+"""What the server of `Stages` does once, so that no process that it forks has to: import, and sort its memory."""
 
 import gc
 import importlib
@@ -28,7 +25,10 @@ for module in (
     "torch.profiler._cupti_monitor",
     "torch.utils.serialization.config",
 ):
-    importlib.import_module(module)
+    try:
+        importlib.import_module(module)
+    except ImportError as error:  # `multiprocessing` would pass over it, and every run would be slow again
+        raise RuntimeError(f"{module} cannot be imported before the runs: correct the list here") from error
 
 get_checkpoint_conversion_mapping("bert")  # it is built for all architectures at once, and kept
 gc.collect()
