@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gc
 import json
 import os
 import resource
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import datasets.config
 import pytest
 import torch
+from filelock import FileLock
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
@@ -43,6 +46,23 @@ ARCHITECTURES = ("bert", "xlm-roberta", "modernbert", "m2m_100", "qwen3", "gemma
 CAUSAL = ("qwen3",)
 """Architectures whose tokens attend only to earlier tokens."""
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+def pytest_configure() -> None:
+    gc.disable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, for several workers; one starts with a fixture that others would wait for later."""
+    first = ("tests/trainer/runs/test_sample_evaluation.py", "tests/trainer/runs/", "tests/demo/test_page.py")
+    places = {place: number for number, place in enumerate(first)}
+    items.sort(key=lambda item: min((places[place] for place in first if item.nodeid.startswith(place)), default=9))
+
+
+def pytest_collection_finish() -> None:
+    """From here on, garbage is looked for among what the tests make, and not among all that they import."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextlib.contextmanager
@@ -91,6 +111,10 @@ def build_tokenizer(kind: str = "unigram", size: int = 800) -> PreTrainedTokeniz
         single="<s> $A </s>",
         special_tokens=[("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))],
     )
+    return _with_special_tokens(tokenizer)
+
+
+def _with_special_tokens(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         bos_token="<s>",
@@ -246,23 +270,42 @@ def write_base(folder: Path, architecture: str, tokenizer: PreTrainedTokenizerFa
 
 
 @pytest.fixture(scope="session")
-def tokenizer() -> PreTrainedTokenizerFast:
-    """A tiny Unigram tokenizer."""
-    return build_tokenizer()
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Map of a name to a folder, which a function fills on first access; pytest's workers share it."""
+    own = tmp_path_factory.getbasetemp()
+    root = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        path, done = root / name, root / f"{name}.done"
+        done.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if not done.exists():
+                shutil.rmtree(path, ignore_errors=True)  # of a worker that failed
+                path.mkdir()
+                fill(path)
+                done.touch()
+        return path
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def base_folders(tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
+def tokenizer(once: Callable[..., Path]) -> PreTrainedTokenizerFast:
+    """A tiny Unigram tokenizer: that of the bases, since no two trainings give the same."""
+    folder = once("tokenizer", lambda path: build_tokenizer().backend_tokenizer.save(str(path / "tokenizer.json")))
+    return _with_special_tokens(Tokenizer.from_file(str(folder / "tokenizer.json")))
+
+
+@pytest.fixture(scope="session")
+def base_folders(once: Callable[..., Path], tokenizer: PreTrainedTokenizerFast) -> Callable[[str], Path]:
     """Map of each architecture to the folder of a tiny random base encoder, which is made on first access."""
-    made: dict[str, Path] = {}
 
     def folder(architecture: str) -> Path:
-        if architecture not in made:
-            path = tmp_path_factory.mktemp("base") / architecture
-            made[architecture] = write_base(
-                path, architecture, build(800) if (build := OWN_TOKENIZERS.get(architecture)) else tokenizer
-            )
-        return made[architecture]
+        build = OWN_TOKENIZERS.get(architecture)
+        return once(
+            f"base/{architecture}",
+            lambda path: write_base(path, architecture, build(800) if build else tokenizer),
+        )
 
     return folder
 

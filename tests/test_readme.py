@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from adapters_hub.hub import push
 from eval.__main__ import app
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
+from tests.forked import run_python
 
 __all__ = ["bases", "shelf"]  # fixtures
 
@@ -25,9 +24,7 @@ SNIPPETS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 def run(snippet: str, base: Path, **environment: str) -> str:
     """Run a snippet where the tiny base has the name that published modules use for it; return the output."""
-    done = subprocess.run(
-        [sys.executable, "-c", snippet], capture_output=True, text=True, cwd=base.parent, env=os.environ | environment
-    )
+    done = run_python("-c", snippet, env=os.environ | environment, cwd=base.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from adapters_hub.shards import FACTS_FILE, shards_of
 from tests.adapters_hub.builders import make_language
 from tests.adapters_hub.conftest import Bases, Shelf
 from tests.conftest import ROOT, sample_sentences
+from tests.forked import run_python
 
 
 @pytest.fixture(scope="module")
@@ -332,9 +331,7 @@ def test_two_launched_processes_write_what_one_command_writes(shelf: Shelf, fold
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
     def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, cwd=tmp_path
-        )
+        done = run_python("-m", *command, env=environment, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

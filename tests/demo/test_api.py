@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
 import threading
 import urllib.request
 import uuid
@@ -21,6 +20,7 @@ from gradio_client.exceptions import AppError
 from tests.adapters_hub.conftest import Shelf
 from tests.conftest import ROOT
 from tests.demo.conftest import Internet
+from tests.forked import run_python
 
 TEXTS = ["Guten Morgen!", "Қайырлы таң!", "Good morning!"]
 CODES = ["deu", "kaz", "eng"]
@@ -203,7 +203,6 @@ def test_the_program_in_the_readme_runs(server: str) -> None:
     text = (ROOT / "docs" / "demo.md").read_text(encoding="utf-8")
     program = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert program is not None
-    command = [sys.executable, "-c", program.group(1).replace("http://127.0.0.1:7860/", server)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = run_python("-c", program.group(1).replace("http://127.0.0.1:7860/", server), env=os.environ)
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["Base", "Modules", "Aligned:"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,12 @@ from demo.limits.errors import DemoError
 from demo.limits.settings import Settings
 from demo.publishing import publish_folder
 from tests.adapters_hub.conftest import Shelf
-from tests.conftest import ROOT
+from tests.forked import run_python
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "demo", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name != "MSE_HUB"} | environment,
-    )
+    inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
+    return run_python("-m", "demo", *arguments, env=inherited | environment)
 
 
 def test_modules_out_of_training_are_published_once(shelf: Shelf, tmp_path: Path) -> None:

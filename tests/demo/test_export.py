@@ -4,8 +4,6 @@ import csv
 import html
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +21,7 @@ from demo.page.export import export, pairs_csv
 from demo.page.handlers import Handlers
 from tests.adapters_hub.conftest import Shelf
 from tests.demo.conftest import FakeRequest
+from tests.forked import run_python
 
 ROWS = [
     Row("deu", '=HYPERLINK("x")', "1"),
@@ -68,13 +67,7 @@ def test_no_cell_is_taken_for_a_formula(comparison: Comparison) -> None:
 def test_the_program_gives_the_same_similarities(comparison: Comparison, shelf: Shelf, hub: Path) -> None:
     place = Path(shelf.base.source).parent
     program = snippet(comparison, os.path.relpath(hub, place))
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=place,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    done = run_python("-c", program, env=os.environ, cwd=place)
     assert done.returncode == 0, done.stderr
     blocks = done.stdout.split("3. Blend")[0].split("2. Modules\n")[1]
     first = [float(value) for value in blocks.strip().splitlines()[0].strip("[] ").split()]

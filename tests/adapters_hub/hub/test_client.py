@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from huggingface_hub.utils._shared_blobs import publish_blob_to_shared_store
 
 from adapters_hub.modules import LanguageModule
 from tests.adapters_hub.conftest import Shelf
+from tests.forked import run_python
 from tests.hub_server import HubServer
 
 WEIGHTS = "language_adapter/adapter_model.safetensors"
@@ -56,9 +56,7 @@ class Client:
             "HF_HUB_DISABLE_XET": "1",
             "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         }
-        return subprocess.run(
-            [sys.executable, *map(str, arguments)], env=inherited | own | environment, capture_output=True, text=True
-        )
+        return run_python(*arguments, env=inherited | own | environment)
 
     def command(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "adapters_hub", *arguments, **environment)

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from adapters_hub import __version__
 from adapters_hub.modules import LanguageModule
 from tests.adapters_hub.builders import SCORE, edit_json
 from tests.adapters_hub.conftest import Shelf
+from tests.forked import run_python
 
 
 @pytest.fixture
@@ -25,12 +25,7 @@ def hub(tmp_path: Path) -> Path:
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a separate process."""
     inherited = {name: value for name, value in os.environ.items() if name != "MSE_HUB"}
-    return subprocess.run(
-        [sys.executable, "-m", "adapters_hub", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=inherited | environment,
-    )
+    return run_python("-m", "adapters_hub", *arguments, env=inherited | environment)
 
 
 def test_the_command_line_publishes_lists_shows_verifies_fetches_and_indexes(

@@ -36,19 +36,24 @@ def calm_base(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def modules(stages: Stages, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def modules(stages: Stages, base: Path, once: Callable[..., Path]) -> Path:
     """Finished modules of English and German; tests must not change them."""
-    output = tmp_path_factory.mktemp("modules")
-    stages.run(STAGE1, "--recipe", write_recipe(output / "recipe.yaml", base, output, languages=["eng", "deu"])).ok()
-    return output
+
+    def train(output: Path) -> None:
+        recipe = write_recipe(output / "recipe.yaml", base, output, languages=["eng", "deu"])
+        stages.run(STAGE1, "--recipe", recipe).ok()
+
+    return once("modules", train)
 
 
 @pytest.fixture(scope="session")
-def launched(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def launched(base: Path, once: Callable[..., Path]) -> Path:
     """English, German and three alignment adapters, made with `accelerate launch` as in the README."""
-    output = tmp_path_factory.mktemp("launched")
-    changes = {"languages": ["eng", "deu"], "cla": {"objectives": ["both", "paraphrase", "parallel"]}}
-    recipe = write_recipe(output / "recipe.yaml", base, output, **changes)
-    for script in (STAGE1, STAGE2):
-        accelerate("--config_file", ROOT / "accelerate_config.yaml", script, "--recipe", recipe).ok()
-    return output
+
+    def launch(output: Path) -> None:
+        changes = {"languages": ["eng", "deu"], "cla": {"objectives": ["both", "paraphrase", "parallel"]}}
+        recipe = write_recipe(output / "recipe.yaml", base, output, **changes)
+        for script in (STAGE1, STAGE2):
+            accelerate("--config_file", ROOT / "accelerate_config.yaml", script, "--recipe", recipe).ok()
+
+    return once("launched", launch)

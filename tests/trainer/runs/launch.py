@@ -8,7 +8,6 @@ import os
 import resource
 import runpy
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -18,10 +17,12 @@ from typing import Any
 import yaml
 
 from tests.conftest import ROOT, SAMPLE
+from tests.forked import run_python
 
 STAGE1, STAGE2 = ROOT / "trainer" / "stage1.py", ROOT / "trainer" / "stage2.py"
 MONOLITHIC = ROOT / "trainer" / "monolithic.py"
 EVAL = ROOT / "eval" / "__main__.py"
+PRELOADED = "tests.trainer.runs.preloaded"
 
 
 @dataclass(frozen=True)
@@ -98,14 +99,7 @@ def environment() -> dict[str, str]:
 
 def execute(*command: str | Path, variables: dict[str, str] | None = None) -> Completed:
     """Run `python COMMAND` as a new process, as a user does."""
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        env=environment() | (variables or {}),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(*command, env=environment() | (variables or {}))
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
@@ -144,7 +138,7 @@ class Stages:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["trainer.stage1", "trainer.stage2", "eval.run"])
+        self._context.set_forkserver_preload([PRELOADED])
         self._count = 0
 
     def start(

@@ -52,7 +52,7 @@ def test_a_vocabulary_of_its_own_takes_the_place_of_a_byte_wise_one(
     changes = {
         "languages": ["kaz"],
         "phases": ["vocabulary", "se"] if architecture in CAUSAL else ["vocabulary", "la", "se"],
-        "vocabulary": {"strategy": "focus", "size": 500, "auxiliary_dim": 8, "auxiliary_epochs": 1},
+        "vocabulary": {"strategy": "focus", "size": 500, "auxiliary_dim": 8, "auxiliary_buckets": 1000},
     }
     path = write_recipe(tmp_path / "r.yaml", base_folders(architecture), tmp_path, la=short, se=short, **changes)
     recipe = parse_recipe("stage", "", ["--recipe", str(path)])

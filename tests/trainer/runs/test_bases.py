@@ -56,7 +56,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 def test_a_module_marks_its_sentences_with_its_language_from_the_first_phase_on(
     strategy: str, sonar: Path, tmp_path: Path, seen: set[int]
 ) -> None:
-    sizes = {"strategy": strategy, "size": 300, "auxiliary_dim": 16, "auxiliary_min_count": 1}
+    auxiliary = {"auxiliary_dim": 16, "auxiliary_min_count": 1, "auxiliary_buckets": 1000}
+    sizes = {"strategy": strategy, "size": 300, **auxiliary}
     recipe = recipe_of(tmp_path, sonar, vocabulary=sizes, la=SHORT | {"train_embeddings": strategy != "keep"})
     base = load_base(recipe.base)
     stage1.Stage1(recipe, "eng").make(base)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.trainer.runs.crashes import Launch, crash_everywhere
-from tests.trainer.runs.launch import training, write_recipe
+from tests.trainer.runs.launch import PRELOADED, training, write_recipe
 
 _PART = 1 if os.environ.get("MSE_EVERY_CRASH") else 8
 ONE = [Launch(phase, every=_PART) for phase in ("la", "se", "cla", "full")]
@@ -37,7 +37,7 @@ def test_a_crash_at_any_write_leaves_no_trace(launch: Launch, base: Path, module
         **changes,
     )
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["trainer.stage1", "trainer.stage2", "trainer.monolithic"])
+    context.set_forkserver_preload([PRELOADED])
     child = context.Process(target=crash_everywhere, args=(launch, recipe, tmp_path / "work"))
     child.start()
     child.join()

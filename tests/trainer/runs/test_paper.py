@@ -77,6 +77,7 @@ def test_the_papers_recipe_runs_on_each_of_its_bases(
     data = tmp_path / "data"
     options = ["--recipe", RECIPES / "paper.yaml", "--base", base, "--output_dir", tmp_path / "out"]
     options += ["--languages", "eng,deu", "--vocabulary.size", "500", "--vocabulary.auxiliary_min_count", "1"]
+    options += ["--vocabulary.auxiliary_buckets", "2000"]  # filling millions of them takes most of the time
     options += ["--la.data.path", data / "mono" / "{language}.txt", "--la.max_length", "48"]
     options += ["--se.data.path", data / "paraphrase" / "{language}.tsv"]
     options += ["--cla.paraphrase.path", data / "cross-paraphrase" / "{pivot}-{language}.tsv"]

@@ -12,7 +12,7 @@ import yaml
 from adapters_hub import LanguageModule, ModularEncoder
 from adapters_hub.cards import render_card
 from tests.conftest import ROOT, sample_sentences
-from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, execute, manifest
+from tests.trainer.runs.launch import STAGE1, STAGE2, Stages, manifest
 from trainer.data.text_files import write_lines
 
 PREPARE = ROOT / "trainer" / "prepare.py"
@@ -36,7 +36,7 @@ def write_sources(folder: Path) -> Path:
 def test_the_recipe_trains_and_licences_reach_the_cards(stages: Stages, base: Path, tmp_path: Path) -> None:
     sources, data, modules = write_sources(tmp_path), tmp_path / "data", tmp_path / "modules"
     options = ("--language=deu", f"--output={data}", f"--sources={sources}", f"--base={base}", f"--modules={modules}")
-    done = execute(PREPARE, *options).ok()
+    done = stages.run(PREPARE, *options).ok()
     assert f"next: accelerate launch trainer/stage2.py --recipe {data}/recipe.yaml" in done.stderr
     recipe = ("--recipe", data / "recipe.yaml")
     few = ["max_steps=2", "per_device_train_batch_size=8", "warmup_steps=0", "disable_tqdm=true"]
