@@ -186,7 +186,7 @@ def load_base(
         prompt: text put before every sentence. If the files of sentence-transformers name several prompts, their
             default is used, else one for similarity, else that of queries if documents have one too, else none.
         pooling: one of `POOLINGS`.
-        max_length: longest sequence in tokens, up to the base's positions; 128 if the files do not state one.
+        max_length: longest sequence in tokens, up to the base's positions; 512 if the files do not state one.
 
     Raises:
         BaseEncoderError: `source` holds no base encoder, its architecture or one of its modules is not supported, or

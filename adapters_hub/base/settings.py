@@ -24,7 +24,7 @@ TRAINING_FILE = "training.json"
 """File in the folder of a fully fine-tuned encoder that records how it was trained, with its prompt and pooling."""
 FINE_TUNED = "full "
 """The prefix of `kind` in this file."""
-USUAL_LENGTH = 128
+USUAL_LENGTH = 512
 """The maximum length, in tokens, if neither the user nor the base sets one."""
 
 

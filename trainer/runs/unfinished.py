@@ -177,7 +177,7 @@ class UnfinishedModule:
             pooling=base.pooling,
             prompt=base.prompt,
             prompts=dict(base.prompts),
-            max_length=min(self.recipe.max_length, base.max_positions),
+            max_length=min(self.recipe.max_length or base.max_length, base.max_positions),
             dimension=base.dimension,
             vocabulary=self.facts.get("vocabulary", {}),
             license=self.recipe.license,

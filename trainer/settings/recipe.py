@@ -65,8 +65,7 @@ class Recipe:
         stop_after: End stage 1 after this phase. The same command without it continues from there.
         start_from: A language module (folder, or org/name[@revision]) that provides the parts of the phases not in
             --phases.
-        max_length: Longest sequence, in tokens, that the finished module encodes. The untouched base keeps its own
-            limit.
+        max_length: Longest sequence, in tokens, that the finished module encodes. By default the base's own limit.
         overwrite: Train again what is finished.
         license: Licence of the modules, for their cards, as the Hub spells it (apache-2.0, mit, cc-by-4.0).
         hub: A folder that acts as the Hub. By default $MSE_HUB, or else the Hugging Face Hub.
@@ -95,7 +94,7 @@ class Recipe:
     pivot_phases: list[str] | str = field(default_factory=list)
     stop_after: Literal["vocabulary", "la", "se"] | None = None
     start_from: str | None = None
-    max_length: int = 128
+    max_length: int | None = None
     overwrite: bool = False
     license: str = ""
     hub: str | None = None
