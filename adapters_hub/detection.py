@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, get_args
 
 import regex
@@ -115,6 +116,11 @@ def probabilities(text: str, preferred: Sequence[str] = ()) -> dict[str, float]:
         scores |= dict.fromkeys(hidden, _PREFERENCE * nearest / len(hidden))
     whole = sum(scores.values())
     return {code: score / whole for code, score in scores.items()}
+
+
+def detector() -> str:
+    """The name and version of the detector, on which the languages that are detected depend."""
+    return f"py3langid {version('py3langid')}"
 
 
 def is_language(label: str) -> bool:

@@ -39,11 +39,9 @@ def group_by_language(
     places = [place for place in texts.places if isinstance(languages[place], str) and languages[place] == AUTO]
     if places:
         present = dict(zip(texts.places, texts.present, strict=True))
-        languages = list(languages)
-        for place, code in zip(
-            places, _detected([present[place] for place in places], places, known, auto), strict=True
-        ):
-            languages[place] = code
+        found = _detected([present[place] for place in places], places, known, auto)
+        detected = dict(zip(places, found, strict=True))
+        languages = [detected.get(place, code) for place, code in enumerate(languages)]
     groups: dict[str | None, list[int]] = {}
     for index, place in enumerate(texts.places):
         code = languages[place]

@@ -86,11 +86,7 @@ def test_there_is_no_language_without_any_to_choose_from() -> None:
     assert detect([], ["eng"]) == []
 
 
-@pytest.mark.parametrize(
-    "values", [{"threshold": 1.5}, {"threshold": True}, {"threshold": float("nan")}, {"below": "deu"}]
-)
+@pytest.mark.parametrize("values", [*({"threshold": value} for value in (1.5, True, float("nan"))), {"below": "deu"}])
 def test_settings_that_make_no_sense_are_refused(values: dict[str, Any]) -> None:
-    with pytest.raises(
-        AdaptersHubError, match="expected a threshold between 0 and 1, found|below must be one of base, error"
-    ):
+    with pytest.raises(AdaptersHubError, match="a threshold between 0 and 1, found|below must be one of base, error"):
         AutoLanguage(**values)

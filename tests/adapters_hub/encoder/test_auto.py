@@ -83,9 +83,7 @@ def test_uncertain_sentences_can_be_refused(shelf: Shelf, german: list[str]) -> 
         shelf.base.copy(), [shelf.eng.folder, shelf.deu.folder], device="cpu", auto=AutoLanguage(0.7, below="error")
     )
     np.testing.assert_array_equal(encoder.encode(german, "auto"), encoder.encode(german, "deu"))
-    with pytest.raises(
-        InputTextError, match=r"the language of sentences 1 is uncertain: expected a confidence of 0\.7, "
-    ):
+    with pytest.raises(InputTextError, match=r"language of sentences 1 is uncertain: expected a confidence of 0\.7, "):
         encoder.encode([german[0], TURKISH], "auto")
     assert copy.deepcopy(encoder).auto == encoder.auto
 
