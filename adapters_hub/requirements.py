@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import importlib.metadata
+from collections.abc import Iterable, Iterator
 
 from adapters_hub.errors import AdaptersHubError
 
@@ -25,3 +26,12 @@ def needed_for(what: str, extra: str = "bridges") -> Iterator[None]:
             f"{what} needs the package {error.name!r}, which is not installed: "
             f"pip install 'modular-sentence-encoders[{extra}]'"
         ) from error
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The version of each package that is installed."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found

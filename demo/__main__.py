@@ -76,11 +76,11 @@ def serve(
     app.block_thread()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; report the owner's mistakes as one line, with exit status 1."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
     try:
-        cli(prog_name="python -m demo")
+        cli(arguments, prog_name="python -m demo")
     except (AdaptersHubError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

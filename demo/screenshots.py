@@ -19,11 +19,8 @@ ARGUMENTS = (
 )
 _MOST_BYTES = 300_000
 
-# Name, width, height, theme, tab.
-_SHOTS = (
-    ("desktop", 1440, 1010, "light", "Similarity"),
-    ("dark", 1440, 1010, "dark", "Map"),
-)
+_SHOTS = (("desktop", "light", "Similarity"), ("dark", "dark", "Map"))
+"""Name, theme and tab of each picture."""
 
 
 def main(
@@ -56,8 +53,8 @@ def _shoot(url: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        for name, width, height, theme, tab in _SHOTS:
-            page = browser.new_page(viewport={"width": width, "height": height})
+        for name, theme, tab in _SHOTS:
+            page = browser.new_page(viewport={"width": 1440, "height": 1010})
             page.goto(f"{url}?__theme={theme}")
             page.locator("#mse-rows textarea").first.wait_for()
             page.get_by_role("tab", name=tab, exact=True).click()

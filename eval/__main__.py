@@ -33,7 +33,11 @@ def run_command(
         ),
     ],
     benchmarks: Annotated[
-        str, typer.Option(help="Benchmarks, separated by commas; `sample`, `paper` and `dev` are groups.")
+        str,
+        typer.Option(
+            help="Benchmarks, separated by commas; `sample`, `paper`, `dev` and `search` are groups, and "
+            "LANGUAGE=FOLDER is your own data in BEIR's form."
+        ),
     ] = "sample",
     languages: Annotated[
         str | None,

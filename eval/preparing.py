@@ -19,14 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prepared:
-    """A benchmark that can be scored.
-
-    Attributes:
-        benchmark: the benchmark.
-        languages: the languages to score, in the benchmark's codes.
-        data: the data in these languages.
-        source: where the data came from.
-    """
+    """A benchmark that can be scored: its data in the languages to score, in its own codes, and where it came from."""
 
     benchmark: Benchmark
     languages: list[str]
@@ -43,7 +36,7 @@ def prepare(
 
     Args:
         benchmarks: the benchmarks to score.
-        split: `dev` or `test`.
+        split: the split.
         folder: folder with clones; None: use the Hub alone.
         wanted: languages to score; None: all that each benchmark has.
         named: whether the user named these languages, so that the log lists those that a benchmark lacks.

@@ -31,15 +31,8 @@ class Result:
     """The result of one encoder on one split of one benchmark.
 
     Attributes:
-        encoder: name of the encoder.
         kind: `base`, `modules` or `aligned`.
-        benchmark: name of the benchmark.
-        title: title of the benchmark, for display.
-        task: task of the benchmark.
         dataset: the benchmark's Hub id, or its repository.
-        split: `dev` or `test`.
-        languages: the languages that were scored.
-        figures: everything that was measured.
         identity: everything that the figures depend on; a run with the same identity need not be repeated.
         facts: facts about the encoder and the run: versions, commit, time, speed.
         histograms: `parallel` and `random`, the share of pairs in each cosine bin; `bins`, the bin edges.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import platform
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from adapters_hub.requirements import versions
 from eval.benchmarks import Benchmark
 from eval.benchmarks.data import Bitext, Data
 from eval.bootstrap import RESAMPLES
@@ -37,19 +37,9 @@ _BINS = np.linspace(-1, 1, 101)
 
 @dataclass(frozen=True)
 class Run:
-    """What a run scores, and how.
+    """What a run scores, and how: the options of `python -m eval run` of the same names.
 
-    Attributes:
-        benchmarks: the benchmarks to score.
-        split: `dev` or `test`.
-        output: folder for the results; each encoder gets its own subfolder.
-        languages: the languages to score; None: those that all encoders have modules for, or the paper's 23 if the
-            encoders take any language.
-        data: folder with clones of the benchmarks' repositories; what it lacks comes from the Hub. None: the Hub alone.
-        cache: folder for cached vectors; None: do not cache on disk.
-        resamples: number of bootstrap resamples.
-        seed: seed of the bootstrap.
-        again: score again even if a result exists.
+    Without `data` everything comes from the Hub, and without `cache` vectors are kept in memory only.
     """
 
     benchmarks: Sequence[Benchmark]
@@ -65,12 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run.
-
-    Attributes:
-        results: one per encoder and benchmark, ordered by encoder.
-        left_out: benchmarks that could not be scored, with the reason.
-    """
+    """The results by encoder and benchmark, in this order, and the reasons why benchmarks could not be scored."""
 
     results: list[Result]
     left_out: dict[str, str]
@@ -159,7 +144,7 @@ def _score(cached: CachedEncoder, prepared: Prepared, settings: Run) -> Result:
             "sentences_per_second": round(encoded / seconds, 1) if encoded else None,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": _commit(),
-            "versions": _versions(),
+            "versions": {"python": platform.python_version(), **versions(_LIBRARIES)},
         },
         histograms=_histograms(prepared.data, cached),
     )
@@ -205,16 +190,6 @@ def _histograms(data: Data, cached: CachedEncoder) -> dict[str, list[float]]:
         "parallel": (parallel / parallel.sum()).round(6).tolist(),
         "random": (random / random.sum()).round(6).tolist(),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _commit() -> str | None:

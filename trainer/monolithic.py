@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
@@ -20,19 +21,21 @@ from adapters_hub.base import write_base
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.encoder import SentenceHead
 from adapters_hub.folders import sha256, write_folder
+from adapters_hub.requirements import versions
 from trainer.controls.control import CONTROLS, Control, with_starts
 from trainer.controls.identity import recorded, settings_of
-from trainer.controls.pivot import frozen_pivot
 from trainer.objectives import CROSS_LINGUAL
+from trainer.objectives.frozen_vectors import FrozenEncoder, frozen_language, modular_copy
 from trainer.objectives.joining import beside_itself, joined_languages
 from trainer.objectives.part_sources import PartSource, source_facts
 from trainer.objectives.parts import Part, Reading, frozen_columns, load_part, make_part, read_rows
 from trainer.objectives.sentence_training import SentenceTraining, Targets
 from trainer.runs.console import run_command
 from trainer.runs.identity import check_same_settings
+from trainer.runs.modules import has_language_module, load_module, module_source
 from trainer.runs.parsing import parse_recipe
 from trainer.runs.program import Run, make_all
-from trainer.runs.records import base_reference, hardware, versions
+from trainer.runs.records import LIBRARIES, base_reference, hardware
 from trainer.runs.workspace import PhaseFolder
 from trainer.settings import TRAINING_DEFAULTS, Recipe, SettingsError
 from trainer.training.arguments import training_arguments
@@ -64,17 +67,15 @@ class Monolithic(Run):
         control: the control to train; the control that it starts from must be finished.
     """
 
-    is_module = False
+    what = "encoder"
 
     def __init__(self, recipe: Recipe, control: Control) -> None:
-        super().__init__(recipe, control.folder(recipe))
         self.control = control
         self.start = CONTROLS[control.start].folder(recipe) if control.start else None
         self.section = control.section(recipe)
         self.sources = {language: control.sources(recipe, language) for language in control.languages(recipe)}
-        self.data = source_facts(
-            [source for listed in self.sources.values() for source in listed], control.kind, recipe.pivot
-        )
+        sources = [source for listed in self.sources.values() for source in listed]
+        super().__init__(recipe, control.folder(recipe), source_facts(sources, control.kind, recipe.pivot))
 
     def identify(self) -> dict[str, Any]:
         """Everything that the weights of a control depend on."""
@@ -95,16 +96,15 @@ class Monolithic(Run):
             check_same_settings(self.target, {name: settings.get(name)}, {name: self.settings.get(name)})
         return settings
 
-    def train(self, base: BaseEncoder) -> bool:
-        """Train the encoder and write it to its folder."""
+    def train(self, base: BaseEncoder) -> Callable[[Path], object]:
+        """Train all parameters of a copy of the base, or of the control to start from."""
         with PartialState().main_process_first():
             own = load_base(self.start) if self.start else base.copy()
         logger.info("%s: training all parameters of %s", self.control.kind, own.source)
         folder = self.workspace.phase("full", self.settings)
         set_seed(self.recipe.seed)
-        self._write(own, self._fine_tune(own, base, folder))
-        self.workspace.remove(self.target)
-        return True
+        facts = self._fine_tune(own, base, folder)
+        return lambda target: self._write(target, own, facts)
 
     def _fine_tune(self, base: BaseEncoder, untouched: BaseEncoder, folder: PhaseFolder) -> dict[str, Any]:
         section, recipe, control = self.section, self.recipe, self.control
@@ -119,11 +119,11 @@ class Monolithic(Run):
         if not {"max_steps", "num_train_epochs"} & recipe.full.training.keys():
             options["max_steps"] = sum(steps.values())
         arguments = training_arguments(control.phase, options, folder.checkpoints, recipe.seed, folder.writes)
-        training = SentenceTraining(parts, arguments, recipe, frozen)
+        training = SentenceTraining(parts, reading, arguments, section)
         targets = Targets()
         if control.matched:
-            pivot = frozen_pivot(recipe, untouched, length) if control.phase == "cla" else None
-            targets = training.look_up(untouched, pivot, control.teachers(recipe), length)
+            pivot = _frozen_pivot(recipe, untouched, length) if control.phase == "cla" else None
+            targets = training.look_up(untouched, pivot, control.teachers(recipe), recipe.hub)
         base.backbone.requires_grad_(True)
         if base.dense is not None:
             base.dense.requires_grad_(True)
@@ -133,8 +133,7 @@ class Monolithic(Run):
         # An evaluation batch may mix languages, but all its rows must have the same kind of loss.
         kept = [part.evaluation for part in parts if part.evaluation is not None and part.kind == parts[0].kind]
         evaluation = concatenate_datasets(kept) if kept else None
-        pad_token = int(base.tokenizer.pad_token_id)
-        facts = training.run(model, pad_token, section, targets, folder.logs, evaluation)
+        facts = training.run(model, targets, folder.logs, evaluation)
         facts["parameters"] = sum(parameter.numel() for parameter in base.backbone.parameters())
         facts["shares"] = _steps_by_name(parts, sum(steps.values()))
         base.backbone.cpu().requires_grad_(False).eval()
@@ -157,15 +156,11 @@ class Monolithic(Run):
     def _joined(self, sources: Sequence[PartSource], reading: Reading) -> list[Part]:
         """Join every language's paraphrases with the pivot into paraphrases across all languages; a part per source."""
         pivot = reading.pivot
-        by_source: list[list[PartSource]] = []
+        by_source: dict[str, list[PartSource]] = {}
         for source in sources:
-            group = next((group for group in by_source if group[0].source == source.source), None)
-            if group is None:
-                by_source.append([source])
-            else:
-                group.append(source)
+            by_source.setdefault(repr(source.source), []).append(source)
         parts = []
-        for group in by_source:
+        for group in by_source.values():
             texts = {source.language: read_rows(source, pivot, reading.seed) for source in group}
             joined = dataclasses.replace(group[0], language=_ALL, share=sum(source.share for source in group))
             parts.append(make_part(joined, (pivot, *texts), joined_languages(texts, pivot), reading))
@@ -199,32 +194,38 @@ class Monolithic(Run):
             for kind, share in shares.items()
         ]
 
-    def _write(self, base: BaseEncoder, facts: dict[str, Any]) -> None:
-        """Write the finished encoder as a folder that transformers and `load_base` can read, on the writing process."""
-        recipe = self.recipe
-        if self.workspace.writes:
-            with write_folder(self.target, replace=True) as folder:
-                write_base(base, folder)
-                values = {
-                    "kind": self.control.kind,
-                    "prompt": base.prompt,
-                    "prompts": dict(base.prompts),
-                    "pooling": base.pooling,
-                    "max_length": base.max_length,
-                    "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),
-                    "languages": list(self.sources),
-                    "license": recipe.license,
-                    "sha256": sha256(folder / _WEIGHTS),
-                    "settings": self.settings,
-                    "training": facts,
-                    "data": self.data,
-                    "hardware": hardware(),
-                    "versions": versions(),
-                }
-                text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
-                (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
-            logger.info("%s: encoder written to %s", self.control.kind, self.target)
-        PartialState().wait_for_everyone()
+    def _write(self, target: Path, base: BaseEncoder, facts: dict[str, Any]) -> None:
+        """Write the finished encoder as a folder that transformers and `load_base` can read."""
+        with write_folder(target, replace=True) as folder:
+            write_base(base, folder)
+            values = {
+                "kind": self.control.kind,
+                "prompt": base.prompt,
+                "prompts": dict(base.prompts),
+                "pooling": base.pooling,
+                "max_length": base.max_length,
+                "base": recorded(self.start)["base"] if self.start else dataclasses.asdict(base_reference(base)),
+                "languages": list(self.sources),
+                "license": self.recipe.license,
+                "sha256": sha256(folder / _WEIGHTS),
+                "settings": self.settings,
+                "training": facts,
+                "data": self.data,
+                "hardware": hardware(),
+                "versions": versions(LIBRARIES),
+            }
+            text = json.dumps(values, indent=2, ensure_ascii=False, default=str)
+            (folder / TRAINING_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def _frozen_pivot(recipe: Recipe, base: BaseEncoder, max_length: int) -> FrozenEncoder:
+    """The frozen encoder of the pivot: its module, as in stage 2, if stage 1 has made one, else the untouched base."""
+    encoder = modular_copy(base)
+    if not has_language_module(recipe, recipe.pivot):
+        logger.info("the pivot %s has no module: its vectors are those of the untouched base", recipe.pivot)
+        return frozen_language(encoder, None, max_length, recipe.pivot)
+    encoder.add_module(load_module(module_source(recipe, recipe.pivot), recipe.hub, base))
+    return frozen_language(encoder, recipe.pivot, max_length)
 
 
 def _steps_by_name(parts: Sequence[Part], steps: int) -> dict[str, float]:

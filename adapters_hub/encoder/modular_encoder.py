@@ -17,7 +17,7 @@ from adapters_hub.detection import AutoLanguage, Detected, detect
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.extract import Extract
 from adapters_hub.encoder.loaded_modules import LoadedModules
-from adapters_hub.encoder.options import Encoded, ForArray, ForDetails, ForTensor, Sentences, Spoken
+from adapters_hub.encoder.options import Encoded, ForArray, ForDetails, ForTensor, LanguageChoice, Sentences
 from adapters_hub.encoder.precision import Precision
 from adapters_hub.encoder.recipe import base_of
 from adapters_hub.errors import AdaptersHubError
@@ -96,13 +96,13 @@ class ModularEncoder(LoadedModules):
         return self._engine.composition.device
 
     @overload
-    def encode(self, sentences: Sentences, language: Spoken, **options: Unpack[ForArray]) -> np.ndarray: ...
+    def encode(self, sentences: Sentences, language: LanguageChoice, **options: Unpack[ForArray]) -> np.ndarray: ...
 
     @overload
-    def encode(self, sentences: Sentences, language: Spoken, **options: Unpack[ForTensor]) -> torch.Tensor: ...
+    def encode(self, sentences: Sentences, language: LanguageChoice, **options: Unpack[ForTensor]) -> torch.Tensor: ...
 
     @overload
-    def encode(self, sentences: Sentences, language: Spoken, **options: Unpack[ForDetails]) -> Encoded: ...
+    def encode(self, sentences: Sentences, language: LanguageChoice, **options: Unpack[ForDetails]) -> Encoded: ...
 
     def encode(
         self,

@@ -15,7 +15,7 @@ from adapters_hub.format import PromptName
 from adapters_hub.texts import Empty, Texts
 
 Sentences = str | Iterable[str]
-Spoken = str | Sequence[str | None] | None
+LanguageChoice = str | Sequence[str | None] | None
 """The language of all sentences, or one per sentence."""
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from demo.compare.entries import Picks
-from demo.compare.workbench import Progress, Workbench
+from demo.compare.workbench import Progress, Workbench, unseen
 from demo.input.columns import Column
 from demo.input.sentences import Row, languages_of
 
@@ -20,9 +20,6 @@ class Comparison:
     """The same sentences under several compositions.
 
     Attributes:
-        rows: the sentences.
-        columns: the compositions.
-        picks: the modules that the compositions use.
         vectors: `[columns, n, dim]`, unit length.
         cut: for each composition, the indices of the sentences that it truncates, with the number of tokens it reads.
         seconds: time that computing took; None: not to be shown.
@@ -75,7 +72,7 @@ def compare(
     rows: Sequence[Row],
     columns: Sequence[Column],
     picks: Picks,
-    progress: Progress | None = None,
+    progress: Progress = unseen,
 ) -> Comparison:
     """Encode sentences under every composition.
 
@@ -90,8 +87,7 @@ def compare(
     groups = {code: [i for i, row in enumerate(rows) if row.language == code] for code in languages_of(rows)}
     # Languages are the outer loop, so that the transformer is set to each language once, not once per composition.
     for done, (code, indices) in enumerate(groups.items()):
-        if progress is not None:
-            progress(done / len(groups), f"encoding {code}")
+        progress(done / len(groups), f"encoding {code}")
         texts = [rows[index].text for index in indices]
         language = code if code in picks.modules else None
         longer: dict[str | None, dict[int, int]] = {}
@@ -113,8 +109,7 @@ class Figures:
     Attributes:
         found: number of searches in which a translation is the most similar sentence of its language.
         asked: number of searches: one for each sentence and other language with a translation of it.
-        same: cosines of pairs with the same meaning.
-        other: cosines of pairs with different meanings.
+        same, other: cosines of pairs with the same meaning, and with different ones.
         still: languages whose vectors are bit for bit those of the composition `modules`.
         moved: the other languages that have a module.
     """

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.texts import Empty
 from demo.compare.entries import Picks
-from demo.compare.workbench import Progress, Workbench
+from demo.compare.workbench import Progress, Workbench, unseen
 from demo.input.columns import Column
 from demo.input.sentences import cell, check_cells, clean, find_column, read_table
 from demo.limits.errors import DemoError
@@ -32,10 +32,7 @@ class GradedPairs:
     """Pairs of sentences with human grades of their similarity.
 
     Attributes:
-        name: the name to show.
         languages: the languages of the first and of the second sentences.
-        first: the first sentences.
-        second: the second sentences.
         scores: `[n]`, a grade for each pair; higher means more similar.
     """
 
@@ -51,7 +48,6 @@ class Graded:
     """The result of one composition on graded pairs.
 
     Attributes:
-        column: the composition.
         cosines: `[n]`, the cosine of each pair.
         spearman: Spearman's rank correlation with the grades, in percent; None if cosines or grades are all equal.
     """
@@ -145,7 +141,7 @@ def grade(
     pairs: GradedPairs,
     columns: Sequence[Column],
     picks: Picks,
-    progress: Progress | None = None,
+    progress: Progress = unseen,
 ) -> list[Graded]:
     """Score the pairs under every composition.
 
@@ -162,8 +158,7 @@ def grade(
             weights = column.align(language, picks.objectives(language)) if language else {}
             parts = []
             for start in range(0, len(texts), _CHUNK):  # so that other visitors get their turn in between
-                if progress is not None:
-                    progress(done / steps, f"{column.title}: {code}")
+                progress(done / steps, f"{column.title}: {code}")
                 chunk = texts[start : start + _CHUNK]
                 parts.append(bench.encode(chunk, language, picks, weights, base_language=code))
                 done += 1

@@ -19,22 +19,20 @@ from demo.compare.catalog import Catalog
 from demo.compare.entries import Entry, Picks
 from demo.limits.errors import DemoError
 
-Progress = Callable[[float, str], None]
+Progress = Callable[[float, str], object]
 """Called with the share of the work that is done, from 0 to 1, and a text that says what is being done."""
+
+
+def unseen(share: float, text: str) -> None:
+    """The progress of work that nobody waits for."""
+
 
 _KEPT_VECTORS = 32 << 20  # bytes, in all; beyond that all are dropped
 
 
 @dataclass
 class Loaded:
-    """A module that was loaded into the encoder.
-
-    Attributes:
-        address: `org/name@commit`.
-        size: bytes of its weights in memory.
-        seconds: time that loading and checking took.
-        adapters: a language module's alignment adapters by objective.
-    """
+    """A module in the encoder: bytes of its weights, seconds that loading took, and its adapters by objective."""
 
     address: str
     size: int
@@ -94,7 +92,7 @@ class Workbench:
                 for code in present
             }
 
-    def fetch(self, picks: Picks, progress: Progress | None = None) -> None:
+    def fetch(self, picks: Picks, progress: Progress = unseen) -> None:
         """Fetch the modules that are not on this machine yet, without holding the lock.
 
         Raises:
@@ -102,12 +100,11 @@ class Workbench:
         """
         wanted = [entry for entry in picks.entries if entry.address not in self._fetched]
         for number, entry in enumerate(wanted):
-            if progress is not None:
-                progress(number / len(wanted), f"fetching {entry.repo}")
+            progress(number / len(wanted), f"fetching {entry.repo}")
             fetch_module(entry.address, self.catalog.hub)
             self._fetched.add(entry.address)
 
-    def compose(self, picks: Picks, progress: Progress | None = None) -> None:
+    def compose(self, picks: Picks, progress: Progress = unseen) -> None:
         """Load modules into the running encoder.
 
         Raises:
@@ -115,8 +112,7 @@ class Workbench:
             ModuleFormatError: a module is damaged.
         """
         for number, (code, entry) in enumerate(picks.modules.items()):
-            if progress is not None:
-                progress(number / len(picks.modules), f"composing {entry.repo}")
+            progress(number / len(picks.modules), f"composing {entry.repo}")
             with self._lock:
                 self._ensure(picks, code, picks.objectives(code))
 

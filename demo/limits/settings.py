@@ -10,8 +10,7 @@ class Limits:
     """Upper limits for one visitor's requests.
 
     Attributes:
-        rows: sentences in the table.
-        characters: characters of a sentence.
+        rows: sentences in the table; `characters` of each.
         columns: compositions side by side.
         file_bytes: bytes of an uploaded file.
         pairs: graded pairs that are scored.
@@ -34,16 +33,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of a demo.
+    """Settings of a demo: the options of `python -m demo` of the same names.
 
-    Attributes:
-        hub: a folder that acts as a hub; by default `$MSE_HUB`, and without that the Hugging Face Hub.
-        modules: the modules that visitors may use, as `org/name[@revision]` or patterns such as `org/*`. Empty: all
-            modules of the hub if it is a folder, none if it is the Hugging Face Hub.
-        open_hub: visitors may use any module of the hub.
-        base: the base encoder; by default that of the first module.
-        kept_languages: maximum number of language modules in memory; the least recently used one is unloaded first.
-        limits: upper limits for visitors' requests.
+    Without a `hub`, `$MSE_HUB` names it. Without `modules`, visitors may use all of a hub that is a folder, and none of
+    the Hugging Face Hub.
     """
 
     hub: str | None = None

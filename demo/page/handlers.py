@@ -24,24 +24,21 @@ from demo.compare.comparison import Comparison
 from demo.compare.entries import Picks
 from demo.compare.graded import grade, read_pairs, sample_pairs
 from demo.compare.snippet import folder_name, snippet
+from demo.input.columns import parse_columns
 from demo.input.examples import example
 from demo.input.sentences import Row, read_file, read_lines
+from demo.input.state import unpack
 from demo.limits.errors import DemoError, for_visitors
 from demo.page.export import export
 from demo.page.visit import Demo
-from demo.views import (
-    empty_notice,
-    error_notice,
-    graded_view,
-    heatmaps_view,
-    map_view,
-    neighbours_view,
-    note,
-    panel_view,
-    program_view,
-    summary_view,
-    tokens_view,
-)
+from demo.views.fragments import empty_notice, error_notice, note, program_view
+from demo.views.graded import graded_view
+from demo.views.heatmaps import heatmaps_view
+from demo.views.map import map_view
+from demo.views.neighbours import neighbours_view
+from demo.views.panel import panel_view
+from demo.views.summary import summary_view
+from demo.views.tokens import tokens_view
 
 VIEWS = ("summary", "heatmaps", "neighbours", "maps", "tokens", "program", "address")
 """The components that show a comparison; the last holds it as text for the page's address."""
@@ -117,13 +114,12 @@ class Handlers:
         view = request.query_params.get("view")
         if not view:
             return {}
-        rows, columns, names = self.demo.opened(str(view))
-        records = [row.to_record() for row in rows]
-        comparison = self.demo.compare(records, columns, names, request=request)
+        record = unpack(str(view))
+        comparison = self.demo.compare(record["rows"], record["columns"], record["modules"], request=request)
         picks = comparison.picks
         return {
-            "rows": gr.update(value=records, languages=self.demo.languages(picks)),
-            "columns": gr.update(value=[column.to_record() for column in columns], **offers(picks)),
+            "rows": gr.update(value=_records(comparison.rows), languages=self.demo.languages(picks)),
+            "columns": gr.update(value=[column.to_record() for column in comparison.columns], **offers(picks)),
             "used": picks.names,
             "ticked": _ticks(picks),
             **self.views(comparison, bool(difference)),
@@ -132,7 +128,7 @@ class Handlers:
     @_notice_in("summary")
     def take_example(self, request: gr.Request, examples: str) -> Answer:
         """The rows of a set of examples."""
-        return {"rows": [row.to_record() for row in example(examples)]}
+        return {"rows": _records(example(examples))}
 
     @_notice_in("taken")
     def paste(self, request: gr.Request, pasted: str, used: Sequence[str] | None) -> Answer:
@@ -231,7 +227,7 @@ class Handlers:
             found = read_pairs(*_content(pairs), (first, second), self.demo.settings.limits, empty)
         else:
             found = sample_pairs(source, first, second)
-        picks, compositions = self.demo.picks(used), self.demo.columns(columns)
+        picks, compositions = self.demo.picks(used), parse_columns(columns, self.demo.settings.limits.columns)
         self.demo.rate.charge(request, len(compositions) * sum(map(len, found.first + found.second)))
         return {"graded": graded_view(found, grade(self.demo.bench, found, compositions, picks, progress))}
 
@@ -277,8 +273,12 @@ def _ticks(picks: Picks) -> Any:  # noqa: ANN401
     return gr.update(choices=choices(picks), value=picks.names)
 
 
+def _records(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [row.to_record() for row in rows]
+
+
 def _taken(rows: Sequence[Row]) -> Answer:
-    return {"rows": [row.to_record() for row in rows], "taken": note(f"{len(rows)} sentences taken.")}
+    return {"rows": _records(rows), "taken": note(f"{len(rows)} sentences taken.")}
 
 
 def _content(file: str | None) -> tuple[str, bytes]:

@@ -15,7 +15,8 @@ from demo.input.examples import TITLES
 from demo.input.sentences import Row
 from demo.page.handlers import Answer, choices, offers
 from demo.page.visit import Demo
-from demo.views import empty_notice, panel_view
+from demo.views.fragments import empty_notice
+from demo.views.panel import panel_view
 from demo.web import script
 
 _HEAD = """

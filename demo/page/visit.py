@@ -9,12 +9,12 @@ from typing import Any
 from adapters_hub.languages import language_name
 from demo.compare.comparison import Comparison, compare
 from demo.compare.entries import Picks
-from demo.compare.workbench import Progress, Workbench
+from demo.compare.workbench import Progress, Workbench, unseen
 from demo.input.columns import DEFAULT, Column, parse_columns
 from demo.input.examples import TITLES, example
 from demo.input.guessing import PAPER, guess_language
-from demo.input.sentences import Row, check_rows
-from demo.input.state import pack, unpack
+from demo.input.sentences import check_rows
+from demo.input.state import pack
 from demo.limits.errors import DemoError
 from demo.limits.rate import Asking, RateLimit
 from demo.limits.settings import Settings
@@ -31,14 +31,6 @@ class Demo:
     def __post_init__(self) -> None:
         self.rate = RateLimit(self.settings.limits)
 
-    def rows(self, records: object, picks: Picks) -> list[Row]:
-        """See `check_rows`."""
-        return check_rows(records, self.settings.limits, list(picks.modules))
-
-    def columns(self, records: object) -> list[Column]:
-        """See `parse_columns`."""
-        return parse_columns(records, self.settings.limits.columns)
-
     def picks(self, names: Sequence[str] | None) -> Picks:
         """See `Catalog.pick`."""
         return self.bench.catalog.pick(names)
@@ -48,15 +40,15 @@ class Demo:
         rows: object,
         columns: object,
         names: Sequence[str] | None,
-        progress: Progress | None = None,
+        progress: Progress = unseen,
         request: Asking | None = None,
     ) -> Comparison:
         """Check the inputs and compare the sentences.
 
         Args:
-            rows: see `rows`.
-            columns: see `columns`.
-            names: see `picks`.
+            rows: see `check_rows`.
+            columns: see `parse_columns`.
+            names: see `Catalog.pick`.
             progress: called with the progress.
             request: the request to charge for the characters to encode; None: nobody is charged.
 
@@ -64,7 +56,9 @@ class Demo:
             AdaptersHubError: an input is not valid, or a module cannot be loaded.
         """
         picks = self.picks(names)
-        checked, compositions = self.rows(rows, picks), self.columns(columns)
+        limits = self.settings.limits
+        checked = check_rows(rows, limits, list(picks.modules))
+        compositions = parse_columns(columns, limits.columns)
         if request is not None:
             self.rate.charge(request, len(compositions) * sum(len(row.text) for row in checked))
         self.bench.fetch(picks, progress)
@@ -81,16 +75,6 @@ class Demo:
         names = comparison.picks.names
         default = names == self.bench.catalog.default().names
         return pack(comparison.rows, comparison.columns, None if default else names) or ""
-
-    def opened(self, view: str) -> tuple[list[Row], list[Column], list[str] | None]:
-        """The view in a link.
-
-        Raises:
-            DemoError: the link is damaged, or its modules are not offered here.
-        """
-        record = unpack(view)
-        picks = self.picks(record["modules"])
-        return self.rows(record["rows"], picks), self.columns(record["columns"]), record["modules"]
 
     def first_columns(self) -> list[Column]:
         """The compositions of the first view: base, modules and aligned, as far as there are modules and adapters."""

@@ -1,4 +1,4 @@
-"""The 2-D map: the positions of the sentences under every composition, with labels that cover nothing."""
+"""The 2-D map: principal components of the vectors under every composition, with labels that cover nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import combinations
 import numpy as np
 
 from demo.compare.comparison import Comparison
-from demo.compare.projection import project
 from demo.views.fragments import chip, escaped, hue, label, marks
 
 _SIZE, _MARGIN, _MARK = 320, 26, 6.0
@@ -45,6 +44,27 @@ def map_view(comparison: Comparison) -> str:
         f"{shares.sum() * 100:.0f}% of the variance. Lines join sentences with the same meaning; numbers are meanings."
         "</p>"
     )
+
+
+def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Project the vectors of all compositions on the first two principal components of all of them together.
+
+    Args:
+        vectors: `[columns, n, dim]`.
+
+    Returns:
+        Points `[columns, n, 2]`, and the share of the variance that each component explains, `[2]`.
+    """
+    flat = vectors.reshape(-1, vectors.shape[2]).astype(np.float64)
+    flat -= flat.mean(axis=0)
+    _, sizes, directions = np.linalg.svd(flat, full_matrices=False)
+    # The sign of a component is arbitrary: making the largest weight positive keeps a map from flipping.
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=1, keepdims=True), axis=1)
+    directions = (directions * np.where(largest < 0, -1, 1))[:2]
+    points, shares = np.zeros((*vectors.shape[:2], 2)), np.zeros(2)
+    points[..., : len(directions)] = (flat @ directions.T).reshape(*vectors.shape[:2], -1)
+    shares[: len(directions)] = sizes[:2] ** 2 / ((sizes**2).sum() or 1)
+    return points, shares
 
 
 def _map(comparison: Comparison, number: int, points: np.ndarray) -> str:

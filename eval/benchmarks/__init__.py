@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.benchmarks.beir import parse_folder
+from eval.benchmarks.beir import MIRACL, parse_folder
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.choice import Belebele
 from eval.benchmarks.classification import SIB200
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     for benchmark in (
         SamplePairs(), SampleBitext(), SampleSearch(), STSB(), KardesSTS(), KardesSTSArabic(), KorSTS(), STS17(),
         STS22(), SICK(), SemRel(), SIB200(), FLORES(), Tatoeba(), Belebele(), XQuAD(), KazQAD(), AfriQA(),
-        BelebelePassages(),
+        MIRACL(), BelebelePassages(),
     )
 }  # fmt: skip
 

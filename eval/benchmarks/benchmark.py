@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from eval.benchmarks.data import Data
 from eval.benchmarks.hub import Hub
@@ -20,9 +20,7 @@ class Benchmark(ABC):
     """Data for one task.
 
     Attributes:
-        name: name on the command line.
-        title: title for display.
-        task: the task that it measures.
+        name: name on the command line; `title` is for display.
         license: licence as its authors state it.
         citation: authors, year, title.
         url: the public repository.
@@ -31,6 +29,7 @@ class Benchmark(ABC):
         splits: the splits that it has. A benchmark whose files are not divided has only `test`; a clone may hold
             a split made by others.
         undivided: whether its files do not name their split.
+        hub_splits: maps a split to its name on the Hub, where that differs.
     """
 
     name: ClassVar[str]
@@ -43,6 +42,7 @@ class Benchmark(ABC):
     revision: ClassVar[str | None] = None
     splits: ClassVar[tuple[str, ...]] = ("dev", "test")
     undivided: ClassVar[bool] = False
+    hub_splits: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def listed(self, source: Source, split: str) -> Sequence[str]:
@@ -80,6 +80,10 @@ class Benchmark(ABC):
         Raises:
             EvaluationError: data is missing or invalid.
         """
+
+    def rows(self, source: Source, subset: str | None, split: str, columns: Sequence[str]) -> Any:  # noqa: ANN401
+        """Rows of its dataset on the Hub, or of a clone of that dataset; see `Source.rows`."""
+        return source.rows(str(self.hub_id), self.revision, subset, self.hub_splits.get(split, split), columns)
 
     @property
     def obtain(self) -> str:
@@ -133,11 +137,12 @@ class Coded(Benchmark):
         lacking = self.not_on_hub if source.folder is None else ()
         return [code for code in super().languages(source, split) if code not in lacking]
 
-    def require(self, languages: Sequence[str]) -> None:
-        """Refuse a language that it does not list.
+    def code(self, language: str) -> str:
+        """The benchmark's own code of a language.
 
         Raises:
-            EvaluationError: a language is not listed; the message lists those it has.
+            EvaluationError: it does not list the language; the message lists those it has.
         """
-        if missing := [code for code in languages if code not in self.codes]:
-            raise EvaluationError(f"{self.name} has no {missing[0]!r}; it has {', '.join(self.codes)}")
+        if language not in self.codes:
+            raise EvaluationError(f"{self.name} has no {language!r}; it has {', '.join(self.codes)}")
+        return self.codes[language]

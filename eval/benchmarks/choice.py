@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.classification import languages_of_flores
 from eval.benchmarks.data import Choice, Data
@@ -43,19 +42,12 @@ class BelebeleQuestions(Benchmark):
         found = languages_of_flores(source, *self.files("*", split))
         return [code for code in found if source.folder or "uig" not in code]
 
-    def rows(self, language: str, source: Source) -> Any:  # noqa: ANN401
+    def questions(self, language: str, source: Source) -> Any:  # noqa: ANN401
         """The rows of a language, with the columns of the dataset."""
         if source.folder is None:
-            return source.rows(str(self.hub_id), self.revision, language, "test", _COLUMNS)
+            return self.rows(source, language, "test", _COLUMNS)
         (name,) = self.files(language, "test")
-        rows = []
-        for number, line in enumerate(source.lines(name, self.obtain)):
-            try:
-                row = parse_json(line)
-                rows.append({column: row[column] for column in _COLUMNS})
-            except (ValueError, KeyError, TypeError) as error:
-                raise EvaluationError(f"{name}, line {number + 1}: expected JSON with {', '.join(_COLUMNS)}") from error
-        return rows
+        return source.json_lines(name, self.obtain, _COLUMNS)
 
 
 class Belebele(BelebeleQuestions):
@@ -67,7 +59,7 @@ class Belebele(BelebeleQuestions):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the questions that all languages have, in the order of the first language."""
-        rows = {code: {(row["link"], int(row["question_number"])): row for row in self.rows(code, source)}
+        rows = {code: {(row["link"], int(row["question_number"])): row for row in self.questions(code, source)}
                 for code in languages}  # fmt: skip
         common = set.intersection(*(set(found) for found in rows.values()))
         keys = [key for key in rows[languages[0]] if key in common]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.data import Classification, Data, Labelled
@@ -26,6 +27,7 @@ class SIB200(Benchmark):
     url = "https://github.com/dadelani/sib-200"
     hub_id = "mteb/sib200"
     revision = "a74d7350ea12af010cfb1c21e34f1f81fd2e615b"
+    hub_splits: ClassVar = {"dev": "validation"}
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file to test on and one to train on."""
@@ -46,12 +48,9 @@ class SIB200(Benchmark):
     def _part(self, language: str, split: str, source: Source) -> tuple[list[str], list[str]]:
         columns = ["category", "text"]
         if source.folder is None:
-            rows = source.rows(
-                str(self.hub_id), self.revision, language, {"dev": "validation"}.get(split, split), columns
-            )
+            rows = self.rows(source, language, split, columns)
         else:
-            name = f"sib-200/data/annotated/{language}/{split}.tsv"
-            rows = source.table(name, self.obtain, columns, delimiter="\t")
+            rows = source.table(self.files(language, split)[0], self.obtain, columns, delimiter="\t")
         return [row["text"] for row in rows], [row["category"] for row in rows]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,24 @@ class GradedPairs:
                 f"graded pairs need two sentences and a grade each, found {len(self.first)}, {len(self.second)} and "
                 f"{len(self.gold)}"
             )
+
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], where: str) -> GradedPairs:
+        """The pairs in rows that have two sentences and a grade in these columns.
+
+        Raises:
+            EvaluationError: a grade is not a number; the message names the row.
+        """
+        first, second, gold = [], [], []
+        for number, row in enumerate(rows, start=1):
+            one, other, grade = (row[column] for column in columns)
+            try:
+                gold.append(float(grade))
+            except (TypeError, ValueError) as error:
+                raise EvaluationError(f"{where}, row {number}: the grade {grade!r} is not a number") from error
+            first.append(str(one))
+            second.append(str(other))
+        return cls(first, second, np.array(gold))
 
 
 @dataclass(frozen=True)

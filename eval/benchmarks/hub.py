@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import textwrap
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -74,7 +75,7 @@ def load_part(dataset: str, subset: str | None, split: str, revision: str | None
         return load_dataset(dataset, subset, split=split, revision=revision)
     # ImportError: a SOCKS proxy without its library. RuntimeError: a dataset script.
     except (DatasetsError, OSError, ValueError, ImportError, RuntimeError) as error:
-        why = str(error).partition("\n")[0]
+        why = textwrap.shorten(str(error).partition("\n")[0], 300, placeholder="…")  # it may list all kinds of file
         raise MissingDataError(f"{dataset} ({subset or 'default'}, {split}) cannot be fetched: {why}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from eval.benchmarks.benchmark import Benchmark
 from eval.benchmarks.classification import languages_of_flores
@@ -22,7 +23,7 @@ class FLORES(Benchmark):
     url = "https://github.com/facebookresearch/flores"
     hub_id = "mteb/FloresBitextMining"
     revision = "2144d16cc15edd22d4a9237d12bff5f31f5c07fc"
-    _parts = {"dev": "dev", "test": "devtest"}  # noqa: RUF012
+    hub_splits: ClassVar = {"test": "devtest"}
 
     @property
     def obtain(self) -> str:
@@ -31,7 +32,7 @@ class FLORES(Benchmark):
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file per language."""
-        part = self._parts[split]
+        part = self.hub_splits.get(split, split)
         return [f"flores200_dataset/{part}/{language}.{part}"]
 
     def listed(self, source: Source, split: str) -> Sequence[str]:
@@ -44,7 +45,7 @@ class FLORES(Benchmark):
             found = {code: source.lines(self.files(code, split)[0], self.obtain) for code in languages}
         else:
             columns = [f"sentence_{code}" for code in languages]
-            rows = source.rows(str(self.hub_id), self.revision, None, self._parts[split], columns)
+            rows = self.rows(source, None, split, columns)
             found = {code: list(rows[column]) for code, column in zip(languages, columns, strict=True)}
         return Bitext.of_all(found)
 
@@ -87,7 +88,7 @@ class Tatoeba(Benchmark):
     def _one(self, language: str, split: str, source: Source) -> tuple[Sequence[str], Sequence[str]]:
         pair = f"{language}-eng"
         if source.folder is None:
-            rows = source.rows(str(self.hub_id), self.revision, pair, "test", ["sentence1", "sentence2"])
+            rows = self.rows(source, pair, "test", ["sentence1", "sentence2"])
             return list(rows["sentence1"]), list(rows["sentence2"])
         sides = self.files(language, split)
         one, other = (source.lines(name, self.obtain) for name in sides)

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Data, GradedPairs, Similarity
-from eval.benchmarks.source import Source, grades
+from eval.benchmarks.source import Source
 from eval.errors import EvaluationError
 
 
@@ -33,19 +31,18 @@ class SemRel(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read each language on its own."""
-        self.require(languages)
         return Similarity({(code, code): self._one(code, split, source) for code in languages}, parallel=False)
 
     def _one(self, code: str, split: str, source: Source) -> GradedPairs:
+        columns = ("sentence1", "sentence2", "label")
         if source.folder is None:
-            rows = source.rows(str(self.hub_id), self.revision, code, split, ["sentence1", "sentence2", "label"])
-            gold = np.array(list(grades(rows, "label", f"{self.hub_id} {code}")))
-            return GradedPairs(list(rows["sentence1"]), list(rows["sentence2"]), gold)
+            return GradedPairs.of(self.rows(source, code, split, columns), columns, f"{self.hub_id} {code}")
         (name,) = self.files(code, split)
-        rows = source.table(name, self.obtain, ["Text", "Score"])
-        pairs = [_split(row["Text"], name, number) for number, row in enumerate(rows)]
-        gold = np.array(list(grades(rows, "Score", name)))
-        return GradedPairs([first for first, _ in pairs], [second for _, second in pairs], gold)
+        rows = [
+            dict(zip(columns, (*_split(row["Text"], name, number), row["Score"]), strict=True))
+            for number, row in enumerate(source.table(name, self.obtain, ["Text", "Score"]), start=1)
+        ]
+        return GradedPairs.of(rows, columns, name)
 
 
 def _split(text: str, where: str, number: int) -> tuple[str, str]:
@@ -54,9 +51,10 @@ def _split(text: str, where: str, number: int) -> tuple[str, str]:
         parts = [part.strip() for part in text.strip().split(mark) if part.strip()]
         if len(parts) == 2:
             return parts[0], parts[1]
-    raise EvaluationError(f"{where}, row {number + 1}: expected two sentences on two lines, found {text!r}")
+    raise EvaluationError(f"{where}, row {number}: expected two sentences on two lines, found {text!r}")
 
 
+_SICK_COLUMNS = ("sentence_A", "sentence_B", "relatedness_score")
 # Maps a language to its file, relative to the data folder, and to how to get it.
 _SICK_FILES = {
     "eng": (
@@ -107,24 +105,23 @@ class SICK(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages, restricted to the pair numbers that all have."""
-        self.require(languages)
         read = self._hub if source.folder is None else self._clone
         rows = {code: {str(row["pair_ID"]): row for row in read(code, split, source)} for code in languages}
         common = set.intersection(*(set(found) for found in rows.values()))
         numbers = [number for number in rows[languages[0]] if number in common]
         if not numbers:
             raise EvaluationError(f"{', '.join(languages)} have no pair_ID of the {split} set in common")
-        pairs = {}
-        for code, found in rows.items():
-            mine = [found[number] for number in numbers]
-            gold = np.array(list(grades(mine, "relatedness_score", f"SICK {code}")))
-            pairs[code] = GradedPairs([row["sentence_A"] for row in mine], [row["sentence_B"] for row in mine], gold)
-        return Similarity.crossed(pairs)
+        return Similarity.crossed(
+            {
+                code: GradedPairs.of([found[number] for number in numbers], _SICK_COLUMNS, f"SICK {code}")
+                for code, found in rows.items()
+            }
+        )
 
     def _clone(self, language: str, split: str, source: Source) -> list[dict[str, str]]:
         """Read a language from a clone; Polish has one file per split, the others a column for the split."""
         (name,), obtain = self.files(language, split), _SICK_FILES[language][1]
-        columns = ["pair_ID", "sentence_A", "sentence_B", "relatedness_score"]
+        columns = ["pair_ID", *_SICK_COLUMNS]
         if language == "pol":
             return source.table(name, obtain, columns, delimiter="\t", quoted=False)
         rows = source.table(name, obtain, [*columns, "SemEval_set"], delimiter="\t", quoted=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 from adapters_hub.json_files import parse_json
 from eval.benchmarks.benchmark import Coded
@@ -36,6 +34,7 @@ class XQuAD(Coded):
     hub_id = "google/xquad"
     splits = ("test",)
     undivided = True
+    hub_splits: ClassVar = {"test": "validation"}
     codes: ClassVar = {
         "arb": "ar", "deu": "de", "ell": "el", "eng": "en", "hin": "hi", "ron": "ro", "rus": "ru", "spa": "es",
         "tha": "th", "tur": "tr", "vie": "vi", "zho": "zh",
@@ -43,28 +42,27 @@ class XQuAD(Coded):
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file per language."""
-        return [f"xquad/xquad.{self.codes.get(language, language)}.json"]
+        return [f"xquad/xquad.{self.code(language)}.json"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages."""
-        self.require(languages)
         return parallel_questions({code: self._questions(code, split, source) for code in languages})
 
     def _questions(self, language: str, split: str, source: Source) -> list[Question]:
         if source.folder is None:
-            rows = source.rows(
-                str(self.hub_id), None, f"xquad.{self.codes[language]}", "validation", ["id", "question", "context"]
-            )
+            rows = self.rows(source, f"xquad.{self.code(language)}", split, ["id", "question", "context"])
             return [Question(row["id"], row["question"], row["context"]) for row in rows]
         (name,) = self.files(language, split)
-        with _shaped(name, self.obtain):
-            articles = json.loads(source.file(name, self.obtain).read_text(encoding="utf-8"))["data"]
-            paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
+        text = "\n".join(source.lines(name, self.obtain))
+        try:
             return [
                 Question(asked["id"], asked["question"], paragraph["context"])
-                for paragraph in paragraphs
+                for article in parse_json(text)["data"]
+                for paragraph in article["paragraphs"]
                 for asked in paragraph["qas"]
             ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise EvaluationError(f"benchmark data {name} does not have the expected form: {self.obtain}") from error
 
 
 class KazQAD(Coded):
@@ -78,20 +76,20 @@ class KazQAD(Coded):
     url = "https://github.com/IS2AI/KazQAD"
     hub_id = "issai/kazqad"
     codes = {"kaz": "kk"}  # noqa: RUF012
-    _parts = {"dev": "validation", "test": "test"}  # noqa: RUF012
+    hub_splits: ClassVar = {"dev": "validation"}
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file."""
-        return [f"KazQAD/data/reading-comprehension/kazqad-reading-comprehension-v1.0-kk-{self._parts[split]}.jsonl"]
+        part = self.hub_splits.get(split, split)
+        return [f"KazQAD/data/reading-comprehension/kazqad-reading-comprehension-v1.0-kk-{part}.jsonl"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the questions."""
-        self.require(languages)
         columns = ("id", "question", "context")
         if source.folder is None:
-            rows = source.rows(str(self.hub_id), None, "kazqad", self._parts[split], columns)
+            rows = self.rows(source, "kazqad", split, columns)
         else:
-            rows = json_lines(source, self.files("kaz", split)[0], self.obtain, columns)
+            rows = source.json_lines(self.files("kaz", split)[0], self.obtain, columns)
         return parallel_questions({"kaz": [Question(str(row["id"]), row["question"], row["context"]) for row in rows]})
 
 
@@ -105,6 +103,7 @@ class AfriQA(Coded):
     citation = "Ogundepo et al. 2023, AfriQA: Cross-lingual Open-Retrieval Question Answering for African Languages"
     url = "https://github.com/masakhane-io/afriqa"
     hub_id = "masakhane/afriqa-gold-passages"
+    hub_splits: ClassVar = {"dev": "validation"}
     codes: ClassVar = {
         "eng": "en", "bem": "bem", "hau": "hau", "ibo": "ibo", "kin": "kin", "swh": "swa", "twi": "twi", "yor": "yor",
         "zul": "zul",
@@ -114,7 +113,7 @@ class AfriQA(Coded):
         """One file per language of questions; for English, none, because every file holds English passages."""
         if language == "eng":
             return []
-        code = self.codes.get(language, language)
+        code = self.code(language)
         return [f"afriqa/data/gold_passages/{code}/gold_span_passages.afriqa.{code}.en.{split}.json"]
 
     def languages(self, source: Source, split: str) -> Sequence[str]:
@@ -124,17 +123,15 @@ class AfriQA(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read each language's questions on English passages."""
-        self.require(languages)
         pairs = {(code, "eng"): self._one(code, split, source) for code in languages if code != "eng"}
         return Retrieval(pairs if "eng" in languages else {})
 
     def _one(self, language: str, split: str, source: Source) -> Collection:
-        columns = ("id", "question_lang", "context", "title")
+        columns = ("id", "question_lang", "context")
         if source.folder is None:
-            part = {"dev": "validation"}.get(split, split)
-            rows = source.rows(str(self.hub_id), None, self.codes[language], part, columns)
+            rows = self.rows(source, self.code(language), split, columns)
         else:
-            rows = json_lines(source, self.files(language, split)[0], self.obtain, columns)
+            rows = source.json_lines(self.files(language, split)[0], self.obtain, columns)
         return _collection(
             [Question(str(row["id"]), row["question_lang"], row["context"]) for row in rows],
             [Question(str(row["id"]), "", row["context"]) for row in rows],
@@ -154,7 +151,7 @@ class BelebelePassages(BelebeleQuestions):
             {
                 code: [
                     Question(f"{row['link']} {row['question_number']}", row["question"], row["flores_passage"])
-                    for row in self.rows(code, source)
+                    for row in self.questions(code, source)
                 ]
                 for code in languages
             }
@@ -182,47 +179,3 @@ def _collection(asked: Sequence[Question], answered: Sequence[Question]) -> Coll
         {name: passage for passage, name in names.items()},
         {question.id: {answers[question.id]: 1} for question in asked if question.id in answers},
     )
-
-
-@contextlib.contextmanager
-def _shaped(name: str, obtain: str) -> Iterator[None]:
-    """Turn errors of parsing a file into one that names it.
-
-    Raises:
-        EvaluationError: the file does not have the expected form.
-    """
-    try:
-        yield
-    except (ValueError, KeyError, TypeError) as error:
-        if isinstance(error, EvaluationError):
-            raise
-        raise EvaluationError(f"benchmark data {name} does not have the expected form: {obtain}") from error
-
-
-def json_lines(
-    source: Source, name: str, obtain: str, columns: Sequence[str], optional: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """Read a file of one JSON object a line.
-
-    Args:
-        source: where the file is.
-        name: path relative to the data folder.
-        obtain: how to get the file, for the error message.
-        columns: the required columns.
-        optional: columns that are None where they are missing.
-
-    Raises:
-        EvaluationError: a line is not an object with the columns; the message names the line.
-    """
-    rows: list[dict[str, Any]] = []
-    for number, line in enumerate(source.lines(name, obtain), start=1):
-        if not line:
-            continue
-        try:
-            row = parse_json(line)
-            rows.append({column: row[column] for column in columns} | {column: row.get(column) for column in optional})
-        except (ValueError, KeyError, TypeError) as error:
-            raise EvaluationError(
-                f"benchmark data {name}, line {number}: expected JSON with {', '.join(columns)}"
-            ) from error
-    return rows

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
-
-import numpy as np
 
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Bitext, Data, GradedPairs, Similarity
 from eval.benchmarks.hub import Hub
 from eval.benchmarks.retrieval import Question, parallel_questions
-from eval.benchmarks.source import SAMPLE, Source, grades
+from eval.benchmarks.source import SAMPLE, Source
 
 _PROJECT = Path(__file__).parent.parent.parent
 _LANGUAGES = ("eng", "deu", "tur", "rus", "kaz")
@@ -53,16 +52,9 @@ class SamplePairs(_Sample):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages."""
-        self.require(languages)
-        columns = [f"{code}_{side}" for code in languages for side in "12"]
-        rows = self._table(split, [*columns, "score"], source)
-        gold = np.array(list(grades(rows, "score", self.title)))
-        return Similarity.crossed(
-            {
-                code: GradedPairs([row[f"{code}_1"] for row in rows], [row[f"{code}_2"] for row in rows], gold)
-                for code in languages
-            }
-        )
+        columns = {code: (f"{code}_1", f"{code}_2", "score") for code in languages}
+        rows = self._table(split, list(itertools.chain(*columns.values())), source)
+        return Similarity.crossed({code: GradedPairs.of(rows, names, self.title) for code, names in columns.items()})
 
 
 class SampleBitext(_Sample):
@@ -75,7 +67,6 @@ class SampleBitext(_Sample):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages."""
-        self.require(languages)
         rows = self._table(split, list(languages), source)
         return Bitext.of_all({code: [row[code] for row in rows] for code in languages})
 
@@ -90,7 +81,6 @@ class SampleSearch(_Sample):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages."""
-        self.require(languages)
         columns = [f"{code}_{part}" for code in languages for part in ("passage", "question1", "question2")]
         rows = self._table(split, columns, source)
         return parallel_questions(

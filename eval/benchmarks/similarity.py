@@ -6,28 +6,19 @@ import io
 import logging
 import zipfile
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from eval.benchmarks.benchmark import Coded
 from eval.benchmarks.data import Data, GradedPairs, Similarity
-from eval.benchmarks.source import Source, grades
+from eval.benchmarks.source import Source
 from eval.errors import EvaluationError, NothingToScoreError
 
 logger = logging.getLogger(__name__)
 
 _COLUMNS = ("sentence1", "sentence2", "score")
 _EXTENSION = "cross-lingual-sts/dataset.zip"
-
-
-def _pairs(rows: Any, columns: Sequence[str], where: str) -> GradedPairs:  # noqa: ANN401
-    first, second, grade = columns
-    return GradedPairs(
-        [str(row[first]) for row in rows],
-        [str(row[second]) for row in rows],
-        np.array(list(grades(rows, grade, where))),
-    )
 
 
 class STSB(Coded):
@@ -48,21 +39,18 @@ class STSB(Coded):
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file per language."""
-        return [f"stsb-multi-mt/data/stsb-{self.codes[language]}-{split}.csv"]
+        return [f"stsb-multi-mt/data/stsb-{self.code(language)}-{split}.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages."""
-        self.require(languages)
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
     def _one(self, language: str, split: str, source: Source) -> GradedPairs:
         if source.folder is None:
-            columns, code = ("sentence1", "sentence2", "similarity_score"), self.codes[language]
-            rows = source.rows(str(self.hub_id), self.revision, code, split, columns)
-            return _pairs(rows, columns, f"{self.hub_id} {code}")
+            columns, code = ("sentence1", "sentence2", "similarity_score"), self.code(language)
+            return GradedPairs.of(self.rows(source, code, split, columns), columns, f"{self.hub_id} {code}")
         (name,) = self.files(language, split)
-        rows = source.table(name, self.obtain, _COLUMNS, header=False)
-        return _pairs(rows, _COLUMNS, name)
+        return GradedPairs.of(source.table(name, self.obtain, _COLUMNS, header=False), _COLUMNS, name)
 
 
 class KardesSTS(Coded):
@@ -82,18 +70,17 @@ class KardesSTS(Coded):
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file per language; the English sentences are in the Azerbaijani file."""
-        folder, code = (self.codes[language] or self.codes["azj"]).split()
+        folder, code = (self.code(language) or self.code("azj")).split()
         return [f"Kardes-NLU/Data/{folder}/sts.{split}.{code}.csv"]
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read all pairs of languages; the English sentences come from the Azerbaijani file."""
-        self.require(languages)
         return Similarity.crossed({code: self._one(code, split, source) for code in languages})
 
     def _one(self, language: str, split: str, source: Source) -> GradedPairs:
         names = _COLUMNS if language == "eng" else ("s1_translation", "s2_translation", "score")
         (path,) = self.files(language, split)
-        pairs = _pairs(source.table(path, self.obtain, names), names, path)
+        pairs = GradedPairs.of(source.table(path, self.obtain, names), names, path)
         if self.convert is None or language != "uig":
             return pairs
         return GradedPairs([self.convert(s) for s in pairs.first], [self.convert(s) for s in pairs.second], pairs.gold)
@@ -127,6 +114,7 @@ class KorSTS(Coded):
     hub_id = "dkoterwa/kor-sts"
     revision = "016f35f9b961daaaa7a352e927084e3da662ac1f"
     codes: ClassVar = {"kor": "ko"}
+    hub_splits: ClassVar = {"dev": "valid"}
 
     def files(self, language: str, split: str) -> Sequence[str]:
         """One file per language."""
@@ -134,14 +122,12 @@ class KorSTS(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the Korean pairs."""
-        self.require(languages)
         if source.folder is None:
-            rows = source.rows(str(self.hub_id), self.revision, None, {"dev": "valid"}.get(split, split), _COLUMNS)
-            where = str(self.hub_id)
+            rows, where = self.rows(source, None, split, _COLUMNS), str(self.hub_id)
         else:
             (where,) = self.files("kor", split)
             rows = source.table(where, self.obtain, _COLUMNS, delimiter="\t", quoted=False)
-        return Similarity({("kor", "kor"): _pairs(rows, _COLUMNS, where)}, parallel=False)
+        return Similarity({("kor", "kor"): GradedPairs.of(rows, _COLUMNS, where)}, parallel=False)
 
 
 class _ByTrack(Coded):
@@ -164,7 +150,6 @@ class _ByTrack(Coded):
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read the tracks whose two languages are both wanted."""
-        self.require(languages)
         wanted = [track for track in self.tracks if set(self._ends(track)) <= set(languages)]
         there = [track for track in wanted if track in self.tracks_at(source, split)]
         if not there:
@@ -182,8 +167,7 @@ class _ByTrack(Coded):
         return iso[one], iso[other or one]
 
     def _track(self, track: str, split: str, source: Source) -> GradedPairs:
-        rows = source.rows(str(self.hub_id), self.revision, track, split, _COLUMNS)
-        return _pairs(rows, _COLUMNS, f"{self.name} {track}")
+        return GradedPairs.of(self.rows(source, track, split, _COLUMNS), _COLUMNS, f"{self.name} {track}")
 
     @property
     def obtain(self) -> str:

@@ -8,13 +8,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal
 
 from adapters_hub.folders import sha256
+from adapters_hub.json_files import parse_json
 from eval.benchmarks.hub import Hub, commit_of, load_part
 from eval.errors import EvaluationError, MissingDataError
 
@@ -91,6 +92,25 @@ class Source:
             text = path.read_text(encoding="utf-8-sig")
         return [line.strip() for line in text.removesuffix("\n").split("\n")]
 
+    def json_lines(self, name: str, obtain: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Read a file of one JSON object a line, each with these columns; what else it has is kept.
+
+        Raises:
+            EvaluationError: a line is not an object with the columns; the message names the line.
+        """
+        rows: list[dict[str, Any]] = []
+        for number, line in enumerate(self.lines(name, obtain), start=1):
+            if not line:
+                continue
+            try:
+                row = parse_json(line)
+                rows.append({**row, **{column: row[column] for column in columns}})
+            except (ValueError, KeyError, TypeError) as error:
+                raise EvaluationError(
+                    f"benchmark data {name}, line {number}: expected JSON with {', '.join(columns)}"
+                ) from error
+        return rows
+
     def table(
         self,
         name: str,
@@ -103,8 +123,8 @@ class Source:
         """Read the rows of a CSV or TSV file.
 
         Args:
-            name: path relative to the data folder.
-            obtain: how to get the file, for the error message.
+            name: see `file`.
+            obtain: see `file`.
             columns: the required columns; without a header line, all columns in order.
             delimiter: comma or tab.
             header: whether the first line names the columns.
@@ -190,16 +210,3 @@ def _digest(rows: Any) -> str:  # noqa: ANN401
     for column in sorted(rows.column_names):
         digest.update(json.dumps([column, list(rows[column])], default=str).encode())
     return digest.hexdigest()
-
-
-def grades(rows: Sequence[Mapping[str, Any]], column: str, where: str) -> Iterator[float]:
-    """Yield a column as numbers.
-
-    Raises:
-        EvaluationError: a value is not a number; the message names the row.
-    """
-    for number, row in enumerate(rows):
-        try:
-            yield float(row[column])
-        except (TypeError, ValueError) as error:
-            raise EvaluationError(f"{where}, row {number + 1}: the grade {row[column]!r} is not a number") from error

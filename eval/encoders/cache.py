@@ -75,6 +75,10 @@ class CachedEncoder:
                 progress.update(len(chunk))
         return store.vectors(sentences)
 
+    def modules(self, languages: Sequence[str], across: bool) -> tuple[str, ...]:
+        """Fingerprints of the modules that the vectors of these languages depend on, each once."""
+        return tuple(dict.fromkeys(found for code in languages for found in self.encoder.modules(code, across)))
+
     def forget(self) -> None:
         """Drop the vectors in memory; those on disk stay."""
         self._stores.clear()

@@ -27,12 +27,14 @@ class Encoder(Protocol):
 
     def languages(self) -> list[str] | None:
         """The languages that the encoder supports; None: any."""
+        return None
 
     def fingerprint(self, language: str, across: bool) -> str:
         """Fingerprint of everything that the vectors of a language depend on; the key of the cache."""
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """Fingerprints of the modules that the vectors of a language depend on."""
+        """Fingerprints of the modules that the vectors of a language depend on, if the encoder has any."""
+        return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]`, not necessarily of unit length; texts without a role are compared with each other."""

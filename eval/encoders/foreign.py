@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from adapters_hub.bridges import transformer_fingerprint
-from eval.encoders.encoder import Role
+from eval.encoders.encoder import Encoder, Role
 
 
-class SentenceTransformerEncoder:
+class SentenceTransformerEncoder(Encoder):
     """A `SentenceTransformer`, with its own pooling and default prompt.
 
     Args:
@@ -27,17 +27,9 @@ class SentenceTransformerEncoder:
         self.model, self.name, self.batch_size = model, name, batch_size
         self._fingerprint = transformer_fingerprint(model)
 
-    def languages(self) -> list[str] | None:
-        """Any language, since a SentenceTransformer does not list its languages."""
-        return None
-
     def fingerprint(self, language: str, across: bool) -> str:
         """Fingerprint of everything that its vectors depend on."""
         return self._fingerprint
-
-    def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """An empty tuple: it has no modules."""
-        return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]`, with the model's own prompt for queries or documents if it has one."""
@@ -56,7 +48,7 @@ class SentenceTransformerEncoder:
         }
 
 
-class MTEBModel:
+class MTEBModel(Encoder):
     """An object with MTEB's `encode(inputs, *, task_metadata, hf_split, hf_subset)`.
 
     MTEB passes sentences in a data loader together with a task, from which an encoder may read the language. Here the
@@ -73,19 +65,11 @@ class MTEBModel:
     def __init__(self, model: Any, name: str, batch_size: int = 32) -> None:  # noqa: ANN401
         self.model, self.name, self.batch_size = model, name, batch_size
 
-    def languages(self) -> list[str] | None:
-        """Any language; the model itself refuses those that it lacks."""
-        return None
-
     def fingerprint(self, language: str, across: bool) -> str:
         """Fingerprint of the model's name, revision and language, since its weights are not accessible."""
         meta = self.model.mteb_model_meta
         facts = (type(self.model).__qualname__, str(meta.name), str(meta.revision), id(self.model), language, across)
         return hashlib.sha256(repr(facts).encode()).hexdigest()
-
-    def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """An empty tuple: it has no modules."""
-        return ()
 
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]`; the model learns the role of the texts as MTEB's prompt type."""

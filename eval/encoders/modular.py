@@ -10,14 +10,14 @@ import numpy as np
 
 from adapters_hub import ModularEncoder
 from adapters_hub.encoder.alignment import Align
-from eval.encoders.encoder import Role
+from eval.encoders.encoder import Encoder, Role
 from eval.languages import find_language
 
 Alignment = Literal["across", "never", "always"]
 """When alignment adapters are on: in cross-lingual comparisons only (the intended use), never, or always."""
 
 
-class BaseOnly:
+class BaseOnly(Encoder):
     """The untouched base of a `ModularEncoder`: a published multilingual encoder, or a monolithic control.
 
     Args:
@@ -49,10 +49,6 @@ class BaseOnly:
         """Fingerprint of the base with embeddings, the tokenizer with the language's tag, and the maximum length."""
         return fingerprint_of(self.encoder, self.encoder.fingerprints(None, base_language=language), self.max_length)
 
-    def modules(self, language: str, across: bool) -> tuple[str, ...]:
-        """An empty tuple: the base has no modules."""
-        return ()
-
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
         return self.encoder.encode(
@@ -71,7 +67,7 @@ class BaseOnly:
         return _describe(self.encoder) | {"max_length": length, "as_it_comes": usual}
 
 
-class Modular:
+class Modular(Encoder):
     """Language modules, with alignment adapters when these are on.
 
     Args:

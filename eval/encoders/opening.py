@@ -29,20 +29,9 @@ _LABELS = {"base": "base", "mono": "modules", "aligned": "modules, aligned", "al
 
 @dataclass(frozen=True)
 class Settings:
-    """How encoders named on the command line are opened.
+    """How encoders named on the command line are opened: the options of `python -m eval run` of the same names.
 
-    Attributes:
-        variants: variants to score of encoders with modules.
-        hub: folder that acts as the hub; None: `$MSE_HUB`, else the Hugging Face Hub.
-        device: device to compute on; None: a GPU if there is one.
-        precision: `float32`, `bfloat16` or `float16`.
-        batch_size: maximum sentences per pass; None: the encoder's default.
-        prompt: prompt that a base encoder puts before every sentence; None: its usual one.
-        pooling: pooling of a base encoder, one of `POOLINGS`; None: its usual one.
-        max_length: maximum length in tokens; None: the encoder's own.
-        blends: blends of adapters with weights, used when alignment is on; each blend is scored as an encoder of its
-            own. Empty: what `align=True` switches on.
-        auto: score modules a second time, each sentence with the module of the language that is detected.
+    `blends` are those of `--align`; each is scored as an encoder of its own. Empty: what `align=True` switches on.
     """
 
     variants: Sequence[str] = ("aligned",)
@@ -160,7 +149,7 @@ def _kind_of(source: str) -> str:
 
 
 def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
-    rows = _rows(name, settings)
+    rows = _rows(name, settings)  # before the modules are loaded, since it may refuse
     encoder = _modular(None, _modules(source), settings)
     for label, alignment, blend in rows:
         if alignment is None:

@@ -41,8 +41,9 @@ def draw_plots(results: Sequence[Result], folder: Path) -> list[Path]:
     with write_folder(folder, replace=True) as target:
 
         def save(name: str, canvas: Canvas) -> None:
-            for suffix in ("png", "svg"):
-                canvas.savefig(target / f"{name}.{suffix}", dpi=150, bbox_inches="tight", metadata=_undated(suffix))
+            # Without a date in the SVG, the same results give the same file.
+            for suffix, facts in (("png", {}), ("svg", {"Date": None})):
+                canvas.savefig(target / f"{name}.{suffix}", dpi=150, bbox_inches="tight", metadata=facts)
             pyplot.close(canvas)
             drawn.append(name)
 
@@ -230,8 +231,3 @@ def _scatter(points: dict[str, Point], split: str) -> Canvas:
     axes.set_title(f"Graded similarity against the shape of the space, {split}", fontsize=11)
     canvas.legend(loc="outside lower center", ncols=3, fontsize=8)
     return canvas
-
-
-def _undated(suffix: str) -> dict[str, str | None]:
-    """Metadata without a date, so that the same results give the same file."""
-    return {"Date": None} if suffix == "svg" else {}

@@ -43,13 +43,7 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure in the table.
-
-    Attributes:
-        figure: the mean over languages or pairs of languages.
-        best: whether no encoder has a better figure.
-        significant: whether it differs significantly from the figure of the reference encoder.
-    """
+    """A mean in the table: whether no encoder has a better one, and whether it differs from the reference encoder's."""
 
     figure: Figure
     best: bool
@@ -61,14 +55,10 @@ class Table:
     """The table of encoders and figures.
 
     Attributes:
-        encoders: names of the encoders, one row each.
-        columns: pairs of benchmark and kind of figure, one column each.
-        titles: title of each benchmark.
+        columns: pairs of benchmark and kind of figure.
         cells: the cells of (encoder, column) that were scored.
         against: the reference encoder that the others are compared with; None if there is only one encoder.
-        languages: the scored languages of each benchmark.
-        split: the scored split.
-        origins: where the data of each benchmark came from.
+        titles, languages, origins: by benchmark.
     """
 
     encoders: list[str]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from eval.bootstrap import interval
+from eval.bootstrap import interval, mean_samples
+from eval.encoders import CachedEncoder
+
+Draw = Callable[[int], np.ndarray]
+"""Draws the bootstrap's resamples of n items: how often each item occurs in each resample, `[resamples, n]`."""
 
 
 @dataclass
@@ -48,6 +52,38 @@ def mean_of(name: str, figures: Sequence[Figure]) -> Figure:
         float(np.mean([figure.value for figure in figures])),
         np.mean([figure.samples for figure in figures], axis=0),
         sum(figure.size for figure in figures),
+    )
+
+
+def means_of(figures: Sequence[Figure], *names: str) -> list[Figure]:
+    """The mean of the figures of each of these kinds, if there are any."""
+    groups = {name: [figure for figure in figures if figure.name == name] for name in names}
+    return [mean_of(name, group) for name, group in groups.items() if group]
+
+
+def undirected(directed: Mapping[tuple[str, str], Sequence[Figure]]) -> list[Figure]:
+    """The figures of each language and each pair of languages: the mean of a pair's two directions if it has both."""
+    found: list[Figure] = []
+    for (one, other), figures in directed.items():
+        if one == other or (other, one) not in directed:
+            found += figures
+        elif one < other:
+            found += map(both_ways, figures, directed[other, one])
+    return found
+
+
+def mean_figure(
+    name: str, metric: str, items: np.ndarray, languages: tuple[str, ...], encoder: CachedEncoder, draw: Draw
+) -> Figure:
+    """A figure that is the mean of `[n]` items, from 0 to 1, in percent; the bootstrap resamples the items."""
+    return Figure(
+        name,
+        metric,
+        100 * float(items.mean(dtype=np.float64)),
+        100 * mean_samples(items, draw(len(items))),
+        len(items),
+        languages,
+        encoder.modules(languages, across=len(languages) > 1),
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from eval.benchmarks.data import Bitext
-from eval.bootstrap import TriangleMoments, mean_samples, resample_counts
+from eval.bootstrap import TriangleMoments
 from eval.encoders import CachedEncoder
-from eval.metrics import margin_matches, rsim, similarity_matrix, xsim_error
-from eval.tasks.figure import Figure, mean_of
+from eval.metrics import margin_matches, rsim, similarity_matrix
+from eval.tasks.figure import Draw, Figure, mean_figure, means_of
 
 
-def score_mining(data: Bitext, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
+def score_mining(data: Bitext, encoder: CachedEncoder, draw: Draw) -> list[Figure]:
     """Xsim error for each pair of languages, averaged over both directions; RSIM if the corpus is multiway parallel.
 
     The bootstrap resamples the query sentences; the candidates stay the same.
@@ -22,26 +22,22 @@ def score_mining(data: Bitext, encoder: CachedEncoder, resamples: int, seed: int
     Returns:
         A figure for each pair of languages, and the means `xsim` and `rsim`.
     """
-    errors = []
+    figures = []
     for (a, b), (one, other) in data.pairs.items():
-        x, y = encoder(one, a, across=True), encoder(other, b, across=True)
-        value = (xsim_error(x, y) + xsim_error(y, x)) / 2
-        rows = np.arange(len(x))
-        forward, backward = margin_matches(x, y)
+        forward, backward = margin_matches(encoder(one, a, across=True), encoder(other, b, across=True))
+        rows = np.arange(len(forward))
         wrong = ((forward != rows).astype(np.float32) + (backward != rows)) / 2
-        samples = 100 * mean_samples(wrong, resample_counts(len(x), resamples, seed))
-        errors.append(Figure("xsim", "xsim_error", value, samples, len(x), (a, b), _modules((a, b), encoder)))
-    means = [mean_of("xsim", errors)] if errors else []
-    shapes = _shapes(data.multiway, encoder, resamples, seed) if data.multiway else []
-    return [*errors, *shapes, *means, *([mean_of("rsim", shapes)] if shapes else [])]
+        figures.append(mean_figure("xsim", "xsim_error", wrong, (a, b), encoder, draw))
+    figures += _shapes(data.multiway, encoder, draw) if data.multiway else []
+    return [*figures, *means_of(figures, "xsim", "rsim")]
 
 
-def _shapes(sentences: Mapping[str, Sequence[str]], encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
+def _shapes(sentences: Mapping[str, Sequence[str]], encoder: CachedEncoder, draw: Draw) -> list[Figure]:
     vectors = {code: encoder(texts, code, across=True) for code, texts in sentences.items()}
     size = len(next(iter(vectors.values())))
     if size < 3 or len(vectors) < 2:
         return []
-    triangle = TriangleMoments(resample_counts(size, resamples, seed))
+    triangle = TriangleMoments(draw(size))
     matrices = {code: similarity_matrix(values) for code, values in vectors.items()}
     moments = {code: triangle.moments(matrix) for code, matrix in matrices.items()}
     return [
@@ -52,12 +48,7 @@ def _shapes(sentences: Mapping[str, Sequence[str]], encoder: CachedEncoder, resa
             triangle.correlation(matrices[a], matrices[b], moments[a], moments[b]),
             size,
             (a, b),
-            _modules((a, b), encoder),
+            encoder.modules((a, b), across=True),
         )
         for a, b in itertools.combinations(vectors, 2)
     ]
-
-
-def _modules(languages: Sequence[str], encoder: CachedEncoder) -> tuple[str, ...]:
-    used = [encoder.encoder.modules(code, True) for code in languages]
-    return tuple(dict.fromkeys(fingerprint for modules in used for fingerprint in modules))

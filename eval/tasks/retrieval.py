@@ -9,9 +9,8 @@ import numpy as np
 import pytrec_eval
 
 from eval.benchmarks.data import Collection, Retrieval
-from eval.bootstrap import mean_samples, resample_counts
 from eval.encoders import CachedEncoder
-from eval.tasks.figure import Figure, both_ways, mean_of
+from eval.tasks.figure import Draw, Figure, mean_figure, means_of, undirected
 
 MEASURES = {"ndcg_cut_10": "ndcg_at_10", "recip_rank": "mrr_at_10", "recall_1": "recall_at_1",
             "recall_10": "recall_at_10", "recall_100": "recall_at_100"}  # fmt: skip
@@ -26,7 +25,7 @@ def figure_name(scope: str, metric: str) -> str:
     return scope if metric == "ndcg_at_10" else f"{scope}_{metric}"
 
 
-def score_retrieval(data: Retrieval, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
+def score_retrieval(data: Retrieval, encoder: CachedEncoder, draw: Draw) -> list[Figure]:
     """nDCG@10, MRR@10 and recall@1, 10 and 100, as trec_eval computes them, of exact search by cosine similarity.
 
     The bootstrap resamples the queries.
@@ -35,24 +34,18 @@ def score_retrieval(data: Retrieval, encoder: CachedEncoder, resamples: int, see
         Figures for each language (`mono`) and pair of languages (`cross`; the mean of both directions if the data has
         both), followed by the means over these.
     """
-    directed: dict[tuple[str, str], list[Figure]] = {}
-    for (of_queries, of_passages), collection in data.pairs.items():
-        if collection.relevant:
-            directed[of_queries, of_passages] = _figures(collection, of_queries, of_passages, encoder, resamples, seed)
-    found: list[Figure] = []
-    for (one, other), figures in directed.items():
-        if one == other or (other, one) not in directed:
-            found += figures
-        elif (one, other) < (other, one):
-            found += [both_ways(here, there) for here, there in zip(figures, directed[other, one], strict=True)]
+    directed = {
+        languages: _figures(collection, languages, encoder, draw)
+        for languages, collection in data.pairs.items()
+        if collection.relevant
+    }
+    figures = undirected(directed)
     names = [figure_name(scope, metric) for scope in ("mono", "cross") for metric in MEASURES.values()]
-    groups = {name: [figure for figure in found if figure.name == name] for name in names}
-    return [*found, *(mean_of(name, group) for name, group in groups.items() if group)]
+    return [*figures, *means_of(figures, *names)]
 
 
-def _figures(
-    collection: Collection, of_queries: str, of_passages: str, encoder: CachedEncoder, resamples: int, seed: int
-) -> list[Figure]:
+def _figures(collection: Collection, languages: tuple[str, str], encoder: CachedEncoder, draw: Draw) -> list[Figure]:
+    of_queries, of_passages = languages
     across = of_queries != of_passages
     asked = list(collection.relevant)
     queries = encoder([collection.queries[key] for key in asked], of_queries, across, "query")
@@ -61,21 +54,10 @@ def _figures(
         asked[row]: {names[rank]: -float(rank) for rank in range(len(names))}
         for row, names in _ranked(queries, passages, list(collection.passages))
     }
-    values = _measured(collection, run, asked)
-    counts = resample_counts(len(asked), resamples, seed)
-    languages = (of_queries, of_passages) if across else (of_queries,)
-    used = [fingerprint for code in languages for fingerprint in encoder.encoder.modules(code, across)]
+    scope, named = ("cross", languages) if across else ("mono", (of_queries,))
     return [
-        Figure(
-            figure_name("cross" if across else "mono", metric),
-            metric,
-            100 * float(values[metric].mean()),
-            100 * mean_samples(values[metric], counts),
-            len(asked),
-            languages,
-            tuple(dict.fromkeys(used)),
-        )
-        for metric in MEASURES.values()
+        mean_figure(figure_name(scope, metric), metric, values, named, encoder, draw)
+        for metric, values in _measured(collection, run, asked).items()
     ]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval.benchmarks.data import GradedPairs, Similarity
-from eval.bootstrap import resample_counts, spearman_samples
+from eval.benchmarks.data import Similarity
+from eval.bootstrap import spearman_samples
 from eval.encoders import CachedEncoder
 from eval.errors import EvaluationError
 from eval.metrics import language_bias, spearman
-from eval.tasks.figure import Figure, both_ways, mean_of
+from eval.tasks.figure import Draw, Figure, means_of, undirected
 
 
-def score_similarity(data: Similarity, encoder: CachedEncoder, resamples: int, seed: int) -> list[Figure]:
+def score_similarity(data: Similarity, encoder: CachedEncoder, draw: Draw) -> list[Figure]:
     """Spearman's correlation within each language and for each pair of languages, and the language bias.
 
     The bias covers all pairs of languages including each language with itself, so it shows whether similarities
@@ -24,57 +24,41 @@ def score_similarity(data: Similarity, encoder: CachedEncoder, resamples: int, s
     directed: dict[tuple[str, str], Figure] = {}
     similarities: dict[tuple[str, str], np.ndarray] = {}
     for (a, b), pairs in data.pairs.items():
-        cosines = _cosines(a, b, pairs, encoder)
-        counts = resample_counts(len(cosines), resamples, seed)
+        across = a != b
+        cosines = np.einsum("nd,nd->n", encoder(pairs.first, a, across), encoder(pairs.second, b, across))
         try:
             value = spearman(cosines, pairs.gold)
         except ValueError as error:
             raise EvaluationError(f"{a}-{b} cannot be scored: {error}") from error
+        languages = (a, b) if across else (a,)
         directed[a, b] = Figure(
-            "mono" if a == b else "cross",
+            "cross" if across else "mono",
             "spearman",
             value,
-            spearman_samples(cosines, pairs.gold, counts),
+            spearman_samples(cosines, pairs.gold, draw(len(cosines))),
             len(cosines),
-            (a,) if a == b else (a, b),
-            _modules(a, b, encoder),
+            languages,
+            encoder.modules(languages, across),
         )
         similarities[a, b] = cosines
-    within = [figure for figure in directed.values() if figure.name == "mono"]
-    across = [
-        both_ways(figure, directed[b, a]) if (b, a) in directed else figure
-        for (a, b), figure in directed.items()
-        if a != b and ((b, a) not in directed or a < b)
-    ]
-    figures = [*within, *across]
-    means = [mean_of(name, group) for name, group in (("mono", within), ("cross", across)) if group]
-    if data.parallel and across:
-        means.append(_bias(data, similarities, directed, resamples, seed))
-    return figures + means
-
-
-def _cosines(a: str, b: str, pairs: GradedPairs, encoder: CachedEncoder) -> np.ndarray:
-    first, second = encoder(pairs.first, a, across=a != b), encoder(pairs.second, b, across=a != b)
-    cosines: np.ndarray = np.einsum("nd,nd->n", first, second)
-    return cosines
+    figures = undirected({languages: [figure] for languages, figure in directed.items()})
+    figures.sort(key=lambda figure: figure.name == "cross")
+    figures += means_of(figures, "mono", "cross")
+    if data.parallel and figures[-1].name == "cross":
+        figures.append(_bias(data, similarities, directed, draw))
+    return figures
 
 
 def _bias(
     data: Similarity,
     similarities: dict[tuple[str, str], np.ndarray],
     directed: dict[tuple[str, str], Figure],
-    resamples: int,
-    seed: int,
+    draw: Draw,
 ) -> Figure:
     predicted = np.stack(list(similarities.values()))
     gold = np.stack([data.pairs[key].gold for key in similarities])
     names = np.repeat(["-".join(key) for key in similarities], predicted.shape[1])
     value = language_bias(predicted.ravel(), gold.ravel(), names)  # type: ignore[arg-type]
-    together = spearman_samples(predicted, gold, resample_counts(predicted.shape[1], resamples, seed))
+    together = spearman_samples(predicted, gold, draw(predicted.shape[1]))
     samples = np.mean([figure.samples for figure in directed.values()], axis=0) - together
     return Figure("bias", "language_bias", value, samples, predicted.size)
-
-
-def _modules(a: str, b: str, encoder: CachedEncoder) -> tuple[str, ...]:
-    used = [encoder.encoder.modules(code, a != b) for code in (a, b)]
-    return tuple(dict.fromkeys(fingerprint for modules in used for fingerprint in modules))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from demo.compare.comparison import Comparison, compare, figures, translation_rank
-from demo.compare.projection import project
 from demo.compare.workbench import Workbench
 from demo.input.columns import Column
 from demo.input.sentences import Row
+from demo.views.map import project
 
 ROWS = [
     Row("eng", "Good morning", "1"),

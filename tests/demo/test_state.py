@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from demo.compare.comparison import Comparison
 from demo.input.columns import Column
 from demo.input.sentences import Row
 from demo.input.state import MOST_CHARACTERS, pack, unpack
@@ -17,13 +18,19 @@ ROWS = [Row("uig", "ۋوگزال نەدە؟", "1"), Row("eng", "<b>Where?</b>", 
 COLUMNS = [Column("base"), Column("blend", weights={"both": 0.5}, languages={"deu": {"both": 1.0}})]
 
 
+def opened(demo: Demo, text: str) -> Comparison:
+    view = unpack(text)
+    return demo.compare(view["rows"], view["columns"], view["modules"])
+
+
 def test_a_view_comes_back_out_of_its_link(demo: Demo) -> None:
     packed = pack(ROWS, COLUMNS, ["tiny/eng", "tiny/deu"])
     assert packed is not None
-    rows, columns, modules = demo.opened(packed)
-    assert rows == ROWS
-    assert columns == COLUMNS
-    assert modules == ["tiny/eng", "tiny/deu"]
+    comparison = opened(demo, packed)
+    assert comparison.rows == ROWS
+    assert comparison.columns == COLUMNS
+    assert unpack(packed)["modules"] == ["tiny/eng", "tiny/deu"]
+    assert list(comparison.picks.modules) == ["eng", "deu"]
 
 
 def test_a_view_that_is_too_long_has_no_link() -> None:
@@ -59,8 +66,8 @@ def test_links_that_are_damaged_or_hostile_are_refused(text: str) -> None:
 def test_what_a_link_holds_is_checked_like_all_input(demo: Demo) -> None:
     base = {"rows": [["eng", "a", "", 0]], "columns": [{"kind": "base"}], "modules": ["../../etc/passwd"]}
     with pytest.raises(DemoError, match="expected a module as org/name"):
-        demo.opened(packed(base))
+        opened(demo, packed(base))
     with pytest.raises(DemoError, match="not an ISO 639-3"):
-        demo.opened(packed(base | {"modules": None, "rows": [["<script>", "a", "", 0]]}))
+        opened(demo, packed(base | {"modules": None, "rows": [["<script>", "a", "", 0]]}))
     with pytest.raises(DemoError, match="compositions"):
-        demo.opened(packed(base | {"modules": None, "columns": None}))
+        opened(demo, packed(base | {"modules": None, "columns": None}))

@@ -9,10 +9,10 @@ from demo.compare.workbench import Workbench
 from demo.input.columns import Column
 from demo.input.sentences import Row
 from demo.page.handlers import Handlers
-from demo.views import error_notice, summary_view
-from demo.views.fragments import hue, marks
+from demo.views.fragments import error_notice, hue, marks
 from demo.views.map import place_labels
 from demo.views.scale import LANGUAGES, colours, contrast, css, step
+from demo.views.summary import summary_view
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}${alert(1)}", "' onmouseover='x"]
 

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, rankdata, spearmanr
 
-from eval.metrics import METRICS, accuracy, language_bias, load_metric, rsim, spearman, xsim_error
+from eval import metrics
+from eval.metrics import accuracy, language_bias, rsim, spearman, xsim_error
 
 GOLD = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+SCRIPTS = {path.stem: path for path in Path(metrics.__file__).parent.glob("*/[!_]*.py")}
+
+
+def load_metric(name: str) -> evaluate.Metric:
+    return evaluate.load(str(SCRIPTS[name]), keep_in_memory=True)
 
 
 def test_spearman_equals_scipy_and_the_correlation_of_ranks() -> None:
@@ -111,7 +117,7 @@ def test_rsim_does_not_see_where_a_space_lies_but_what_shape_it_has() -> None:
         rsim(vectors[:2], other[:2])
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", ["accuracy", "language_bias", "rsim", "spearman", "xsim_error"])
 def test_every_metric_is_an_evaluate_module_that_loads_by_path(name: str) -> None:
     metric = load_metric(name)
     assert isinstance(metric, evaluate.Metric)
@@ -137,8 +143,8 @@ def test_evaluate_gives_what_the_functions_give() -> None:
 
 
 def test_a_metric_loads_without_the_project_and_without_a_network(tmp_path: Path) -> None:
-    path = Path(__file__).parents[2] / "eval" / "metrics" / "spearman" / "spearman.py"
-    code = f"import evaluate; print(evaluate.load({str(path)!r}).compute(predictions=[1, 2], references=[1, 2]))"
+    path = str(SCRIPTS["spearman"])
+    code = f"import evaluate; print(evaluate.load({path!r}).compute(predictions=[1, 2], references=[1, 2]))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "'spearman'" in done.stdout

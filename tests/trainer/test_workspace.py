@@ -14,7 +14,7 @@ from adapters_hub.modules import save_language_module
 from tests.adapters_hub.builders import language_manifest, language_parts
 from tests.conftest import build_tokenizer
 from trainer.runs.identity import check_same_settings, describe, finished
-from trainer.runs.workspace import Workspace, write_facts
+from trainer.runs.workspace import Workspace
 from trainer.settings import DataSource, Recipe, SettingsError
 
 
@@ -61,10 +61,10 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_result_that_is_damaged_is_made_again(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    def write(result: Path) -> None:
+    def write(result: Path) -> dict[str, int]:
         (result / "inner").mkdir()
         (result / "inner" / "weights").write_bytes(b"1234")
-        write_facts(result, {"steps": 3})
+        return {"steps": 3}
 
     folder = Workspace(tmp_path, "deu").phase("la", {"seed": 1})
     folder.finish(write)

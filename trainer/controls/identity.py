@@ -8,10 +8,10 @@ from typing import Any
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.reading import read_json
 from trainer.controls.control import CONTROLS, Control
-from trainer.controls.pivot import pivot_identity
-from trainer.objectives.part_sources import PartSource, mixed_languages
-from trainer.objectives.teachers import identity
-from trainer.runs.identity import describe, describe_data
+from trainer.objectives.part_sources import PartSource
+from trainer.objectives.teachers import BASE, identity
+from trainer.runs.identity import describe, describe_data, fingerprint, mixed_data
+from trainer.runs.modules import has_language_module, module_source
 from trainer.settings import Recipe, SettingsError
 
 _TAKEN = ("max_length", "scale", "tokens_per_pass", "gradient_cache", "eval_share", "training")
@@ -34,8 +34,7 @@ def settings_of(recipe: Recipe, control: Control) -> dict[str, Any]:
         values[share] = section[share]
     if kinds != {"contrastive"}:
         values["pivot"] = recipe.pivot
-    mixed = mixed_languages([source for listed in sources.values() for source in listed], recipe.pivot)
-    values["mixed"] = {code: describe(recipe.cla.mixed, recipe, code) for code in mixed}
+    values["mixed"] = mixed_data([source for listed in sources.values() for source in listed], recipe)
     if control.matched:
         values |= _matched(recipe, control)
     if section["training"].get("max_steps", -1) <= 0:  # the number of steps follows from the modules' data
@@ -53,7 +52,8 @@ def _matched(recipe: Recipe, control: Control) -> dict[str, Any]:
         "teacher": [identity(source, recipe.hub) for source in control.teachers(recipe)],
     }
     if control.phase == "cla":
-        values["pivot_vectors"] = pivot_identity(recipe)
+        has_module = has_language_module(recipe, recipe.pivot)
+        values["pivot_vectors"] = fingerprint(module_source(recipe, recipe.pivot), recipe) if has_module else BASE
     return values
 
 

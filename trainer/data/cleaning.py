@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from datasets import Dataset
 
-from adapters_hub.texts import canonical
+from adapters_hub.texts import canonical, text_key
 from trainer.data.errors import DataError
 from trainer.settings import DataSource
 
@@ -33,13 +33,13 @@ def clean(
         required: columns that must not be empty; the first and second form a pair, the third and fourth, and so on.
         what: the data's name in the log.
         source: the source, which sets the limits.
-        labels: the group label of each row; None if the source has no group limit.
+        labels: the group label of each row; None if the source does not choose by them.
         optional: columns that may be empty.
 
     Raises:
         DataError: no row is left.
     """
-    digests = np.zeros(len(data), dtype=np.uint64)
+    digests = np.zeros(len(data), dtype=np.int64)
     usable = np.zeros(len(data), dtype=bool)
     identical = 0
     position = 0
@@ -50,44 +50,38 @@ def clean(
             same = all(needed) and any(a == b for a, b in zip(needed[::2], needed[1::2], strict=False))
             identical += same
             usable[position] = all(needed) and not same
-            digest = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-            digests[position] = int.from_bytes(digest, "little")
+            digests[position] = text_key("\x1f".join(parts))
             position += 1
     rows = np.flatnonzero(usable)
     _, first = np.unique(digests[rows], return_index=True)
     kept = rows[np.sort(first)]
     empty, duplicates = len(data) - len(rows) - identical, len(rows) - len(kept)
-    over = len(kept)
-    kept = within_limits(kept, source, labels)
-    over -= len(kept)
-    notes = [
-        f"{count} {name}"
-        for count, name in (
-            (empty, "empty"),
-            (identical, "identical pairs"),
-            (duplicates, "duplicates"),
-            (over, "over the limit"),
-        )
-        if count
-    ]
+    chosen = without_left_out(kept, source, labels)
+    left_out = len(kept) - len(chosen)
+    kept = within_limits(chosen, source, labels)
+    over = len(chosen) - len(kept)
+    counts = {"empty": empty, "identical pairs": identical, "duplicates": duplicates}
+    counts |= {"left out": left_out, "over the limit": over}
+    notes = [f"{count} {name}" for name, count in counts.items() if count]
     logger.info("%s: %d rows read, %s; %d used", what, len(data), ", ".join(notes) or "none dropped", len(kept))
     if not len(kept):
         raise DataError(f"{what}: no usable row among {len(data)} ({', '.join(notes) or 'the file is empty'})")
     return data.select(kept)
 
 
+def without_left_out(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
+    """The rows whose labels the source does not leave out, in their order."""
+    return rows if labels is None else rows[~np.isin(np.array(labels)[rows], source.leave_out)]
+
+
 def within_limits(rows: np.ndarray, source: DataSource, labels: list[str] | None) -> np.ndarray:
     """Apply the limits of a source to some rows, keeping their order."""
-    if labels is not None:
-        rows = _first_of_each(rows, np.array(labels)[rows], source.group_limit or 0)
+    if labels is not None and source.group_limit is not None:
+        seen: Counter[str] = Counter()
+        places = []
+        for place, row in enumerate(rows):
+            seen[labels[row]] += 1
+            if seen[labels[row]] <= source.group_limit:
+                places.append(place)
+        rows = rows[places]
     return rows[: source.limit]
-
-
-def _first_of_each(rows: np.ndarray, labels: np.ndarray, limit: int) -> np.ndarray:
-    """The first `limit` rows of each label, in their order."""
-    seen: dict[str, int] = {}
-    chosen = np.zeros(len(rows), dtype=bool)
-    for place, label in enumerate(labels.tolist()):
-        seen[label] = seen.get(label, 0) + 1
-        chosen[place] = seen[label] <= limit
-    return rows[chosen]

@@ -53,13 +53,9 @@ def _plain(name: str) -> str:
 
 
 def find_columns(where: object, names: Sequence[str], forms: Sequence[Form], alone: bool = False) -> list[str]:
-    """The text columns of a table, in the order of the form that they fit.
+    """The text columns of a table with these column names, in the order of the form that they fit.
 
-    Args:
-        where: the table's location, for the error message.
-        names: names of its columns.
-        forms: the forms that the table may have.
-        alone: accept the only column of a table whatever its name.
+    With `alone`, the only column of a table may have any name.
 
     Raises:
         DataError: the column names fit no form.
@@ -91,16 +87,20 @@ def refuse_header(where: object, first: Sequence[str], forms: Sequence[Form]) ->
         )
 
 
+def form_of_width(width: int, forms: Sequence[Form]) -> Form | None:
+    """The first form that a table with this number of columns may have."""
+    # Forms with other widths than the first one have no optional texts.
+    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), None)
+
+
 def width_of(where: object, width: int, forms: Sequence[Form]) -> tuple[str, ...]:
     """The texts of a table without column names, found by the number of columns; the last texts may be missing.
 
     Raises:
         DataError: no form has this number of columns.
     """
-    # Forms with other widths than the first one have no optional texts.
-    for form in forms:
-        if len(form.required) <= width <= len(form.texts):
-            return form.texts
+    if form := form_of_width(width, forms):
+        return form.texts
     widths = sorted({count for form in forms for count in range(len(form.required), len(form.texts) + 1)})
     raise DataError(
         f"{where}: expected {' or '.join(map(str, widths))} columns ({', '.join(forms[0].texts)}), found {width}: "
@@ -109,15 +109,10 @@ def width_of(where: object, width: int, forms: Sequence[Form]) -> tuple[str, ...
 
 
 def check_text(where: object, features: Any, names: Iterable[str]) -> None:  # noqa: ANN401
-    """Refuse columns that hold anything but text.
-
-    Args:
-        where: the table's location, for the error message.
-        features: the features of a `datasets.Dataset`.
-        names: names of the columns to check.
+    """Refuse columns of a `datasets.Dataset` that hold anything but text.
 
     Raises:
-        DataError: a column holds something else; names the first one.
+        DataError: a column holds something else; names the first one, and where it is.
     """
     for name in names:
         kind = getattr(features[name], "dtype", type(features[name]).__name__)

@@ -1,4 +1,7 @@
-"""Read texts and pairs with `datasets`: memory-mapped and cleaned, with row counts in the log."""
+"""Read texts and pairs with `datasets`: memory-mapped and cleaned, with row counts in the log.
+
+The codes `language` and `pivot` (ISO 639-3) replace `{language}` and `{pivot}` in the values of a source.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ import numpy as np
 from datasets import Dataset, Features, Value, concatenate_datasets, load_dataset
 from datasets.exceptions import DatasetNotFoundError
 
-from trainer.data.cleaning import clean, within_limits
-from trainer.data.columns import Form, check_text, find_columns
+from trainer.data.cleaning import clean, within_limits, without_left_out
+from trainer.data.columns import Form, check_text, find_columns, form_of_width
 from trainer.data.errors import DataError
 from trainer.data.files import FORMATS, load_file
 from trainer.data.text_files import OPENERS
@@ -49,13 +52,7 @@ def load_text(source: DataSource, language: str, pivot: str) -> Dataset:
 
 
 def load_pairs(source: DataSource, language: str, pivot: str, names: Sequence[str]) -> Dataset:
-    """Pairs of sentences, some or all with a hard negative.
-
-    Args:
-        source: the source of the pairs.
-        language: replaces `{language}`.
-        pivot: replaces `{pivot}`.
-        names: names for the two or three columns to read; the data may lack the third.
+    """Pairs of sentences, some or all with a hard negative; `names` are for the two or three columns to read.
 
     Returns:
         A dataset with the columns `names`, without rows that have an empty sentence or the same sentence twice, and
@@ -83,14 +80,9 @@ def load_cross_lingual(source: DataSource, language: str, pivot: str, names: Seq
     paraphrases in both languages: anchor, positive and optionally a hard negative in the pivot, then the same in the
     language.
 
-    Args:
-        source: the source of the paraphrases.
-        language: replaces `{language}`.
-        pivot: replaces `{pivot}`.
-        names: names for the anchor, positive and negative in the pivot, and then in the language.
-
     Returns:
-        Like `load_pairs`, with these six columns; missing negatives are empty.
+        Like `load_pairs`, with six columns: `names` are for the anchor, positive and negative in the pivot, and then in
+        the language. Missing negatives are empty.
 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
@@ -162,16 +154,18 @@ def load_words(source: DataSource, language: str, pivot: str) -> list[tuple[str,
             raise DataError(
                 f"{where}, row {number}: expected a word and its translation, found {word or translation!r} alone"
             )
-    kept = within_limits(np.arange(len(rows)), source, _labels(source, language, pivot, len(rows)))
+    labels = _labels(source, language, pivot, len(rows))
+    kept = within_limits(without_left_out(np.arange(len(rows)), source, labels), source, labels)
     return [rows[row] for row in kept]
 
 
 def _labels(source: DataSource, language: str, pivot: str, rows: int) -> list[str] | None:
-    """The group label of each row, if the recipe sets a group limit."""
-    if source.group_limit is None:
+    """The group label of each row, if the recipe chooses rows by them."""
+    if source.group_limit is None and not source.leave_out:
         return None
     if not source.groups:
-        raise DataError(f"group_limit needs groups: name the file with a label for each row of {source.path!r}")
+        setting = "leave_out" if source.leave_out else "group_limit"
+        raise DataError(f"{setting} needs groups: name the file with a label for each row of {source.path!r}")
     path = Path(fill(source.groups, language, pivot))
     if not path.exists():
         raise DataError(f"groups file {str(path)!r} does not exist (for language {language!r}): check the recipe")
@@ -203,15 +197,9 @@ def _codes(texts: Sequence[str], language: str, pivot: str) -> tuple[tuple[str, 
 def _load(
     source: DataSource, language: str, pivot: str, forms: Sequence[Form], any_number: bool = False, alone: bool = False
 ) -> Dataset:
-    """The text columns of a source, in the order of the recipe or of the form, as strings.
+    """The text columns of a source, in the order of the recipe or of the form that they have, as strings.
 
-    Args:
-        source: the source to read.
-        language: replaces `{language}`.
-        pivot: replaces `{pivot}`.
-        forms: the forms that the data may have.
-        any_number: allow any number of named columns.
-        alone: accept the only column of a table whatever its name.
+    With `any_number` a recipe may name any number of columns; with `alone` a table's only column may have any name.
     """
     where = fill(source.path, language, pivot)
     if not where:
@@ -236,7 +224,7 @@ def _check_named(
     where: str, columns: Sequence[str], there: Sequence[str], forms: Sequence[Form], any_number: bool
 ) -> None:
     """Refuse a recipe's columns if they are missing in the data, repeated, too many or too few."""
-    form = _form(len(columns), forms)
+    form = form_of_width(len(columns), forms) or forms[0]
     if len(columns) > len(form.texts) and not any_number:
         raise DataError(f"{where}: expected the columns {form}; 'columns' names {len(columns)}: name fewer")
     if len(set(columns)) < len(columns):
@@ -246,11 +234,6 @@ def _check_named(
         raise DataError(
             f"{where}: expected the columns {wanted}; found {', '.join(there)}: name the right ones under 'columns'"
         )
-
-
-def _form(width: int, forms: Sequence[Form]) -> Form:
-    """The form of a table with this number of columns."""
-    return next((form for form in forms if len(form.required) <= width <= len(form.texts)), forms[0])
 
 
 def _load_from_hub(name: str, source: DataSource) -> Dataset:

@@ -9,14 +9,7 @@ from trainer.settings import DataSource, fill
 
 
 def data_facts(source: DataSource, use: str, language: str, pivot: str) -> dict[str, Any]:
-    """The facts about a data source that a card shows.
-
-    Args:
-        source: the source in the recipe.
-        use: the purpose of the data.
-        language: replaces `{language}`.
-        pivot: replaces `{pivot}`.
-    """
+    """The facts about a data source that a card shows; `use` is the purpose of the data."""
     path = Path(fill(source.path, language, pivot))
     facts: dict[str, Any] = {
         "use": use,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import glob
 import hashlib
-import io
 import json
 import logging
 import os
@@ -172,36 +171,15 @@ def _told(path: Path, copy: Path, error: Exception) -> str:
     return f"{path} cannot be read as {file_format(path.name)[1:]}: {why}{hint}"
 
 
-class _Hashed(io.RawIOBase):
-    """A file object that computes the digest of the bytes read from it."""
-
-    def __init__(self, file: io.RawIOBase) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401
-        count = self._file.readinto(buffer)
-        self.digest.update(memoryview(buffer)[: count or 0])
-        return count
-
-
 def _copy(path: Path, digest: str, copy: Path) -> None:
-    """Copy a file, decompressed, and check that the bytes read have the given digest.
+    """Copy a file, decompressed, and check that its bytes still have the given digest.
 
     Raises:
         DataError: the file changed meanwhile.
     """
-    with path.open("rb", buffering=0) as file, copy.open("wb") as target:
-        hashed = _Hashed(file)
-        buffered = io.BufferedReader(hashed, 1 << 20)
-        plain = OPENERS[path.suffix](buffered, "rb") if path.suffix in OPENERS else buffered
-        shutil.copyfileobj(plain, target, 1 << 20)
-        while buffered.read(1 << 20):  # bytes after the end of the compressed data
-            pass
-    if hashed.digest.hexdigest() != digest:
+    with OPENERS.get(path.suffix, open)(path, "rb") as file, copy.open("wb") as target:
+        shutil.copyfileobj(file, target, 1 << 20)
+    if sha256(path) != digest:
         raise DataError(f"{path} was changed while it was read: start again when it is complete")
 
 

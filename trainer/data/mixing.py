@@ -59,14 +59,10 @@ class Lexicon:
         return self._words.get(word) or self._lemmas.get(self._lemma(word), [])
 
     def mix(self, sentence: str, chance: random.Random) -> tuple[str, float]:
-        """Replace the words of a sentence by their translations, each in its place.
+        """Replace the words of a sentence of the pivot by their translations, each in its place.
 
-        Args:
-            sentence: a sentence in the pivot.
-            chance: generator that chooses among several translations.
-
-        Returns:
-            The mixed sentence, and the share of words that have an entry (0 if there are no words).
+        `chance` chooses among several translations. Returns the mixed sentence, and the share of words that have an
+        entry (0 if there are no words).
         """
         found = [self[match.group()] for match in _WORD.finditer(sentence)]
         translations = iter(found)
@@ -85,12 +81,8 @@ class Lexicon:
 def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: str, seed: int) -> Dataset:
     """Pairs of pivot sentences and the mixed sentences made from them, followed by the given pairs.
 
-    Args:
-        pairs: from `load_pairs`, with a column for the pivot and one for the language.
-        settings: settings of the mixing. If there is no lexicon for the language, the pairs are returned unchanged.
-        language: ISO 639-3.
-        pivot: ISO 639-3.
-        seed: seed of the choice among several translations.
+    If there is no lexicon for the language, the pairs, which are from `load_pairs`, are returned unchanged. The seed
+    chooses among several translations.
 
     Raises:
         DataError: the lexicon or the sentences are missing, unreadable or empty.
@@ -105,13 +97,8 @@ def with_mixed(pairs: Dataset, settings: MixingSettings, language: str, pivot: s
         mixed, share = lexicon.mix(sentence, chance)
         if share >= settings.coverage and mixed not in ("", sentence):
             rows.append((sentence, mixed))
-    logger.info(
-        "%s: made mixed sentences from %d of %d sentences with the %d words of the lexicon",
-        language,
-        len(rows),
-        len(sentences),
-        len(lexicon),
-    )
+    told = "%s: made mixed sentences from %d of %d sentences with the %d words of the lexicon"
+    logger.info(told, language, len(rows), len(sentences), len(lexicon))
     if not rows:
         return pairs
     features = Features({name: Value("string") for name in pairs.column_names})

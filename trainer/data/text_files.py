@@ -5,12 +5,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from adapters_hub.errors import AdaptersHubError
+from adapters_hub.folders import write_file
 from adapters_hub.reading import check_regular
 
 OPENERS: dict[str, Callable[..., IO[Any]]] = {".xz": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
@@ -36,19 +35,13 @@ def read_lines(path: Path) -> Iterator[str]:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines to a temporary file and rename it, so that readers see either the old or the new content in full.
+    """Write lines to a file by `adapters_hub.folders.write_file`.
 
     The same lines give the same bytes, except in .gz files, which contain the time.
 
     Raises:
         AdaptersHubError: the file cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-            unfinished = Path(folder) / path.name
-            with OPENERS.get(path.suffix, open)(unfinished, "wt", encoding="utf-8", newline="\n") as file:
-                file.writelines(f"{line}\n" for line in lines)
-            unfinished.replace(path)
-    except OSError as error:
-        raise AdaptersHubError(f"{path} was not written: {error.strerror or error}") from error
+    opener = OPENERS.get(path.suffix, open)
+    with write_file(path) as unfinished, opener(unfinished, "wt", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in lines)

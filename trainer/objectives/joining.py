@@ -67,15 +67,7 @@ def _places(text: Dataset, pivot: str, numbers: dict[tuple[int, int, int], int])
 
 
 def beside_itself(parts: Sequence[Part], pivot: str) -> Dataset:
-    """Every pivot sentence that the parts look up, paired with itself as its translation.
-
-    Args:
-        parts: parts of any kind.
-        pivot: ISO 639-3.
-
-    Returns:
-        The columns of a translation, with each sentence once.
-    """
+    """Every pivot sentence that the parts look up, once, paired with itself as its translation."""
     with PartialState().main_process_first():
         texts: dict[str, None] = {}
         for part in parts:

@@ -84,12 +84,7 @@ def _languages(source: PartSource, pivot: str) -> tuple[str, ...]:
 
 
 def read_rows(source: PartSource, pivot: str, seed: int) -> Dataset:
-    """The rows of a part as text, with the columns of their kind.
-
-    Args:
-        source: the source of the rows.
-        pivot: ISO 639-3.
-        seed: the recipe's seed, for mixed sentences.
+    """The rows of a part as text, with the columns of their kind; the recipe's seed decides on mixed sentences.
 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.

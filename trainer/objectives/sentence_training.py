@@ -12,11 +12,10 @@ from datasets import Dataset
 from adapters_hub import BaseEncoder
 from trainer.data.batches import Rows
 from trainer.objectives.collator import ObjectiveCollator
-from trainer.objectives.frozen_vectors import FrozenEncoder
-from trainer.objectives.parts import Part, frozen_texts, row_counts
-from trainer.objectives.teachers import Teachers
+from trainer.objectives.frozen_vectors import FrozenEncoder, Together
+from trainer.objectives.parts import Part, Reading, frozen_texts, row_counts
+from trainer.objectives.teachers import open_teachers
 from trainer.objectives.trainer import FrozenVectors, ObjectiveTrainer
-from trainer.settings import Recipe
 from trainer.training.arguments import PhaseArguments
 from trainer.training.embedding_trainer import SentenceModel
 from trainer.training.steps import numbers_used, rows_in_order
@@ -50,21 +49,21 @@ class SentenceTraining:
 
     Args:
         parts: the rows, each part of one kind.
+        reading: how the parts were read.
         arguments: the phase's training arguments.
-        recipe: the recipe, which gives the seed, the pivot and the hub.
-        frozen: the language whose vectors are looked up instead of encoded; None to encode all texts.
+        section: the phase's section of the recipe.
     """
 
-    def __init__(self, parts: Sequence[Part], arguments: PhaseArguments, recipe: Recipe, frozen: str | None) -> None:
+    def __init__(self, parts: Sequence[Part], reading: Reading, arguments: PhaseArguments, section: Section) -> None:
         self.parts = list(parts)
+        self._reading = reading
         self._arguments = arguments
-        self._recipe = recipe
-        self._frozen = frozen
+        self._section = section
         shares = [part.source.share for part in parts]
-        self._rows, self._order = rows_in_order([part.train for part in parts], arguments, recipe.seed, shares)
+        self._rows, self._order = rows_in_order([part.train for part in parts], arguments, reading.seed, shares)
 
     def look_up(
-        self, base: BaseEncoder, pivot: FrozenEncoder | None, teachers: Sequence[str], max_length: int
+        self, base: BaseEncoder, pivot: FrozenEncoder | None, teachers: Sequence[str], hub: str | None
     ) -> Targets:
         """Encode the pivot's sentences that training will see, or look them up if they were encoded before.
 
@@ -72,35 +71,28 @@ class SentenceTraining:
             base: the untouched base; it is copied, never changed.
             pivot: the encoder that gives the frozen sides of batches; None if there are none.
             teachers: see `trainer.objectives.teachers`; if empty, the pivot is the teacher.
-            max_length: number of tokens after which a teacher's sentences are cut, the same as on the trained side.
+            hub: the hub from which teachers are fetched.
         """
         pivots = None if pivot is None else pivot.vectors(self._looked_up())
         related = {"relational", "graded"}
         if not teachers or not related & {part.kind for part in self.parts}:
             return Targets(pivots)
-        recipe = self._recipe
-        found = Teachers(teachers, base, recipe.pivot, max_length, recipe.hub)
-        return Targets(pivots, found.of(self._looked_up(related)), {"teachers": found.facts})
+        opened = open_teachers(teachers, base, self._reading.pivot, self._reading.max_length, hub)
+        texts = self._looked_up(related)
+        together = Together([teacher.vectors(texts) for teacher in opened])
+        return Targets(pivots, together, {"teachers": [teacher.facts for teacher in opened]})
 
     def _looked_up(self, kinds: Collection[str] = ()) -> list[str]:
         used = numbers_used(self._order, self._arguments)
-        return frozen_texts(self.parts, self._recipe.pivot, used, kinds)
+        return frozen_texts(self.parts, self._reading.pivot, used, kinds)
 
     def run(
-        self,
-        model: SentenceModel,
-        pad_token: int,
-        section: Section,
-        targets: Targets,
-        logs: Path,
-        evaluation: Dataset | None = None,
+        self, model: SentenceModel, targets: Targets, logs: Path, evaluation: Dataset | None = None
     ) -> dict[str, Any]:
         """Train the model.
 
         Args:
             model: the model that computes the vectors; its trainable parameters are trained.
-            pad_token: padding id of the tokenizer.
-            section: the phase's section of the recipe.
             targets: from `look_up`.
             logs: folder for TensorBoard's events.
             evaluation: evaluation rows of the first part's kind; by default those of the first part.
@@ -108,7 +100,7 @@ class SentenceTraining:
         Returns:
             The facts about the training, for the manifest.
         """
-        kinds = [part.kind for part in self.parts]
+        reading, section, kinds = self._reading, self._section, [part.kind for part in self.parts]
         evaluation = self.parts[0].evaluation if evaluation is None else evaluation
         trainer = ObjectiveTrainer(
             model,
@@ -118,9 +110,9 @@ class SentenceTraining:
             ObjectiveCollator(
                 kinds,
                 [part.languages for part in self.parts],
-                pad_token,
-                self._recipe.seed,
-                self._frozen,
+                int(reading.tokenizer.pad_token_id),  # type: ignore[arg-type]
+                reading.seed,
+                reading.frozen,
                 section.tokens_per_pass,
             ),
             eval_rows=Rows(evaluation) if evaluation is not None and len(evaluation) else None,

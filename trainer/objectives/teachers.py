@@ -24,8 +24,7 @@ from accelerate import PartialState
 from adapters_hub import BaseEncoder, load_base
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.hub import fetch_manifest, fetch_module
-from adapters_hub.vector_store import VectorStore
-from trainer.objectives.frozen_vectors import FrozenEncoder, Together, frozen_language, modular_copy
+from trainer.objectives.frozen_vectors import FrozenEncoder, frozen_language, modular_copy
 from trainer.settings import SettingsError
 
 BASE = "base"
@@ -33,7 +32,9 @@ SENTENCE_TRANSFORMER = "st:"
 _PACKAGE = "package:"
 
 
-class Teachers:
+def open_teachers(
+    sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None
+) -> list[FrozenEncoder]:
     """The teachers of a recipe.
 
     Args:
@@ -47,16 +48,8 @@ class Teachers:
         SettingsError: a SentenceTransformer cannot be loaded, or a package that it needs is missing.
         AdaptersHubError: a base or module cannot be loaded, or a module is damaged or belongs to another base.
     """
-
-    def __init__(self, sources: Sequence[str], base: BaseEncoder, pivot: str, max_length: int, hub: str | None) -> None:
-        with PartialState().main_process_first():
-            self._encoders = [_open(source, base, pivot, max_length, hub) for source in sources]
-        self.facts = [encoder.facts for encoder in self._encoders]
-
-    def of(self, texts: Sequence[str]) -> VectorStore | Together:
-        """The teachers' vectors of the pivot's sentences; each sentence is encoded once and kept on disk."""
-        stores = [encoder.vectors(texts) for encoder in self._encoders]
-        return stores[0] if len(stores) == 1 else Together(stores)
+    with PartialState().main_process_first():
+        return [_open(source, base, pivot, max_length, hub) for source in sources]
 
 
 def identity(source: str, hub: str | None) -> str:

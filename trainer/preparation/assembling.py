@@ -12,7 +12,7 @@ from typing import Any
 from adapters_hub.folders import sha256
 from trainer.data.text_files import write_lines
 from trainer.preparation.cleaning import digest
-from trainer.preparation.parts import Facts, Part
+from trainer.preparation.parts import Part
 from trainer.preparation.rows import Row
 from trainer.preparation.sources import Source
 
@@ -25,15 +25,13 @@ class Contribution:
 
     Attributes:
         source: their source.
-        part: the rows.
-        facts: facts about the part.
+        part: the rows; finished.
         license: licence of the translation model, if there is one.
         columns: start and end of the slice of each row's sentences that is used.
     """
 
     source: Source
     part: Part
-    facts: Facts
     license: str = ""
     columns: tuple[int, int | None] = (0, None)
 
@@ -67,13 +65,9 @@ class Assembled:
 
 
 def assemble(output: Path, kind: str, languages: str, parts: Sequence[Contribution]) -> Assembled:
-    """Write `KIND/LANGUAGES` and its provenance: no duplicates, in an order that depends on the rows alone.
+    """Write `KIND/LANGUAGES`, such as `parallel/eng-kaz`, and its provenance; the order depends on the rows alone.
 
-    Args:
-        output: folder of the data.
-        kind: folder of the file: `mono`, `parallel`, …
-        languages: `kaz` or `eng-kaz`.
-        parts: parts of the same kind; of duplicate rows, that of the first part is kept.
+    Of duplicate rows, that of the first part is kept.
     """
     rows: dict[bytes, Row] = {}
     again: Counter[str] = Counter()
@@ -112,7 +106,8 @@ def _even(rows: list[Row]) -> list[Row]:
 
 
 def _facts(contribution: Contribution, labels: dict[str, int], duplicates: Counter[str]) -> dict[str, Any]:
-    source, facts = contribution.source, contribution.facts
+    source, facts = contribution.source, contribution.part.facts
+    assert facts is not None
     own = [label for label in labels if label == source.name or label.startswith(f"{source.name}/")]
     return {
         "name": source.name,

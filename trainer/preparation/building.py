@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,13 @@ from tqdm.auto import tqdm
 
 from adapters_hub.folders import sha256
 from adapters_hub.languages import usual_script
+from trainer.data.errors import LanguageMissing
 from trainer.data.files import as_recorded
 from trainer.preparation.cleaning import Cleaner, Limits
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.reading import local_files, open_source
-from trainer.preparation.rows import Row, rows_of
+from trainer.preparation.rows import rows_of
 from trainer.preparation.sources import Source
 from trainer.translation import script_of
 
@@ -42,8 +41,8 @@ class Builder:
     excluded: Excluded
     limit: int | None = None
 
-    def part(self, source: Source, language: str) -> tuple[Part, Facts]:
-        """The part that a source contributes to a language, and the facts about it.
+    def part(self, source: Source, language: str) -> Part:
+        """The finished part that a source contributes to a language.
 
         Raises:
             LanguageMissing: the source has nothing in the language.
@@ -51,34 +50,29 @@ class Builder:
         """
         wanted = self._wanted(source, language)
         part = Part(self.output, kind_of(source.kind, language, self.pivot), source.name, wanted)
-        if facts := part.facts():
-            logger.info("%s, %s: %s; finished already", part.kind, source.name, facts)
-            return part, facts
+        if part.is_finished():
+            return part
         opened = open_source(source, language, self.pivot)
         logger.info("%s, %s: reading %s", part.kind, source.name, opened.where)
         cleaner = Cleaner(_limits(source, language, self.pivot), self.excluded)
         recorded = zip(opened.files, wanted.get("files", ()), strict=True)
         with as_recorded([{"path": str(path), "sha256": digest} for path, digest in recorded]):
-            kept = self._write(part, cleaner.clean(rows_of(source, opened)), self._limit(source))
+            rows, limit = cleaner.clean(rows_of(source, opened)), self._limit(source)
+            with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
+                part.write(itertools.islice(bar, limit))
+                kept = int(bar.n)
         if not kept:
             part.path.unlink()
             dropped = ", ".join(f"{count} {reason}" for reason, count in cleaner.dropped.most_common())
             raise LanguageMissing(f"{opened.where} has no usable row" + (f" (dropped: {dropped})" if dropped else ""))
         dropped_by = dict(cleaner.dropped.most_common())
-        facts = Facts(source.name, opened.where, cleaner.read, dropped_by, kept, opened.revision)
-        part.finish(facts)
-        logger.info("%s, %s: %s", part.kind, source.name, facts)
-        return part, facts
+        part.finish(Facts(source.name, opened.where, cleaner.read, dropped_by, kept, opened.revision))
+        logger.info("%s, %s: %s", part.kind, source.name, part.facts)
+        return part
 
     def _limit(self, source: Source) -> int | None:
         given = [limit for limit in (source.limit, self.limit) if limit is not None]
         return min(given) if given else None
-
-    def _write(self, part: Part, rows: Iterable[Row], limit: int | None) -> int:
-        """Write at most `limit` rows; return how many were written."""
-        with tqdm(rows, total=limit, desc=f"{part.kind}, {part.name}", unit=" rows") as bar:
-            part.write(itertools.islice(bar, limit))
-            return int(bar.n)
 
     def _wanted(self, source: Source, language: str) -> dict[str, Any]:
         """Everything that the rows of a part depend on; a data set counts by its name, not by its present content."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.rows import Row
-from trainer.translation import Checks, Translation, share_of_script
+from trainer.translation import SCRIPT_SHARE, Checks, Translation, share_of_script
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\u200e\u200f\u202a-\u202e\u2060\ufeff\ufffe\uffff]")
 _SAMPLE = 2000
@@ -28,16 +28,12 @@ class Limits:
         crossing: the second sentence is a translation of the first.
         min_characters: fewest characters of a sentence.
         max_characters: most characters of a sentence.
-        length_factor: how many times higher or lower than usual the length ratio of a translation may be.
-        script_share: least share of a sentence's letters that must belong to its script.
     """
 
     scripts: tuple[str | None, ...]
     crossing: bool = False
     min_characters: int = 2
     max_characters: int = 1000
-    length_factor: float = 2.5
-    script_share: float = 0.5
 
 
 class Cleaner:
@@ -65,7 +61,8 @@ class Cleaner:
         if self.limits.crossing:
             sample = list(itertools.islice(rows, _SAMPLE))
             rows = itertools.chain(sample, rows)
-            checks = self._checks(sample)
+            pairs = [tuple(normalised(text) for text in row.texts) for row in sample]
+            checks = Checks(((one, Translation(other)) for one, other in pairs if one), self.limits.scripts[1])
         seen: set[bytes] = set()
         for row in rows:
             self.read += 1
@@ -80,11 +77,6 @@ class Cleaner:
             seen.add(key)
             yield Row(row.label, texts)
 
-    def _checks(self, sample: Iterable[Row]) -> Checks:
-        pairs = [tuple(normalised(text) for text in row.texts) for row in sample]
-        translations = ((one, Translation(other)) for one, other in pairs if one)
-        return Checks(translations, self.limits.scripts[1], self.limits.length_factor, self.limits.script_share)
-
     def _fault(self, texts: tuple[str, ...], checks: Checks | None) -> str | None:
         limits, given = self.limits, [text for text in texts if text]
         if not all(texts[:2]):
@@ -97,7 +89,7 @@ class Cleaner:
             return "too long"
         for place, text in enumerate(texts):
             script = limits.scripts[min(place, len(limits.scripts) - 1)]
-            if script and share_of_script(text, script) < limits.script_share:
+            if script and share_of_script(text, script) < SCRIPT_SHARE:
                 return f"not in {script}"
         if checks and (fault := checks.fault(texts[0], Translation(texts[1]))):
             return fault

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import lzma
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -16,10 +15,10 @@ import pyarrow.parquet as pq
 from adapters_hub.folders import sha256
 from adapters_hub.json_files import parse_json
 from adapters_hub.reading import files_below
+from adapters_hub.texts import text_key
 from trainer.data.errors import DataError
+from trainer.data.files import FORMATS
 from trainer.data.text_files import file_format, read_lines
-
-_KNOWN = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".parquet")
 
 
 class Excluded:
@@ -40,16 +39,18 @@ class Excluded:
     def __init__(self, paths: Sequence[Path]) -> None:
         self.files: list[Path] = []
         for path in paths:
-            found = _files_in(path) if path.is_dir() else [path]
+            found = [path]
+            if path.is_dir():
+                found = sorted(inner for inner in files_below(path) if file_format(inner.name) in FORMATS)
             if not found or not found[0].is_file():
-                raise DataError(f"--exclude: expected files of text ({' '.join(_KNOWN)}) at {str(path)!r}, found none")
+                raise DataError(f"--exclude: expected files of text ({' '.join(FORMATS)}) at {str(path)!r}, found none")
             self.files += found
-        self._known: set[bytes] = set()
+        self._known: set[int] = set()
         digests = []
         for path in self.files:
             try:
                 digests.append(sha256(path))
-                self._known |= {_digest(folded) for text in _texts(path) if (folded := fold(text))}
+                self._known |= {text_key(folded) for text in _texts(path) if (folded := fold(text))}
                 if sha256(path) != digests[-1]:
                     raise ValueError("it was changed while it was read")
             except (OSError, EOFError, ValueError, csv.Error, pa.ArrowException, lzma.LZMAError) as error:
@@ -60,21 +61,13 @@ class Excluded:
         return len(self._known)
 
     def __contains__(self, text: object) -> bool:
-        return bool(self._known) and isinstance(text, str) and _digest(fold(text)) in self._known
+        return bool(self._known) and isinstance(text, str) and text_key(fold(text)) in self._known
 
 
 def fold(text: str) -> str:
     """The letters and digits of a text, without case and compatibility forms; the text itself if it has none."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return "".join(filter(str.isalnum, plain)) or plain.strip()
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted(path for path in files_below(folder) if file_format(path.name) in _KNOWN)
 
 
 def _texts(path: Path) -> Iterator[str]:

@@ -46,7 +46,7 @@ class Facts:
         return f"{self.lines} of {self.read} rows" + (f" (dropped: {dropped})" if dropped else "")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
     """The rows of one source in one language.
 
@@ -55,27 +55,30 @@ class Part:
         kind: kind of the rows, with the languages: `parallel-eng-kaz`.
         name: name of the source.
         wanted: everything that the rows depend on.
+        facts: the facts about it, once it is finished.
     """
 
     output: Path
     kind: str
     name: str
     wanted: dict[str, Any] = field(default_factory=dict)
+    facts: Facts | None = None
 
     @property
     def path(self) -> Path:
         """The file with the rows."""
         return self.output / FOLDER / self.kind / f"{self.name}.jsonl.gz"
 
-    def facts(self) -> Facts | None:
-        """The facts about it; None if it is unfinished or damaged, or was made with other settings."""
+    def is_finished(self) -> bool:
+        """Whether it is there, whole, and made with the same settings; if so, its facts are read."""
         try:
             described = json.loads(self._description.read_text(encoding="utf-8"))
             if described["wanted"] == self._plain() and described["sha256"] == sha256(self.path):
-                return Facts(**described["facts"])
+                self.facts = Facts(**described["facts"])
+                logger.info("%s, %s: %s; finished already", self.kind, self.name, self.facts)
         except (OSError, ValueError, KeyError, TypeError):
-            pass
-        return None
+            self.facts = None
+        return self.facts is not None
 
     def write(self, rows: Iterable[Row]) -> None:
         """Write the rows to a temporary file, then rename it."""
@@ -84,6 +87,7 @@ class Part:
 
     def finish(self, facts: Facts) -> None:
         """Mark the part as finished."""
+        self.facts = facts
         described = {"facts": asdict(facts), "wanted": self._plain(), "sha256": sha256(self.path)}
         write_text(self._description, json.dumps(described, indent=2, ensure_ascii=False) + "\n")
 

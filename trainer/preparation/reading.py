@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,19 +16,19 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from trainer.data.columns import Form
 from trainer.data.corpora import labels_of
-from trainer.data.errors import DataError
+from trainer.data.errors import DataError, LanguageMissing
 from trainer.data.files import load_file
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.sources import Filling, Kind, Source
 
 logger = logging.getLogger(__name__)
 
 _BUILDERS = {".txt": "text", ".jsonl": "json", ".json": "json", ".parquet": "parquet"}
-_FORMS: dict[Kind, Form] = {
+FORMS: dict[Kind, Form] = {
     "text": Form(("text",)),
     "parallel": Form(("pivot", "target")),
     "paraphrase": Form(("anchor", "positive", "negative"), ("negative",)),
 }
+"""The usual columns of each kind, for sources that do not name their own."""
 LABEL = "\x00label"
 """Key of a raw row's label, a name that no column has."""
 
@@ -70,27 +71,43 @@ def local_files(source: Source, language: str, pivot: str) -> list[Path]:
         LanguageMissing: there is no file in the language.
         DataError: the file of groups is missing.
     """
+    return _found_files(source, language, pivot)[1]
+
+
+def _found_files(source: Source, language: str, pivot: str) -> tuple[Filling, list[Path]]:
+    filling, path = _first(source, language, pivot, source.path, _existing, "no file")
+    groups = [Path(filling(source.groups)).expanduser()] if source.groups else []
+    if groups and not groups[0].is_file():
+        raise DataError(f"source {source.name}: file of groups {str(groups[0])!r} does not exist")
+    return filling, [path, *groups]
+
+
+def _existing(name: str) -> Path | None:
+    path = Path(name).expanduser()
+    return path if path.is_file() else None
+
+
+def _first(
+    source: Source, language: str, pivot: str, template: str, find: Callable[[str], Any], what: str
+) -> tuple[Filling, Any]:
+    """The first filling of a template under which the source has something, and what that is.
+
+    Raises:
+        LanguageMissing: there is none; `what` and all that was tried make up the message.
+    """
     fillings = list(source.fillings(language, pivot))
     for filling in fillings:
-        path = Path(filling(source.path)).expanduser()
-        if path.is_file():
-            groups = [Path(filling(source.groups)).expanduser()] if source.groups else []
-            if groups and not groups[0].is_file():
-                raise DataError(f"source {source.name}: file of groups {str(groups[0])!r} does not exist")
-            return [path, *groups]
-    tried = ", ".join(dict.fromkeys(filling(source.path) for filling in fillings))
-    raise LanguageMissing(f"no file {tried}")
+        if found := find(filling(template)):
+            return filling, found
+    raise LanguageMissing(f"{what} {', '.join(dict.fromkeys(filling(template) for filling in fillings))}")
 
 
 def _open_files(source: Source, language: str, pivot: str) -> Opened:
-    files = local_files(source, language, pivot)
-    filling = next(
-        filling for filling in source.fillings(language, pivot) if Path(filling(source.path)).expanduser() == files[0]
-    )
+    filling, files = _found_files(source, language, pivot)
 
     def rows() -> Iterator[dict[str, Any]]:
-        top = [_top(filling(name)) for name in columns_of(source)]
-        data = load_file(files[0], list(dict.fromkeys(top)) or None, [form_of(source)])
+        top = [filling(name).partition(".")[0] for name in columns_of(source)]
+        data = load_file(files[0], list(dict.fromkeys(top)) or None, [FORMS[source.kind]])
         if len(files) == 1:
             yield from data
             return
@@ -108,15 +125,6 @@ def columns_of(source: Source) -> list[str]:
     return [*(source.columns or []), *source.where, *([source.key] if source.key else [])]
 
 
-def form_of(source: Source) -> Form:
-    """The usual columns of the source's kind, for when it does not name its own."""
-    return _FORMS[source.kind]
-
-
-def _top(name: str) -> str:
-    return name.partition(".")[0]
-
-
 def _open_hub(source: Source, language: str, pivot: str) -> Opened:
     if Path(source.dataset).exists():
         raise DataError(
@@ -127,13 +135,21 @@ def _open_hub(source: Source, language: str, pivot: str) -> Opened:
         options: dict[str, Any]
         commit = HfApi().dataset_info(source.dataset, revision=source.revision).sha
         if source.files:
-            filling, found = _existing_files(source, commit, language, pivot)
-            builder = _builder(source, found[0])
-            where, options = f"{source.dataset}/{filling(source.files)}", {"data_files": found, "split": "train"}
-            arguments: tuple[str | None, ...] = (builder,)
+            missing, root = f"{source.dataset} has no file", f"datasets/{source.dataset}@{commit}"
+            system = HfFileSystem()
+            filling, found = _first(
+                source, language, pivot, source.files, lambda name: sorted(system.glob(f"{root}/{name}")), missing
+            )
+            where, options = f"{source.dataset}/{filling(source.files)}", {"split": "train"}
+            options["data_files"] = [f"hf://{path}" for path in found]
+            arguments: tuple[str | None, ...] = (_builder(source, found[0]),)
         else:
-            filling = _existing_subset(source, commit, language, pivot)
-            subset = filling(source.subset) if source.subset else None
+            filling, subset = next(source.fillings(language, pivot)), source.subset
+            if subset and "{" in subset:
+                names, missing = get_dataset_config_names(source.dataset, revision=commit), "has no subset"
+                filling, subset = _first(
+                    source, language, pivot, subset, lambda name: name in names and name, f"{source.dataset} {missing}"
+                )
             where = f"{source.dataset}{f' ({subset})' if subset else ''}"
             arguments, options = (source.dataset, subset), {"revision": commit, "split": source.split}
 
@@ -142,27 +158,6 @@ def _open_hub(source: Source, language: str, pivot: str) -> Opened:
             yield from load_dataset(*arguments, streaming=True, **options)
 
     return Opened(where, rows, filling, commit)
-
-
-def _existing_subset(source: Source, commit: str | None, language: str, pivot: str) -> Filling:
-    fillings = list(source.fillings(language, pivot))
-    if not source.subset or "{" not in source.subset:
-        return fillings[0]
-    names = set(get_dataset_config_names(source.dataset, revision=commit))
-    for filling in fillings:
-        if filling(source.subset) in names:
-            return filling
-    tried = ", ".join(dict.fromkeys(filling(source.subset) for filling in fillings))
-    raise LanguageMissing(f"{source.dataset} has no subset {tried}")
-
-
-def _existing_files(source: Source, commit: str | None, language: str, pivot: str) -> tuple[Filling, list[str]]:
-    system, fillings = HfFileSystem(), list(source.fillings(language, pivot))
-    for filling in fillings:
-        if found := sorted(system.glob(f"datasets/{source.dataset}@{commit}/{filling(source.files)}")):
-            return filling, [f"hf://{path}" for path in found]
-    tried = ", ".join(dict.fromkeys(filling(source.files) for filling in fillings))
-    raise LanguageMissing(f"{source.dataset} has no file {tried}")
 
 
 def _builder(source: Source, name: str) -> str:
@@ -176,31 +171,22 @@ def _builder(source: Source, name: str) -> str:
     return _BUILDERS[suffix]
 
 
-class _explained:
-    """Turns exceptions of the Hub's clients into errors of one line."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if error is None or isinstance(error, DataError) or not isinstance(error, Exception):
-            return
+@contextlib.contextmanager
+def _explained(source: Source) -> Iterator[None]:
+    """Turn exceptions of the Hub's clients into errors of one line."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
         told = (str(error).strip() or repr(error)).splitlines()[0]
-        name = f"source {self.source.name}: the data set {self.source.dataset}"
-        missing = isinstance(error, DatasetNotFoundError) or (
+        name = f"source {source.name}: the data set {source.dataset}"
+        if isinstance(error, DatasetNotFoundError) or (
             isinstance(error, HfHubHTTPError) and error.response.status_code in (401, 403, 404)
-        )
-        if missing:
-            raise DataError(
-                f"{name} does not exist, or you must first accept its terms and log in (hf auth login): {told}"
-            ) from error
-        if isinstance(error, RuntimeError) and "scripts" in told:
-            raise DataError(
-                f"{name} needs a loading script, and none is ever run: name its files under 'files'"
-            ) from error
-        raise DataError(
-            f"{name} cannot be read ({told}): check the network and start again; finished sources are kept"
-        ) from error
+        ):
+            why = f"{name} does not exist, or you must first accept its terms and log in (hf auth login): {told}"
+        elif isinstance(error, RuntimeError) and "scripts" in told:
+            why = f"{name} needs a loading script, and none is ever run: name its files under 'files'"
+        else:
+            why = f"{name} cannot be read ({told}): check the network and start again; finished sources are kept"
+        raise DataError(why) from error

@@ -12,6 +12,7 @@ import yaml
 
 from adapters_hub.languages import language_name
 from trainer.preparation.assembling import Assembled
+from trainer.preparation.settings import PreparationSettings
 from trainer.settings import RECIPES, fill
 from trainer.settings.files import merged_values
 
@@ -28,38 +29,29 @@ class Situation:
     """The data and settings that a recipe is written for.
 
     Attributes:
-        output: folder of the data, as the recipe will name it.
-        language: ISO 639-3.
-        pivot: ISO 639-3.
+        settings: the settings of the preparation.
         files: the merged files, by path in the folder.
-        base: base encoder.
-        modules: folder that modules are written to.
-        related: a related language with modules in `modules` and translations in `output`.
     """
 
-    output: Path
-    language: str
-    pivot: str
+    settings: PreparationSettings
     files: Mapping[str, Assembled]
-    base: str
-    modules: str
-    related: str | None = None
 
     def found(self, kind: str) -> Assembled | None:
         """The file of a kind in the language; None if there is none."""
-        name = f"{self.pivot}-{self.language}" if kind in ("parallel", "cross-paraphrase") else self.language
+        crossing = f"{self.settings.pivot}-" if kind in ("parallel", "cross-paraphrase") else ""
+        name = crossing + self.settings.language
         return next((file for path, file in self.files.items() if path.startswith(f"{kind}/{name}.")), None)
 
 
 def tier(situation: Situation) -> str:
     """The name of the shipped recipe that fits."""
-    if situation.language == situation.pivot:
+    if situation.settings.language == situation.settings.pivot:
         return "pivot"
     parallel = situation.found("parallel")
     lines, kinds = (parallel.lines, len(parallel.labels)) if parallel else (0, 0)
     if lines >= _MUCH and kinds >= _KINDS:
         return "high_resource"
-    if situation.related:
+    if situation.settings.related:
         return "low_resource" if lines >= _SOME else "very_low_resource"
     return "no_relative"
 
@@ -67,12 +59,12 @@ def tier(situation: Situation) -> str:
 def fitted(situation: Situation) -> dict[str, Any]:
     """The settings of the recipe that fits, changed to read the data that was found."""
     values = merged_values(RECIPES / f"{tier(situation)}.yaml")
-    own: dict[str, Any] = {"base": situation.base, "output_dir": situation.modules}
-    if situation.language == situation.pivot:
-        return {"languages": [situation.pivot], "pivot": situation.pivot} | values | own
+    own: dict[str, Any] = {"base": situation.settings.base, "output_dir": situation.settings.modules}
+    if situation.settings.language == situation.settings.pivot:
+        return {"languages": [situation.settings.pivot], "pivot": situation.settings.pivot} | values | own
     # The pivot's module is the untouched base: see trainer/recipes/pivot.yaml.
-    own |= {"languages": [situation.pivot, situation.language]}
-    head: dict[str, Any] = {"languages": [], "pivot": situation.pivot, "pivot_phases": ["vocabulary"]}
+    own |= {"languages": [situation.settings.pivot, situation.settings.language]}
+    head: dict[str, Any] = {"languages": [], "pivot": situation.settings.pivot, "pivot_phases": ["vocabulary"]}
     values = head | values | own
     _start(values, situation)
     _choose_stage1(values, situation)
@@ -87,13 +79,13 @@ def _start(values: dict[str, Any], situation: Situation) -> None:
     stage1, stage2 = values["se"], values["cla"]
     for section, part, suffix in (
         (stage1, stage1["lora"], ""),
-        (stage2, stage2, f"-{situation.pivot}-{stage2['objectives'][0]}"),
+        (stage2, stage2, f"-{situation.settings.pivot}-{stage2['objectives'][0]}"),
     ):
         section.pop("related", None)
         start = part.pop("start", None)
-        if situation.related and start:
-            section["related"] = [situation.related]
-            part["start"] = f"{situation.modules}/{situation.related}{suffix}"
+        if situation.settings.related and start:
+            section["related"] = [situation.settings.related]
+            part["start"] = f"{situation.settings.modules}/{situation.settings.related}{suffix}"
 
 
 def _choose_stage1(values: dict[str, Any], situation: Situation) -> None:
@@ -129,8 +121,8 @@ def _choose_stage2(values: dict[str, Any], situation: Situation) -> None:
             values.pop("cla")
             values.pop("full", None)
         return
-    words = RECIPES / "lexicon" / f"{situation.language}.tsv"
-    sentences = f"paraphrase/{situation.pivot}.tsv.xz"
+    words = RECIPES / "lexicon" / f"{situation.settings.language}.tsv"
+    sentences = f"paraphrase/{situation.settings.pivot}.tsv.xz"
     if not words.is_file() or sentences not in situation.files:
         section.pop("mixed", None)
 
@@ -148,21 +140,23 @@ def _sources(values: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401
 def _point(source: dict[str, Any], situation: Situation) -> None:
     """Make a description of data name the merged file, its sources and its licences."""
     name = source["path"].removeprefix(_HOME)
-    file = situation.files[fill(name, situation.language, situation.pivot)]
-    source["path"] = (situation.output / name).as_posix()
+    file = situation.files[fill(name, situation.settings.language, situation.settings.pivot)]
+    source["path"] = Path(situation.settings.output, name).as_posix()
     if "groups" in source:
-        source["groups"] = (situation.output / source["groups"].removeprefix(_HOME)).as_posix()
+        source["groups"] = Path(situation.settings.output, source["groups"].removeprefix(_HOME)).as_posix()
         if len(file.labels) == 1:  # there are no other groups that it could outnumber
-            del source["groups"], source["group_limit"]
+            for key in ("groups", "group_limit", "leave_out"):
+                source.pop(key, None)
     source["name"] = ", ".join(file.names)
     source["license"] = "; ".join(file.licenses) or "unknown"
 
 
 def text_of(situation: Situation) -> str:
     """The recipe as YAML, with comments that say how it was made."""
-    found = [f"{file.lines:,} lines of {path}" for path, file in situation.files.items() if situation.language in path]
+    language = situation.settings.language
+    found = [f"{file.lines:,} lines of {path}" for path, file in situation.files.items() if language in path]
     return (
-        f"# {language_name(situation.language)}, written by trainer/prepare.py for {', '.join(found) or 'no text'}.\n"
+        f"# {language_name(language)}, written by trainer/prepare.py for {', '.join(found) or 'no text'}.\n"
         f"# The settings are those of trainer/recipes/{tier(situation)}.yaml, which explains them.\n"
         "# Edit it as you like: trainer/prepare.py never overwrites an edited recipe.\n"
     ) + yaml.safe_dump(fitted(situation), sort_keys=False, allow_unicode=True, width=120)

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainer.data.columns import find_columns
 from trainer.data.errors import DataError
-from trainer.preparation.reading import LABEL, Opened, columns_of, form_of
+from trainer.preparation.reading import FORMS, LABEL, Opened, columns_of
 from trainer.preparation.sources import Filling, Source
 
 _MISSING = object()
@@ -83,14 +83,10 @@ def _pairs(source: Source, opened: Opened) -> Iterator[Row]:
 
 
 def _keyed(source: Source, opened: Opened, filling: Filling) -> Iterator[tuple[str, str, str]]:
+    assert source.columns  # a source with a key names its column
     for raw in _matching(source, opened, filling):
         key = _picked(raw, filling(source.key))
-        yield str(key), _label(source, raw), _text(source, opened, raw, filling(_first_column(source)))
-
-
-def _first_column(source: Source) -> str:
-    assert source.columns  # a source with a key names its column
-    return source.columns[0]
+        yield str(key), _label(source, raw), _text(source, opened, raw, filling(source.columns[0]))
 
 
 def _chosen(source: Source, opened: Opened) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -100,7 +96,7 @@ def _chosen(source: Source, opened: Opened) -> Iterator[tuple[str, tuple[str, ..
         if not names:
             found = [name for name in raw if name != LABEL]
             names = find_columns(
-                f"source {source.name}: {opened.where}", found, [form_of(source)], source.kind == "text"
+                f"source {source.name}: {opened.where}", found, [FORMS[source.kind]], source.kind == "text"
             )
         yield _label(source, raw), tuple(_text(source, opened, raw, name) for name in names)
 

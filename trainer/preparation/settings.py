@@ -95,6 +95,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> PreparationSetting
     parser.add_class_arguments(PreparationSettings, None)
     values = parser.instantiate(parse_line(parser, arguments))
     settings = PreparationSettings(**vars(values))
+    settings.translation.check()
     for code in (settings.language, settings.pivot, *filter(None, [settings.related])):
         check_language(code)
     if settings.limit is not None and settings.limit < 1:

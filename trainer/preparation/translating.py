@@ -6,17 +6,14 @@ import hashlib
 import itertools
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from trainer.data.text_files import read_lines, write_lines
 from trainer.preparation.building import Builder, kind_of
 from trainer.preparation.cleaning import normalised
 from trainer.preparation.codes import Style, codes_of
 from trainer.preparation.parts import Facts, Part
 from trainer.preparation.rows import Row
-from trainer.translation import TranslationSettings, code_in_model, translate
+from trainer.translation import Decoding, code_in_model, translated
 
 logger = logging.getLogger(__name__)
 
@@ -24,124 +21,58 @@ KIND = "cross-paraphrase"
 _STYLES: tuple[Style, ...] = ("script", "iso1", "iso3")
 
 
-@dataclass(frozen=True)
-class TranslationOptions:
+@dataclass(kw_only=True)
+class TranslationOptions(Decoding):
     """How the pivot's paraphrases are translated.
 
     Args:
-        revision: Commit, tag or branch of the model on the Hub.
         source: The pivot's code in the model's tokenizer; by default it is looked up.
         target: The language's code in the model's tokenizer; by default it is looked up.
         license: Licence of the model's output, for SOURCES.md and the cards, in addition to that of the originals.
         limit: Translate at most this many rows of a source.
-        num_beams: Number of beams; 1 is greedy decoding, which is faster.
-        tokens_per_batch: Maximum number of tokens in a batch, padding included.
-        device: Device to compute on; by default a GPU if there is one.
-        dtype: Precision to compute in.
     """
 
-    revision: str | None = None
     source: str = ""
     target: str = ""
     license: str = ""
     limit: int = 20_000
-    num_beams: int = 4
-    tokens_per_batch: int = 2048
-    device: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-
-    def codes(self, model: str, language: str, pivot: str) -> tuple[str, str]:
-        """A model's codes of the pivot and of the language.
-
-        Raises:
-            TranslationError: the model does not know one of them.
-        """
-        source = self.source or code_in_model(model, self.revision, _candidates(pivot))
-        target = self.target or code_in_model(model, self.revision, _candidates(language))
-        logger.info("%s: translating from %s to %s", model, source, target)
-        return source, target
 
 
-def translated(
-    options: TranslationOptions, model: str, originals: Part, facts: Facts, language: str, builder: Builder
-) -> tuple[Part, Facts]:
-    """Translate the rows of a part.
-
-    Args:
-        options: options of the translation.
-        model: Hub id or folder; mind its licence.
-        originals: a finished part with paraphrases of the pivot.
-        facts: the facts about that part.
-        language: the language to translate to, ISO 639-3.
-        builder: gives the pivot, and the sentences that must not be in the data.
+def translated_part(options: TranslationOptions, model: str, originals: Part, language: str, builder: Builder) -> Part:
+    """Translate the rows of a finished part with paraphrases of the pivot.
 
     Returns:
-        A part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the
-        language; the negatives may be empty. And the facts about it.
+        A finished part with rows of six sentences: anchor, positive and hard negative in the pivot, and the same in the
+        language; the negatives may be empty.
 
     Raises:
         AdaptersHubError: the model cannot be loaded, or does not know the languages, or no row passes the checks.
     """
-    decisive = {name: getattr(options, name) for name in ("revision", "source", "target", "num_beams", "dtype")}
-    decisive |= {"model": model}
-    wanted = {"of": originals.wanted, "language": language, "limit": options.limit, **decisive}
+    names = ("revision", "source", "target", "num_beams", "max_length", "dtype")
+    decisive = {"model": model} | {name: getattr(options, name) for name in names}
+    limits = {name: getattr(options, name) for name in ("limit", "length_factor", "script_share")}
+    wanted = {"of": originals.wanted, "language": language, **limits, **decisive}
     part = Part(originals.output, kind_of(KIND, language, builder.pivot), originals.name, wanted)
-    if known := part.facts():
-        logger.info("%s, %s: %s; finished already", part.kind, part.name, known)
-        return part, known
-    source, target = options.codes(model, language, builder.pivot)
-    rows = list(itertools.islice(originals.rows(), options.limit))
-    # The file name holds the settings that translations depend on: a run with another limit uses them again.
+    if part.is_finished():
+        return part
+    source = options.source or code_in_model(model, options.revision, _candidates(builder.pivot))
+    target = options.target or code_in_model(model, options.revision, _candidates(language))
+    logger.info("%s: translating from %s to %s", model, source, target)
+    rows = {(*row.texts, "")[:3]: row.label for row in itertools.islice(originals.rows(), options.limit)}
+    # The file name holds the settings that translations depend on: a run with other limits uses them again.
     mark = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
-    beside = {name: part.path.with_name(f"{part.name}.{mark}.{name}.tsv") for name in ("input", "output", "originals")}
-    write_lines(beside["input"], ("\t".join(_three(row.texts)) for row in rows))
-    translate(
-        TranslationSettings(
-            model,
-            str(beside["input"]),
-            source,
-            target,
-            str(beside["output"]),
-            originals=str(beside["originals"]),
-            revision=options.revision,
-            tokens_per_batch=options.tokens_per_batch,
-            num_beams=options.num_beams,
-            device=options.device,
-            dtype=options.dtype,
-        )
-    )
-    made = [_six(line.split("\t")) for line in read_lines(beside["originals"])]
-    labels = {row.texts[:2]: row.label for row in rows}
-    kept = [
-        Row(labels[texts[:2]], texts)
-        for texts in made
-        if not any(text in builder.excluded for text in texts[3:] if text)
-    ]
+    journal = part.path.with_name(f"{part.name}.{mark}.translations.jsonl")
+    passed = translated(list(rows), model, source, target, options, journal)
+    made = [Row(rows[row], (*row, *map(normalised, translations))) for row, translations in passed]
+    kept = [row for row in made if not any(text in builder.excluded for text in row.texts[3:] if text)]
     dropped = {"by the checks of translations": len(rows) - len(made), "in the excluded files": len(made) - len(kept)}
     part.write(kept)
-    made_of = Facts(
-        part.name,
-        facts.where,
-        len(rows),
-        {reason: count for reason, count in dropped.items() if count},
-        len(kept),
-        facts.revision,
-        model + (f"@{options.revision}" if options.revision else ""),
-    )
-    part.finish(made_of)
-    for path in beside.values():
-        path.unlink()
-    return part, made_of
-
-
-def _three(texts: Sequence[str]) -> tuple[str, ...]:
-    return (*texts, "")[:3]
-
-
-def _six(texts: Sequence[str]) -> tuple[str, ...]:
-    """Three originals and three translations; the translations are normalised as all sources are."""
-    half = len(texts) // 2
-    return (*_three(texts[:half]), *map(normalised, _three(texts[half:])))
+    counts = {reason: count for reason, count in dropped.items() if count}
+    by = model + (f"@{options.revision}" if options.revision else "")
+    assert originals.facts is not None
+    where, revision = originals.facts.where, originals.facts.revision
+    part.finish(Facts(part.name, where, len(rows), counts, len(kept), revision, by))
+    return part
 
 
 def _candidates(language: str) -> list[str]:

@@ -12,16 +12,15 @@ from accelerate import PartialState
 
 from adapters_hub.folders import write_text
 from adapters_hub.reading import read_text
-from trainer.data.errors import DataError
+from trainer.data.errors import DataError, LanguageMissing
 from trainer.preparation.assembling import Assembled, Contribution, assemble
 from trainer.preparation.building import Builder
 from trainer.preparation.catalog import record
-from trainer.preparation.errors import LanguageMissing
 from trainer.preparation.exclusion import Excluded
 from trainer.preparation.recipe import Situation, text_of
 from trainer.preparation.settings import PreparationSettings
 from trainer.preparation.sources import PUBLIC, Kind, Source
-from trainer.preparation.translating import translated
+from trainer.preparation.translating import translated_part
 from trainer.runs.parsing import parse_recipe
 from trainer.settings import SettingsError
 from trainer.settings.sources import as_list
@@ -55,9 +54,7 @@ def prepare(settings: PreparationSettings) -> Path:
         wanted.append(("paraphrase", pivot))
     given = {(kind, code): _contributions(builder, sources, kind, code) for kind, code in wanted}
     made = _translations(builder, settings, given.get(("paraphrase", pivot), [])) if language != pivot else []
-    given["paraphrase", language] += [
-        Contribution(one.source, one.part, one.facts, one.license, (3, 6)) for one in made
-    ]
+    given["paraphrase", language] += [Contribution(one.source, one.part, one.license, (3, 6)) for one in made]
     if not any(given[kind, code] for kind, code in wanted if code == language):
         raise DataError(
             f"none of the {len(sources)} sources has anything in {language}: name files of your own in --sources FILE "
@@ -89,7 +86,7 @@ def _contributions(builder: Builder, sources: Sequence[Source], kind: Kind, lang
         if source.kind != kind:
             continue
         try:
-            found.append(Contribution(source, *builder.part(source, language)))
+            found.append(Contribution(source, builder.part(source, language)))
         except LanguageMissing as missing:
             logger.info("%s of %s: skipped %s: %s", kind, language, source.name, missing)
         except DataError as error:
@@ -112,7 +109,7 @@ def _translations(
     return [
         Contribution(
             one.source,
-            *translated(options, settings.translate, one.part, one.facts, settings.language, builder),
+            translated_part(options, settings.translate, one.part, settings.language, builder),
             options.license,
         )
         for one in chosen
@@ -121,15 +118,7 @@ def _translations(
 
 def _write_recipe(settings: PreparationSettings, files: Sequence[Assembled]) -> Path:
     output = Path(settings.output)
-    situation = Situation(
-        output,
-        settings.language,
-        settings.pivot,
-        {file.path.relative_to(output).as_posix(): file for file in files},
-        settings.base,
-        settings.modules,
-        settings.related,
-    )
+    situation = Situation(settings, {file.path.relative_to(output).as_posix(): file for file in files})
     path, text = output / RECIPE, text_of(situation)
     if _is_changed(path):
         logger.warning("%s was changed by hand: left as it is; delete it to have it written again", path)

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import ArgumentParser, Namespace
 
 from trainer.runs.probing import check_trainable
-from trainer.settings import RECIPES, TRAINING_DEFAULTS, Recipe, SettingsError
-from trainer.settings.files import chain_of, values_in
+from trainer.settings import RECIPES, Recipe, SettingsError
+from trainer.settings.files import merged_values, over
 
 _TYPE = re.compile(r"typing\.Literal\[(.*)\]|<class '(.*)'>")
 
 
 def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = None) -> Recipe:
-    """Read a recipe, and the options that override it; without `--recipe`, the quickstart's.
+    """Read the recipes, and the options that override them; without `--recipe`, the quickstart's.
 
     Raises:
         SystemExit: for `--help`.
@@ -40,26 +40,23 @@ def parse_recipe(prog: str, description: str, arguments: Sequence[str] | None = 
     parser.add_argument(
         "--recipe",
         action="config",
-        help="YAML file of settings; later options and recipes override it. Default: quickstart.yaml",
+        help="YAML file of settings; later recipes and all options override it. Default: quickstart.yaml",
     )
     parser.add_class_arguments(Recipe, None)
-    values = parse_line(parser, _with_earlier_training(_with_extended(arguments)))
-    recipe: Recipe = Recipe(**_without_recipe(parser.instantiate(values)))
+    values = parse_line(parser, _with_one_recipe(arguments))
+    settings = vars(parser.instantiate(values))
+    recipe = Recipe(**{item.name: settings[item.name] for item in dataclasses.fields(Recipe)})
     recipe.check()
     check_trainable(recipe)
     return recipe
 
 
 def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
-    """Parse a command line; an error in it is reported as one line, without the usage text.
-
-    Args:
-        parser: made with `exit_on_error=False`.
-        arguments: those of the command line; None: this process's.
+    """Parse a command line, by default this process's, with a parser made with `exit_on_error=False`.
 
     Raises:
         SystemExit: for `--help`.
-        SettingsError: an argument cannot be parsed.
+        SettingsError: an argument cannot be parsed; the message is one line, without the usage text.
     """
     try:
         return parser.parse_args(arguments)
@@ -68,15 +65,10 @@ def parse_line(parser: ArgumentParser, arguments: Sequence[str] | None) -> Names
 
 
 def parse_values(parser: ArgumentParser, values: dict[str, Any], where: str) -> Namespace:
-    """Check values that were read from a file; an error in them is reported as one line.
-
-    Args:
-        parser: made with `exit_on_error=False`.
-        values: the values by name.
-        where: the origin of the values, for the error message.
+    """Check values that were read from a file, with a parser made with `exit_on_error=False`.
 
     Raises:
-        SettingsError: a value has the wrong type.
+        SettingsError: a value has the wrong type; the message is one line, and says where.
     """
     try:
         parsed: Namespace = parser.parse_object(values)
@@ -97,53 +89,18 @@ def _in_one_line(message: str) -> str:
     return " ".join(re.sub(r'Parser key "([\w.]+)"', r"\1", message).split())
 
 
-def _with_extended(arguments: Sequence[str]) -> Iterator[str]:
-    """Put each recipe that another one extends before it."""
-    for argument, recipe in _with_recipes(arguments):
-        if recipe is None:
-            yield argument
-        else:
-            yield from (f"--recipe={one}" for one in chain_of(recipe))
+def _with_one_recipe(arguments: Sequence[str]) -> list[str]:
+    """Put a single recipe first, which holds all that were named and those that they extend, merged in their order.
 
-
-def _with_earlier_training(arguments: Iterable[str]) -> list[str]:
-    """Merge the `training` settings of successive recipes; the parser itself would keep only the last recipe's."""
-    result: list[str] = []
-    merged: dict[str, dict[str, Any]] = {}
-    count = 0
-    for argument, recipe in _with_recipes(arguments):
-        result.append(argument)
-        if recipe is None:
-            continue
-        count += 1
-        for phase, training in _training_in(recipe).items():
-            merged[phase] = merged.get(phase, {}) | training
-            if count > 1:
-                result += [f"--{phase}.training", json.dumps(merged[phase])]
-    return result
-
-
-def _with_recipes(arguments: Iterable[str]) -> Iterator[tuple[str, Path | None]]:
-    """Each argument with the recipe that it names; `--recipe FILE` comes as `--recipe=FILE`."""
+    The parser itself would replace the whole `training` of a recipe by that of a later one.
+    """
+    values: dict[str, Any] = {}
+    others: list[str] = []
     waiting = iter(arguments)
     for argument in waiting:
         name, _, path = argument.partition("=")
-        if name != "--recipe":
-            yield argument, None
-        elif path or (path := next(waiting, "")):
-            yield f"--recipe={path}", Path(path)
+        if name == "--recipe" and (path := path or next(waiting, "")):
+            values = over(values, merged_values(Path(path)))
         else:
-            yield argument, None
-
-
-def _training_in(recipe: Path) -> dict[str, dict[str, Any]]:
-    """The `training` of each phase in a YAML file; empty if the file is not a recipe, which the parser reports."""
-    try:
-        sections = {phase: values_in(recipe).get(phase) or {} for phase in TRAINING_DEFAULTS}
-        return {phase: section["training"] for phase, section in sections.items() if section.get("training")}
-    except (AttributeError, TypeError):
-        return {}
-
-
-def _without_recipe(namespace: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {item.name: getattr(namespace, item.name) for item in dataclasses.fields(Recipe)}
+            others.append(argument)
+    return [f"--recipe={yaml.safe_dump(values)}", *others]

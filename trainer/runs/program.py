@@ -5,16 +5,18 @@ from __future__ import annotations
 import abc
 import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
 from accelerate import PartialState
 
 from adapters_hub import BaseEncoder, load_base
+from adapters_hub.errors import AdaptersHubError
+from adapters_hub.format import Manifest
+from adapters_hub.hub import HubError, push
 from trainer.data.files import as_recorded
-from trainer.runs.identity import check_same_settings
-from trainer.runs.publishing import publish, refuse_unpublished
+from trainer.runs.identity import check_same_settings, finished
 from trainer.runs.workspace import Workspace
 from trainer.settings import Recipe
 
@@ -27,14 +29,18 @@ class Run(abc.ABC):
     Args:
         recipe: all settings.
         target: the folder that it is written to.
+        data: the manifest's entries about the data; see `trainer.data.facts`.
     """
 
-    is_module: ClassVar[bool] = True
-    """Whether it may be published."""
+    what: ClassVar[str]
+    """What it makes, for the log."""
+    manifest: ClassVar[type[Manifest] | None] = None
+    """The manifest of a module; None for an encoder, which is not published."""
 
-    def __init__(self, recipe: Recipe, target: Path) -> None:
+    def __init__(self, recipe: Recipe, target: Path, data: list[dict[str, Any]]) -> None:
         self.recipe = recipe
         self.target = target
+        self.data = data
         self.workspace = Workspace(recipe.output_dir, target.name)
 
     @functools.cached_property
@@ -47,16 +53,17 @@ class Run(abc.ABC):
         """Compute `settings`."""
 
     @abc.abstractmethod
+    def train(self, base: BaseEncoder) -> Callable[[Path], object] | None:
+        """Train, and return a function that writes the target; None if the recipe stops before that."""
+
     def recorded(self) -> dict[str, Any] | None:
         """The settings that the target was made with; None if it does not exist, or is to be overwritten.
 
         Raises:
             SettingsError: the target is damaged.
         """
-
-    @abc.abstractmethod
-    def train(self, base: BaseEncoder) -> bool:
-        """Train, and write the target; return False if the recipe stops before the target is written."""
+        assert self.manifest is not None
+        return finished(self.target, self.manifest, self.recipe.overwrite)
 
     def is_finished(self) -> bool:
         """Whether the target exists and was made with the same settings.
@@ -83,18 +90,30 @@ class Run(abc.ABC):
             DataError: a file of data has changed since it was hashed, or does not have the expected form.
         """
         with as_recorded(self.settings):
-            return self.train(base)
+            write = self.train(base)
+        if write is None:
+            logger.info(
+                "%s: stopped after %s; run without --stop_after to continue", self.target.name, self.recipe.stop_after
+            )
+            return False
+        if self.workspace.writes:
+            write(self.target)
+            size = sum(path.stat().st_size for path in self.target.rglob("*") if path.is_file())
+            logger.info("%s: %s written to %s (%.1f MB)", self.target.name, self.what, self.target, size / 1e6)
+        PartialState().wait_for_everyone()
+        self.workspace.remove(self.target)
+        return True
 
 
 def make_all(recipe: Recipe, runs: Iterable[Run]) -> None:
     """Make every unfinished target, one after the other; the base is loaded when it is first needed.
 
     Raises:
-        HubError: a module was made but could not be published.
+        HubError: modules were made but could not be published; names them and says what to do.
         AdaptersHubError: see `Run.make`.
     """
     base: BaseEncoder | None = None
-    failures = []
+    unpublished = []
     for run in runs:
         if run.is_finished():
             run.workspace.remove(run.target)  # left behind if a run was killed at its very end
@@ -108,6 +127,19 @@ def make_all(recipe: Recipe, runs: Iterable[Run]) -> None:
                     )
             if not run.make(base):
                 continue
-        if run.is_module:
-            failures.append(publish(recipe, run.target))
-    refuse_unpublished(failures)
+        if run.manifest and recipe.push_to_hub and PartialState().is_main_process and not _publish(recipe, run.target):
+            unpublished.append(str(run.target))
+    if unpublished:
+        raise HubError(f"not published: {', '.join(unpublished)}; run the same command to try again, without training")
+
+
+def _publish(recipe: Recipe, folder: Path) -> bool:
+    """Publish a finished module; a failure is logged and does not stop the run, because other languages follow."""
+    try:
+        pushed = push(folder, recipe.repo_of(folder.name), hub=recipe.hub, private=recipe.hub_private_repo)
+    except AdaptersHubError as error:
+        logger.error("%s is finished, but was not published: %s", folder, error)
+        return False
+    how = "published as" if pushed.changed else "unchanged at"
+    logger.info("%s: %s %s@%s", folder, how, pushed.repo, pushed.commit)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from collections.abc import Collection, Sequence
@@ -13,9 +12,16 @@ import torch
 from accelerate import PartialState
 
 from adapters_hub.base import BaseEncoder
-from adapters_hub.format import BaseReference
+from adapters_hub.format import AlignmentManifest, BaseReference
+from adapters_hub.modules import LanguageModule
+from adapters_hub.requirements import versions
+from trainer.data.facts import data_facts
+from trainer.objectives.part_sources import encoding_sources
+from trainer.settings import Recipe
+from trainer.vocabulary import vocabulary_text
 
-_LIBRARIES = ("modular-sentence-encoders", "torch", "transformers", "peft", "accelerate", "datasets")
+LIBRARIES = ("modular-sentence-encoders", "torch", "transformers", "peft", "accelerate", "datasets")
+"""The libraries whose versions are recorded."""
 
 
 def base_reference(base: BaseEncoder, components: Collection[str] | None = None) -> BaseReference:
@@ -25,15 +31,43 @@ def base_reference(base: BaseEncoder, components: Collection[str] | None = None)
 
 
 def run_record(settings: dict[str, Any], phases: dict[str, Any], data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The `training` entry of a manifest.
-
-    Args:
-        settings: everything that the weights depend on.
-        phases: the facts that each phase recorded.
-        data: see `trainer.data.facts`.
-    """
+    """The `training` entry of a manifest: all that the weights depend on, each phase's facts, and those of the data."""
     own = {"settings": settings, "phases": phases, "data": list(data)}
-    return own | {"hardware": hardware(), "versions": versions()}
+    return own | {"hardware": hardware(), "versions": versions(LIBRARIES)}
+
+
+def module_data(recipe: Recipe, language: str) -> list[dict[str, Any]]:
+    """The facts about the data of a language module that a card shows."""
+    own = {"vocabulary": vocabulary_text(recipe), "la": recipe.la.data}
+    if recipe.vocabulary.strategy == "keep":
+        del own["vocabulary"]
+    sources = [(phase, language, source) for phase, source in own.items()]
+    sources += [("se", part.language, part.source) for part in encoding_sources(recipe.se, language)]
+    phases = recipe.phases_of(language)
+    return [data_facts(source, phase, code, recipe.pivot) for phase, code, source in sources if phase in phases]
+
+
+def alignment_manifest(
+    recipe: Recipe,
+    objective: str,
+    base: BaseEncoder,
+    target: LanguageModule,
+    pivot: LanguageModule,
+    training: dict[str, Any],
+) -> AlignmentManifest:
+    """The manifest of an alignment adapter; `training` is its entry of that name, from `run_record`."""
+    return AlignmentManifest(
+        language=target.language,
+        base=base_reference(base),
+        pivot=recipe.pivot,
+        objective=objective,
+        pivot_fingerprint=pivot.manifest.fingerprint,
+        target_fingerprint=target.manifest.fingerprint,
+        pivot_module=pivot.address or "",
+        target_module=target.address or "",
+        license=recipe.license,
+        training=training,
+    )
 
 
 def hardware() -> str:
@@ -51,14 +85,3 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that training uses."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from peft import inject_adapter_in_model
 from peft.functional import get_peft_model_state_dict
 from safetensors.torch import load_file
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, set_seed
 
 from adapters_hub import BaseEncoder, LanguageModule
-from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.modules import LoRA, write_lora
+from trainer.runs.modules import compose, load_module
 from trainer.runs.records import base_reference, run_record
-from trainer.runs.workspace import PhaseFolder
-from trainer.settings import LoRASettings, Recipe, SettingsError, fill
+from trainer.runs.workspace import PhaseFolder, Workspace
+from trainer.settings import PHASES, LoRASettings, Recipe, SettingsError, fill
+from trainer.training.language_adaptation import check_can_mask, pretrained_output_bias
 from trainer.training.low_rank import copy_lora, lora_config
-from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
+from trainer.vocabulary import has_base_embeddings, read_output_bias
+
+logger = logging.getLogger(__name__)
 
 _PHASE_OF = {
     "vocabulary": "vocabulary",
@@ -41,6 +44,11 @@ class UnfinishedModule:
         base: the base encoder; it is copied, never changed.
         settings: everything that the module's weights depend on.
         data: the manifest's entries about the data; see `trainer.data.facts`.
+
+    Raises:
+        SettingsError: a phase is not possible with this base or vocabulary, or the module to start from is of another
+            language.
+        CompositionError: the module to start from belongs to another base.
     """
 
     def __init__(
@@ -54,30 +62,54 @@ class UnfinishedModule:
         self.recipe = recipe
         self.language = language
         self.base = base
-        self.rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
-        """Rules that rewrite the language's text before the base's tokenizer reads it."""
         self._settings = settings
+        self._begun = {key: value for key, value in settings.items() if key not in PHASES}
         self._data = list(data)
         self.parts: dict[str, Path] = {}
         """The folder of each part: `vocabulary` or `tokenizer`, `language_adapter`, `sentence_adapter`."""
         self.facts: dict[str, Any] = {}
         """The manifest's entries about the phases."""
+        phases = recipe.phases_of(language)
+        if "la" in phases:
+            check_can_mask(base)
+        if recipe.start_from:
+            self._take_over(recipe.start_from, phases)
+        if "vocabulary" in phases:
+            self.facts["vocabulary"] = {"strategy": recipe.vocabulary.strategy}
+        if "se" in phases and recipe.se.related_list and not has_base_embeddings(self.manifest()):
+            raise SettingsError(
+                "se.related needs the base's own embeddings: set vocabulary.strategy to trim or keep, and leave la out "
+                "of the phases or set la.train_embeddings to false; a module given as --start_from must be made so too"
+            )
 
-    @property
-    def has_base_embeddings(self) -> bool:
-        """Whether its embeddings are rows of the base's matrix, so that the base's tokens keep their vectors."""
-        return has_base_embeddings(self.manifest())
+    def make(
+        self, phase: str, run: Callable[[PhaseFolder], Callable[[Path], dict[str, Any]]], workspace: Workspace
+    ) -> None:
+        """Run a phase, if it is not finished, and take over the parts that it has made.
 
-    def take_over(self, source: str, phases: Collection[str]) -> None:
-        """Take over the parts of another module of this language, except those that `phases` make.
-
-        Raises:
-            SettingsError: the module is of another language.
-            CompositionError: the module belongs to another base.
+        Args:
+            phase: its name; the phases before it are made.
+            run: runs the phase, and returns a function for `PhaseFolder.finish`.
+            workspace: where the phase keeps its checkpoints and result.
         """
-        with PartialState().main_process_first():
-            module = LanguageModule.load(source, hub=self.recipe.hub)
-        module.check_base(self.base)
+        self._begun[phase] = self._settings[phase]
+        folder = workspace.phase(phase, self._begun)
+        if not folder.is_finished():
+            logger.info("%s: %s", self.language, phase)
+            set_seed(self.recipe.seed)
+            folder.finish(run(folder))
+        self.facts[phase] = folder.facts()
+        for part in ADAPTERS:
+            if (folder.result / part).is_dir():
+                self.parts[part] = folder.result / part
+        if (folder.result / EMBEDDINGS_FILE).is_file():
+            self.parts["vocabulary"] = folder.result
+        elif (folder.result / TOKENIZER_FILES[0]).is_file():
+            self.parts["tokenizer"] = folder.result
+
+    def _take_over(self, source: str, phases: Sequence[str]) -> None:
+        """Take over the parts of another module of this language, except those that `phases` make."""
+        module = load_module(source, self.recipe.hub, self.base)
         if module.language != self.language:
             raise SettingsError(f"{source} is a module of {module.language!r}, not of {self.language!r}")
         self.parts = {
@@ -90,17 +122,6 @@ class UnfinishedModule:
             self.facts["vocabulary"] = module.manifest.vocabulary
             self.facts["start_from"]["base_embeddings"] = has_base_embeddings(module.manifest)
 
-    def collect(self, phase: str, folder: PhaseFolder) -> None:
-        """Take over the parts that a finished phase has made."""
-        self.facts[phase] = folder.facts()
-        for part in ADAPTERS:
-            if (folder.result / part).is_dir():
-                self.parts[part] = folder.result / part
-        if (folder.result / EMBEDDINGS_FILE).is_file():
-            self.parts["vocabulary"] = folder.result
-        elif (folder.result / TOKENIZER_FILES[0]).is_file():
-            self.parts["tokenizer"] = folder.result
-
     def composed(
         self, whole_vocabulary: bool = False, trains_embeddings: bool = False
     ) -> tuple[BaseEncoder, PreTrainedTokenizerFast]:
@@ -110,23 +131,23 @@ class UnfinishedModule:
             whole_vocabulary: keep all tokens of the base, which include the module's, for text of other languages.
             trains_embeddings: use a float32 copy of the embeddings, even where they are the base's own.
         """
-        base = self.base.copy()
         partial = self._loaded()
         if trains_embeddings and partial.embeddings is None:
-            own = base.token_embeddings.weight.detach().to(torch.float32, copy=True)
+            own = self.base.token_embeddings.weight.detach().to(torch.float32, copy=True)
             partial = dataclasses.replace(partial, embeddings=own)
-        if whole_vocabulary:
-            partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
-        Composition(base).activate(partial)
-        if whole_vocabulary:
-            return base, rewriting(base.tokenizers.of(self.language), self.rules)
-        return base, module_tokenizer(base, partial)
+        return compose(self.base, partial, self.recipe, whole_vocabulary)
+
+    def output_bias(self) -> torch.Tensor | None:
+        """The output bias `[vocabulary]` of the base's MLM head for the module's tokens; None if the base has none."""
+        if "vocabulary" in self.parts:
+            return read_output_bias(self.parts["vocabulary"])
+        return pretrained_output_bias(self.base)
 
     def inject(self, base: BaseEncoder, settings: LoRASettings, part: str) -> Callable[[Path], None]:
         """Put a new LoRA on a composed base, as its only trainable part.
 
         Returns:
-            A function that writes the LoRA to a folder.
+            A function that writes the LoRA to its folder in a result.
 
         Raises:
             SettingsError: the module named by `settings.start` has no such LoRA.
@@ -136,16 +157,14 @@ class UnfinishedModule:
         inject_adapter_in_model(config, base.backbone, adapter_name=name)
         if settings.start:
             source = fill(settings.start, self.language, self.recipe.pivot)
-            with PartialState().main_process_first():
-                other = LanguageModule.load(source, hub=self.recipe.hub)
-            other.check_base(self.base)
+            other = load_module(source, self.recipe.hub, self.base)
             if part not in other.loras:
                 raise SettingsError(f"{source} has no {part} to start from")
             copy_lora(other.loras[part], base.backbone, name, config)
 
-        def write(folder: Path) -> None:
+        def write(result: Path) -> None:
             state = get_peft_model_state_dict(base.backbone, adapter_name=name, save_embedding_layers=False)
-            write_lora(folder, config, state)
+            write_lora(result / part, config, state)
 
         return write
 

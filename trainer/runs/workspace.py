@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _SETTINGS = "settings.json"
 _UNFINISHED = "unfinished"
+_FACTS = "facts.json"
 _HASHES = "sha256.json"
 
 
@@ -96,13 +97,18 @@ class PhaseFolder:
         assert unfinished == _UNFINISHED
         return self.path.parents[2] / "logs" / name / phase
 
-    def finish(self, write: Callable[[Path], None]) -> None:
-        """Write the result atomically and delete the checkpoints, on each machine."""
+    def finish(self, write: Callable[[Path], dict[str, Any]]) -> None:
+        """Write the result atomically and delete the checkpoints, on each machine.
+
+        Args:
+            write: writes to a folder, and returns the facts about the phase for the manifest.
+        """
         state = PartialState()
         state.wait_for_everyone()  # a trainer looks at its checkpoints until the very end
         if self.writes:
             with write_folder(self.result, replace=True) as folder:
-                write(folder)
+                facts = json.dumps(write(folder), ensure_ascii=False, default=str)
+                (folder / _FACTS).write_text(facts, encoding="utf-8")
                 (folder / _HASHES).write_text(json.dumps(_hashes(folder)), encoding="utf-8")
         state.wait_for_everyone()
         if self.writes:
@@ -122,7 +128,7 @@ class PhaseFolder:
 
     def facts(self) -> dict[str, Any]:
         """The facts that the phase recorded."""
-        values: dict[str, Any] = json.loads((self.result / "facts.json").read_text(encoding="utf-8"))
+        values: dict[str, Any] = json.loads((self.result / _FACTS).read_text(encoding="utf-8"))
         return values
 
 
@@ -130,8 +136,3 @@ def _hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of all files below a folder, except the file that lists the hashes."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256(path) for path in paths if path.name != _HASHES}
-
-
-def write_facts(folder: Path, facts: dict[str, Any]) -> None:
-    """Record what a phase did, for the manifest."""
-    (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False, default=str), encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters_hub.languages import check_language
@@ -23,6 +23,8 @@ class DataSource:
         limit: Use at most this many rows.
         groups: File with one label per line for each row, such as its origin or style.
         group_limit: Use at most this many rows with the same label, so that no style dominates.
+        leave_out: Use no row with one of these labels, for example of an origin that is tested on or whose licence does
+            not fit.
         name: Name of the data on the module's card. By default the name of the dataset or file.
         license: Licence of the data, for the card.
     """
@@ -34,6 +36,7 @@ class DataSource:
     limit: int | None = None
     groups: str = ""
     group_limit: int | None = None
+    leave_out: list[str] = field(default_factory=list)
     name: str = ""
     license: str = ""
 

@@ -9,7 +9,7 @@ import torch
 from transformers import HfArgumentParser
 from transformers import TrainingArguments as Arguments
 
-from trainer.settings import TRAINING_FIXED, training_values
+from trainer.settings import training_values
 from trainer.training.checkpoints import TrainingError
 
 
@@ -52,7 +52,6 @@ def training_arguments(
         "ddp_find_unused_parameters": False,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
-    assert not set(TRAINING_FIXED) & set(training)
     try:
         (arguments,) = HfArgumentParser(PhaseArguments).parse_dict(training_values(phase, training) | fixed)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:

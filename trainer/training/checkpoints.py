@@ -56,10 +56,7 @@ class Checkpoint:
 def seal(folder: Path, processes: int, progress: dict[str, Any]) -> None:
     """Mark a checkpoint as complete and record the hashes of its files; every process must have written its files.
 
-    Args:
-        folder: the checkpoint's folder.
-        processes: number of processes that wrote it.
-        progress: further values that a resumed run needs; JSON-serialisable.
+    `progress` holds further values that a resumed run needs; JSON-serialisable.
     """
     files = {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file() and path.name != _SEAL}
     write_text(folder / _SEAL, json.dumps({"processes": processes, "progress": progress, "sha256": files}))

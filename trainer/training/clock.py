@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 _LAST = 10
 """Number of last steps whose mean loss is reported."""
+_TIMES = ("seconds", "seconds_per_step", "tokens_per_second")
 
 
 class Clock(TrainerCallback):
@@ -33,12 +34,19 @@ class Clock(TrainerCallback):
 
     def progress(self) -> dict[str, Any]:
         """The values that a checkpoint keeps; all processes must call this method."""
-        return {
-            "losses": gather_object([list(self.losses)]),
-            "seconds": self.seconds(),
-            "seconds_per_step": self.median(),
-            "tokens_per_second": self.tokens_per_second(),
-        }
+        return {"losses": gather_object([list(self.losses)])} | self.times()
+
+    def times(self) -> dict[str, float]:
+        """Total time in seconds, with earlier interrupted runs; median seconds per step; mean tokens per second.
+
+        The first step includes the set-up, and counts only if there is no other.
+        """
+        if not self._steps:
+            return {name: float(self._before.get(name, 0.0)) for name in _TIMES}
+        seconds, tokens = zip(*(self._steps[1:] or self._steps), strict=True)
+        total = float(self._before.get("seconds", 0.0)) + time.perf_counter() - self._start
+        values = (total, statistics.median(seconds), sum(tokens) / max(sum(seconds), 1e-9))
+        return dict(zip(_TIMES, values, strict=True))
 
     def count(self, passes: list[dict[str, torch.Tensor]]) -> None:
         """Count the tokens of a batch, without padding."""
@@ -60,23 +68,3 @@ class Clock(TrainerCallback):
         """Keep the step's time, tokens and loss."""
         self._steps.append((time.perf_counter() - self._begun, self._tokens))
         self.losses.append(self._loss)
-
-    def _warm(self) -> list[tuple[float, int]]:
-        """All steps except the first, which includes the set-up."""
-        return self._steps[1:] or self._steps
-
-    def seconds(self) -> float:
-        """Total training time in seconds, including earlier interrupted runs."""
-        return float(self._before.get("seconds", 0.0)) + (time.perf_counter() - self._start if self._steps else 0.0)
-
-    def median(self) -> float:
-        """Median time of a step in seconds."""
-        if not self._steps:
-            return float(self._before.get("seconds_per_step", 0.0))
-        return statistics.median(seconds for seconds, _ in self._warm())
-
-    def tokens_per_second(self) -> float:
-        """Mean number of tokens per second over all steps except the first."""
-        if not self._steps:
-            return float(self._before.get("tokens_per_second", 0.0))
-        return sum(tokens for _, tokens in self._warm()) / max(sum(seconds for seconds, _ in self._warm()), 1e-9)

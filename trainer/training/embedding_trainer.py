@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import get_device_states, set_device_states
 from transformers import PreTrainedModel
 
 from adapters_hub.encoder import SentenceHead
-from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.training.encoder_model import EncoderModel
+from trainer.training.phase_trainer import PhaseTrainer
 
 
 class SentenceModel(EncoderModel):
@@ -86,30 +88,28 @@ class EmbeddingTrainer(PhaseTrainer):
         self._clock.count(inputs["passes"])
         inputs = self._prepare_inputs(inputs)
         parts, places = _renumbered(inputs["passes"])
-        states: list[_RandomState] = []
+        states = []
         cached: list[torch.Tensor] = []
         with torch.no_grad(), self.compute_loss_context_manager():
             for part in parts:
-                states.append(_RandomState(self.args.device))
+                states.append((torch.get_rng_state(), *get_device_states(part["rows"])))
                 cached.append(self.model([part]).float())
-        after = _RandomState(self.args.device)
         vectors = torch.cat(cached)[torch.argsort(places)].requires_grad_()
         loss = self._loss(vectors, inputs)
         self.check_finite(loss.item(), "loss")
         (gradient,) = torch.autograd.grad(loss, vectors)
         gradient = gradient / self.current_gradient_accumulation_steps
         outer_sync = self.accelerator.sync_gradients
-        start = 0
-        for index, part in enumerate(parts):
-            last = index == len(parts) - 1
-            rows = places[start : start + len(part["rows"])]
-            start += len(part["rows"])
-            states[index].restore()  # the same dropout as the first time
-            with contextlib.nullcontext() if last and outer_sync else self.accelerator.no_sync(model):
-                with self.compute_loss_context_manager():
-                    again = model([part])
-                self.accelerator.backward((again.float() * gradient[rows]).sum())
-        after.restore()
+        rows_of = places.split([len(part["rows"]) for part in parts])  # type: ignore[no-untyped-call]
+        with torch.random.fork_rng([self.args.device] if self.args.device.type == "cuda" else []):
+            for part, rows, (cpu, devices, others) in zip(parts, rows_of, states, strict=True):
+                torch.set_rng_state(cpu)  # the same dropout as the first time
+                set_device_states(devices, others)
+                last = part is parts[-1]
+                with contextlib.nullcontext() if last and outer_sync else self.accelerator.no_sync(model):
+                    with self.compute_loss_context_manager():
+                        again = model([part])
+                    self.accelerator.backward((again.float() * gradient[rows]).sum())
         self._clock.add_loss(loss.item() / self.current_gradient_accumulation_steps)
         return loss.detach() / self.current_gradient_accumulation_steps
 
@@ -118,17 +118,3 @@ def _renumbered(parts: list[dict[str, torch.Tensor]]) -> tuple[list[dict[str, to
     """Passes that each number their rows from 0, and the indices of all rows in the batch."""
     alone = [part | {"rows": torch.arange(len(part["rows"]), device=part["rows"].device)} for part in parts]
     return alone, torch.cat([part["rows"] for part in parts])
-
-
-class _RandomState:
-    """The state of the random generators that dropout uses."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._cpu = torch.get_rng_state()
-        self._gpu = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-
-    def restore(self) -> None:
-        torch.set_rng_state(self._cpu)
-        if self._gpu is not None:
-            torch.cuda.set_rng_state(self._gpu, self._device)

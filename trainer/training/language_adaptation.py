@@ -13,7 +13,8 @@ from transformers.activations import ACT2FN
 
 from adapters_hub.base import BaseEncoder
 from trainer.settings import SettingsError
-from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.training.encoder_model import EncoderModel
+from trainer.training.phase_trainer import PhaseTrainer
 
 
 def check_can_mask(base: BaseEncoder) -> None:
@@ -69,28 +70,17 @@ def pretrained_output_bias(base: BaseEncoder) -> torch.Tensor | None:
 def mlm_head(base: BaseEncoder, vocabulary: int, bias: torch.Tensor | None) -> MaskedLanguageModelHead:
     """The base's own MLM head for another vocabulary, or an identity-initialised one if its checkpoint has none.
 
-    Args:
-        base: the base encoder.
-        vocabulary: number of tokens.
-        bias: `[vocabulary]`, the output bias moved to the new vocabulary.
+    `bias` `[vocabulary]` is the output bias moved to the new vocabulary of `vocabulary` tokens.
     """
     width, layout = base.width, base.architecture.mlm_head
-    names = (
-        []
-        if layout is None
-        else [f"{layout.dense}.weight", f"{layout.dense}.bias", f"{layout.norm}.weight", f"{layout.norm}.bias"]
-    )
-    tensors = _checkpoint_tensors(base, names)
+    places = {} if layout is None else {"dense": layout.dense, "norm": layout.norm}
+    names = {f"{own}.{kind}": f"{theirs}.{kind}" for own, theirs in places.items() for kind in ("weight", "bias")}
+    tensors = _checkpoint_tensors(base, list(names.values()))
+    state = {own: tensors[theirs].float() for own, theirs in names.items() if theirs in tensors}
     eps = float(getattr(base.backbone.config, "layer_norm_eps", getattr(base.backbone.config, "norm_eps", 1e-5)))
-    if layout is not None and f"{layout.dense}.weight" in tensors:
-        head = MaskedLanguageModelHead(width, layout.activation, eps, f"{layout.dense}.bias" in tensors, vocabulary)
-        state = {
-            "dense.weight": tensors[f"{layout.dense}.weight"],
-            "dense.bias": tensors.get(f"{layout.dense}.bias"),
-            "norm.weight": tensors.get(f"{layout.norm}.weight"),
-            "norm.bias": tensors.get(f"{layout.norm}.bias"),
-        }
-        head.load_state_dict({name: value.float() for name, value in state.items() if value is not None}, strict=False)
+    if layout is not None and "dense.weight" in state:
+        head = MaskedLanguageModelHead(width, layout.activation, eps, "dense.bias" in state, vocabulary)
+        head.load_state_dict(state, strict=False)
     else:
         head = MaskedLanguageModelHead(width, "identity", eps, True, vocabulary)
         nn.init.eye_(head.dense.weight)

@@ -1,17 +1,18 @@
 """Machine translation of paraphrases and text: the model, the journal of finished translations, the checks."""
 
-from trainer.translation.checks import Checks, script_of, share_of_script
+from trainer.translation.checks import SCRIPT_SHARE, Checks, script_of, share_of_script
 from trainer.translation.journal import Journal, Translation
-from trainer.translation.settings import TranslationSettings, parse_settings
-from trainer.translation.translating import translate
-from trainer.translation.translator import TranslationError, Translator, batches_of, code_in_model
+from trainer.translation.settings import parse_settings
+from trainer.translation.translating import translate, translated
+from trainer.translation.translator import Decoding, TranslationError, Translator, batches_of, code_in_model
 
 __all__ = [
+    "SCRIPT_SHARE",
     "Checks",
+    "Decoding",
     "Journal",
     "Translation",
     "TranslationError",
-    "TranslationSettings",
     "Translator",
     "batches_of",
     "code_in_model",
@@ -19,4 +20,5 @@ __all__ = [
     "script_of",
     "share_of_script",
     "translate",
+    "translated",
 ]

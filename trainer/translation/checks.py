@@ -5,52 +5,20 @@ from __future__ import annotations
 import functools
 import re
 import statistics
-import unicodedata
 from collections.abc import Iterable, Sequence
 
 import langcodes
+import regex
 
 from adapters_hub.texts import canonical
 from trainer.translation.journal import Translation
 
-# The ISO 15924 code of a script, and the first words of the Unicode names of its letters.
-_SCRIPTS: dict[str, tuple[str, ...]] = {
-    "Arab": ("ARABIC",),
-    "Armn": ("ARMENIAN",),
-    "Beng": ("BENGALI",),
-    "Cyrl": ("CYRILLIC",),
-    "Deva": ("DEVANAGARI",),
-    "Ethi": ("ETHIOPIC",),
-    "Geor": ("GEORGIAN",),
-    "Grek": ("GREEK",),
-    "Gujr": ("GUJARATI",),
-    "Guru": ("GURMUKHI",),
-    "Hang": ("HANGUL",),
-    "Hans": ("CJK",),
-    "Hant": ("CJK",),
-    "Hebr": ("HEBREW",),
-    "Jpan": ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK"),
-    "Khmr": ("KHMER",),
-    "Knda": ("KANNADA",),
-    "Kore": ("HANGUL", "CJK"),
-    "Laoo": ("LAO",),
-    "Latn": ("LATIN",),
-    "Mlym": ("MALAYALAM",),
-    "Mong": ("MONGOLIAN",),
-    "Mtei": ("MEETEI",),
-    "Mymr": ("MYANMAR",),
-    "Olck": ("OL",),
-    "Orya": ("ORIYA",),
-    "Sinh": ("SINHALA",),
-    "Taml": ("TAMIL",),
-    "Telu": ("TELUGU",),
-    "Tfng": ("TIFINAGH",),
-    "Thaa": ("THAANA",),
-    "Thai": ("THAI",),
-    "Tibt": ("TIBETAN",),
-}
+_JOINT = {"Hans": ("Hani",), "Hant": ("Hani",), "Jpan": ("Hira", "Kana", "Hani"), "Kore": ("Hang", "Hani")}
+"""The scripts of Unicode that a code of ISO 15924 joins or narrows."""
 _LOOP = re.compile(r"(\S.{0,59}?)\1{3,}", re.DOTALL)
 _SHORTEST_LOOP = 12
+SCRIPT_SHARE = 0.5
+"""The usual least share of a sentence's letters that must belong to its script."""
 # Added to both lengths, so that short texts do not have extreme ratios.
 _LENGTH_OFFSET = 10
 
@@ -62,9 +30,9 @@ def script_of(code: str) -> str | None:
     """
     try:
         script = langcodes.get(code).maximize().script
-    except (ValueError, LookupError):
+        return script if script and _letters_of(script) else None
+    except (ValueError, LookupError, regex.error):
         return None
-    return script if script in _SCRIPTS else None
 
 
 class Checks:
@@ -82,7 +50,7 @@ class Checks:
         translations: Iterable[tuple[str, Translation]],
         script: str | None,
         length_factor: float = 2.5,
-        script_share: float = 0.5,
+        script_share: float = SCRIPT_SHARE,
     ) -> None:
         self.script = script
         self.length_factor = length_factor
@@ -129,16 +97,13 @@ def is_loop(text: str) -> bool:
 
 def share_of_script(text: str, script: str) -> float:
     """The share of a text's letters that belong to a script; 1 if it has no letters."""
-    letters = [character for character in text if character.isalpha()]
-    return sum(_is_of(letter, script) for letter in letters) / len(letters) if letters else 1.0
+    letters = "".join(filter(str.isalpha, text))
+    return len(_letters_of(script).findall(letters)) / len(letters) if letters else 1.0
 
 
-@functools.lru_cache(maxsize=1 << 16)
-def _is_of(letter: str, script: str) -> bool:
-    words = unicodedata.name(letter, "").split()
-    if words and words[0] in ("FULLWIDTH", "HALFWIDTH"):
-        words = words[1:]
-    return bool(words) and words[0] in _SCRIPTS[script]
+@functools.cache
+def _letters_of(script: str) -> regex.Pattern[str]:
+    return regex.compile("|".join(rf"\p{{Script_Extensions={name}}}" for name in _JOINT.get(script, (script,))))
 
 
 def _ratio(source: str, text: str) -> float:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from jsonargparse import ArgumentParser
 
 from trainer.data.text_files import file_format
 from trainer.runs.parsing import parse_line
-from trainer.translation.translator import TranslationError
+from trainer.translation.translator import Decoding, TranslationError
 
 
-@dataclass
-class TranslationSettings:
+@dataclass(kw_only=True)
+class TranslationSettings(Decoding):
     """Settings of a translation.
 
     Args:
@@ -31,18 +30,6 @@ class TranslationSettings:
             line. Without names, TSV and CSV files must have no header line, and the columns of JSON and Parquet are
             anchor, positive and negative.
         limit: Use at most this many rows.
-        revision: Commit, tag or branch of the model on the Hub.
-        batch_size: Maximum number of sentences in a batch.
-        tokens_per_batch: Maximum number of tokens in a batch, padding included.
-        max_length: Maximum number of tokens: rows with a longer sentence are dropped, and longer translations count as
-            cut off.
-        num_beams: Number of beams; 1 is greedy decoding, which is faster.
-        device: Device to compute on; by default a GPU if there is one.
-        dtype: Precision to compute in.
-        length_factor: Drop rows in which the length ratio (in characters) of a translation to its original is more than
-            this many times higher or lower than usual (the median).
-        script_share: Drop rows in which a smaller share of a translation's letters is in the target language's script;
-            0 accepts any script.
     """
 
     model: str
@@ -53,15 +40,6 @@ class TranslationSettings:
     originals: str | None = None
     columns: list[str] | str | None = None
     limit: int | None = None
-    revision: str | None = None
-    batch_size: int = 64
-    tokens_per_batch: int = 2048
-    max_length: int = 256
-    num_beams: int = 4
-    device: str | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    length_factor: float = 2.5
-    script_share: float = 0.5
 
     @property
     def column_list(self) -> list[str] | None:
@@ -90,11 +68,7 @@ def parse_settings(arguments: Sequence[str] | None = None) -> TranslationSetting
     )
     parser.add_class_arguments(TranslationSettings, None)
     settings = TranslationSettings(**vars(parse_line(parser, arguments)))
-    for name in ("batch_size", "tokens_per_batch", "max_length", "num_beams"):
-        if getattr(settings, name) < 1:
-            raise TranslationError(f"--{name} must be at least 1, not {getattr(settings, name)}")
-    if settings.length_factor <= 1 or not 0 <= settings.script_share <= 1:
-        raise TranslationError("--length_factor must be over 1, and --script_share between 0 and 1")
+    settings.check()
     form = ".txt" if settings.is_text else ".tsv"
     if file_format(settings.output) != form:
         what = "text" if settings.is_text else "pairs"

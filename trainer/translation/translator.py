@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError
@@ -25,6 +27,48 @@ class TranslationError(AdaptersHubError):
     """Sentences cannot be translated: because of the settings, the model or the rows."""
 
 
+@dataclass(kw_only=True)
+class Decoding:
+    """How a model translates, and what becomes of its translations.
+
+    Args:
+        revision: Commit, tag or branch of the model on the Hub.
+        batch_size: Maximum number of sentences in a batch.
+        tokens_per_batch: Maximum number of tokens in a batch, padding included.
+        max_length: Maximum number of tokens: rows with a longer sentence are dropped, and longer translations count as
+            cut off.
+        num_beams: Number of beams; 1 is greedy decoding, which is faster.
+        device: Device to compute on; by default a GPU if there is one.
+        dtype: Precision to compute in.
+        length_factor: Drop rows in which the length ratio (in characters) of a translation to its original is more than
+            this many times higher or lower than usual (the median).
+        script_share: Drop rows in which a smaller share of a translation's letters is in the target language's script;
+            0 accepts any script.
+    """
+
+    revision: str | None = None
+    batch_size: int = 64
+    tokens_per_batch: int = 2048
+    max_length: int = 256
+    num_beams: int = 4
+    device: str | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    length_factor: float = 2.5
+    script_share: float = 0.5
+
+    def check(self) -> None:
+        """Refuse values out of range.
+
+        Raises:
+            TranslationError: names the option.
+        """
+        for name in ("batch_size", "tokens_per_batch", "max_length", "num_beams"):
+            if getattr(self, name) < 1:
+                raise TranslationError(f"--{name} must be at least 1, not {getattr(self, name)}")
+        if self.length_factor <= 1 or not 0 <= self.script_share <= 1:
+            raise TranslationError("--length_factor must be over 1, and --script_share between 0 and 1")
+
+
 class Translator:
     """A translation model and its tokenizer, for one pair of languages.
 
@@ -32,32 +76,17 @@ class Translator:
         model: a Hub id or a folder, with safetensors.
         source: the source language's code in the model's tokenizer.
         target: the target language's code in the model's tokenizer.
-        revision: commit, tag or branch of the model on the Hub.
-        device: the device to compute on.
-        dtype: precision to compute in.
-        num_beams: number of beams; 1 is greedy decoding.
-        max_length: maximum number of tokens of a sentence, and of a translation.
+        decoding: how to translate.
 
     Raises:
         TranslationError: the model cannot be loaded, or does not know the languages.
     """
 
-    def __init__(
-        self,
-        model: str,
-        source: str,
-        target: str,
-        *,
-        revision: str | None = None,
-        device: str = "cpu",
-        dtype: torch.dtype = torch.float32,
-        num_beams: int = 4,
-        max_length: int = 256,
-    ) -> None:
+    def __init__(self, model: str, source: str, target: str, decoding: Decoding) -> None:
         self.name = model
-        self.max_length = max_length
-        self.num_beams = num_beams
-        self.tokenizer, self.model = _load(model, revision, device, dtype)
+        self.decoding = decoding
+        self.model = _load_model(model, decoding)
+        self.tokenizer = _load_tokenizer(model, decoding.revision)
         if self.tokenizer.pad_token_id is None:
             raise TranslationError(f"{model}: the tokenizer has no padding token, which batches need")
         self._prefix = ""
@@ -70,15 +99,15 @@ class Translator:
 
     @torch.inference_mode()
     def translate(self, sentences: Sequence[str]) -> list[Translation]:
-        """Translate a batch of sentences, none longer than `max_length` tokens."""
+        """Translate a batch of sentences, none longer than `decoding.max_length` tokens."""
         batch = self.tokenizer(self._prefixed(sentences), padding=True, return_tensors="pt").to(self.model.device)
         options: dict[str, Any] = {} if self._first_token is None else {"forced_bos_token_id": self._first_token}
         made = self.model.generate(
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
-            num_beams=self.num_beams,
+            num_beams=self.decoding.num_beams,
             do_sample=False,
-            max_new_tokens=self.max_length,
+            max_new_tokens=self.decoding.max_length,
             **options,
         )
         ends = torch.tensor(self._ends, device=made.device)
@@ -163,48 +192,45 @@ def _some(known: Sequence[str], wanted: str) -> str:
 
 
 def _load_tokenizer(name: str, revision: str | None) -> Any:  # noqa: ANN401
-    try:
+    with _told(name):
         return AutoTokenizer.from_pretrained(name, revision=revision, trust_remote_code=False)
-    except (OSError, ValueError, ImportError) as error:
-        raise TranslationError(
-            f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
-            f"safetensors ({str(error).strip().splitlines()[0]})"
-        ) from error
 
 
-def _load(name: str, revision: str | None, device: str, dtype: torch.dtype) -> tuple[Any, Any]:
-    options: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
-    try:
+def _load_model(name: str, decoding: Decoding) -> Any:  # noqa: ANN401
+    options: dict[str, Any] = {"revision": decoding.revision, "trust_remote_code": False}
+    with _told(name):
         config = AutoConfig.from_pretrained(name, **options)
         if not config.is_encoder_decoder:
             raise TranslationError(
                 f"{name} is a {config.model_type} model: expected a sequence-to-sequence model such as NLLB-200, "
                 "M2M100, mBART-50 or Marian"
             )
-        tokenizer = AutoTokenizer.from_pretrained(name, **options)
+        dtype = getattr(torch, decoding.dtype)
         model = AutoModelForSeq2SeqLM.from_pretrained(name, dtype=dtype, use_safetensors=True, **options)
-        model = model.to(device).eval()
+        model = model.to(decoding.device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
+    # `translate` sets the maximum length, and a forced end token would hide that a translation was cut off.
+    model.generation_config.max_length = None
+    model.generation_config.forced_eos_token_id = None
+    return model
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what transformers raises for a missing or unsuitable model into an error of one line."""
+    try:
+        yield
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise TranslationError(
             f"no translation model at {name!r}: expected a Hub id or a folder with config.json, a tokenizer and "
             f"safetensors ({str(error).strip().splitlines()[0]})"
         ) from error
-    # `translate` sets the maximum length, and a forced end token would hide that a translation was cut off.
-    model.generation_config.max_length = None
-    model.generation_config.forced_eos_token_id = None
-    return tokenizer, model
 
 
 def batches_of(lengths: Sequence[int], tokens_per_batch: int, batch_size: int) -> list[list[int]]:
     """Group sentences of similar length into batches, the longest first, so that a lack of memory shows at once.
 
-    Args:
-        lengths: number of tokens of each sentence.
-        tokens_per_batch: maximum number of tokens in a batch, padding included; a longer sentence gets its own batch.
-        batch_size: maximum number of sentences in a batch.
-
-    Returns:
-        The indices of the sentences, one list per batch.
+    A batch has at most `batch_size` sentences and, padding included, `tokens_per_batch` tokens; a longer sentence gets
+    its own batch. `lengths` are numbers of tokens, and each batch is a list of the sentences' indices.
     """
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):

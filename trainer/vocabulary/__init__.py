@@ -1,7 +1,13 @@
 """A language's vocabulary: a new one (`focus`), the part of the base's that it uses (`trim`), or all of it (`keep`)."""
 
 from trainer.vocabulary.auxiliary import auxiliary_vectors
-from trainer.vocabulary.build import Vocabulary, build_vocabulary, has_base_embeddings
+from trainer.vocabulary.build import (
+    Vocabulary,
+    build_vocabulary,
+    has_base_embeddings,
+    read_output_bias,
+    vocabulary_text,
+)
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.focus import focus, sparsemax
 from trainer.vocabulary.prompts import check_prompts
@@ -19,9 +25,11 @@ __all__ = [
     "count_tokens",
     "focus",
     "has_base_embeddings",
+    "read_output_bias",
     "read_rules",
     "rewriting",
     "sparsemax",
     "train_tokenizer",
     "trim_tokenizer",
+    "vocabulary_text",
 ]

@@ -10,19 +10,12 @@ import numpy as np
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
+from trainer.settings import VocabularySettings
+
 _NEGATIVES = 10
 
 
-def auxiliary_vectors(
-    tokenizer: PreTrainedTokenizerFast,
-    data: Dataset,
-    *,
-    dim: int,
-    epochs: int,
-    min_count: int,
-    buckets: int,
-    workers: int,
-) -> np.ndarray:
+def auxiliary_vectors(tokenizer: PreTrainedTokenizerFast, data: Dataset, settings: VocabularySettings) -> np.ndarray:
     """FastText vectors of all tokens, trained on the tokenized column `text`.
 
     The settings are those of the FOCUS authors' package (deepfocus 1.0): continuous bag of words, which is closer to
@@ -31,34 +24,31 @@ def auxiliary_vectors(
     Args:
         tokenizer: the language's tokenizer.
         data: the text.
-        dim: dimension of the vectors.
-        epochs: passes over the text.
-        min_count: tokens that occur less often get no vector.
-        buckets: rows of the table of n-grams.
-        workers: threads; with one thread the result is always the same.
+        settings: the settings `auxiliary_…`; with one worker the result is always the same.
 
     Returns:
-        `[vocabulary, dim]`, float32; rows of zeros for tokens that occur less than `min_count` times.
+        `[vocabulary, auxiliary_dim]`, float32; rows of zeros for tokens that occur less often than
+        `auxiliary_min_count`.
     """
-    vectors = np.zeros((len(tokenizer), dim), dtype=np.float32)
+    vectors, least = np.zeros((len(tokenizer), settings.auxiliary_dim), np.float32), settings.auxiliary_min_count
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokens.txt"
         counts = _write_tokens(tokenizer, data, path)
-        if not (counts >= min_count).any():
+        if not (counts >= least).any():
             return vectors
         model = fasttext.train_unsupervised(
             str(path),
             model="cbow",
-            dim=dim,
-            epoch=epochs,
+            dim=settings.auxiliary_dim,
+            epoch=settings.auxiliary_epochs,
             neg=_NEGATIVES,
-            minCount=min_count,
-            bucket=buckets,
-            thread=workers,
+            minCount=least,
+            bucket=settings.auxiliary_buckets,
+            thread=settings.auxiliary_workers,
             verbose=0,
         )
     for token, index in tokenizer.get_vocab().items():
-        if counts[index] >= min_count:
+        if counts[index] >= least:
             vectors[index] = model.get_word_vector(token)
     return vectors
 

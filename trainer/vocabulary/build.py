@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
-from adapters_hub.base import BaseEncoder
+from adapters_hub.base import BaseEncoder, for_language
 from adapters_hub.format import LanguageModuleManifest
-from trainer.settings import VocabularySettings
+from adapters_hub.modules import halved, write_vocabulary
+from trainer.settings import DataSource, Recipe, VocabularySettings
 from trainer.vocabulary.auxiliary import auxiliary_vectors
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.focus import focus
@@ -22,6 +25,7 @@ from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
 _TEXTS = 1000  # enough to estimate the number of tokens per word
+_OUTPUT_BIAS = "output_bias.safetensors"
 
 
 @dataclass
@@ -39,6 +43,34 @@ class Vocabulary:
     embeddings: torch.Tensor
     output_bias: torch.Tensor | None
     facts: dict[str, Any]
+
+    def write(self, folder: Path, language: str, trained: bool) -> None:
+        """Write what differs from the base's vocabulary, for a module of a language.
+
+        Args:
+            folder: an existing folder.
+            language: ISO 639-3.
+            trained: whether the embeddings will be trained, and so become the module's own.
+        """
+        tokenizer = for_language(self.tokenizer, language)
+        if trained or self.facts["strategy"] != "keep":
+            # Modules store half precision; rounding here makes training start from the values that a module holds.
+            write_vocabulary(folder, tokenizer, halved({"weight": self.embeddings})["weight"])
+        elif "rewriting_rules" in self.facts:
+            write_vocabulary(folder, tokenizer, None)
+        if self.output_bias is not None:
+            save_file({"bias": self.output_bias.contiguous()}, folder / _OUTPUT_BIAS)
+
+
+def read_output_bias(folder: Path) -> torch.Tensor | None:
+    """The output bias that `Vocabulary.write` wrote; None if there is none."""
+    path = folder / _OUTPUT_BIAS
+    return load_file(path)["bias"] if path.is_file() else None
+
+
+def vocabulary_text(recipe: Recipe) -> DataSource:
+    """The text on which a vocabulary is built: its own, or that of the language adaptation."""
+    return recipe.vocabulary.data if recipe.vocabulary.data.path else recipe.la.data
 
 
 def build_vocabulary(
@@ -92,15 +124,7 @@ def build_vocabulary(
                 sample=settings.sample,
                 seed=seed,
             )
-            auxiliary = auxiliary_vectors(
-                tokenizer,
-                data,
-                dim=settings.auxiliary_dim,
-                epochs=settings.auxiliary_epochs,
-                min_count=settings.auxiliary_min_count,
-                buckets=settings.auxiliary_buckets,
-                workers=settings.auxiliary_workers,
-            )
+            auxiliary = auxiliary_vectors(tokenizer, data, settings)
             # The output bias is an extra column, so that it is transferred in the same way as the embeddings.
             rows_of_base = embeddings if output_bias is None else torch.cat([embeddings, output_bias[:, None]], dim=1)
             moved, counts_by_kind = focus(

@@ -86,11 +86,8 @@ class EditedTokenizer:
         while len(parts := self.pieces(text)) > 1:
             left, right = parts[:2]
             self.add(left + right.removeprefix(self._model.get("continuing_subword_prefix") or ""))
-            self._model["merges"].append([left, right] if self._pairs_are_lists() else f"{left} {right}")
+            self._model["merges"].append([left, right])
             self._built = None
-
-    def _pairs_are_lists(self) -> bool:
-        return not self._model["merges"] or not isinstance(self._model["merges"][0], str)
 
     def cut(self, words: Mapping[str, Sequence[str]]) -> None:
         """Split every word that is a key of `words` into the given parts before the model sees it."""

@@ -40,11 +40,7 @@ def prompt_words(base: PreTrainedTokenizerFast, prompts: Iterable[str]) -> dict[
 
 
 def keep_prompts(tokenizer: EditedTokenizer, words: dict[str, list[str]]) -> None:
-    """Edit a tokenizer of the base's kind so that it splits the words of prompts as the base's does.
-
-    Args:
-        tokenizer: the tokenizer; it is changed.
-        words: from `prompt_words`.
+    """Change a tokenizer of the base's kind so that it splits the words, from `prompt_words`, as the base's does.
 
     Raises:
         SettingsError: two words of the prompts need contradictory tokens.
@@ -76,13 +72,7 @@ def _keep_word(tokenizer: EditedTokenizer, word: str, tokens: list[str], wanted:
 def check_prompts(
     base: PreTrainedTokenizerFast, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[str], sentences: Sequence[str]
 ) -> None:
-    """Check that prompts are split as by the base's tokenizer, whatever sentence follows.
-
-    Args:
-        base: the base's tokenizer.
-        tokenizer: the language's tokenizer.
-        prompts: texts put before sentences.
-        sentences: sample sentences of the language.
+    """Check that a language's tokenizer splits prompts as the base's does, whatever sentence follows.
 
     Raises:
         SettingsError: a prompt is split in another way.

@@ -6,12 +6,7 @@ from typing import Any
 
 
 def renumber_template(processor: dict[str, Any] | None, renumbered: dict[int, int]) -> None:
-    """Renumber the ids in a post-processor (a template, RoBERTa's or BERT's, or a sequence of these), in place.
-
-    Args:
-        processor: the post-processor; it is changed. None is allowed.
-        renumbered: the new id of each old one.
-    """
+    """Renumber the ids in a post-processor (a template, RoBERTa's, BERT's, a sequence of these, or None), in place."""
     if processor is None:
         return
     for inner in processor.get("processors", ()):

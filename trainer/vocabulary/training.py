@@ -19,9 +19,8 @@ from trainer.settings import SettingsError
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.editing import EditedTokenizer
 from trainer.vocabulary.prompts import keep_prompts, prompt_words
-from trainer.vocabulary.spelling import WORD_START, byte_tokens, reads_spaces_as_letters
 from trainer.vocabulary.template import renumber_template
-from trainer.vocabulary.tokens import TokenForms
+from trainer.vocabulary.tokens import WORD_START, TokenForms, reads_spaces_as_letters
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +112,6 @@ def _train_merges(
     base: PreTrainedTokenizerFast, content: dict[str, Any], data: Dataset, size: int
 ) -> PreTrainedTokenizerFast:
     batches = (batch["text"] for batch in data.iter(batch_size=1000))
-    spelling = byte_tokens(content)
     words = dict(content)
     if reads_spaces_as_letters(base):
         # Otherwise whole sentences would become tokens. Merges learnt within words never join words afterwards.
@@ -125,7 +123,7 @@ def _train_merges(
         }
     source = plain_tokenizer(base, tokenizer_object=Tokenizer.from_str(json.dumps(words)))
     # The trainer adds the letters of byte-level BPE itself, but not the tokens of byte fallback.
-    missing = [token for token in spelling if len(token) > 1]
+    missing = [token for token in TokenForms(content).bytes if len(token) > 1]
     trained = source.train_new_from_iterator(
         batches, vocab_size=max(size - len(missing), 1), length=len(data), show_progress=False
     )

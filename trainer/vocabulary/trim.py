@@ -19,7 +19,6 @@ from adapters_hub.errors import AdaptersHubError
 from trainer.settings import SettingsError
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.prompts import prompt_ids
-from trainer.vocabulary.spelling import byte_tokens
 from trainer.vocabulary.template import renumber_template
 from trainer.vocabulary.tokens import TokenForms
 
@@ -76,7 +75,8 @@ def trim_tokenizer(
         raise AdaptersHubError(f"a tokenizer of type {model['type']!r} cannot be trimmed: use strategy focus or keep")
     by_id = _tokens_by_id(model, content["added_tokens"])
     special = {entry["id"] for entry in content["added_tokens"]} | set(tokenizer.all_special_ids)
-    special |= {model["vocab"][token] for token in byte_tokens(content) if token in model["vocab"]}
+    forms = TokenForms(content)
+    special |= {model["vocab"][token] for token in forms.bytes if token in model["vocab"]}
     parts = _merge_parts(model)
     # BPE can produce a token only if all the tokens that it is merged from are kept.
     kept = set(special).union(*(_closure(token_id, parts) for token_id in always))
@@ -85,7 +85,6 @@ def trim_tokenizer(
             f"a vocabulary of {size} tokens is too small: special tokens, the prompt, symbols and the letters of the "
             f"language take {len(kept)}: increase vocabulary.size"
         )
-    forms = TokenForms(content)
     texts = {index: None if index in special else forms.text(token) for index, token in by_id.items()}
     for token_id in _by_preference(model, texts, counts, kept):
         if len(kept) >= size:
@@ -147,17 +146,11 @@ def _alphabet(texts: dict[int, str | None], counts: np.ndarray, kept: Set[int]) 
 def _merge_parts(model: dict[str, Any]) -> dict[int, set[int]]:
     """The tokens that each BPE token is merged from."""
     parts: dict[int, set[int]] = {}
-    for left, right in _merges(model):
+    for left, right in model.get("merges", ()):
         whole = model["vocab"].get(left + right)
         if whole is not None:
             parts.setdefault(whole, set()).update((model["vocab"][left], model["vocab"][right]))
     return parts
-
-
-def _merges(model: dict[str, Any]) -> list[tuple[str, str]]:
-    merges = model.get("merges") or []
-    pairs = (merge.split(" ") if isinstance(merge, str) else merge for merge in merges)
-    return [(left, right) for left, right in pairs]
 
 
 def _closure(token_id: int, parts: dict[int, set[int]]) -> set[int]:
@@ -179,4 +172,4 @@ def _cut_model(model: dict[str, Any], renumbered: dict[int, int], by_id: dict[in
     kept = {by_id[old] for old in renumbered}
     model["vocab"] = {token: renumbered[old] for token, old in model["vocab"].items() if old in renumbered}
     if model["type"] == "BPE":
-        model["merges"] = [[left, right] for left, right in _merges(model) if {left, right, left + right} <= kept]
+        model["merges"] = [[left, right] for left, right in model["merges"] if {left, right, left + right} <= kept]

@@ -1,4 +1,4 @@
-"""Accuracy of predicted labels, as an `evaluate` module."""
+"""Accuracy, as an `evaluate` module: the share of predictions that equal their reference, times 100."""
 
 from __future__ import annotations
 
@@ -10,19 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score
 
-DESCRIPTION = """
-Accuracy times 100: the share of predictions that equal their reference.
-"""
-CITATION = """
+CITATION = """\
 Pedregosa, F. et al. (2011). Scikit-learn: Machine Learning in Python. Journal of Machine Learning Research 12.
-"""
-INPUTS = """
-Args:
-    predictions: `[n]`, labels as numbers.
-    references: `[n]`, labels as numbers.
-
-Returns:
-    `{"accuracy": percentage}`
 """
 
 
@@ -38,15 +27,14 @@ def accuracy(predictions: ArrayLike, references: ArrayLike) -> float:
     return float(accuracy_score(gold, predicted)) * 100
 
 
-@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class Accuracy(evaluate.Metric):  # type: ignore[misc]
     """Accuracy times 100."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
-            description=DESCRIPTION,
+            description=__doc__,
             citation=CITATION,
-            inputs_description=INPUTS,
+            inputs_description=accuracy.__doc__,
             features=datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}),
         )
 

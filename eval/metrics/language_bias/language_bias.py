@@ -1,4 +1,9 @@
-"""Language bias, as an `evaluate` module: how much ranking all language pairs on one scale lowers the correlation."""
+"""Language bias, as an `evaluate` module: how much ranking all language pairs on one scale lowers the correlation.
+
+It is the mean of the Spearman correlations of the bilingual pairs minus the Spearman correlation of all of them
+concatenated, times 100. 0: similarities mean the same in every pair of languages; large: similarities depend on which
+languages a pair is in.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-DESCRIPTION = """
-Mean of the Spearman correlations of the bilingual pairs minus the Spearman correlation of all of them concatenated,
-times 100. 0: similarities mean the same in every pair of languages; large: similarities depend on which languages a
-pair is in.
-"""
-CITATION = """
+CITATION = """\
 Huang, Y., Wang, K., Glavas, G. and Gurevych, I. (2025). Modular Sentence Encoders: Separating Language Specialization
 from Cross-Lingual Alignment. ACL. (after Roy, U. et al. (2020), LAReQA, EMNLP)
-"""
-INPUTS = """
-Args:
-    predictions: `[n]`, similarities.
-    references: `[n]`, grades.
-    groups: `[n]`, the language pair of each item, such as `deu-tur`.
-
-Returns:
-    `{"language_bias": percentage points}`
 """
 
 
@@ -53,15 +44,14 @@ def language_bias(predictions: ArrayLike, references: ArrayLike, groups: Sequenc
     return float(np.mean(each) - spearmanr(predicted, gold).statistic) * 100
 
 
-@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class LanguageBias(evaluate.Metric):  # type: ignore[misc]
     """Language bias."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
-            description=DESCRIPTION,
+            description=__doc__,
             citation=CITATION,
-            inputs_description=INPUTS,
+            inputs_description=language_bias.__doc__,
             features=datasets.Features(
                 {
                     "predictions": datasets.Value("float64"),

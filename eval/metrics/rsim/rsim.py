@@ -1,4 +1,8 @@
-"""RSIM, as an `evaluate` module: whether two languages place the same sentences in the same relations."""
+"""RSIM, as an `evaluate` module: whether two languages place the same sentences in the same relations.
+
+Relational similarity is the Pearson correlation between the cosine similarity matrices of the same n sentences in two
+languages, over the entries above the diagonal. 1: both spaces have the same shape, wherever they lie.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,10 @@ import evaluate
 import numpy as np
 from numpy.typing import ArrayLike
 
-DESCRIPTION = """
-Relational similarity: the Pearson correlation between the cosine similarity matrices of the same n sentences in two
-languages, over the entries above the diagonal. 1: both spaces have the same shape, wherever they lie.
-"""
-CITATION = """
+CITATION = """\
 Huang, Y., Wang, K., Glavas, G. and Gurevych, I. (2025). Modular Sentence Encoders: Separating Language Specialization
 from Cross-Lingual Alignment. ACL. (after Vulic, I., Ruder, S. and Soegaard, A. (2020), Are All Good Word Vector Spaces
 Isomorphic?, EMNLP)
-"""
-INPUTS = """
-Args:
-    predictions: `[n, dim]`, vectors of the sentences in one language.
-    references: `[n, dim]`, vectors of their translations, in the same rows.
-
-Returns:
-    `{"rsim": -1 to 1}`
 """
 
 
@@ -50,16 +42,15 @@ def rsim(one: ArrayLike, other: ArrayLike) -> float:
     return float(values[0, 1])
 
 
-@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class RSIM(evaluate.Metric):  # type: ignore[misc]
     """Relational similarity of two languages."""
 
     def _info(self) -> evaluate.MetricInfo:
         vectors = datasets.Sequence(datasets.Value("float32"))
         return evaluate.MetricInfo(
-            description=DESCRIPTION,
+            description=__doc__,
             citation=CITATION,
-            inputs_description=INPUTS,
+            inputs_description=rsim.__doc__,
             features=datasets.Features({"predictions": vectors, "references": vectors}),
         )
 

@@ -1,4 +1,8 @@
-"""Spearman's rank correlation between similarities and grades, as an `evaluate` module."""
+"""Spearman's rank correlation between similarities and grades, as an `evaluate` module, times 100.
+
+It is the Pearson correlation of their ranks, where ties get their mean rank. 100: the similarities rank the pairs
+exactly as the grades do.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import spearmanr
 
-DESCRIPTION = """
-Spearman's rank correlation times 100: the Pearson correlation of the ranks of similarities and grades, where ties get
-their mean rank. 100: the similarities rank the pairs exactly as the grades do.
-"""
-CITATION = """
+CITATION = """\
 Spearman, C. (1904). The Proof and Measurement of Association between Two Things. The American Journal of Psychology 15.
-"""
-INPUTS = """
-Args:
-    predictions: `[n]`, similarities.
-    references: `[n]`, grades.
-
-Returns:
-    `{"spearman": percentage}`
 """
 
 
@@ -46,15 +38,14 @@ def spearman(predictions: ArrayLike, references: ArrayLike) -> float:
     return float(spearmanr(predicted, gold).statistic) * 100
 
 
-@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class Spearman(evaluate.Metric):  # type: ignore[misc]
     """Spearman's rank correlation times 100."""
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
-            description=DESCRIPTION,
+            description=__doc__,
             citation=CITATION,
-            inputs_description=INPUTS,
+            inputs_description=spearman.__doc__,
             features=datasets.Features(
                 {"predictions": datasets.Value("float64"), "references": datasets.Value("float64")}
             ),

@@ -1,4 +1,12 @@
-"""xsim error, as an `evaluate` module: how often a sentence's best match in a bitext is not its translation."""
+"""xsim error, as an `evaluate` module: how often a sentence's best match in a bitext is not its translation.
+
+The best match of a source sentence x is the one of its k = 4 nearest target sentences by cosine with the largest ratio
+
+    cos(x, y) / ((mean cosine of x to its k nearest targets + mean cosine of y to its k nearest sources) / 2).
+
+The error is in percent; 0: every translation is found. This is one direction, source to target; average both for a
+language pair.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +17,10 @@ import evaluate
 import numpy as np
 from numpy.typing import ArrayLike
 
-DESCRIPTION = """
-Share, in percent, of source sentences x whose best match among the target sentences is not the one in the same row.
-The best match is the one of the k = 4 nearest target sentences by cosine that has the largest ratio margin
-
-    cos(x, y) / ((mean cosine of x to its k nearest targets + mean cosine of y to its k nearest sources) / 2).
-
-0: every translation is found. This is one direction, source to target; average both for a language pair.
-"""
-CITATION = """
+CITATION = """\
 Artetxe, M. and Schwenk, H. (2019). Margin-based Parallel Corpus Mining with Multilingual Sentence Embeddings. ACL.
 Heffernan, K., Celebi, O. and Schwenk, H. (2022). Bitext Mining Using Distilled Sentence Representations for
 Low-Resource Languages. Findings of EMNLP. (LASER's xsim, margin "ratio")
-"""
-INPUTS = """
-Args:
-    predictions: `[n, dim]`, vectors of the source sentences.
-    references: `[n, dim]`, vectors of the target sentences, translations in the same row.
-    k: number of neighbours (default 4).
-
-Returns:
-    `{"xsim_error": percentage}`
 """
 
 
@@ -87,16 +78,15 @@ def _best(similarities: np.ndarray, nearest: np.ndarray, mean: np.ndarray, other
     return best
 
 
-@evaluate.utils.file_utils.add_start_docstrings(DESCRIPTION, INPUTS)
 class XsimError(evaluate.Metric):  # type: ignore[misc]
     """xsim error with the ratio margin."""
 
     def _info(self) -> evaluate.MetricInfo:
         vectors = datasets.Sequence(datasets.Value("float32"))
         return evaluate.MetricInfo(
-            description=DESCRIPTION,
+            description=__doc__,
             citation=CITATION,
-            inputs_description=INPUTS,
+            inputs_description=xsim_error.__doc__,
             features=datasets.Features({"predictions": vectors, "references": vectors}),
         )
 

@@ -203,6 +203,21 @@ def test_no_group_has_more_rows_than_its_limit(tmp_path: Path, caplog: pytest.Lo
     assert texts_of(source) == ["b", "a", "c"]
 
 
+@pytest.mark.parametrize("limit", [None, 1])
+def test_rows_of_a_label_that_is_left_out_are_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, limit: int | None
+) -> None:
+    source = written(tmp_path, "a.txt", "a\nb\nc\nd\n")
+    (tmp_path / "deu.txt").write_text("x\ny\nx\nz\n")
+    source.groups, source.leave_out, source.group_limit = str(tmp_path / "{language}.txt"), ["y", "none"], limit
+    with caplog.at_level(logging.INFO, logger="trainer.data.cleaning"):
+        assert texts_of(source) == (["a", "c", "d"] if limit is None else ["a", "d"])
+    assert "1 left out" in caplog.text
+    source.leave_out = ["x", "y", "z"]
+    with pytest.raises(DataError, match="4 left out"):
+        texts_of(source)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import datasets.config
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import yaml
-from huggingface_hub import HfFileSystem, constants
 
 from adapters_hub import AdaptersHubError
 from tests.hub_server import HubServer
+from tests.hub_server.data_sets import card, parquet, read_from
 from tests.trainer.preparation.conftest import ENGLISH, KAZAKH, rows_of_file
 from trainer.data.text_files import read_lines
 from trainer.preparation.cleaning import normalised
@@ -28,17 +24,6 @@ from trainer.preparation.writing import prepare
 Run = Callable[[list[dict[str, Any]], str], Path]
 
 
-def parquet(**columns: list[Any]) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
-    return buffer.getvalue()
-
-
-def card(*subsets: str) -> bytes:
-    configs = [{"config_name": name, "data_files": [{"split": "train", "path": f"{name}/train-*"}]} for name in subsets]
-    return f"---\n{yaml.safe_dump({'configs': configs})}---\n".encode()
-
-
 @pytest.fixture(scope="module")
 def hub() -> Iterator[HubServer]:
     with HubServer() as server:
@@ -46,7 +31,11 @@ def hub() -> Iterator[HubServer]:
             server.create(f"org/{name}")
         pairs = {"translation": [{"en": a, "uz": b} for a, b in zip(ENGLISH[:40], KAZAKH[:40], strict=True)]}
         server.commit(
-            "org/translations", {"README.md": card("en-uz", "en-ky"), "en-uz/train-0.parquet": parquet(**pairs)}
+            "org/translations",
+            {
+                "README.md": card({pair: {"train": f"{pair}/train-*"} for pair in ("en-uz", "en-ky")}),
+                "en-uz/train-0.parquet": parquet(**pairs),
+            },
         )
         rows = [("eng", "Latn", number, ENGLISH[number]) for number in range(30)]
         rows += [("kaz", "Cyrl", number, KAZAKH[number]) for number in range(29, 9, -1)]
@@ -94,17 +83,7 @@ SOURCES: list[dict[str, Any]] = [
 @pytest.fixture
 def run(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Prepare from these sources; returns the folder."""
-    # Both libraries read their environment at import, before any fixture runs.
-    for module in (constants, datasets.config):
-        monkeypatch.setattr(module, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
-    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(datasets.config, "STREAMING_OPEN_MAX_RETRIES", 1)
-    monkeypatch.setattr(datasets.config, "STREAMING_READ_MAX_RETRIES", 1)
-    HfFileSystem.clear_instance_cache()
+    read_from(hub, tmp_path, monkeypatch)
 
     def prepared(sources: list[dict[str, Any]], language: str) -> Path:
         listed, output = tmp_path / "sources.yaml", tmp_path / "data"

@@ -9,6 +9,7 @@ import pytest
 
 from trainer.preparation.assembling import Assembled
 from trainer.preparation.recipe import Situation, text_of, tier
+from trainer.preparation.settings import PreparationSettings
 from trainer.runs.parsing import parse_recipe
 
 
@@ -22,7 +23,8 @@ def situation(language: str = "kaz", related: str | None = None, **found: tuple[
         labels = {f"s{number}": lines // sources for number in range(sources)}
         entry = {"name": "s", "lines": lines, "labels": {label: {"license": "mit"} for label in labels}}
         files[path] = Assembled(Path("data") / path, lines, labels, {"sources": [entry]})
-    return Situation(Path("home"), language, "eng", files, "some/base", "here", related)
+    settings = PreparationSettings(language, output="home", base="some/base", modules="here", related=related)
+    return Situation(settings, files)
 
 
 @pytest.mark.parametrize(

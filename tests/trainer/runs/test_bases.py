@@ -19,7 +19,7 @@ from tests.trainer.runs.launch import training, write_recipe
 from trainer import monolithic, stage1, stage2
 from trainer.runs.parsing import parse_recipe
 from trainer.settings import Recipe
-from trainer.training.phase_trainer import EncoderModel
+from trainer.training.encoder_model import EncoderModel
 
 SHORT = {"training": training(steps=2, use_cpu=True)}
 TEXT = "Guten Morgen!"

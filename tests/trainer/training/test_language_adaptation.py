@@ -14,9 +14,9 @@ from adapters_hub import BaseEncoder, load_base
 from adapters_hub.encoder import Composition
 from tests.conftest import sample_sentences
 from tests.trainer.building import adaptation_trainer
+from trainer.training.encoder_model import EncoderModel
 from trainer.training.language_adaptation import MaskedLanguageModel, mlm_head, pretrained_output_bias
 from trainer.training.masking import MaskingCollator
-from trainer.training.phase_trainer import EncoderModel
 
 Bases = Callable[[str], BaseEncoder]
 WITH_HEAD = ("bert", "xlm-roberta", "modernbert")

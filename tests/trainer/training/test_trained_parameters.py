@@ -11,7 +11,8 @@ import torch
 from adapters_hub import BaseEncoder
 from tests.conftest import ARCHITECTURES, CAUSAL
 from tests.trainer.building import adaptation_trainer, alignment_trainer, encoding_trainer
-from trainer.training.phase_trainer import EncoderModel, PhaseTrainer
+from trainer.training.encoder_model import EncoderModel
+from trainer.training.phase_trainer import PhaseTrainer
 
 Bases = Callable[[str], BaseEncoder]
 

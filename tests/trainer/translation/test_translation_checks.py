@@ -80,7 +80,8 @@ def test_a_row_has_the_first_fault_of_its_sentences_and_no_two_alike() -> None:
         ("zho_Hant", "Hant"),
         ("jpn_Jpan", "Jpan"),
         ("not a code", None),
-        ("chr_Cher", None),
+        ("chr_Cher", "Cher"),
+        ("und_Zxxx", None),
     ],
 )
 def test_the_script_of_a_code(code: str, script: str | None) -> None:

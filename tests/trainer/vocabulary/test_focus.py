@@ -6,6 +6,7 @@ import torch
 from datasets import Dataset
 
 from tests.conftest import SPECIAL, build_tokenizer, sample_sentences
+from trainer.settings import VocabularySettings
 from trainer.vocabulary import auxiliary_vectors, focus, sparsemax, train_tokenizer
 
 SHARED, COMBINED, DRAWN = 12, 9, 4
@@ -154,17 +155,21 @@ def test_a_trained_tokenizer_keeps_kind_special_tokens_and_padding(kind: str) ->
     assert sum(map(len, own)) < sum(map(len, before))
 
 
+def auxiliary(dim: int, epochs: int, min_count: int) -> VocabularySettings:
+    return VocabularySettings(
+        auxiliary_dim=dim, auxiliary_epochs=epochs, auxiliary_min_count=min_count, auxiliary_buckets=1000
+    )
+
+
 def test_auxiliary_vectors_are_the_same_every_time_and_zero_for_rare_tokens() -> None:
     tokenizer = build_tokenizer()
     text = sample_sentences("deu")[:200]
     counts = np.zeros(len(tokenizer), dtype=int)
     for row in tokenizer(text, add_special_tokens=False)["input_ids"]:
         np.add.at(counts, row, 1)
+    settings = auxiliary(dim=4, epochs=1, min_count=3)
     made = [
-        auxiliary_vectors(
-            tokenizer, Dataset.from_dict({"text": rows}), dim=4, epochs=1, min_count=3, buckets=1000, workers=1
-        )
-        for rows in (text, text, text[::-1])
+        auxiliary_vectors(tokenizer, Dataset.from_dict({"text": rows}), settings) for rows in (text, text, text[::-1])
     ]
     assert made[0].shape == (len(tokenizer), 4)
     assert np.array_equal(made[0].any(axis=1), counts >= 3)
@@ -180,7 +185,7 @@ def test_tokens_of_the_same_sentences_are_nearer_to_each_other() -> None:
     groups = [words[:20], words[20:]]
     text = [" ".join(random.choice(groups[row % 2], 8)) for row in range(2000)]
     data = Dataset.from_dict({"text": text})
-    made = auxiliary_vectors(tokenizer, data, dim=16, epochs=20, min_count=1, buckets=1000, workers=1)
+    made = auxiliary_vectors(tokenizer, data, auxiliary(dim=16, epochs=20, min_count=1))
     one, other = (made[[tokenizer.convert_tokens_to_ids(f"▁{word}") for word in group]] for group in groups)
     one, other = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (one, other))
     assert (one @ one.T + other @ other.T).mean() / 2 > (one @ other.T).mean() + 0.1
@@ -189,5 +194,5 @@ def test_tokens_of_the_same_sentences_are_nearer_to_each_other() -> None:
 def test_text_without_frequent_tokens_gives_no_auxiliary_vectors() -> None:
     tokenizer = build_tokenizer()
     data = Dataset.from_dict({"text": ["Hund"]})
-    made = auxiliary_vectors(tokenizer, data, dim=4, epochs=1, min_count=50, buckets=1000, workers=1)
+    made = auxiliary_vectors(tokenizer, data, auxiliary(dim=4, epochs=1, min_count=50))
     assert not made.any()

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import plain_tokenizer
 from tests.conftest import OWN_TOKENIZERS, build_tokenizer, sample_sentences
 from trainer.vocabulary import count_tokens, train_tokenizer, trim_tokenizer
-from trainer.vocabulary.spelling import reads_spaces_as_letters
+from trainer.vocabulary.tokens import reads_spaces_as_letters
 
 KINDS = tuple(OWN_TOKENIZERS)
 KAZAKH, TURKISH = sample_sentences("kaz"), sample_sentences("tur")
