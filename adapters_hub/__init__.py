@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from adapters_hub.base import BaseEncoder, load_base
+    from adapters_hub.detection import AutoLanguage, Detected
     from adapters_hub.encoder import ModularEncoder
     from adapters_hub.errors import (
         AdaptersHubError,
@@ -28,9 +29,11 @@ if not os.environ.get("XDG_CACHE_HOME", "/"):
 __all__ = [
     "AdaptersHubError",
     "AlignmentAdapter",
+    "AutoLanguage",
     "BaseEncoder",
     "BaseEncoderError",
     "CompositionError",
+    "Detected",
     "HubError",
     "InputTextError",
     "LanguageModule",
@@ -46,6 +49,7 @@ __all__ = [
 # Imported on first use: torch and transformers take seconds to import, which --help and --version need not wait for.
 _HOMES = {
     "adapters_hub.base": ("BaseEncoder", "load_base"),
+    "adapters_hub.detection": ("AutoLanguage", "Detected"),
     "adapters_hub.encoder": ("ModularEncoder",),
     "adapters_hub.errors": (
         "AdaptersHubError",

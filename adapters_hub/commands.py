@@ -25,8 +25,17 @@ def encode_command(
     ],
     output: Annotated[Path, typer.Option(help="Folder to write Parquet files with the column `vector` to.")],
     text: Annotated[str, typer.Option(help="Column with the sentences.")] = "text",
-    language: Annotated[str | None, typer.Option(help="Language of all rows, such as kaz.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of all rows, such as kaz; auto: detected for each row.")
+    ] = None,
     language_column: Annotated[str | None, typer.Option(help="Column with the language of each row.")] = None,
+    auto_threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Confidence below which a detected language is uncertain.")
+    ] = 0.5,
+    auto_below: Annotated[
+        Literal["base", "error"],
+        typer.Option(help="What to do about rows in an uncertain language. base: the untouched base. error: stop."),
+    ] = "base",
     align: Annotated[bool, typer.Option("--align", help="Switch alignment adapters on.")] = False,
     prompt_name: Annotated[
         Literal["sentence", "query", "document"],
@@ -70,7 +79,7 @@ def encode_command(
         import pyarrow  # noqa: F401
 
         from adapters_hub.corpus import Corpus, encode_corpus
-    from adapters_hub import ModularEncoder
+    from adapters_hub import AutoLanguage, ModularEncoder
 
     process, processes, device = _place()
     corpus = Corpus.open(inputs, text, language, language_column, keep.split(",") if keep is not None else None)
@@ -80,6 +89,7 @@ def encode_command(
         device=device,
         dtype=precision,
         max_loaded_modules=max_loaded_modules,
+        auto=AutoLanguage(auto_threshold, auto_below),
     )
     done = encode_corpus(
         encoder,

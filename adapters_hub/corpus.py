@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
+from adapters_hub.detection import AUTO, detector
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import InputTextError
@@ -39,7 +40,7 @@ class Corpus:
     Attributes:
         files: read in this order.
         text: column with the sentences.
-        language: language of all rows; None if `language_column` is given.
+        language: language of all rows, `auto` to detect that of each; None if `language_column` is given.
         language_column: column with the language of each row.
         keep: columns to copy to the output; None: all but the text and the vectors of an earlier run.
     """
@@ -172,12 +173,16 @@ def encode_corpus(
     """
     inputs = {path: Unchanged(path) for path in corpus.files}
     codes = corpus.languages(empty)
-    if unknown := [code for code in codes if code not in encoder.languages]:
+    if unknown := [code for code in codes if code not in (AUTO, *encoder.languages)]:
         named = ", ".join("no language (null)" if code is None else str(code) for code in unknown)
         raise InputTextError(
             f"there are rows in {named}, which is not loaded (loaded: "
             f"{', '.join(encoder.languages) or 'none'}): add its module with --module, or leave those rows out"
         )
+    auto: dict[str, Any] = {}
+    if AUTO in codes:  # any module, or the untouched base, may encode a row
+        codes = [*encoder.languages, None]
+        auto = {"auto": asdict(encoder.auto) | {"detector": detector()}}
     shards = shards_of(corpus.files, rows_per_shard)
     facts = {
         "files": [[path.name, one.digest] for path, one in inputs.items()],
@@ -187,6 +192,7 @@ def encode_corpus(
         "prompt_name": prompt_name,
         "precision": str(encoder.dtype).removeprefix("torch."),
         "type": "float16" if half else "float32",
+        **auto,
     }
     facts = json.loads(json.dumps(facts))
     begin(output, facts)

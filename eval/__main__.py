@@ -72,6 +72,14 @@ def run_command(
             "repeatable, one row for each (default: both if present, else the only one)."
         ),
     ] = None,
+    auto: Annotated[
+        bool,
+        typer.Option(
+            "--auto",
+            help="Score modules a second time with the language of each sentence detected, not told: it may be in any "
+            "of the modules' languages, and where it is uncertain, the untouched base encodes it.",
+        ),
+    ] = False,
     precision: Annotated[
         str, typer.Option(help="Compute precision: float32 (exact), bfloat16 or float16.")
     ] = "float32",
@@ -133,7 +141,7 @@ def run_command(
         again=again,
     )
     blends = [parse_blend(text) for text in align or ()]
-    opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, max_length, blends)
+    opening = Settings(chosen, hub, device, precision, batch_size, prompt, pooling, max_length, blends, auto)
     check_names(label for one in encoder for label in names(one, opening))
     outcome = run((one for name in encoder for one in open_encoders(name, opening)), settings)
     sys.stdout.write(f"\n{write_report(outcome.results, output, against, left_out=outcome.left_out)}")

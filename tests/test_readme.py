@@ -48,6 +48,16 @@ def test_the_snippet_of_the_quickstart_runs_on_its_folders(shelf: Shelf, tmp_pat
     assert printed.startswith("[[")
 
 
+def test_the_snippet_that_detects_languages_tells_the_language_of_a_sentence(shelf: Shelf, tmp_path: Path) -> None:
+    snippet = next(text for text in SNIPPETS if "encoder.detect" in text)
+    for module in (shelf.eng, shelf.deu):
+        target = tmp_path / "out" / "quickstart" / module.manifest.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(module.folder)
+    printed = run(snippet.replace("out/quickstart", str(tmp_path / "out" / "quickstart")), Path(shelf.base.source))
+    assert printed.startswith("[Detected(language='deu', confidence=0.9")
+
+
 @pytest.mark.packaged
 def test_the_document_that_answers_the_query_is_the_nearest(shelf: Shelf) -> None:
     snippet = next(text for text in SNIPPETS if "encode_query" in text)

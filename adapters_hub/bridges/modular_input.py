@@ -29,9 +29,9 @@ class ModularInput(InputModule):
 
     It is for inference: gradients that reach it raise an error. Layers after it can be trained once it is frozen by
     `requires_grad_(False)`. `encode` of sentence-transformers takes `language=` (ISO 639-3, one for all sentences of
-    the call), `align=` and `empty=` (see `ModularEncoder.encode`). Each language puts its own prompt before the
-    sentences; in `encode_query` and `encode_document`, the one for queries or documents. Vectors `[n, dim]` have unit
-    length and the precision of the computation.
+    the call, or `auto` to detect that of each), `align=` and `empty=` (see `ModularEncoder.encode`). Each language puts
+    its own prompt before the sentences; in `encode_query` and `encode_document`, the one for queries or documents.
+    Vectors `[n, dim]` have unit length and the precision of the computation.
 
     Attributes:
         encoder: the encoder.

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-import functools
-import threading
 from collections.abc import Sequence
-from typing import Any
 
-from adapters_hub.languages import same_language
-from adapters_hub.requirements import needed_for
+from adapters_hub.detection import probabilities
 
 _MOST = 200
-_CHARACTERS = 500
 _MAJORITY = 0.75
-_lock = threading.Lock()
 
 
 def language_among(texts: Sequence[str], candidates: Sequence[str]) -> str | None:
-    """Detect with `py3langid` which of a few languages texts are in.
+    """Detect which of a few languages texts are in.
 
     Args:
         texts: sentences or passages in one of the languages; only the first two hundred are used.
         candidates: codes of the languages.
 
     Returns:
-        One of the candidates; None if fewer than three texts in four are detected as that language, or if `py3langid`
-        does not know several of the candidates.
-
-    Raises:
-        AdaptersHubError: py3langid is not installed.
+        One of the candidates; None if fewer than three texts in four are detected as that language.
     """
-    identifier = _identifier()
-    named = {
-        code: candidate
-        for code in identifier.nb_classes
-        for candidate in candidates
-        if same_language(str(code), candidate)
-    }
-    others = [candidate for candidate in candidates if candidate not in named.values()]
-    if len(others) > 1:
-        return None
     votes = dict.fromkeys(candidates, 0)
     for text in texts[:_MOST]:
-        with _lock:  # the identifier keeps a buffer between calls
-            ranked = [str(code) for code, _ in identifier.rank(text[:_CHARACTERS])]
-        # A candidate that `py3langid` does not know gets the texts whose best guess is none of the known candidates.
-        found = named.get(ranked[0], others[0]) if others else next(named[code] for code in ranked if code in named)
-        votes[found] += 1
+        scores = probabilities(text, candidates)
+        most = max(scores[code] for code in candidates)
+        likeliest = [code for code in candidates if scores[code] == most]
+        if len(likeliest) == 1:  # languages that the detector does not know are equally likely
+            votes[likeliest[0]] += 1
     best = max(candidates, key=votes.__getitem__)
-    return best if votes[best] >= _MAJORITY * sum(votes.values()) > 0 else None
-
-
-@functools.cache
-def _identifier() -> Any:  # noqa: ANN401
-    with needed_for("telling the sides of a cross-lingual task apart"):
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return best if votes[best] >= _MAJORITY * len(texts[:_MOST]) > 0 else None

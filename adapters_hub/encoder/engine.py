@@ -12,6 +12,7 @@ import torch
 from tqdm.auto import tqdm
 
 from adapters_hub.base import BaseEncoder
+from adapters_hub.detection import AutoLanguage
 from adapters_hub.encoder.alignment import Align, check_aligned
 from adapters_hub.encoder.composition import Composition
 from adapters_hub.encoder.language import Language
@@ -38,19 +39,26 @@ class Engine:
         lock: held while the languages or the transformer change or are used.
         composition: the transformer, which is set to one language at a time.
         languages: the languages that were added.
+        auto: how sentences are treated whose language is detected.
 
     Raises:
         AdaptersHubError: `dtype` or `max_loaded_modules` is not valid.
     """
 
     def __init__(
-        self, base: BaseEncoder, device: str | torch.device | None, dtype: Precision, max_loaded_modules: int | None
+        self,
+        base: BaseEncoder,
+        device: str | torch.device | None,
+        dtype: Precision,
+        max_loaded_modules: int | None,
+        auto: AutoLanguage,
     ) -> None:
         if max_loaded_modules is not None and max_loaded_modules < 1:
             raise AdaptersHubError(f"max_loaded_modules must be at least 1, not {max_loaded_modules}")
         device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self.composition = Composition(base, device, resolve_precision(dtype, device))
         self.languages = Languages(self.composition, max_loaded_modules)
+        self.auto = auto
         self.lock = threading.RLock()
         self._stranded = False  # a forked child process cannot use its parent's GPU
         _LIVE.add(self)
@@ -81,7 +89,7 @@ class Engine:
         composition, languages, count = self.composition, self.languages, len(texts.present)
         read: dict[int, Tokens] = {}
         with self.lock, tqdm(total=count, unit="sentence", disable=not show_progress) as progress:
-            groups = group_by_language(texts, language, list(languages))
+            groups = group_by_language(texts, language, list(languages), self.auto)
             check_aligned(align, list(languages))
             # Invalid alignments are refused before anything is computed.
             weights = {code: languages.weights(code, align) for code in groups}

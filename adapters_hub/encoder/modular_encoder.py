@@ -13,6 +13,7 @@ from torch.nn.functional import normalize as unit_length
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import BaseEncoder, load_base
+from adapters_hub.detection import AutoLanguage, Detected, detect
 from adapters_hub.encoder.alignment import Align
 from adapters_hub.encoder.extract import Extract
 from adapters_hub.encoder.loaded_modules import LoadedModules
@@ -46,6 +47,7 @@ class ModularEncoder(LoadedModules):
         max_loaded_modules: largest number of language modules in memory; None for no limit. The least recently used one
             is unloaded, and loaded from its folder again when it is needed. If the folder holds another module by then,
             it is refused.
+        auto: how `language="auto"` treats sentences whose language is uncertain, see `AutoLanguage`.
 
     Example:
         >>> folders = ["out/quickstart/eng", "out/quickstart/deu", "out/quickstart/deu-eng-both"]
@@ -63,18 +65,25 @@ class ModularEncoder(LoadedModules):
         device: str | torch.device | None = None,
         dtype: Precision = torch.float32,
         max_loaded_modules: int | None = None,
+        auto: AutoLanguage = AutoLanguage(),  # noqa: B008  # it is frozen
     ) -> None:
         loaded = [load_module(source, hub=hub) for source in modules]
         if base is None:
             base = base_of(loaded)
         if not isinstance(base, BaseEncoder):
             base = load_base(base)
-        self._compose(base, loaded, hub, device=device, dtype=dtype, max_loaded_modules=max_loaded_modules)
+        options = {"device": device, "dtype": dtype, "max_loaded_modules": max_loaded_modules, "auto": auto}
+        self._compose(base, loaded, hub, **options)
 
     @property
     def dimension(self) -> int:
         """Length of the sentence vectors."""
         return self.base.dimension
+
+    @property
+    def auto(self) -> AutoLanguage:
+        """How `language="auto"` treats sentences whose language is uncertain."""
+        return self._engine.auto
 
     @property
     def dtype(self) -> torch.dtype:
@@ -118,7 +127,8 @@ class ModularEncoder(LoadedModules):
             sentences: one sentence or many: a list, an array, a column of a table. Sentences with more than the
                 module's `max_length` tokens are cut. A warning is logged for these, and for letters and signs that the
                 vocabulary does not have.
-            language: the language of all sentences, or one per sentence. None stands for the untouched base.
+            language: the language of all sentences, or one per sentence. None stands for the untouched base, `auto` for
+                the loaded language that is detected, see `detect`; the log counts what was detected.
             align: False for comparisons within a language. True switches the alignment adapter of every language on,
                 for cross-lingual comparisons. A mapping chooses per language: `{"deu": "both"}`,
                 `{"deu": ["paraphrase", "parallel"]}` (averaged), `{"kaz": {"paraphrase": 0.7, "parallel": 0.3}}`.
@@ -143,7 +153,8 @@ class ModularEncoder(LoadedModules):
             that holds these vectors.
 
         Raises:
-            InputTextError: a sentence is not text or is empty, or a language or adapter is not loaded.
+            InputTextError: a sentence is not text or is empty, or a language or adapter is not loaded or, if `auto` of
+                the encoder asks for it, not detected with confidence.
             AdaptersHubError: a number is out of range, or the base has tags and `base_language` is not an ISO code.
             CompositionError: the folder of a language that was unloaded holds another module by now.
         """
@@ -194,6 +205,25 @@ class ModularEncoder(LoadedModules):
     ) -> Any:  # noqa: ANN401
         """Encode texts that `encode_query` is to find, with the prompt that the encoder has for these; see there."""
         return self.encode(sentences, language, prompt_name="document", **options)
+
+    def detect(self, sentences: str | Iterable[str]) -> list[Detected]:
+        """Detect which of the loaded languages sentences are in, as `encode` does with the language `auto`.
+
+        A sentence that is in none of them, or too short to tell, has a low confidence. A loaded language that the
+        detector does not know gets the sentences in its script that are in none of the other loaded languages.
+
+        Args:
+            sentences: one sentence or many; one that is empty or missing has no language, with confidence 0.
+
+        Returns:
+            The likeliest loaded language of each sentence, and its confidence.
+
+        Raises:
+            InputTextError: a sentence is not text.
+        """
+        texts = read_texts(sentences, "missing")
+        found = dict(zip(texts.places, detect(texts.present, self.languages), strict=True))
+        return [found.get(number, Detected(None, 0.0)) for number in range(texts.count)]
 
     @staticmethod
     def similarity(a: np.ndarray | torch.Tensor, b: np.ndarray | torch.Tensor) -> np.ndarray:

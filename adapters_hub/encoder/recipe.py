@@ -45,6 +45,7 @@ class Recipe:
             "device": str(composition.device),
             "dtype": composition.dtype,
             "max_loaded_modules": engine.languages.most_in_memory,
+            "auto": engine.auto,
         }
         return cls({"source": source, "revision": base.revision, **how}, base.fingerprint, tuple(parts), options)
 

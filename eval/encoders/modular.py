@@ -47,7 +47,7 @@ class BaseOnly(Encoder):
 
     def fingerprint(self, language: str, across: bool) -> str:
         """Fingerprint of the base with embeddings, the tokenizer with the language's tag, and the maximum length."""
-        return _key(self.encoder, self.encoder.fingerprints(None, base_language=language), self.max_length)
+        return fingerprint_of(self.encoder, self.encoder.fingerprints(None, base_language=language), self.max_length)
 
     def encode(self, sentences: Sequence[str], language: str, across: bool, role: Role | None = None) -> np.ndarray:
         """Vectors `[n, dim]` of unit length."""
@@ -98,7 +98,7 @@ class Modular(Encoder):
 
     def fingerprint(self, language: str, across: bool) -> str:
         """Fingerprint of the module, the adapters that are on, the precision, and the maximum length."""
-        return _key(self.encoder, self.modules(language, across), self.max_length)
+        return fingerprint_of(self.encoder, self.modules(language, across), self.max_length)
 
     def modules(self, language: str, across: bool) -> tuple[str, ...]:
         """Fingerprints of the module and of the adapters that are on."""
@@ -133,10 +133,13 @@ class Modular(Encoder):
         }
         return _describe(encoder) | own
 
+    def is_aligned(self, across: bool) -> bool:
+        """Whether adapters are on in a comparison across languages, or within one."""
+        return self.alignment == "always" or (self.alignment == "across" and across)
+
     def _align(self, code: str, across: bool) -> Align:
-        on = self.alignment == "always" or (self.alignment == "across" and across)
         # The pivot has no adapter; a language without a loaded adapter is compared unaligned.
-        if not on or not self.encoder.alignments[code]:
+        if not self.is_aligned(across) or not self.encoder.alignments[code]:
             return False
         return True if self.blend is None else {code: self.blend}
 
@@ -155,7 +158,8 @@ def _steps(encoder: ModularEncoder, language: str) -> dict[str, int]:
     return {phase: facts["steps"] for phase, facts in phases if "steps" in facts}
 
 
-def _key(encoder: ModularEncoder, fingerprints: Sequence[str], max_length: int | None) -> str:
+def fingerprint_of(encoder: ModularEncoder, fingerprints: Sequence[str], max_length: int | None) -> str:
+    """One fingerprint of those of modules, the encoder's precision and the maximum length; None: each module's own."""
     length = () if max_length is None else (max_length,)
     return hashlib.sha256(repr((*fingerprints, str(encoder.dtype), *length)).encode()).hexdigest()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adapters_hub.base.settings import TRAINING_FILE
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.format import OBJECTIVES
+from eval.encoders.detecting import Detecting
 from eval.encoders.encoder import Encoder
 from eval.encoders.foreign import MTEBModel, SentenceTransformerEncoder
 from eval.encoders.modular import Alignment, BaseOnly, Modular
@@ -22,6 +23,7 @@ _USUAL_BATCH = 32
 VARIANTS: dict[str, Alignment | None] = {"base": None, "mono": "never", "aligned": "across", "always": "always"}
 """Variants of an encoder with modules, with when alignment is on; None stands for the base alone."""
 
+_DETECTED = ", detected"
 _LABELS = {"base": "base", "mono": "modules", "aligned": "modules, aligned", "always": "modules, always aligned"}
 
 
@@ -41,6 +43,7 @@ class Settings:
     pooling: str | None = None
     max_length: int | None = None
     blends: Sequence[Mapping[str, float]] = ()
+    auto: bool = False
 
 
 def parse_blend(text: str) -> dict[str, float]:
@@ -89,7 +92,11 @@ def open_encoders(specification: str, settings: Settings) -> Iterator[Encoder]:
 def names(specification: str, settings: Settings) -> list[str]:
     """The names that `open_encoders` gives, found without opening; includes aligned variants without adapters."""
     kind, name, source = _parts(specification)
-    return [label for label, _, _ in _rows(name, settings)] if kind == "modules" else [name or source]
+    if kind != "modules":
+        return [name or source]
+    rows = _rows(name, settings)
+    detecting = [f"{label}{_DETECTED}" for label, alignment, _ in rows if settings.auto and alignment is not None]
+    return [*(label for label, _, _ in rows), *detecting]
 
 
 def as_encoder(model: Any, name: str | None = None, **options: Any) -> Encoder:  # noqa: ANN401
@@ -148,7 +155,10 @@ def _variants(source: str, name: str, settings: Settings) -> Iterator[Encoder]:
         if alignment is None:
             yield BaseOnly(encoder, label, settings.batch_size, encoder.languages, settings.max_length)
         elif alignment == "never" or any(encoder.alignments.values()) or "mono" not in settings.variants:
-            yield Modular(encoder, label, alignment, settings.batch_size, blend, settings.max_length)
+            options = (alignment, settings.batch_size, blend, settings.max_length)
+            yield Modular(encoder, label, *options)
+            if settings.auto:
+                yield Detecting(encoder, f"{label}{_DETECTED}", *options)
         # Without adapters, the aligned variant equals `mono` and is skipped.
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adapters_hub import AdaptersHubError, InputTextError, ModularEncoder
+from adapters_hub import AdaptersHubError, AutoLanguage, InputTextError, ModularEncoder
 from adapters_hub.corpus import Corpus, encode_corpus
 from adapters_hub.shards import FACTS_FILE, shards_of
 from tests.adapters_hub.builders import make_language
@@ -80,6 +80,18 @@ def test_documents_have_the_prompt_of_documents_and_are_not_mixed_with_others(
     np.testing.assert_array_equal(np.array(found[50:], np.float32), expected)
     with pytest.raises(AdaptersHubError, match="prompt_name"):
         encode_corpus(encoder, corpus, tmp_path / "out", empty="missing")
+
+
+def test_languages_of_rows_are_detected_and_the_settings_are_part_of_the_run(
+    shelf: Shelf, encoder: ModularEncoder, folder: Path, tmp_path: Path
+) -> None:
+    corpus = Corpus.open([folder], "text", "auto")
+    encode_corpus(encoder, corpus, tmp_path / "out", empty="missing")
+    encode_corpus(encoder, Corpus.open([folder], "text", None, "code"), tmp_path / "told", empty="missing")
+    assert vectors(tmp_path / "out") == vectors(tmp_path / "told")
+    other = ModularEncoder(shelf.base.copy(), shelf.folders, device="cpu", auto=AutoLanguage(0.9))
+    with pytest.raises(AdaptersHubError, match="auto"):
+        encode_corpus(other, corpus, tmp_path / "out", empty="missing")
 
 
 def test_shares_of_several_processes_are_the_whole_and_finished_shards_are_left(

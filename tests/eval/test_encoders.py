@@ -171,3 +171,20 @@ def test_a_base_is_told_which_language_it_reads(tmp_path: Path) -> None:
         np.testing.assert_array_equal(base.encode(SENTENCES, language, False), expected)
     assert base.fingerprint("deu", False) != base.fingerprint("kaz", False)
     assert base.fingerprint("kaz", False) == base.fingerprint("kaz_Cyrl", True)
+
+
+def test_modules_are_scored_a_second_time_with_languages_that_are_detected(shelf: Shelf) -> None:
+    settings = Settings(("base", "mono", "always"), device="cpu", auto=True, blends=({"both": 0.5},))
+    source = f"{shelf.eng.folder},{shelf.deu.folder},{shelf.deu_both.folder}"
+    found = {encoder.name: encoder for encoder in open_encoders(source, settings)}
+    assert sorted(found) == sorted(names(source, settings))
+    assert len(found) == 5
+    for told in ("modules", "modules, always aligned: 0.5 both"):
+        detected = found[f"{told}, detected"]
+        np.testing.assert_array_equal(
+            detected.encode(SENTENCES, "eng", False), found[told].encode(SENTENCES, "deu", False)
+        )
+        assert detected.fingerprint("deu", False) == detected.fingerprint("eng", False)
+        assert detected.fingerprint("deu", False) != found[told].fingerprint("deu", False)
+        assert detected.modules("deu", False) == ()
+    assert found["modules, detected"].fingerprint("deu", False) != detected.fingerprint("deu", False)

@@ -158,6 +158,15 @@ def test_copies_and_other_precisions_and_processes_work(
     assert model[0].encoder.dtype == torch.float32
 
 
+def test_the_language_of_each_sentence_can_be_detected(
+    model: SentenceTransformer, encoder: ModularEncoder, texts: Texts
+) -> None:
+    mixed = [*texts.deu, *texts.eng, *texts.kaz]
+    found = model.encode(mixed, language="auto")
+    np.testing.assert_allclose(found, encoder.encode(mixed, "auto"), atol=2e-6)
+    assert np.abs(found - model.encode(mixed, language="deu")).max() > 0.01
+
+
 def test_what_a_call_cannot_say_is_refused_in_one_line(model: SentenceTransformer, texts: Texts) -> None:
     with pytest.raises(InputTextError, match=r"language 'fin' is not loaded \(loaded: eng, deu, kaz\)"):
         model.encode(texts.deu, language="fin")
