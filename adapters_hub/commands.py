@@ -38,8 +38,11 @@ def encode_command(
         ),
     ] = "sentence",
     keep: Annotated[
-        str | None, typer.Option(help="Columns to copy, separated by commas (default: all but the vectors of an earlier run and, "
-            "unless --as document, the text).")
+        str | None,
+        typer.Option(
+            help="Columns to copy, separated by commas (default: all but the vectors of an earlier run and, unless --as "
+            "document, the text)."
+        ),
     ] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],

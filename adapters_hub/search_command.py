@@ -86,7 +86,9 @@ def search_command(
     from adapters_hub import ModularEncoder
 
     is_text = corpus.is_file()
-    made_with = {} if is_text or not corpus.is_dir() else dict(Record.read(corpus).made_with)
+    if not (append or corpus.exists()):
+        raise AdaptersHubError(f"{corpus} does not exist: expected a corpus, or texts to make it from with --append")
+    made_with = {} if is_text or not corpus.is_dir() else dict(Record.of(corpus).made_with)
     given = [path for one in module or [] for path in modules_in(one)]
     encoder = ModularEncoder(
         base or (None if given else made_with.get("base")), given or made_with.get("modules", []), hub=hub
@@ -139,9 +141,8 @@ def _the_one(index: SearchIndex) -> str | None:
         AdaptersHubError: there are several.
     """
     if len(index.languages) > 1:
-        raise AdaptersHubError(
-            f"expected --language, since the corpus has {', '.join(map(str, index.languages))}: name that of the questions"
-        )
+        several = ", ".join(map(str, index.languages))
+        raise AdaptersHubError(f"the corpus has passages in {several}: name the language of the questions, --language")
     return index.languages[0] if index.languages else None
 
 
@@ -168,7 +169,9 @@ def _show(answer: Answer, *, alone: bool, all_passages: bool) -> None:
         tell(f"note: the question {answer.question[:_SHOWN]!r} is too long and was cut")
     best = max((hit.standard_score for hit in answer.hits), default=math.nan)
     if not answer.answered:
-        nearest = "" if math.isnan(best) else f": the nearest stands out by {best:.1f}, chance reaches {answer.threshold:.1f}"
+        nearest = (
+            "" if math.isnan(best) else f": the nearest stands out by {best:.1f}, chance reaches {answer.threshold:.1f}"
+        )
         say(f"probably nothing in the corpus answers this{nearest}{'' if all_passages else ' (--all lists it)'}")
     if answer.hits and (answer.answered or all_passages):
         rows = [

@@ -17,8 +17,8 @@ from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, InputTextError
 from adapters_hub.search.calibration import SAMPLED, Calibration
 from adapters_hub.search.encoded import encoded_parts
-from adapters_hub.search.record import RECORD_FILE, Record, loaded_language, named
-from adapters_hub.search.table import PassageTable, Passages
+from adapters_hub.search.record import RECORD_FILE, Record, loaded_language
+from adapters_hub.search.table import Passages, PassageTable
 from adapters_hub.shards import FACTS_FILE
 from adapters_hub.texts import read_texts
 
@@ -107,9 +107,9 @@ class SearchIndex:
         encoded = (given / FACTS_FILE).is_file()
         self.folder = given / _INSIDE if encoded else given
         if encoded and not (self.folder / RECORD_FILE).is_file():
-            self.record = Record.read(given)
-        elif given.is_dir() and any(given.iterdir()):
-            self.record = Record.read(self.folder)
+            self.record = Record.of(given)
+        elif given.is_dir() and any(not path.name.startswith(".") for path in given.iterdir()):
+            self.record = Record.of(self.folder)
         else:
             self.record = Record()
         self.record.check(encoder)
@@ -188,7 +188,7 @@ class SearchIndex:
         self._changed()
         return added
 
-    def vectors(self, questions: str | Iterable[str], language: str | None) -> np.ndarray:
+    def vectors(self, questions: str | Iterable[str], language: str | Sequence[str | None] | None) -> np.ndarray:
         """The vectors of questions that this corpus is searched with, for another store of the same vectors.
 
         They have what passages that are near to all others have in common subtracted (see
@@ -200,18 +200,23 @@ class SearchIndex:
         Raises:
             InputTextError: a question is empty, or the language is not loaded.
         """
-        asked = [questions] if isinstance(questions, str) else list(questions)
-        return self._encoded(asked, loaded_language(self.encoder, language))[1]
+        asked = read_texts(questions).present
+        return self._encoded(asked, self._codes(language, len(asked)))[1]
 
     def search(
-        self, questions: str | Iterable[str], language: str | None, *, top: int = 10, mode: Mode = "auto"
+        self,
+        questions: str | Iterable[str],
+        language: str | Sequence[str | None] | None,
+        *,
+        top: int = 10,
+        mode: Mode = "auto",
     ) -> list[Answer]:
         """Find the passages that answer questions.
 
         Args:
             questions: one question or several.
-            language: their language; None: the untouched base encodes them. A language of the corpus is encoded as its
-                passages are; another one with its alignment adapter.
+            language: the language of all questions, or one per question; None: the untouched base encodes them. In a
+                language of the corpus they are encoded as its passages are, in another one with its alignment adapter.
             top: how many passages to find for each.
             mode: `vectors`: by the similarity of meaning; `words`: by words in common (BM25 on trigrams); `both`: by
                 reciprocal rank fusion of the two; `auto`: see `Mode`.
@@ -227,37 +232,59 @@ class SearchIndex:
             raise InputTextError(f"mode must be one of {', '.join(get_args(Mode))}, not {mode!r:.40}")
         if top < 1:
             raise InputTextError(f"top must be at least 1, not {top}")
-        asked = [questions] if isinstance(questions, str) else list(questions)
-        code = loaded_language(self.encoder, language)
-        chosen: Mode = mode if mode != "auto" else "both" if code in self.record.languages else "vectors"
+        asked = read_texts(questions).present
+        codes = self._codes(language, len(asked))
         calibration = self.calibration
-        plain, corrected, cut = self._encoded(asked, code)
-        self._table.index(words=chosen != "vectors")
+        plain, corrected, cut = self._encoded(asked, codes)
+        modes: list[Mode] = [mode if mode != "auto" else self._usual_mode(code) for code in codes]
+        self._table.index(words=set(modes) != {"vectors"})
         answers = []
         for place, question in enumerate(asked):
-            ids = self._ids(question, corrected[place], chosen, top)
+            ids = self._ids(question, corrected[place], modes[place], top)
             rows, vectors = self._table.read(ids) if ids else ([], np.empty((0, self.encoder.dimension)))
             similarities = vectors @ plain[place]
-            standard = calibration.standard_scores(corrected[place], vectors)
-            hits = [
-                _hit(row, float(one), float(score))
-                for row, one, score in zip(rows, similarities, standard, strict=True)
-            ]
-            near = bool(hits) and not (calibration.possible and standard.max() < calibration.threshold)
-            answers.append(Answer(question, code, hits, near, calibration.threshold, chosen, cut[place]))
+            scores = calibration.standard_scores(corrected[place], vectors)
+            hits = [_hit(*found) for found in zip(rows, similarities, scores, strict=True)]
+            answered = bool(hits) and not (calibration.possible and scores.max() < calibration.threshold)
+            answers.append(
+                Answer(question, codes[place], hits, answered, calibration.threshold, modes[place], cut[place])
+            )
         return answers
 
     def composed(self, language: str | None) -> str:
-        """How questions in a language are encoded, for people to read."""
-        code = loaded_language(self.encoder, language)
-        aligned = "aligned" if self.record.alignment_of_question(self.encoder, code) else "not aligned"
-        return f"questions in {named([code])} {aligned}, passages in {named(self.languages)}"
+        """How questions in a language and the passages are encoded, for people to read.
 
-    def _encoded(self, questions: list[str], code: str | None) -> tuple[np.ndarray, np.ndarray, list[bool]]:
-        """The vectors of questions as they are, those to search with, and which questions were cut."""
+        Raises:
+            AdaptersHubError: the language is not loaded.
+        """
+        code = loaded_language(self.encoder, language)
         align = self.record.alignment_of_question(self.encoder, code)
-        found = self.encoder.encode_query(questions, code, align=align, details=True)
-        return found.vectors, self.calibration.without_hubs(found.vectors), found.cut
+        passages = [_told(one, self.record.alignment(self.encoder, one)) for one in self.languages]
+        return f"questions in {_told(code, align)}, passages in {', '.join(passages)}"
+
+    def _codes(self, language: str | Sequence[str | None] | None, count: int) -> list[str | None]:
+        """The loaded language of each question."""
+        given = [language] * count if language is None or isinstance(language, str) else list(language)
+        if len(given) != count:
+            raise InputTextError(f"expected a language for each of {count} questions, found {len(given)}")
+        known = {code: loaded_language(self.encoder, code) for code in dict.fromkeys(given)}
+        return [known[code] for code in given]
+
+    def _usual_mode(self, code: str | None) -> Mode:
+        return "both" if code in self.record.languages else "vectors"
+
+    def _encoded(self, questions: list[str], codes: list[str | None]) -> tuple[np.ndarray, np.ndarray, list[bool]]:
+        """The vectors of questions as they are, those to search with, and which questions were cut."""
+        vectors = np.empty((len(questions), self.encoder.dimension), dtype=np.float32)
+        cut = [False] * len(questions)
+        for code in dict.fromkeys(codes):
+            rows = [row for row, one in enumerate(codes) if one == code]
+            align = self.record.alignment_of_question(self.encoder, code)
+            found = self.encoder.encode_query([questions[row] for row in rows], code, align=align, details=True)
+            vectors[rows] = found.vectors
+            for row, was_cut in zip(rows, found.cut, strict=True):
+                cut[row] = was_cut
+        return vectors, self.calibration.without_hubs(vectors), cut
 
     def _ids(self, question: str, vector: np.ndarray, mode: Mode, top: int) -> list[int]:
         if mode == "vectors":
@@ -299,6 +326,11 @@ def fused(*rankings: Sequence[int]) -> list[int]:
     return sorted(scores, key=lambda row: -scores[row])
 
 
-def _hit(row: dict[str, Any], similarity: float, standard: float) -> Hit:
+def _hit(row: dict[str, Any], similarity: float, score: float) -> Hit:
     columns = json.loads(row["columns"]) if row["columns"] else {}
-    return Hit(row["text"], similarity, standard, row["source"], row["number"], row["language"], columns)
+    where = row["source"], row["number"], row["language"]
+    return Hit(row["text"], float(similarity), float(score), *where, columns)
+
+
+def _told(code: str | None, align: Align) -> str:
+    return "the base's language" if code is None else f"{code}{' (aligned)' if align else ''}"

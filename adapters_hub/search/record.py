@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from adapters_hub.folders import write_text
 from adapters_hub.json_files import load_json
 from adapters_hub.languages import check_language, find_language
 from adapters_hub.shards import FACTS_FILE
+
+logger = logging.getLogger(__name__)
 
 RECORD_FILE = "search.json"
 _FORMAT = 1
@@ -33,7 +36,7 @@ class Record:
     made_with: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> Record:
+    def of(cls, folder: Path) -> Record:
         """The record of a search index, or of a folder that `adapters-hub encode` has written.
 
         Raises:
@@ -106,10 +109,11 @@ class Record:
             if encoder.fingerprints(language, align=align) == self.languages[language]:
                 return align
         what = "the base" if language is None else f"the module or the alignment adapter of {language}"
+        found = encoder.fingerprints(language)[0][:12]
+        expected = " + ".join(one[:12] for one in self.languages[language])
         raise CompositionError(
-            f"the corpus was encoded with other vectors: {what} has the fingerprint "
-            f"{encoder.fingerprints(language)[0][:12]}, expected {' + '.join(one[:12] for one in self.languages[language])}"
-            ": load what it was encoded with, or encode it again"
+            f"the corpus was encoded with other vectors: {what} has the fingerprint {found}, expected {expected}: load "
+            "what it was encoded with, or encode it again"
         )
 
     def alignment_of_question(self, encoder: ModularEncoder, language: str | None) -> Align:
@@ -120,6 +124,13 @@ class Record:
         """
         if language in self.languages:
             return self.alignment(encoder, language)
+        for other in self.languages:
+            if other is not None and encoder.alignments[other] and not self.alignment(encoder, other):
+                logger.warning(
+                    "the passages in %s were encoded without alignment, which questions in other languages need: "
+                    "encode them with --align",
+                    other,
+                )
         return bool(language and encoder.alignments[language])
 
 
@@ -138,11 +149,6 @@ def loaded_language(encoder: ModularEncoder, language: str | None) -> str | None
             "add its module with --module"
         )
     return found
-
-
-def named(languages: Sequence[str | None]) -> str:
-    """Languages, for a message."""
-    return ", ".join("the base's" if code is None else code for code in languages) or "no language"
 
 
 def _code(name: str) -> str | None:
