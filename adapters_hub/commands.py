@@ -40,8 +40,8 @@ def encode_command(
     keep: Annotated[
         str | None,
         typer.Option(
-            help="Columns to copy, separated by commas (default: all but the vectors of an earlier run and, unless --as "
-            "document, the text)."
+            help="Columns to copy, separated by commas (default: all but the vectors of an earlier run and, unless "
+            "--as document, the text)."
         ),
     ] = None,
     precision: Annotated[

@@ -181,10 +181,15 @@ def _show(answer: Answer, *, alone: bool, all_passages: bool) -> None:
                 "" if math.isnan(hit.standard_score) else f"{hit.standard_score:.1f}",
                 f"{hit.source}:{hit.number}",
                 hit.language or "",
-                hit.text if len(hit.text) <= _SHOWN else f"{hit.text[:_SHOWN]}…",
+                _shortened(hit.text),
             ]
             for rank, hit in enumerate(answer.hits, start=1)
         ]
         say_table([["", "similarity", "stands out", "source", "language", "passage"], *rows])
     if not alone:
         say("")
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -202,6 +202,12 @@ class SearchIndex:
         """
         asked = read_texts(questions).present
         return self._encoded(asked, self._codes(language, len(asked)))[1]
+
+    def passages(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield every passage with its vector `[dim]`, float32, for another store."""
+        for rows, vectors in self._table.scan():
+            for row, vector in zip(rows, vectors, strict=True):
+                yield row["text"], vector
 
     def search(
         self,

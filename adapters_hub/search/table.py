@@ -161,6 +161,13 @@ class PassageTable:
         order = [place[row] for row in ids]
         return [rows[row] for row in order], vectors[order]
 
+    def scan(self) -> Iterator[tuple[list[dict[str, Any]], np.ndarray]]:
+        """Yield the texts and facts of all passages, and their vectors `[n, dim]`, float32, some at a time."""
+        if self._table is not None:
+            for batch in self._table.search().limit(None).to_batches():
+                found = pa.Table.from_batches([batch])
+                yield found.drop_columns(["vector"]).to_pylist(), _matrix(found["vector"])
+
     def sample(self, count: int) -> np.ndarray:
         """The vectors of passages at even distances, at most `count`: `[n, dim]`, float32."""
         total = len(self)

@@ -61,7 +61,7 @@ def _figures(
         asked[row]: {names[rank]: -float(rank) for rank in range(len(names))}
         for row, names in _ranked(queries, passages, list(collection.passages))
     }
-    values = _measured(collection, run, asked)
+    values = measured(collection, run, asked)
     counts = resample_counts(len(asked), resamples, seed)
     languages = (of_queries, of_passages) if across else (of_queries,)
     used = [fingerprint for code in languages for fingerprint in encoder.encoder.modules(code, across)]
@@ -92,8 +92,14 @@ def _ranked(queries: np.ndarray, passages: np.ndarray, names: Sequence[str]) -> 
             yield start + row, [names[place] for place in best]
 
 
-def _measured(collection: Collection, run: dict[str, dict[str, float]], asked: Sequence[str]) -> dict[str, np.ndarray]:
-    """Each measure's values `[queries]`, from 0 to 1."""
+def measured(collection: Collection, run: dict[str, dict[str, float]], asked: Sequence[str]) -> dict[str, np.ndarray]:
+    """The value of each measure for each query, `[queries]`, from 0 to 1.
+
+    Args:
+        collection: the judgements.
+        run: a score for each passage that was found, by query.
+        asked: the queries.
+    """
     relevant = {key: dict(collection.relevant[key]) for key in asked}
     found = pytrec_eval.RelevanceEvaluator(relevant, {"ndcg_cut.10", "recall.1,10,100"}).evaluate(run)
     # The reciprocal rank has no cut-off in trec_eval, so it is computed on the first ten.

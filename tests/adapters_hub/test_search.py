@@ -170,14 +170,14 @@ def test_a_question_that_nothing_answers_is_told_from_one_that_something_does() 
 
 def test_a_passage_that_is_near_to_everything_is_not_found_for_unrelated_questions() -> None:
     rng = np.random.default_rng(1)
-    passages = random_passages(rng, "a", 500, 32).vectors + 0.5 * np.eye(32, dtype=np.float32)[0]
+    passages = random_passages(rng, "a", 500, 64).vectors + np.eye(64, dtype=np.float32)[0]
     passages /= np.linalg.norm(passages, axis=1, keepdims=True)
     passages[7] = passages.mean(0) / np.linalg.norm(passages.mean(0))  # the hub
-    questions = random_passages(rng, "q", 300, 32).vectors + 0.5 * np.eye(32, dtype=np.float32)[0]
+    questions = random_passages(rng, "q", 300, 64).vectors + np.eye(64, dtype=np.float32)[0]
     plain = (questions @ passages.T).argmax(1) == 7
     corrected = (Calibration(passages, 500).without_hubs(questions) @ passages.T).argmax(1) == 7
-    assert plain.mean() > 0.1
-    assert corrected.mean() < plain.mean() / 2
+    assert plain.mean() > 0.5
+    assert corrected.mean() < 0.1
 
 
 def test_a_small_corpus_answers_without_calibration(encoder: ModularEncoder, tmp_path: Path) -> None:
