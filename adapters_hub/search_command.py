@@ -88,7 +88,7 @@ def search_command(
     is_text = corpus.is_file()
     if not (append or corpus.exists()):
         raise AdaptersHubError(f"{corpus} does not exist: expected a corpus, or texts to make it from with --append")
-    made_with = {} if is_text or not corpus.is_dir() else dict(Record.of(corpus).made_with)
+    made_with = {} if is_text else Record.of(corpus).made_with
     given = [path for one in module or [] for path in modules_in(one)]
     encoder = ModularEncoder(
         base or (None if given else made_with.get("base")), given or made_with.get("modules", []), hub=hub
@@ -135,15 +135,17 @@ def _folder_for(path: Path, encoder: ModularEncoder) -> Path:
 
 
 def _the_one(index: SearchIndex) -> str | None:
-    """The language of all passages.
+    """The language of all passages or, of an empty corpus, of all modules.
 
     Raises:
         AdaptersHubError: there are several.
     """
-    if len(index.languages) > 1:
-        several = ", ".join(map(str, index.languages))
-        raise AdaptersHubError(f"the corpus has passages in {several}: name the language of the questions, --language")
-    return index.languages[0] if index.languages else None
+    found = index.languages or index.encoder.languages
+    if len(found) > 1:
+        raise AdaptersHubError(
+            f"expected the language of the questions, --language, because there are {', '.join(map(str, found))}"
+        )
+    return found[0] if found else None
 
 
 def _lines(path: Path) -> tuple[list[int], list[str]]:

@@ -17,9 +17,8 @@ from adapters_hub.encoder.alignment import Align
 from adapters_hub.errors import AdaptersHubError, InputTextError
 from adapters_hub.search.calibration import SAMPLED, Calibration
 from adapters_hub.search.encoded import encoded_parts
-from adapters_hub.search.record import RECORD_FILE, Record, loaded_language
+from adapters_hub.search.record import Record, loaded_language, place_of_index
 from adapters_hub.search.table import Passages, PassageTable
-from adapters_hub.shards import FACTS_FILE
 from adapters_hub.texts import read_texts
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,6 @@ logger = logging.getLogger(__name__)
 Mode = Literal["auto", "vectors", "words", "both"]
 """How passages are found. `auto`: `both` for questions in a language of the corpus, `vectors` for others."""
 
-_INSIDE = "_search"  # readers of Parquet folders ignore names that begin with an underscore
 _AT_A_TIME = 4096
 _FUSED = 100
 _RANK = 10
@@ -104,18 +102,11 @@ class SearchIndex:
 
     def __init__(self, folder: Path | str, encoder: ModularEncoder) -> None:
         self.encoder, given = encoder, Path(folder)
-        encoded = (given / FACTS_FILE).is_file()
-        self.folder = given / _INSIDE if encoded else given
-        if encoded and not (self.folder / RECORD_FILE).is_file():
-            self.record = Record.of(given)
-        elif given.is_dir() and any(not path.name.startswith(".") for path in given.iterdir()):
-            self.record = Record.of(self.folder)
-        else:
-            self.record = Record()
+        self.folder, self.record = place_of_index(given), Record.of(given)
         self.record.check(encoder)
         self._table = PassageTable(self.folder)
         self._calibration: Calibration | None = None
-        if encoded:
+        if self.folder != given:
             self._take_in(given)
 
     def __len__(self) -> int:
@@ -302,15 +293,10 @@ class SearchIndex:
 
     def _take_in(self, encoded: Path) -> None:
         """Add the shards that `adapters-hub encode` has written and that are not here yet."""
-        there = self._table.parts()
-        added = False
-        for passages in encoded_parts(encoded, there):
-            if not added:
-                self.folder.mkdir(exist_ok=True)
-                self.record.write(self.folder)
+        for passages in encoded_parts(encoded, self._table.parts()):
+            self.folder.mkdir(exist_ok=True)
+            self.record.write(self.folder)
             self._table.add(passages)
-            added = True
-        if added:
             self._changed()
 
     def _changed(self) -> None:

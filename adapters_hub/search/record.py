@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 RECORD_FILE = "search.json"
 _FORMAT = 1
+_INSIDE = "_search"  # readers of Parquet folders ignore names that begin with an underscore
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,20 @@ class Record:
 
     @classmethod
     def of(cls, folder: Path) -> Record:
-        """The record of a search index, or of a folder that `adapters-hub encode` has written.
+        """The record of a search index, or of a folder that `adapters-hub encode` has written; empty for a new folder.
 
         Raises:
-            AdaptersHubError: the folder is neither, or its record is damaged.
+            AdaptersHubError: the folder holds something else, or its record is damaged.
         """
-        for name, languages in ((RECORD_FILE, "languages"), (FACTS_FILE, "vectors")):
-            if (folder / name).is_file():
-                return cls._parsed(folder / name, languages)
-        raise AdaptersHubError(
-            f"{folder} is no corpus: expected a folder that adapters-hub encode has written, a search index or a file "
-            "of text"
-        )
+        for path, languages in ((place_of_index(folder) / RECORD_FILE, "languages"), (folder / FACTS_FILE, "vectors")):
+            if path.is_file():
+                return cls._parsed(path, languages)
+        if folder.exists() and not (folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())):
+            raise AdaptersHubError(
+                f"{folder} is no corpus: expected a folder that adapters-hub encode has written, a search index or a "
+                "file of text"
+            )
+        return cls()
 
     @classmethod
     def _parsed(cls, path: Path, languages: str) -> Record:
@@ -132,6 +135,11 @@ class Record:
                     other,
                 )
         return bool(language and encoder.alignments[language])
+
+
+def place_of_index(folder: Path) -> Path:
+    """Where the search index of a corpus is: inside a folder that `adapters-hub encode` has written."""
+    return folder / _INSIDE if (folder / FACTS_FILE).is_file() else folder
 
 
 def loaded_language(encoder: ModularEncoder, language: str | None) -> str | None:
