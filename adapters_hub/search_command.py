@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import typer
 from adapters_hub.commands import HubOption, modules_in
 from adapters_hub.console import say, say_table, tell
 from adapters_hub.errors import AdaptersHubError
-from adapters_hub.folders import cache_folder
+from adapters_hub.folders import cache_folder, sha256
 from adapters_hub.reading import read_text
 from adapters_hub.requirements import needed_for
 
@@ -93,7 +94,8 @@ def search_command(
     encoder = ModularEncoder(
         base or (None if given else made_with.get("base")), given or made_with.get("modules", []), hub=hub
     )
-    index = SearchIndex(_folder_for(corpus, encoder) if is_text else corpus, encoder)
+    across = corpus_language not in (None, language)
+    index = SearchIndex(_folder_for(corpus, encoder, across) if is_text else corpus, encoder)
     of_questions = language or _the_one(index)
     for path in [*([corpus] if is_text else []), *(append or [])]:
         _append(index, path, corpus_language or of_questions, of_questions)
@@ -123,14 +125,9 @@ def _append(index: SearchIndex, path: Path, language: str | None, of_questions: 
     index.append(texts, code, align=align, source=path.name, numbers=numbers, show_progress=True)
 
 
-def _folder_for(path: Path, encoder: ModularEncoder) -> Path:
+def _folder_for(path: Path, encoder: ModularEncoder, across: bool) -> Path:
     """A folder in the cache for the index of a file: another one if the file or what encodes it is another."""
-    import hashlib
-
-    from adapters_hub.folders import sha256
-
-    read_text(path)
-    facts = [sha256(path), encoder.base.fingerprint, [encoder.fingerprints(code) for code in encoder.languages]]
+    facts = [sha256(path), across, *(encoder.fingerprints(code) for code in (None, *encoder.languages))]
     return cache_folder() / "search" / hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
