@@ -147,7 +147,8 @@ class PassageTable:
     def with_words(self, text: str, count: int) -> list[int]:
         """The ids of the passages with the words of a text, by BM25, best first."""
         with self._working():
-            query = self._table.search(MatchQuery(text, "text"), query_type="fts")
+            wanted = MatchQuery(text, "text")  # type: ignore[call-arg]  # mypy does not see pydantic's defaults
+            query = self._table.search(wanted, query_type="fts")
             found = query.select(["_score"]).with_row_id(True).limit(count).to_arrow()
         return [int(row) for row in found["_rowid"].to_pylist()]
 
@@ -197,4 +198,5 @@ class PassageTable:
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
     lists = column.combine_chunks()
     values = lists.flatten().to_numpy(zero_copy_only=False)
-    return values.reshape(len(lists), -1).astype(np.float32)
+    vectors: np.ndarray = values.reshape(len(lists), -1).astype(np.float32)
+    return vectors
