@@ -190,7 +190,7 @@ def encode_corpus(
         "type": "float16" if half else "float32",
     }
     facts = json.loads(json.dumps(facts))
-    begin(output, facts, {"made_with": encoder.sources})
+    begin(output, facts, {"made_with": encoder.__getstate__().sources})
     share = [shard for shard in shards if shard.number % processes == process]
     mine = [shard for shard in share if not shard.is_finished(output, facts)]
     without = 0

@@ -93,16 +93,6 @@ class ModularEncoder:
         self._compose(state.load_base(), state.load_modules(), **state.options)
 
     @property
-    def sources(self) -> dict[str, Any]:
-        """What an encoder with the same base and modules is made from: arguments of `ModularEncoder`, as JSON values.
-
-        Folders are absolute; a module of a hub is `org/name@commit`.
-        """
-        recipe = self.__getstate__()
-        modules = [address or str(folder) for folder, address, _ in recipe.modules]
-        return {"base": recipe.base["source"], "modules": modules}
-
-    @property
     def languages(self) -> list[str]:
         """The languages that are loaded."""
         with self._engine.lock:

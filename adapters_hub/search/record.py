@@ -30,7 +30,7 @@ class Record:
 
     Attributes:
         languages: language (None: the untouched base) to `ModularEncoder.fingerprints`.
-        made_with: what an encoder of these vectors is loaded from, see `ModularEncoder.sources`.
+        made_with: what an encoder of these vectors is loaded from, see `Recipe.sources`.
     """
 
     languages: Mapping[str | None, tuple[str, ...]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Record:
                 f"the passages in {language} were encoded with other modules or another alignment than those to add: "
                 "use the same, or another folder"
             )
-        return Record({**self.languages, language: prints}, encoder.sources)
+        return Record({**self.languages, language: prints}, encoder.__getstate__().sources)
 
     def check(self, encoder: ModularEncoder) -> None:
         """Refuse an encoder whose vectors are not comparable with the corpus.
