@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -108,7 +109,7 @@ def _open(system: str, work: Path) -> _Ask:
     if system == "faiss":
         import faiss
 
-        index = faiss.read_index(str(work / "faiss.index"))
+        index: Any = faiss.read_index(str(work / "faiss.index"))
         index.nprobe = _PROBES
         return lambda question: [int(row) for row in index.search(question[None], TOP)[1][0]]
     vectors = np.load(work / "vectors.npy").astype(np.float32)
