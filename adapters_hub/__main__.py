@@ -29,9 +29,10 @@ from adapters_hub.hub import (
     find_modules,
     plan_push,
 )
+from adapters_hub.search_command import search_command
 
 app = typer.Typer(
-    help="Encode with language modules and alignment adapters; publish, find, fetch, check and export them.",
+    help="Encode and search with language modules and alignment adapters; publish, find, fetch, check and export them.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 
 app.command("encode")(encode_command)
+app.command("search")(search_command)
 app.command("export")(export_command)
 
 Module = Annotated[str, typer.Argument(metavar="MODULE", help="A folder, or org/name[@revision].")]

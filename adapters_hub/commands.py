@@ -41,12 +41,17 @@ def encode_command(
         Literal["sentence", "query", "document"],
         typer.Option(
             "--as",
-            help="What the texts are, which decides the prompt before them. document: texts that queries are to find; "
+            help="What the texts are, which decides the prompt before them. document: texts that queries are to find "
+            "(see adapters-hub search); "
             "query: search queries; sentence: anything else.",
         ),
     ] = "sentence",
     keep: Annotated[
-        str | None, typer.Option(help="Columns to copy, separated by commas (default: all but text and vectors).")
+        str | None,
+        typer.Option(
+            help="Columns to copy, separated by commas (default: all but the vectors of an earlier run and, unless "
+            "--as document, the text)."
+        ),
     ] = None,
     precision: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
@@ -84,7 +89,7 @@ def encode_command(
     process, processes, device = _place()
     corpus = Corpus.open(inputs, text, language, language_column, keep.split(",") if keep is not None else None)
     encoder = ModularEncoder(
-        modules=[path for given in module for path in _modules_in(given)],
+        modules=[path for given in module for path in modules_in(given)],
         hub=hub,
         device=device,
         dtype=precision,
@@ -124,7 +129,7 @@ def _place() -> tuple[int, int, str | None]:
     return state.process_index, state.num_processes, str(state.device)
 
 
-def _modules_in(given: str) -> list[str]:
+def modules_in(given: str) -> list[str]:
     """The module itself, or those in a folder of modules."""
     folder = Path(given)
     if not folder.is_dir() or (folder / "module.json").is_file():

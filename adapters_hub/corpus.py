@@ -42,7 +42,8 @@ class Corpus:
         text: column with the sentences.
         language: language of all rows, `auto` to detect that of each; None if `language_column` is given.
         language_column: column with the language of each row.
-        keep: columns to copy to the output; None: all but the text and the vectors of an earlier run.
+        keep: columns to copy to the output; None: all but the vectors of an earlier run and, unless the rows are
+            encoded as documents, the text.
     """
 
     files: tuple[Path, ...]
@@ -195,18 +196,19 @@ def encode_corpus(
         **auto,
     }
     facts = json.loads(json.dumps(facts))
-    begin(output, facts)
+    begin(output, facts, {"made_with": encoder.__getstate__().sources})
     share = [shard for shard in shards if shard.number % processes == process]
     mine = [shard for shard in share if not shard.is_finished(output, facts)]
     without = 0
     rows = sum(shard.stop - shard.start for shard in mine)
     with tqdm(total=rows, unit="sentence", desc="encoding", disable=process != 0) as progress:
         for shard in mine:
-            table = shard.read(_columns(corpus, shard.path))
+            table = shard.read(_columns(corpus, shard.path, prompt_name))
             vectors, missing = _vectors(encoder, corpus, table, align, prompt_name, batch_size, half)
             without += missing
             inputs[shard.path].check()
-            shard.write(table.select(_kept(corpus, table.column_names)).append_column(VECTOR, vectors), output, facts)
+            kept = table.select(_kept(corpus, table.column_names, prompt_name))
+            shard.write(kept.append_column(VECTOR, vectors), output, facts)
             progress.update(len(table))
     if without:
         logger.warning("%d rows have no text, and so no vector", without)
@@ -234,14 +236,17 @@ def _decoded(column: pa.Array, path: Path, start: int) -> list[str | None]:
     return texts
 
 
-def _columns(corpus: Corpus, path: Path) -> list[str]:
-    kept = _kept(corpus, pq.read_schema(path).names)
+def _columns(corpus: Corpus, path: Path, prompt_name: PromptName | None) -> list[str]:
+    kept = _kept(corpus, pq.read_schema(path).names, prompt_name)
     return list(dict.fromkeys([*kept, *corpus._read_columns]))
 
 
-def _kept(corpus: Corpus, names: Sequence[str]) -> list[str]:
-    """The columns among `names` that are copied to the output."""
-    return [name for name in names if name not in (corpus.text, VECTOR)] if corpus.keep is None else list(corpus.keep)
+def _kept(corpus: Corpus, names: Sequence[str], prompt_name: PromptName | None) -> list[str]:
+    """The columns among `names` that are copied to the output; documents keep their text, which a search shows."""
+    if corpus.keep is not None:
+        return list(corpus.keep)
+    left = (VECTOR,) if prompt_name == "document" else (VECTOR, corpus.text)
+    return [name for name in names if name not in left]
 
 
 def _vectors(

@@ -186,6 +186,12 @@ class Shard:
         return hashlib.sha256(text.encode()).hexdigest().encode()
 
 
+def identity(schema: pa.Schema) -> str | None:
+    """What identifies a finished shard and everything in it; None if the file is no shard."""
+    found = (schema.metadata or {}).get(_IDENTITY)
+    return found.decode() if found else None
+
+
 def shards_of(files: Sequence[Path], rows: int) -> list[Shard]:
     """Cut files into shards of at most `rows` rows.
 
@@ -201,12 +207,13 @@ def shards_of(files: Sequence[Path], rows: int) -> list[Shard]:
     return shards
 
 
-def begin(output: Path, facts: Mapping[str, Any]) -> None:
+def begin(output: Path, facts: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
     """Record what is encoded into a folder, or refuse to mix it with something else.
 
     Args:
         output: the folder.
         facts: what identifies the encoding, in JSON's own types.
+        notes: what else is recorded; it may differ when the encoding is continued.
 
     Raises:
         AdaptersHubError: the folder holds something else, or cannot be written.
@@ -223,7 +230,7 @@ def begin(output: Path, facts: Mapping[str, Any]) -> None:
         return
     if not path.exists() and output.is_dir() and any(output.glob("*.parquet")):
         raise AdaptersHubError(f"{output} holds other Parquet files already: choose another --output")
-    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps({**facts, **notes}, indent=2, ensure_ascii=False) + "\n")
 
 
 def _recorded(path: Path) -> dict[str, Any] | None:

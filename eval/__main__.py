@@ -196,6 +196,48 @@ def benchmarks_command() -> None:
         sys.stdout.write(f"{name}\n    {', '.join(members)}\n")
 
 
+@app.command("modes")
+def modes_command(
+    encoder: Annotated[str, typer.Option(help="Encoder, as for run; one variant of it.")],
+    benchmarks: Annotated[
+        str, typer.Option(help="Retrieval benchmarks, separated by commas; `search` is a group.")
+    ] = "sample-search",
+    languages: Annotated[
+        str | None, typer.Option(help="Languages, separated by commas (default: the encoder's).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Split, dev or test.")] = "dev",
+    data: Annotated[Path | None, typer.Option(help="Folder with clones of the benchmarks' repositories.")] = None,
+    align: Annotated[str | None, typer.Option(help="Adapter that alignment switches on, as for run.")] = None,
+    precision: Annotated[str, typer.Option(help="Compute precision.")] = "float32",
+) -> None:
+    """Compare the modes of adapters-hub search, by vectors, words and both, and what it takes for answered.
+
+    python -m eval modes --encoder out/quickstart --benchmarks sample-search
+    """
+    from adapters_hub.requirements import needed_for
+    from adapters_hub.vector_store import default_root
+    from eval.benchmarks import data_folder, find_benchmarks
+    from eval.benchmarks.data import Retrieval
+    from eval.encoders import CachedEncoder
+    from eval.encoders.opening import Settings, open_encoders, parse_blend
+    from eval.preparing import prepare
+
+    with needed_for("comparing modes of search", "search"):
+        from eval.modes import modes_table, score_modes
+
+    _one_of("--split", split, ("dev", "test"))
+    blends = [parse_blend(align)] if align else []
+    opened = next(open_encoders(encoder, Settings(["aligned"], precision=precision, blends=blends)))
+    wanted = _listed(languages) or opened.languages()
+    chosen = find_benchmarks(_listed(benchmarks) or [])
+    prepared, _ = prepare(chosen, split, data_folder(data), wanted, languages is not None)
+    cached = CachedEncoder(opened, default_root(), show_progress=True)
+    rows = {
+        one.benchmark.name: list(score_modes(one.data, cached)) for one in prepared if isinstance(one.data, Retrieval)
+    }
+    sys.stdout.write(modes_table(rows))
+
+
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         from eval.errors import EvaluationError

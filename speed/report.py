@@ -72,6 +72,31 @@ class Curve:
     grows: bool
 
 
+@dataclass(frozen=True)
+class SearchCost:
+    """What one system costs that searches among many vectors.
+
+    Attributes:
+        system: its name.
+        build: seconds to store and index the vectors.
+        open: seconds to open what is stored, in a new process.
+        first: seconds for the first question.
+        each: median seconds for one of the next questions.
+        hundred: seconds for 100 questions.
+        memory: resident bytes that opening and asking add.
+        recall: share of the exact ten nearest among the ten found.
+    """
+
+    system: str
+    build: float
+    open: float
+    first: float
+    each: float
+    hundred: float
+    memory: int
+    recall: float
+
+
 def write_speed_report(rows: Sequence[Row], text: str, folder: Path) -> str:
     """Write `speed.json`, `speed.md` and `speed.png`, and return the table."""
     values = {"rows": [asdict(row) | {"ratio": row.ratio, "met": row.met} for row in rows]}
@@ -87,6 +112,12 @@ def write_scaling_report(curves: Sequence[Curve], text: str, folder: Path) -> st
         {"curves": [asdict(curve) for curve in curves]},
         text,
     )
+
+
+def write_search_report(costs: Sequence[SearchCost], vectors: int, folder: Path) -> str:
+    """Write `search.json` and `search.md`, and return the table."""
+    values = {"vectors": vectors, "costs": [asdict(cost) for cost in costs]}
+    return _write(folder / "search", search_table(costs, vectors), None, values, "random vectors in clusters")
 
 
 def speed_table(rows: Sequence[Row]) -> str:
@@ -112,14 +143,29 @@ def scaling_table(curves: Sequence[Curve]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _write(stem: Path, table: str, figure: Figure, values: dict[str, Any], text: str) -> str:
+def search_table(costs: Sequence[SearchCost], vectors: int) -> str:
+    """Markdown table of every system."""
+    lines = [
+        f"| {vectors:,} vectors | ready after | open | first question | one more | 100 questions | memory | recall |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for cost in costs:
+        times = (cost.build, cost.open, cost.first, cost.each, cost.hundred)
+        cells = [f"{value:.1f} s" if value >= 1 else f"{1000 * value:.1f} ms" for value in times]
+        cells += [f"{cost.memory / 1e6:,.0f} MB", f"{cost.recall:.3f}"]
+        lines.append(f"| {cost.system} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _write(stem: Path, table: str, figure: Figure | None, values: dict[str, Any], text: str) -> str:
     facts = machine()
     line = ", ".join(f"{key} {value}" for key, value in facts.items() if value is not None)
     shown = f"{table}\n{line}; text: {text}\n"
     values = {"machine": facts, "text": text} | values
     write_text(stem.with_suffix(".json"), json.dumps(values, indent=2, ensure_ascii=False) + "\n")
     write_text(stem.with_suffix(".md"), shown)
-    figure.savefig(stem.with_suffix(".png"), dpi=120)
+    if figure is not None:
+        figure.savefig(stem.with_suffix(".png"), dpi=120)
     return shown
 
 

