@@ -22,6 +22,7 @@ from adapters_hub.modules import halved, save_language_module, write_vocabulary
 from trainer.data.batches import Rows, tokenize
 from trainer.data.corpora import load_text
 from trainer.data.facts import data_facts
+from trainer.data.rules import read_rules
 from trainer.objectives.part_sources import encoding_sources
 from trainer.objectives.parts import Reading, load_part
 from trainer.objectives.sentence_training import SentenceTraining
@@ -45,7 +46,7 @@ from trainer.training.language_adaptation import (
 )
 from trainer.training.masking import MaskingCollator, pack
 from trainer.training.steps import rows_in_order, split
-from trainer.vocabulary import build_vocabulary, read_rules
+from trainer.vocabulary import build_vocabulary
 
 logger = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ from trainer.settings import Recipe, SettingsError, fill
 from trainer.training.arguments import training_arguments
 from trainer.training.dropout import set_dropout
 from trainer.training.embedding_trainer import SentenceModel
-from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
+from trainer.vocabulary import has_base_embeddings, rewriting
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class Stage2(Run):
             )
         Composition(base).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
         rules = read_rules(recipe.vocabulary.rewrite, self.language, recipe.pivot)
-        return rewriting(base.tokenizers.of(self.language), rules)
+        return rewriting(base.tokenizers.of(self.language), rules, [base.prompt, *base.prompts.values()])
 
     def _manifest(
         self, base: BaseEncoder, module: LanguageModule, pivot: LanguageModule, facts: dict[str, Any]

@@ -18,11 +18,12 @@ from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.format import ADAPTERS, EMBEDDINGS_FILE, TOKENIZER_FILES, LanguageModuleManifest
 from adapters_hub.modules import LoRA, write_lora
+from trainer.data.rules import read_rules
 from trainer.runs.records import base_reference, run_record
 from trainer.runs.workspace import PhaseFolder
 from trainer.settings import LoRASettings, Recipe, SettingsError, fill
 from trainer.training.low_rank import copy_lora, lora_config
-from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
+from trainer.vocabulary import has_base_embeddings, rewriting
 
 _PHASE_OF = {
     "vocabulary": "vocabulary",
@@ -119,7 +120,8 @@ class UnfinishedModule:
             partial = dataclasses.replace(partial, tokenizer=None, embeddings=None)
         Composition(base).activate(partial)
         if whole_vocabulary:
-            return base, rewriting(base.tokenizers.of(self.language), self.rules)
+            prompts = [base.prompt, *base.prompts.values()]
+            return base, rewriting(base.tokenizers.of(self.language), self.rules, prompts)
         return base, module_tokenizer(base, partial)
 
     def inject(self, base: BaseEncoder, settings: LoRASettings, part: str) -> Callable[[Path], None]:

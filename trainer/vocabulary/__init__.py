@@ -5,7 +5,7 @@ from trainer.vocabulary.build import Vocabulary, build_vocabulary, has_base_embe
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.focus import focus, sparsemax
 from trainer.vocabulary.prompts import check_prompts
-from trainer.vocabulary.rewriting import read_rules, rewriting
+from trainer.vocabulary.rewriting import rewriting
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
@@ -19,7 +19,6 @@ __all__ = [
     "count_tokens",
     "focus",
     "has_base_embeddings",
-    "read_rules",
     "rewriting",
     "sparsemax",
     "train_tokenizer",

@@ -10,8 +10,9 @@ from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
 from tests.conftest import ARCHITECTURES, sample_sentences
+from trainer.data.rules import read_rules
 from trainer.settings import RECIPES, SettingsError, VocabularySettings
-from trainer.vocabulary import build_vocabulary, read_rules, rewriting
+from trainer.vocabulary import build_vocabulary, rewriting
 
 Bases = Callable[[str], BaseEncoder]
 RULES = [("(?<![bdt])o", "ö"), ("o", "u"), ("Q", "")]
