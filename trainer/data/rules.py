@@ -7,15 +7,16 @@ A file of rules has three kinds of lines; empty lines and lines that start with 
 | `pattern<TAB>replacement` | replace what the regular expression matches |
 | `when<TAB>letters<TAB>condition` | the rules that follow apply only to these letters, where the condition holds |
 | `when` | the rules that follow apply everywhere again |
+| `include<TAB>file` | the lines of another file, its path being relative to this one's folder |
 
-A condition consists of lookarounds that stand behind a letter of the text: `(?!.{0,40}[а-я])(?<![а-я].{1,40})` holds
-where no Cyrillic letter is near. It is decided for all letters before the first of its rules changes one.
+A condition is a regular expression in which `_` is the letter: `_(?!.{0,40}[а-я])(?<![а-я].{1,40})` holds where no Cyrillic
+letter is near. It is decided for all letters before the first of its rules changes one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Regex, normalizers
@@ -25,8 +26,8 @@ from trainer.settings import SettingsError, fill
 
 Rules = Sequence[tuple[str, str]]
 """Pairs (regular expression, replacement), which apply one after the other."""
-
-_WHEN = "when"
+_WHEN, _INCLUDE, _LETTER = "when", "include", "_"
+_LOOKAROUNDS = ("(?=", "(?!", "(?<=", "(?<!")
 _FIRST_MARK = 0xE000
 """Start of Unicode's private use area. Letters for which a condition holds are replaced by characters from there until
 all rules have been applied, so that what the rules write can neither meet nor break the condition."""
@@ -52,6 +53,11 @@ def read_rules(template: str, language: str, pivot: str, setting: str = "vocabul
         return []
     if not path.exists():
         raise SettingsError(f"rules file {str(path)!r} does not exist: check {setting} in the recipe")
+    return _compiled(path)
+
+
+def _compiled(path: Path) -> list[tuple[str, str]]:
+    """The rules of a file, with conditions translated into rules."""
     rules: list[tuple[str, str]] = []
     marks: dict[str, str] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
@@ -62,14 +68,20 @@ def read_rules(template: str, language: str, pivot: str, setting: str = "vocabul
             if parts[0] == _WHEN and len(parts) in (1, 3):
                 rules += [(mark, letter) for letter, mark in marks.items()]
                 marks = {letter: chr(_FIRST_MARK + place) for place, letter in enumerate("".join(parts[1:2]))}
-                condition = _translated("".join(parts[2:]), marks, lambda letter, mark: letter + mark)
-                new = [(letter + condition, mark) for letter, mark in marks.items()]
+                condition = _translated("".join(parts[2:]), marks, whole=True)
+                if marks and _LETTER not in condition:
+                    raise ValueError(f"a condition without {_LETTER}")
+                new = [(condition.replace(_LETTER, letter), mark) for letter, mark in marks.items()]
+            elif parts[0] == _INCLUDE and len(parts) == 2 and not marks:
+                new = _compiled(path.parent / parts[1])
             elif len(parts) == 2:
-                new = [(_translated(parts[0], marks, lambda _, mark: mark), parts[1])]
+                new = [(_translated(parts[0], marks, whole=False), parts[1])]
             else:
                 raise ValueError(f"{len(parts)} columns")
             for pattern, _ in new:
                 Regex(pattern)
+        except SettingsError:
+            raise
         except Exception as error:  # tokenizers raises plain exceptions
             raise SettingsError(
                 f"{path}, line {number}: expected a regular expression, a tab and its replacement; found {error}"
@@ -83,23 +95,34 @@ def normalizer(rules: Rules) -> normalizers.Sequence:
     return normalizers.Sequence([normalizers.Replace(Regex(pattern), new) for pattern, new in rules])
 
 
-def _translated(pattern: str, marks: dict[str, str], forms: Callable[[str, str], str]) -> str:
-    """A regular expression in which each marked letter stands for `forms(letter, mark)`, any one of these characters.
+def _translated(pattern: str, marks: dict[str, str], whole: bool) -> str:
+    """A regular expression in which marked letters stand for themselves.
 
-    Ranges in character classes are written out if they contain a marked letter.
+    In lookarounds a letter also matches where it is not marked, because the letters around the one that a rule changes
+    need not meet the condition. Ranges in character classes are written out if they contain a marked letter.
+
+    Args:
+        pattern: the regular expression.
+        marks: the mark of each letter.
+        whole: treat the whole expression as a lookaround.
     """
-    result, inside = "", False
+    result, inside, looks = "", False, [whole]
     tokens = _TOKEN.findall(pattern)
     while tokens:
         token = tokens.pop(0)
-        characters = [token]
         if inside and len(token) == 1 and len(tokens) > 1 and tokens[0] == "-" and tokens[1] != "]":
             span = [chr(code) for code in range(ord(token), ord(tokens[1]) + 1)]
-            if not marks.keys() & set(span):
-                result += token + tokens.pop(0) + tokens.pop(0)
-                continue
-            characters, tokens = span, tokens[2:]
-        found = [forms(one, marks[one]) if one in marks else one for one in characters]
-        result += f"[{found[0]}]" if not inside and len(found[0]) > 1 and token in marks else "".join(found)
+            if marks.keys() & set(span):
+                tokens[:2] = span[1:]
+            else:
+                token += tokens.pop(0) + tokens.pop(0)
+        if token in marks:
+            form = token + marks[token] if looks[-1] else marks[token]
+            token = form if inside or len(form) == 1 else f"[{form}]"
+        elif not inside and token.startswith("("):
+            looks.append(looks[-1] or token in _LOOKAROUNDS)
+        elif token == ")" and not inside and len(looks) > 1:
+            looks.pop()
         inside = token == "[" or (inside and token != "]")
+        result += token
     return result

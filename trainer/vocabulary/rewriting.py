@@ -18,9 +18,7 @@ _LONGEST_PART = 32
 """The most characters that a rule of a module's tokenizer may insert."""
 
 
-def rewriting(
-    tokenizer: PreTrainedTokenizerFast, rules: Rules, prompts: Sequence[str] = ()
-) -> PreTrainedTokenizerFast:
+def rewriting(tokenizer: PreTrainedTokenizerFast, rules: Rules, prompts: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """A tokenizer that first applies the rules to a text, in their order, except to a prompt at its beginning."""
     if not rules:
         return tokenizer
