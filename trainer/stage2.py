@@ -18,6 +18,7 @@ from adapters_hub.encoder import Composition, SentenceHead, module_tokenizer
 from adapters_hub.format import AlignmentManifest, LanguageModuleManifest
 from adapters_hub.hub import fetch_manifest
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks, save_alignment_adapter
+from trainer.data.rules import read_rules
 from trainer.objectives.frozen_vectors import frozen_language, modular_copy
 from trainer.objectives.part_sources import alignment_sources, mixed_languages, source_facts
 from trainer.objectives.parts import Reading, load_part

@@ -9,8 +9,9 @@ A file of rules has three kinds of lines; empty lines and lines that start with 
 | `when` | the rules that follow apply everywhere again |
 | `include<TAB>file` | the lines of another file, its path being relative to this one's folder |
 
-A condition is a regular expression in which `_` is the letter: `_(?!.{0,40}[а-я])(?<![а-я].{1,40})` holds where no Cyrillic
-letter is near. It is decided for all letters before the first of its rules changes one.
+A condition is a regular expression in which `_` is the letter: `_(?!.{0,40}[а-я])(?<![а-я].{1,41})` holds where no
+Cyrillic letter is near. It is decided for all letters before the first of its rules changes one, and holds for the letters
+beside one for which it holds, too.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def _compiled(path: Path) -> list[tuple[str, str]]:
                 if marks and _LETTER not in condition:
                     raise ValueError(f"a condition without {_LETTER}")
                 new = [(condition.replace(_LETTER, letter), mark) for letter, mark in marks.items()]
+                near = "".join(marks.values())
+                new += [(f"{letter}(?=[{near}])|(?<=[{near}]){letter}", mark) for letter, mark in marks.items()]
             elif parts[0] == _INCLUDE and len(parts) == 2 and not marks:
                 new = _compiled(path.parent / parts[1])
             elif len(parts) == 2:

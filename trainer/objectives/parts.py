@@ -12,8 +12,6 @@ from transformers import PreTrainedTokenizerFast
 from trainer.data.batches import tokenize
 from trainer.data.corpora import load_cross_lingual, load_pairs
 from trainer.data.mixing import with_mixed
-from trainer.data.rules import read_rules
-from trainer.data.variants import with_variants
 from trainer.objectives.kinds import CROSS_LINGUAL, columns_of, languages_of
 from trainer.objectives.part_sources import PartSource
 from trainer.training.steps import split
@@ -59,7 +57,7 @@ class Reading:
         eval_share: share of the rows that is kept for evaluation.
         pivot: ISO 639-3.
         frozen: the language whose vectors are looked up, so that its texts are not tokenized; None to tokenize all.
-        seed: the recipe's seed, for variants and mixed sentences.
+        seed: the recipe's seed, for mixed sentences.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -91,7 +89,7 @@ def read_rows(source: PartSource, pivot: str, seed: int) -> Dataset:
     Args:
         source: the source of the rows.
         pivot: ISO 639-3.
-        seed: the recipe's seed, for variants and mixed sentences.
+        seed: the recipe's seed, for mixed sentences.
 
     Raises:
         DataError: the data is missing, unreadable or empty, or has other columns.
@@ -103,11 +101,6 @@ def read_rows(source: PartSource, pivot: str, seed: int) -> Dataset:
             text = load_cross_lingual(source.source, language, pivot, columns)
         else:
             text = load_pairs(source.source, language, pivot, columns)
-        rules = read_rules(source.source.variants, language, pivot, "variants")
-        spoken = languages_of(source.kind, languages)
-        # Of a paraphrase, the anchor and the negative stay as they are, so that both spellings meet.
-        changed = tuple(name for name in columns if spoken[name] == language and name.endswith(("target", "positive")))
-        text = with_variants(text, changed, rules, source.source.variants_share, seed)
         if source.mixed is not None:
             text = with_mixed(text, source.mixed, language, pivot, seed)
     return text

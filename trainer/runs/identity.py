@@ -10,7 +10,6 @@ from typing import Any
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import sha256
 from adapters_hub.format import FILE_NAME, Manifest, check_files
-from trainer.data.rules import read_rules
 from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
 from trainer.training.machines import on_all
 
@@ -64,8 +63,6 @@ def describe_data(source: DataSource, recipe: Recipe, language: str) -> dict[str
         values |= {"group_limit": source.group_limit, "groups": str(groups)}
         if groups.is_file():
             values["groups_sha256"] = sha256(groups)
-    if rules := read_rules(source.variants, language, recipe.pivot, "variants"):
-        values |= {"variants": [list(rule) for rule in rules], "variants_share": source.variants_share}
     return {key: value for key, value in values.items() if value not in (None, "")}
 
 

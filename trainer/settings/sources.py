@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters_hub.languages import check_language
-from trainer.settings.numbers import SHARE, number
 
 
 @dataclass
@@ -24,10 +23,6 @@ class DataSource:
         limit: Use at most this many rows.
         groups: File with one label per line for each row, such as its origin or style.
         group_limit: Use at most this many rows with the same label, so that no style dominates.
-        variants: File of rules, as for vocabulary.rewrite, that turn text of the language into text as people type it, for
-            example without diacritics. Some rows of pairs then show the variant; a pivot's sentence stays as it is. If the
-            path contains {language} and the language has no such file, all rows stay as they are.
-        variants_share: Share of the rows that show the variant.
         name: Name of the data on the module's card. By default the name of the dataset or file.
         license: Licence of the data, for the card.
     """
@@ -39,8 +34,6 @@ class DataSource:
     limit: int | None = None
     groups: str = ""
     group_limit: int | None = None
-    variants: str = ""
-    variants_share: float = number(0.5, SHARE)
     name: str = ""
     license: str = ""
 

@@ -2,13 +2,13 @@
 
     python -m trainer.vocabulary.restoring --language azj --text data/mono/azj.txt.xz
 
-prints a file for `vocabulary.rewrite` that undoes `trainer/recipes/variants/azj.tsv`. Its rules apply where no letter that
-such typing loses is near, so that text in the usual spelling stays as it is.
+prints rules for `vocabulary.rewrite` that undo those in `trainer/recipes/typing/azj.tsv`. They apply where no letter
+that such typing loses is near, so that text in the usual spelling stays as it is.
 
 References:
-    Yuret and de la Maza 2006, The Greedy Prepend Algorithm for Decision List Induction, ISCIS, for lists of contexts that
-    restore Turkish letters. Here a list goes from narrow contexts to wide ones, and a context is listed only if it corrects
-    more of the text's letters than it spoils.
+    Yuret and de la Maza 2006, The Greedy Prepend Algorithm for Decision List Induction, ISCIS, restores Turkish letters
+    by lists of contexts. Here general contexts come before special ones, and a context is listed only if it corrects more
+    letters of the text than it spoils.
 """
 
 from __future__ import annotations
@@ -61,16 +61,19 @@ def learn(texts: Iterable[str], dropped: dict[str, str], gain: int) -> dict[str,
         A map from a letter as typed to its contexts (letters before, letters after) and the letter meant there. Of the
         contexts that fit, the one of the latest shape in `SHAPES` decides.
     """
-    typed = str.maketrans({_lower(meant): _lower(letter) for meant, letter in dropped.items()})
-    places: dict[str, Counter[tuple[str, str, str]]] = {_lower(letter): Counter() for letter in dropped.values()}
+    small = {meant: shown for meant, shown in dropped.items() if meant.islower()}
+    places: dict[str, Counter[tuple[str, str, str]]] = {shown: Counter() for shown in small.values() if len(shown) == 1}
     before, after = (max(shape[side] for shape in SHAPES) for side in (0, 1))
     for text in texts:
-        text = "".join(sign if sign.isalpha() else _EDGE for sign in _lower(text))
-        shown = _EDGE * before + text.translate(typed) + _EDGE * after
-        for place, letter in enumerate(text, start=before):
-            if shown[place] in places:
+        signs = [sign if sign.isalpha() else _EDGE for sign in _lower(text, dropped)]
+        parts = [small.get(sign, sign) for sign in signs]
+        shown = _EDGE * before + "".join(parts) + _EDGE * after
+        place = before
+        for sign, part in zip(signs, parts, strict=True):
+            if part in places:
                 around = shown[place - before : place], shown[place + 1 : place + 1 + after]
-                places[shown[place]][(*around, letter)] += 1
+                places[part][(*around, sign)] += 1
+            place += len(part)
     return {letter: _contexts(found, letter, gain) for letter, found in places.items()}
 
 
@@ -104,8 +107,10 @@ def _within(before: str, after: str) -> tuple[str, str] | None:
     return None if _EDGE in before[1:] or _EDGE in after[:-1] else (before, after)
 
 
-def _lower(text: str) -> str:
-    """Lower case of as many characters; İ becomes i, and I stays what it is in English."""
+def _lower(text: str, dropped: dict[str, str]) -> str:
+    """Lower case of as many characters: i for İ, and ı for I in a language that has both."""
+    if "ı" in dropped:
+        text = text.replace("I", "ı")
     return text.replace("İ", "i").lower()
 
 
@@ -116,14 +121,14 @@ def lines(contexts: dict[str, Contexts], dropped: dict[str, str]) -> Iterator[st
         contexts: from `learn`.
         dropped: maps each letter that typing loses to the one that is typed, in both cases.
     """
-    lost, typed = "".join(dropped), "".join(dict.fromkeys(dropped.values()))
+    lost, typed = "".join(dropped), "".join(dict.fromkeys(shown for shown in dropped.values() if len(shown) == 1))
     yield f"when\t{typed}\t_(?!.{{0,{_NEAR}}}[{lost}])(?<![{lost}].{{1,{_NEAR + 1}}})"
     for focus in typed:
-        own = contexts[_lower(focus)]
+        own = contexts[_lower(focus, {})]
         meanings = [focus, *(meant for meant, letter in dropped.items() if letter == focus)]
         for shape in reversed(SHAPES):
             for meant in meanings:
-                fitting = [around for around, best in own.items() if best == _lower(meant) and _shape(around) == shape]
+                fitting = [around for around, best in own.items() if best == _lower(meant, dropped) and _shape(around) == shape]
                 if focus.isupper():  # capitals inside a word are too rare to have rules
                     fitting = [(before, after) for before, after in fitting if before in ("", _EDGE)]
                 rights: dict[str, list[str]] = {}
@@ -169,13 +174,15 @@ def _shape(around: tuple[str, str]) -> tuple[int, int]:
 def main() -> None:
     """Print the rules of a language."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--language", required=True, help="ISO 639-3; its file in trainer/recipes/variants is read")
+    parser.add_argument("--language", required=True, help="ISO 639-3; its file in trainer/recipes/typing is read")
     parser.add_argument("--text", required=True, type=Path, help="text of the language, one sentence a line")
-    parser.add_argument("--limit", type=int, default=60_000, help="number of lines to read")
+    parser.add_argument("--limit", type=int, default=60_000, help="number of lines to learn from")
     parser.add_argument("--gain", type=int, default=20, help="letters that a context must correct")
     options = parser.parse_args()
-    dropped = dict(read_rules(str(RECIPES / "variants" / f"{options.language}.tsv"), options.language, ""))
-    found = learn(islice(read_lines(options.text), options.limit), dropped, options.gain)
+    dropped = dict(read_rules(str(RECIPES / "typing" / f"{options.language}.tsv"), options.language, ""))
+    # A text without any of the letters may itself have been typed so.
+    usual = (text for text in read_lines(options.text) if not dropped.keys().isdisjoint(text))
+    found = learn(islice(usual, options.limit), dropped, options.gain)
     sys.stdout.write("".join(f"{line}\n" for line in lines(found, dropped)))
 
 
