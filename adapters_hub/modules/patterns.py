@@ -112,14 +112,14 @@ class _Parser:
                 raise self.refusal("an unlimited repetition is not at the end")
             part, ends = self._item(depth)
             listed = None if None in (whole.characters, part.characters) else whole.characters | part.characters  # type: ignore[operator]
-            looked += part.choices if part.looks else 0
+            looked += whole.choices * part.choices if part.looks else 0
             choices = whole.choices * (1 if part.looks else part.choices)
             whole = Match(whole.shortest + part.shortest, listed, choices)
-            if choices * max(looked, 1) > _MOST_CHOICES:
+            if max(choices, looked) > _MOST_CHOICES:
                 raise self.refusal("it has too many ways to match")
         if ends and depth:
             raise self.refusal("an unlimited repetition in brackets")
-        return replace(whole, choices=whole.choices * max(looked, 1))
+        return replace(whole, choices=max(whole.choices, looked))
 
     def _item(self, depth: int) -> tuple[Match, bool]:
         """Parse one part; also return whether it repeats without limit."""

@@ -66,7 +66,9 @@ def _compiled(path: Path) -> list[tuple[str, str]]:
             continue
         parts = line.split("\t")
         try:
-            if parts[0] == _WHEN and len(parts) in (1, 3):
+            if parts[0] == _WHEN:
+                if len(parts) not in (1, 3):
+                    raise ValueError(f"{len(parts)} columns")
                 rules += [(mark, letter) for letter, mark in marks.items()]
                 marks = {letter: chr(_FIRST_MARK + place) for place, letter in enumerate("".join(parts[1:2]))}
                 condition = _translated("".join(parts[2:]), marks, whole=True)

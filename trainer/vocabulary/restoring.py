@@ -25,21 +25,8 @@ from trainer.data.text_files import read_lines
 from trainer.settings import RECIPES
 
 SHAPES = (
-    (0, 0),
-    (0, 1),
-    (1, 0),
-    (1, 1),
-    (0, 3),
-    (2, 1),
-    (1, 2),
-    (2, 2),
-    (3, 1),
-    (1, 3),
-    (3, 2),
-    (2, 3),
-    (3, 3),
-    (4, 3),
-    (3, 4),
+    *((0, 0), (0, 1), (1, 0), (1, 1), (0, 3), (2, 1), (1, 2), (2, 2), (3, 1), (1, 3), (3, 2), (2, 3), (3, 3)),
+    *((5, 1), (4, 2), (2, 4), (4, 3), (3, 4), (5, 2)),
 )
 """Numbers of letters before and after the letter in question, from the most general context to the most special one."""
 _NEAR = 48  # characters; nearly every text of this length has a letter that such typing loses

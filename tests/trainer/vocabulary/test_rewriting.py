@@ -9,6 +9,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
+from adapters_hub.modules import write_vocabulary
+from adapters_hub.modules.tokenizer import read_tokenizer
 from tests.conftest import ARCHITECTURES, sample_sentences
 from trainer.data.rules import read_rules
 from trainer.settings import RECIPES, SettingsError, VocabularySettings
@@ -24,6 +26,28 @@ def test_rules_apply_in_their_order_before_anything_else(bases: Bases, architect
     changed = rewriting(tokenizer, RULES)
     assert changed("boot Qoder dort")["input_ids"] == tokenizer("buöt öder durt")["input_ids"]
     assert rewriting(tokenizer, []) is tokenizer
+
+
+@pytest.mark.parametrize("prompt", ["boo: ", "o" * 100 + ": "])
+def test_a_prompt_is_not_rewritten_but_the_text_behind_it_is(bases: Bases, prompt: str) -> None:
+    tokenizer = bases("m2m_100").tokenizer
+    steps = rewriting(tokenizer, RULES, [prompt, "q: "]).backend_tokenizer.normalizer
+    plain = tokenizer.backend_tokenizer.normalizer
+    assert steps.normalize_str(f"{prompt}boot boo: o") == plain.normalize_str(f"{prompt}buöt buö: ö")
+    assert steps.normalize_str("o") == plain.normalize_str("ö")
+
+
+@pytest.mark.parametrize("language", ["kaz", "azj"])
+def test_what_a_module_holds_rewrites_as_the_rules_do(bases: Bases, language: str, tmp_path: Path) -> None:
+    """The trainer, encoders and exports all read this tokenizer."""
+    rules = read_rules(str(RECIPES / "rewrite" / "{language}.tsv"), language, "eng")
+    tokenizer = bases("m2m_100").tokenizer
+    write_vocabulary(tmp_path, rewriting(tokenizer, rules, ["query: "]), None)
+    again = read_tokenizer(tmp_path)
+    typed = {"kaz": "Balalar sakhnada bīlep zhatyr.", "azj": "Onlar seherde yasayirlar."}[language]
+    usual = {"kaz": "Балалар сахнада билеп жатыр.", "azj": "Onlar şəhərdə yaşayırlar."}[language]
+    for text in (typed, usual):
+        assert again(f"query: {text}")["input_ids"] == tokenizer(f"query: {usual}")["input_ids"]
 
 
 @pytest.mark.parametrize("strategy", ["focus", "trim", "keep"])
