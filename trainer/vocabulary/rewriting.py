@@ -23,10 +23,10 @@ def rewriting(tokenizer: PreTrainedTokenizerFast, rules: Rules, prompts: Sequenc
     if not rules:
         return tokenizer
     changes = normalizer(rules)
-    # A prompt that the rules would leave as it is needs no protection.
-    changed = [prompt for prompt in dict.fromkeys(prompts) if changes.normalize_str(prompt) != prompt]
+    # The text behind a prompt may meet a condition. Rules that change a prompt by itself are refused elsewhere.
+    kept = [prompt for prompt in dict.fromkeys(prompts) if prompt and changes.normalize_str(prompt) == prompt]
     before, after = [], []
-    for prompt in changed:
+    for prompt in kept:
         parts = re.findall(f".{{1,{_LONGEST_PART}}}", prompt, re.DOTALL)
         stands = [chr(_FIRST_PROMPT + len(after) + place) for place in range(len(parts))]
         before.append((rf"\A{re.escape(prompt)}", "".join(stands)))
