@@ -33,8 +33,8 @@ _KYRGYZ = _table(
 )
 # The Cyrillic alphabet that Uzbek had until 1995, and that much of it still has.
 _UZBEK = _table(
-    "o' g' sh ch yo yu ya ye a b d e f g h i j k l m n o p q r s t u v x y z '",
-    "ў ғ ш ч ё ю я е а б д е ф г ҳ и ж к л м н о п қ р с т у в х й з ъ",
+    "yo' o' g' sh ch yo yu ya ye a b d e f g h i j k l m n o p q r s t u v x y z '",
+    "йў ў ғ ш ч ё ю я е а б д е ф г ҳ и ж к л м н о п қ р с т у в х й з ъ",
 )
 # Letters that Unicode Technical Standard 39 calls confusable, and two of Kazakh.
 _LOOKS = str.maketrans("аеорсухіһәАВЕКМНОРСТХІӘ", "aeopcyxihəABEKMHOPCTXIƏ")

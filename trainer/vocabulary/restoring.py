@@ -115,7 +115,9 @@ def lines(contexts: dict[str, Contexts], dropped: dict[str, str]) -> Iterator[st
         meanings = [focus, *(meant for meant, letter in dropped.items() if letter == focus)]
         for shape in reversed(SHAPES):
             for meant in meanings:
-                fitting = [around for around, best in own.items() if best == _lower(meant, dropped) and _shape(around) == shape]
+                fitting = [
+                    around for around, best in own.items() if best == _lower(meant, dropped) and _shape(around) == shape
+                ]
                 if focus.isupper():  # capitals inside a word are too rare to have rules
                     fitting = [(before, after) for before, after in fitting if before in ("", _EDGE)]
                 rights: dict[str, list[str]] = {}

@@ -18,7 +18,7 @@ from eval.benchmarks.typing import (
         (KardesLatin, "kir", "Жаңы үй менен", "Jangy üĭ menen"),
         (KardesUnmarked, "kaz", "Ер адамдар үйде", "Er adamdar uide"),
         (KardesUnmarked, "azj", "İşçi qadın ağacı görür, Əli", "Isci qadin agaci gorur, Eli"),
-        (KardesCyrillic, "uzn", "Sharq o‘g‘li yo'lda", "Шарқ ўғли ёлда"),
+        (KardesCyrillic, "uzn", "Sharq o‘g‘li yo'lda", "Шарқ ўғли йўлда"),
         (KardesLookalikes, "kaz", "Сары әже", "Capы əжe"),
         (SemRelUnmarked, "hau", "ƙasa ɗaya, Ɓarna", "kasa daya, Barna"),
     ],

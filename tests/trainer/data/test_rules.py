@@ -31,7 +31,9 @@ def written(folder: Path, *lines: str) -> Callable[[str], str]:
 
 def test_a_condition_holds_before_the_first_of_its_rules_changes_a_letter(tmp_path: Path) -> None:
     change = written(tmp_path, f"when\tabc\t{NEAR}", "a\tа", "b\tб")
-    assert change("abc cab") == "абc cаб"  # what the first rule writes would otherwise keep the second one from applying
+    assert (
+        change("abc cab") == "абc cаб"
+    )  # what the first rule writes would otherwise keep the second one from applying
     assert change("abc д abc") == "abc д abc"
     assert change("abc д 123456789 abc") == "abc д 123456789 абc"
 
@@ -90,7 +92,11 @@ def test_text_in_the_usual_spelling_stays_as_it_is(language: str, least: float) 
         ("kaz", "Qazaq tılı", "Қазақ тілі"),
         ("kaz", "Balalar sakhnada bīlep zhatyr.", "Балалар сахнада билеп жатыр."),
         ("kaz", "Aдaмдap oйнaйды, пiлдep кeлe жaтыp", "Адамдар ойнайды, пілдер келе жатыр"),
-        ("kir", "Pilderdin üĭürü jalgyz ayak jol menen basyp baratat.", "Пилдердин үйүрү жалгыз аяк жол менен басып баратат."),
+        (
+            "kir",
+            "Pilderdin üĭürü jalgyz ayak jol menen basyp baratat.",
+            "Пилдердин үйүрү жалгыз аяк жол менен басып баратат.",
+        ),
         ("kir", "Adamdar kriket oinop jatyshat.", "Адамдар крикет ойноп жатышат."),
         ("azj", "Uc nefer seherde bize qosulacaq.", "Üç nəfər şəhərdə bizə qoşulacaq."),
         ("azj", "Кişilər kriкеt oynayırlar", "Kişilər kriket oynayırlar"),
