@@ -10,8 +10,8 @@ A file of rules has three kinds of lines; empty lines and lines that start with 
 | `include<TAB>file` | the lines of another file, its path being relative to this one's folder |
 
 A condition is a regular expression in which `_` is the letter: `_(?!.{0,40}[а-я])(?<![а-я].{1,41})` holds where no
-Cyrillic letter is near. It is decided for all letters before the first of its rules changes one, and holds for the letters
-beside one for which it holds, too.
+Cyrillic letter is near. It is decided for all letters before the first of its rules changes one. Letters beside one for
+which it holds count as well.
 """
 
 from __future__ import annotations

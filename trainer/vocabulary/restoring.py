@@ -7,8 +7,8 @@ that such typing loses is near, so that text in the usual spelling stays as it i
 
 References:
     Yuret and de la Maza 2006, The Greedy Prepend Algorithm for Decision List Induction, ISCIS, restores Turkish letters
-    by lists of contexts. Here general contexts come before special ones, and a context is listed only if it corrects more
-    letters of the text than it spoils.
+    by lists of contexts. Here general contexts come before special ones, and a context is listed only if it corrects
+    more letters of the text than it spoils.
 """
 
 from __future__ import annotations
