@@ -17,6 +17,7 @@ from adapters_hub.format import ADAPTERS, LanguageModuleManifest
 from adapters_hub.modules import halved, save_language_module, write_vocabulary
 from trainer.data.batches import Rows, tokenize
 from trainer.data.corpora import load_text
+from trainer.data.rules import read_rules
 from trainer.objectives.part_sources import encoding_sources
 from trainer.objectives.parts import Reading, load_part
 from trainer.objectives.sentence_training import SentenceTraining
@@ -35,7 +36,7 @@ from trainer.training.embedding_trainer import SentenceModel
 from trainer.training.language_adaptation import LanguageAdaptationTrainer, MaskedLanguageModel, mlm_head
 from trainer.training.masking import MaskingCollator, pack
 from trainer.training.steps import rows_in_order, split
-from trainer.vocabulary import build_vocabulary, read_rules, vocabulary_text
+from trainer.vocabulary import build_vocabulary, vocabulary_text
 
 Write = Callable[[Path], dict[str, Any]]
 """A function that writes the result of a phase to a folder and returns the facts for the manifest."""

@@ -6,7 +6,7 @@ The regex engine of the tokenizers library backtracks, so some expressions take 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -46,11 +46,13 @@ class Match:
         shortest: length of the shortest match, in characters.
         characters: the characters that a match can consist of; None for any.
         choices: upper bound of the ways to continue a match at any one position in a text.
+        looks: whether it is a lookaround, which is tried once for each way to reach it and then has a single result.
     """
 
     shortest: int
     characters: frozenset[str] | None
     choices: int = 1
+    looks: bool = False
 
 
 _NOTHING = Match(0, frozenset())
@@ -104,18 +106,20 @@ class _Parser:
         return Match(min(match.shortest for match in found), characters, sum(match.choices for match in found))
 
     def _sequence(self, depth: int) -> Match:
-        whole, ends = _NOTHING, False
+        whole, ends, looked = _NOTHING, False, 0
         while self.place < len(self.pattern) and self.pattern[self.place] not in "|)":
             if ends:
                 raise self.refusal("an unlimited repetition is not at the end")
             part, ends = self._item(depth)
             listed = None if None in (whole.characters, part.characters) else whole.characters | part.characters  # type: ignore[operator]
-            whole = Match(whole.shortest + part.shortest, listed, whole.choices * part.choices)
-            if whole.choices > _MOST_CHOICES:
+            looked += whole.choices * part.choices if part.looks else 0
+            choices = whole.choices * (1 if part.looks else part.choices)
+            whole = Match(whole.shortest + part.shortest, listed, choices)
+            if max(choices, looked) > _MOST_CHOICES:
                 raise self.refusal("it has too many ways to match")
         if ends and depth:
             raise self.refusal("an unlimited repetition in brackets")
-        return whole
+        return replace(whole, choices=max(whole.choices, looked))
 
     def _item(self, depth: int) -> tuple[Match, bool]:
         """Parse one part; also return whether it repeats without limit."""
@@ -164,7 +168,7 @@ class _Parser:
         match = self.alternatives(depth + 1)
         if not self._skip(")"):
             raise self.refusal("a bracket is not closed")
-        return Match(0, frozenset(), match.choices) if looks else match
+        return Match(0, frozenset(), match.choices, looks=True) if looks else match
 
     def _escape(self) -> frozenset[str] | None:
         """The characters that an escape stands for; None for a class of them, empty for an anchor."""

@@ -14,6 +14,7 @@ from eval.benchmarks.retrieval import AfriQA, BelebelePassages, KazQAD, XQuAD
 from eval.benchmarks.sample import SampleBitext, SamplePairs, SampleSearch
 from eval.benchmarks.similarity import STS17, STS22, STSB, KardesSTS, KardesSTSArabic, KorSTS
 from eval.benchmarks.source import Source, data_folder, origin
+from eval.benchmarks.typing import KardesCyrillic, KardesLatin, KardesLookalikes, KardesUnmarked, SemRelUnmarked
 from eval.errors import EvaluationError
 
 __all__ = ["BENCHMARKS", "GROUPS", "Benchmark", "Source", "data_folder", "find_benchmarks", "origin"]
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         SamplePairs(), SampleBitext(), SampleSearch(), STSB(), KardesSTS(), KardesSTSArabic(), KorSTS(), STS17(),
         STS22(), SICK(), SemRel(), SIB200(), FLORES(), Tatoeba(), Belebele(), XQuAD(), KazQAD(), AfriQA(),
         MIRACL(), BelebelePassages(),
+        KardesLatin(), KardesUnmarked(), KardesCyrillic(), KardesLookalikes(), SemRelUnmarked(),
     )
 }  # fmt: skip
 
@@ -31,9 +33,11 @@ GROUPS = {
     "sample": ("sample-pairs", "sample-bitext", "sample-search"),
     "paper": ("stsb", "kardes", "sick", "semrel", "sib200", "flores", "tatoeba"),
     "dev": ("stsb", "kardes", "semrel", "sib200", "tatoeba"),
+    "typing": ("kardes-latin", "kardes-ascii", "kardes-cyrillic", "kardes-lookalikes", "semrel-ascii"),
     "search": ("xquad", "kazqad", "afriqa"),
 }
-"""Groups of benchmarks: the sample data, the paper's table, those with public development data, and retrieval."""
+"""Groups of benchmarks: the sample data, the paper's table, those with public development data, text as
+people type it, and retrieval."""
 
 
 def find_benchmarks(names: Sequence[str]) -> list[Benchmark]:

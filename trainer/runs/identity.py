@@ -12,12 +12,13 @@ from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import sha256
 from adapters_hub.format import FILE_NAME, Manifest, check_files
 from adapters_hub.hub import fetch_manifest
+from trainer.data.rules import read_rules
 from trainer.objectives.part_sources import PartSource, encoding_sources, mixed_languages
 from trainer.objectives.teachers import identity
 from trainer.runs.modules import module_source
 from trainer.settings import TRAINING_DEFAULTS, DataSource, Recipe, SettingsError, fill
 from trainer.training.machines import on_all
-from trainer.vocabulary import read_rules, vocabulary_text
+from trainer.vocabulary import vocabulary_text
 
 # Prefixes of the fields of TrainingArguments that do not change a run's final weights.
 _COSMETIC = (

@@ -12,8 +12,9 @@ from adapters_hub import BaseEncoder, LanguageModule
 from adapters_hub.encoder import Composition, module_tokenizer
 from adapters_hub.errors import CompositionError
 from adapters_hub.modules import AlignmentAdapter, BottleneckConfig, Bottlenecks
+from trainer.data.rules import read_rules
 from trainer.settings import Recipe, SettingsError, fill
-from trainer.vocabulary import has_base_embeddings, read_rules, rewriting
+from trainer.vocabulary import has_base_embeddings, rewriting
 
 
 def module_source(recipe: Recipe, language: str) -> str:
@@ -76,7 +77,8 @@ def compose(
         )
     Composition(copy).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
     rules = read_rules(recipe.vocabulary.rewrite, module.language, recipe.pivot)
-    return copy, rewriting(copy.tokenizers.of(module.language), rules)
+    prompts = [base.prompt, *base.prompts.values()]
+    return copy, rewriting(copy.tokenizers.of(module.language), rules, prompts)
 
 
 def new_bottlenecks(base: BaseEncoder, recipe: Recipe, language: str) -> Bottlenecks:

@@ -11,7 +11,7 @@ from trainer.vocabulary.build import (
 from trainer.vocabulary.characters import Characters
 from trainer.vocabulary.focus import focus, sparsemax
 from trainer.vocabulary.prompts import check_prompts
-from trainer.vocabulary.rewriting import read_rules, rewriting
+from trainer.vocabulary.rewriting import rewriting
 from trainer.vocabulary.training import train_tokenizer
 from trainer.vocabulary.trim import always_kept, count_tokens, trim_tokenizer
 
@@ -26,7 +26,6 @@ __all__ = [
     "focus",
     "has_base_embeddings",
     "read_output_bias",
-    "read_rules",
     "rewriting",
     "sparsemax",
     "train_tokenizer",

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from adapters_hub.base import BaseEncoder, for_language
 from adapters_hub.format import LanguageModuleManifest
 from adapters_hub.modules import halved, write_vocabulary
+from trainer.data.rules import Rules
 from trainer.settings import DataSource, Recipe, VocabularySettings
 from trainer.vocabulary.auxiliary import auxiliary_vectors
 from trainer.vocabulary.characters import Characters
@@ -82,7 +83,7 @@ def build_vocabulary(
     seed: int,
     *,
     prompts: Sequence[str],
-    rules: Sequence[tuple[str, str]] = (),
+    rules: Rules = (),
 ) -> Vocabulary:
     """Build the tokenizer and the initial embeddings of a language.
 
@@ -94,12 +95,12 @@ def build_vocabulary(
         output_bias: `[base vocabulary]`, the output bias of the base's MLM head.
         seed: the recipe's seed.
         prompts: the prompts put before sentences; the tokenizer must split them as the base's does.
-        rules: from `read_rules`; the tokenizer applies them first.
+        rules: from `read_rules`; the tokenizer applies them first, but not to the prompts.
 
     Raises:
         SettingsError: the size is too small, or the tokenizer cannot split a prompt as the base's does.
     """
-    source = rewriting(base.tokenizer, rules)
+    source = rewriting(base.tokenizer, rules, prompts)
     embeddings = base.token_embeddings.weight.detach()
     facts: dict[str, Any] = {"strategy": settings.strategy}
     if settings.strategy == "keep":

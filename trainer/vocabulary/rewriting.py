@@ -1,62 +1,39 @@
-"""Rules that rewrite text of a language into the script and spelling that its tokenizer handles best."""
+"""A tokenizer that first rewrites text into the script and spelling that it handles best."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from tokenizers import Regex, Tokenizer
-from tokenizers.normalizers import Replace
+from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub.base import plain_tokenizer
-from adapters_hub.reading import read_text
-from trainer.settings import SettingsError
+from trainer.data.rules import Rules, normalizer
+
+_FIRST_PROMPT = 0xF000
+"""Start of the characters that stand for parts of prompts while rules apply; the marks of rules are far below."""
+_LONGEST_PART = 32
+"""The most characters that a rule of a module's tokenizer may insert."""
 
 
-def read_rules(template: str, language: str, pivot: str) -> list[tuple[str, str]]:
-    """The rewriting rules of a language: pairs (regular expression, replacement).
-
-    There are no rules if the template is empty, or if it contains `{language}` and the file does not exist.
-
-    Args:
-        template: path of a file of `pattern<TAB>replacement` lines; empty lines and lines that start with # are
-            ignored.
-        language: replaces `{language}`.
-        pivot: replaces `{pivot}`.
-
-    Raises:
-        SettingsError: the file is missing, or a line is not a rule.
-    """
-    path = Path(template.replace("{language}", language).replace("{pivot}", pivot))
-    if not template or ("{language}" in template and not path.is_file()):
-        return []
-    if not path.exists():
-        raise SettingsError(f"rules file {str(path)!r} does not exist: check vocabulary.rewrite in the recipe")
-    rules = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        parts = line.split("\t")
-        try:
-            if len(parts) != 2:
-                raise ValueError(f"{len(parts)} columns")
-            Regex(parts[0])
-        except Exception as error:  # tokenizers raises plain exceptions
-            raise SettingsError(
-                f"{path}, line {number}: expected a regular expression, a tab and its replacement; found {error}"
-            ) from error
-        rules.append((parts[0], parts[1]))
-    return rules
-
-
-def rewriting(tokenizer: PreTrainedTokenizerFast, rules: Sequence[tuple[str, str]]) -> PreTrainedTokenizerFast:
-    """A tokenizer that first applies the rules to a text, in their order."""
+def rewriting(tokenizer: PreTrainedTokenizerFast, rules: Rules, prompts: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    """A tokenizer that first applies the rules to a text, in their order, except to a prompt at its beginning."""
     if not rules:
         return tokenizer
+    changes = normalizer(rules)
+    # The text behind a prompt may meet a condition. Rules that change a prompt by itself are refused elsewhere.
+    kept = [prompt for prompt in dict.fromkeys(prompts) if prompt and changes.normalize_str(prompt) == prompt]
+    before: list[tuple[str, str]] = []
+    after: list[tuple[str, str]] = []
+    for prompt in kept:
+        parts = re.findall(f".{{1,{_LONGEST_PART}}}", prompt, re.DOTALL)
+        stands = [chr(_FIRST_PROMPT + len(after) + place) for place in range(len(parts))]
+        before.append((rf"\A{re.escape(prompt)}", "".join(stands)))
+        after += list(zip(stands, parts, strict=True))
     content = json.loads(tokenizer.backend_tokenizer.to_str())
-    steps = [json.loads(Replace(Regex(pattern), new).__getstate__()) for pattern, new in rules]
+    steps = json.loads(normalizer([*before, *rules, *after]).__getstate__())["normalizers"]
     steps += [content["normalizer"]] if content["normalizer"] else []
     content["normalizer"] = {"type": "Sequence", "normalizers": steps}
     return plain_tokenizer(tokenizer, tokenizer_object=Tokenizer.from_str(json.dumps(content)))

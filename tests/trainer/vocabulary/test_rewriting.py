@@ -9,9 +9,13 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from adapters_hub import BaseEncoder
+from adapters_hub.base import plain_tokenizer
+from adapters_hub.modules import write_vocabulary
+from adapters_hub.modules.tokenizer import read_tokenizer
 from tests.conftest import ARCHITECTURES, sample_sentences
+from trainer.data.rules import read_rules
 from trainer.settings import RECIPES, SettingsError, VocabularySettings
-from trainer.vocabulary import build_vocabulary, read_rules, rewriting
+from trainer.vocabulary import build_vocabulary, rewriting
 
 Bases = Callable[[str], BaseEncoder]
 RULES = [("(?<![bdt])o", "ö"), ("o", "u"), ("Q", "")]
@@ -23,6 +27,30 @@ def test_rules_apply_in_their_order_before_anything_else(bases: Bases, architect
     changed = rewriting(tokenizer, RULES)
     assert changed("boot Qoder dort")["input_ids"] == tokenizer("buöt öder durt")["input_ids"]
     assert rewriting(tokenizer, []) is tokenizer
+
+
+@pytest.mark.parametrize("prompt", ["boo: ", "o" * 100 + ": "])
+def test_a_prompt_is_not_rewritten_because_of_the_text_behind_it(bases: Bases, prompt: str) -> None:
+    tokenizer = bases("m2m_100").tokenizer
+    rules = [("o(?=.{0,40}x)", "ö"), ("z", "s")]
+    steps = rewriting(tokenizer, rules, [prompt, "q: "]).backend_tokenizer.normalizer
+    plain = tokenizer.backend_tokenizer.normalizer
+    assert steps.normalize_str(f"{prompt}boo: x z") == plain.normalize_str(f"{prompt}böö: x s")
+    assert steps.normalize_str("oh x") == plain.normalize_str("öh x")
+
+
+@pytest.mark.parametrize("language", ["kaz", "azj"])
+def test_what_a_module_holds_rewrites_as_the_rules_do(bases: Bases, language: str, tmp_path: Path) -> None:
+    """The trainer, encoders and exports all read this tokenizer."""
+    rules = read_rules(str(RECIPES / "rewrite" / "{language}.tsv"), language, "eng")
+    tokenizer = bases("m2m_100").tokenizer
+    write_vocabulary(tmp_path / "rewriting", rewriting(tokenizer, rules, ["query: "]), None)
+    write_vocabulary(tmp_path / "plain", plain_tokenizer(tokenizer), None)
+    again, plain = read_tokenizer(tmp_path / "rewriting"), read_tokenizer(tmp_path / "plain")
+    typed = {"kaz": "Balalar sakhnada bīlep zhatyr.", "azj": "Onlar seherde yasayirlar."}[language]
+    usual = {"kaz": "Балалар сахнада билеп жатыр.", "azj": "Onlar şəhərdə yaşayırlar."}[language]
+    for text in (typed, usual):
+        assert again(f"query: {text}")["input_ids"] == plain(f"query: {usual}")["input_ids"]
 
 
 @pytest.mark.parametrize("strategy", ["focus", "trim", "keep"])
