@@ -8,6 +8,7 @@ import os
 import resource
 import runpy
 import socket
+import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -109,8 +110,14 @@ def accelerate(*arguments: str | Path) -> Completed:
 
 
 def accelerate_on_two(script: Path, *arguments: str | Path) -> Completed:
-    """Run `accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that communicate by gloo."""
-    return accelerate("--cpu", "--num_processes", "2", "--main_process_port", free_port(), script, *arguments)
+    """Run `accelerate launch --cpu --num_processes 2 SCRIPT ARGUMENTS`: two processes that communicate by gloo.
+
+    The launcher is not forked: the script reads the command line of the process that started it.
+    """
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
+    command = [*launcher, "--main_process_port", free_port(), str(script), *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=False)
+    return Completed(done.returncode, done.stdout, done.stderr)
 
 
 def torchrun_two(script: Path, *arguments: str | Path) -> Completed:
