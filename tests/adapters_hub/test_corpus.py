@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -342,18 +344,17 @@ def test_two_launched_processes_write_what_one_command_writes(shelf: Shelf, fold
     ]  # fmt: skip
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
-    def run(*command: str) -> str:
-        done = run_python("-m", *command, env=environment, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    assert run("adapters_hub", *options, "--output", "one") == "7 shards encoded; vectors in one\n"
+    one = run_python("-m", "adapters_hub", *options, "--output", "one", env=environment, cwd=tmp_path)
+    assert (one.returncode, one.stdout) == (0, "7 shards encoded; vectors in one\n"), one.stderr
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    launch = ["accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
-    output = run(*launch, "--main_process_port", port, "-m", "adapters_hub", *options, "--output", "two")
-    assert sorted(output.splitlines()) == [
+    # The launcher is not forked: the program reads the command line of the process that started it.
+    launch = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--cpu", "--num_processes", "2"]
+    launch += ["--main_process_port", port, "-m", "adapters_hub", *options, "--output", "two"]
+    two = subprocess.run(launch, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert two.returncode == 0, two.stderr
+    assert sorted(two.stdout.splitlines()) == [
         "process 0 of 2: 4 shards encoded; vectors in two",
         "process 1 of 2: 3 shards encoded; vectors in two",
     ]

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from adapters_hub.hub import push
 from demo.compare.catalog import Catalog
@@ -29,6 +29,8 @@ from tests.adapters_hub.conftest import Shelf, bases, shelf
 from tests.conftest import ROOT
 
 __all__ = ["bases", "shelf"]  # fixtures
+
+expect.set_options(timeout=30_000)  # a page is slow while other tests use the cores
 
 
 @dataclass
