@@ -13,6 +13,7 @@ import typer
 
 from adapters_hub.commands import HubOption, modules_in
 from adapters_hub.console import say, say_table, tell
+from adapters_hub.detection import AUTO
 from adapters_hub.errors import AdaptersHubError
 from adapters_hub.folders import cache_folder, sha256
 from adapters_hub.reading import read_text
@@ -20,6 +21,7 @@ from adapters_hub.requirements import needed_for
 
 if TYPE_CHECKING:
     from adapters_hub import ModularEncoder
+    from adapters_hub.encoder.alignment import Align
     from adapters_hub.search import Answer, SearchIndex
 
 _SHOWN = 100  # characters of a passage in the table
@@ -37,10 +39,14 @@ def search_command(
     question: Annotated[list[str] | None, typer.Argument(metavar="[QUESTION]...", help="Questions.")] = None,
     questions: Annotated[Path | None, typer.Option(help="File of text with a question on each line.")] = None,
     language: Annotated[
-        str | None, typer.Option(help="Language of the questions, such as kaz (default: the corpus's, if it has one).")
+        str | None,
+        typer.Option(
+            help="Language of the questions, such as kaz, or auto to detect it (default: the corpus's, if it has one)."
+        ),
     ] = None,
     corpus_language: Annotated[
-        str | None, typer.Option(help="Language of passages in files of text (default: that of the questions).")
+        str | None,
+        typer.Option(help="Language of passages in files of text, or auto (default: that of the questions)."),
     ] = None,
     append: Annotated[
         list[Path] | None,
@@ -102,9 +108,10 @@ def search_command(
     if not asked:
         say(f"{len(index)} passages in {corpus}")
         return
-    of_questions = of_questions or _the_one(index)
-    tell(index.composed(of_questions))
-    for answer in index.search(asked, of_questions, top=top, mode=mode):
+    answers = index.search(asked, of_questions or _the_one(index), top=top, mode=mode)
+    for code in dict.fromkeys(answer.language for answer in answers):
+        tell(index.composed(code))
+    for answer in answers:
         if as_json:
             typer.echo(json.dumps(_values(answer), ensure_ascii=False))
         else:
@@ -116,13 +123,15 @@ def _append(index: SearchIndex, path: Path, language: str | None, of_questions: 
     from adapters_hub.search.record import loaded_language
 
     numbers, texts = _lines(path)
-    code = loaded_language(index.encoder, language)
-    if code in index.record.languages:
-        align = index.record.alignment(index.encoder, code)
-    else:
-        across = code != loaded_language(index.encoder, of_questions)
-        align = bool(across and code and index.encoder.alignments[code])
-    index.append(texts, code, align=align, source=path.name, numbers=numbers, show_progress=True)
+    align: Align = False
+    if AUTO not in (language, of_questions):
+        code = loaded_language(index.encoder, language)
+        if code in index.record.languages:
+            align = index.record.alignment(index.encoder, code)
+        else:
+            across = code != loaded_language(index.encoder, of_questions)
+            align = bool(across and code and index.encoder.alignments[code])
+    index.append(texts, language, align=align, source=path.name, numbers=numbers, show_progress=True)
 
 
 def _folder_for(path: Path, encoder: ModularEncoder, across: bool) -> Path:

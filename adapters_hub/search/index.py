@@ -12,8 +12,10 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from adapters_hub.detection import AUTO
 from adapters_hub.encoder import ModularEncoder
 from adapters_hub.encoder.alignment import Align
+from adapters_hub.encoder.sentences import group_by_language
 from adapters_hub.errors import AdaptersHubError, InputTextError
 from adapters_hub.search.calibration import SAMPLED, Calibration
 from adapters_hub.search.encoded import encoded_parts
@@ -145,7 +147,8 @@ class SearchIndex:
 
         Args:
             texts: the passages; none may be empty.
-            language: their language; None: the untouched base encodes them.
+            language: their language; None: the untouched base encodes them; `auto`: each in the loaded language that is
+                detected, see `ModularEncoder.encode`.
             align: as for `ModularEncoder.encode`. Switch it on if questions in other languages are to find them.
             source: the name of the place that they come from.
             numbers: the number of each there; by default from 1.
@@ -159,8 +162,15 @@ class SearchIndex:
             CompositionError: other modules or another alignment have encoded the corpus's passages in this language.
             AdaptersHubError: the disk cannot take them.
         """
-        given, code = read_texts(texts).present, loaded_language(self.encoder, language)
+        given = read_texts(texts).present
         places = list(numbers) if numbers is not None else list(range(1, len(given) + 1))
+        if language == AUTO:
+            added = 0
+            for one, rows in self._groups(given, language).items():
+                part, of = [given[row] for row in rows], [places[row] for row in rows]
+                added += self.append(part, one, align=align, source=source, numbers=of, show_progress=show_progress)
+            return added
+        code = loaded_language(self.encoder, language)
         record = self.record.including(self.encoder, code, align)
         if not given:
             return 0
@@ -192,7 +202,7 @@ class SearchIndex:
             InputTextError: a question is empty, or the language is not loaded.
         """
         asked = read_texts(questions).present
-        return self._encoded(asked, self._codes(language, len(asked)))[1]
+        return self._encoded(asked, self._codes(asked, language))[1]
 
     def passages(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield every passage with its vector `[dim]`, float32, for another store."""
@@ -212,8 +222,9 @@ class SearchIndex:
 
         Args:
             questions: one question or several.
-            language: the language of all questions, or one per question; None: the untouched base encodes them. In a
-                language of the corpus they are encoded as its passages are, in another one with its alignment adapter.
+            language: the language of all questions, or one per question; None: the untouched base encodes them; `auto`:
+                the loaded language that is detected. In a language of the corpus they are encoded as its passages are,
+                in another one with its alignment adapter.
             top: how many passages to find for each.
             mode: `vectors`: by the similarity of meaning; `words`: by words in common (BM25 on trigrams); `both`: by
                 reciprocal rank fusion of the two; `auto`: see `Mode`.
@@ -230,7 +241,7 @@ class SearchIndex:
         if top < 1:
             raise InputTextError(f"top must be at least 1, not {top}")
         asked = read_texts(questions).present
-        codes = self._codes(language, len(asked))
+        codes = self._codes(asked, language)
         calibration = self.calibration
         plain, corrected, cut = self._encoded(asked, codes)
         modes: list[Mode] = [mode if mode != "auto" else self._usual_mode(code) for code in codes]
@@ -259,13 +270,19 @@ class SearchIndex:
         passages = [_told(one, self.record.alignment(self.encoder, one)) for one in self.languages]
         return f"questions in {_told(code, align)}, passages in {', '.join(passages)}"
 
-    def _codes(self, language: str | Sequence[str | None] | None, count: int) -> list[str | None]:
+    def _codes(self, questions: list[str], language: str | Sequence[str | None] | None) -> list[str | None]:
         """The loaded language of each question."""
-        given = [language] * count if language is None or isinstance(language, str) else list(language)
-        if len(given) != count:
-            raise InputTextError(f"expected a language for each of {count} questions, found {len(given)}")
-        known = {code: loaded_language(self.encoder, code) for code in dict.fromkeys(given)}
-        return [known[code] for code in given]
+        groups = self._groups(questions, language)
+        codes = {row: code for code, rows in groups.items() for row in rows}
+        return [codes[row] for row in range(len(questions))]
+
+    def _groups(self, texts: list[str], language: str | Sequence[str | None] | None) -> dict[str | None, list[int]]:
+        """The rows of each loaded language, named in any way or to be detected."""
+        given = [language] * len(texts) if language is None or isinstance(language, str) else list(language)
+        if len(given) != len(texts):
+            raise InputTextError(f"expected a language for each of {len(texts)} questions, found {len(given)}")
+        named = [code if code == AUTO else loaded_language(self.encoder, code) for code in given]
+        return group_by_language(read_texts(texts), named, self.encoder.languages, self.encoder.auto)
 
     def _usual_mode(self, code: str | None) -> Mode:
         return "both" if code in self.record.languages else "vectors"

@@ -130,6 +130,23 @@ def test_questions_of_several_languages_are_asked_together(index: SearchIndex, e
         index.search("Wo?", ["deu", "eng"])
 
 
+def test_languages_of_questions_and_passages_are_detected(
+    encoder: ModularEncoder, german_texts: list[str], tmp_path: Path
+) -> None:
+    english = list(dict.fromkeys(sample_sentences("eng")))[:60]
+    named, detected = SearchIndex(tmp_path / "named", encoder), SearchIndex(tmp_path / "detected", encoder)
+    named.append(german_texts, "deu")
+    named.append(english, "eng")
+    mixed = [text for pair in zip(german_texts, english, strict=True) for text in pair]
+    assert detected.append(mixed, "auto") == len(mixed)
+    # Short sentences may be uncertain, and are then the base's.
+    assert {"deu", "eng"} <= set(detected.languages) <= {"deu", "eng", None}
+    questions = ["Wo ist hier in der Nähe der Bahnhof?", "Where is the nearest railway station?"]
+    answers = named.search(questions, "auto")
+    assert [answer.language for answer in answers] == ["deu", "eng"]
+    assert answers == named.search(questions, ["deu", "eng"])
+
+
 def test_a_folder_that_encode_has_written_is_a_corpus(
     encoder: ModularEncoder, german: list[str], english: list[str], tmp_path: Path
 ) -> None:
