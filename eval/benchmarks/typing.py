@@ -72,7 +72,6 @@ class _Typed:
 
     def load(self, languages: Sequence[str], split: str, source: Source) -> Data:
         """Read each language on its own, and change its second sentences."""
-        self.require(languages)  # type: ignore[attr-defined]
         pairs = {code: self._one(code, split, source) for code in languages}  # type: ignore[attr-defined]
         return Similarity(
             {
