@@ -209,6 +209,7 @@ def modes_command(
     data: Annotated[Path | None, typer.Option(help="Folder with clones of the benchmarks' repositories.")] = None,
     align: Annotated[str | None, typer.Option(help="Adapter that alignment switches on, as for run.")] = None,
     precision: Annotated[str, typer.Option(help="Compute precision.")] = "float32",
+    max_length: Annotated[int | None, typer.Option(min=1, help="Maximum length in tokens, as for run.")] = None,
 ) -> None:
     """Compare the modes of adapters-hub search, by vectors, words and both, and what it takes for answered.
 
@@ -227,7 +228,8 @@ def modes_command(
 
     _one_of("--split", split, ("dev", "test"))
     blends = [parse_blend(align)] if align else []
-    opened = next(open_encoders(encoder, Settings(["aligned"], precision=precision, blends=blends)))
+    opening = Settings(["aligned"], precision=precision, blends=blends, max_length=max_length)
+    opened = next(open_encoders(encoder, opening))
     wanted = _listed(languages) or opened.languages()
     chosen = find_benchmarks(_listed(benchmarks) or [])
     prepared, _ = prepare(chosen, split, data_folder(data), wanted, languages is not None)
