@@ -24,6 +24,7 @@ from trainer.objectives.sentence_training import SentenceTraining
 from trainer.objectives.teachers import BASE
 from trainer.runs.console import run_command
 from trainer.runs.identity import module_settings
+from trainer.runs.modules import whole_tokenizer
 from trainer.runs.parsing import parse_recipe
 from trainer.runs.program import Run, make_all
 from trainer.runs.records import module_data
@@ -139,7 +140,8 @@ class Stage1(Run):
         recipe, settings, pivot = self.recipe, self.recipe.se, self.recipe.pivot
         base, tokenizer = self.module.composed(whole_vocabulary=bool(settings.related_list))
         length = min(settings.max_length, base.max_positions)
-        reading = Reading(tokenizer, base.prompt, length, settings.eval_share, pivot, frozen=pivot, seed=recipe.seed)
+        related = {code: whole_tokenizer(base, code, recipe) for code in settings.related_list}
+        reading = Reading(tokenizer, base.prompt, length, settings.eval_share, pivot, pivot, recipe.seed, related)
         parts = [load_part(source, reading) for source in encoding_sources(settings, self.language)]
         arguments = training_arguments("se", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         training = SentenceTraining(parts, reading, arguments, settings)

@@ -22,7 +22,7 @@ from trainer.objectives.parts import Reading, load_part
 from trainer.objectives.sentence_training import SentenceTraining
 from trainer.runs.console import run_command
 from trainer.runs.identity import alignment_settings
-from trainer.runs.modules import compose, load_module, module_source, new_bottlenecks
+from trainer.runs.modules import compose, load_module, module_source, new_bottlenecks, whole_tokenizer
 from trainer.runs.parsing import parse_recipe
 from trainer.runs.program import Run, make_all
 from trainer.runs.records import alignment_manifest, run_record
@@ -81,7 +81,9 @@ class Stage2(Run):
 
         encoder, tokenizer = compose(base, target, recipe, whole_vocabulary=bool(settings.related_list))
         length, prompt = min(settings.max_length, base.max_positions), target.manifest.prompt
-        reading = Reading(tokenizer, prompt, length, settings.eval_share, recipe.pivot, recipe.pivot, recipe.seed)
+        related = {code: whole_tokenizer(encoder, code, recipe) for code in settings.related_list}
+        share, code = settings.eval_share, recipe.pivot
+        reading = Reading(tokenizer, prompt, length, share, code, code, recipe.seed, related)
         parts = [load_part(source, reading) for source in self.sources]
         arguments = training_arguments("cla", settings.training, folder.checkpoints, recipe.seed, folder.writes)
         training = SentenceTraining(parts, reading, arguments, settings)

@@ -91,7 +91,7 @@ def render_card(manifest: AnyManifest, repo: str, links: Mapping[str, Link] | No
         install=_install(public_source(manifest)),
         base_text=base_text(manifest),
         **_vocabulary(manifest),
-        rules=len(settings.get("vocabulary", {}).get("rules", [])),
+        rules=settings.get("vocabulary", {}).get("rules", 0),
         learning=_learning(settings, training.get("phases", {}), "cla" if adapter else "se"),
         start_adapter=settings.get("cla", {}).get("start_adapter", "")[:16],
         results=_results(scores),

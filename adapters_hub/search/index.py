@@ -167,8 +167,8 @@ class SearchIndex:
         if language == AUTO:
             added = 0
             for one, rows in self._groups(given, language).items():
-                part, of = [given[row] for row in rows], [places[row] for row in rows]
-                added += self.append(part, one, align=align, source=source, numbers=of, show_progress=show_progress)
+                own, where = [given[row] for row in rows], [places[row] for row in rows]
+                added += self.append(own, one, align=align, source=source, numbers=where, show_progress=show_progress)
             return added
         code = loaded_language(self.encoder, language)
         record = self.record.including(self.encoder, code, align)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from accelerate import PartialState
 from datasets import Dataset
@@ -58,6 +58,7 @@ class Reading:
         pivot: ISO 639-3.
         frozen: the language whose vectors are looked up, so that its texts are not tokenized; None to tokenize all.
         seed: the recipe's seed, for mixed sentences.
+        related: the tokenizers of related languages, whose text has rewriting rules of its own.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -67,6 +68,7 @@ class Reading:
     pivot: str
     frozen: str | None
     seed: int
+    related: Mapping[str, PreTrainedTokenizerFast] = field(default_factory=dict)
 
 
 def load_part(source: PartSource, reading: Reading) -> Part:
@@ -116,7 +118,7 @@ def make_part(source: PartSource, languages: Sequence[str], text: Dataset, readi
         encoded = tokenize(
             text,
             [column for column in columns if column not in looked_up],
-            reading.tokenizer,
+            reading.related.get(source.language, reading.tokenizer),
             reading.prompt,
             reading.max_length,
             f"{source.language} {source.kind} pairs",

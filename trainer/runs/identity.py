@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,8 +41,7 @@ def module_settings(recipe: Recipe, language: str) -> dict[str, Any]:
             values[phase]["start_module"] = fingerprint(fill(start, language, recipe.pivot), recipe)
     if "vocabulary" in phases:
         values["vocabulary"]["data"] = describe_data(vocabulary_text(recipe), recipe, language)
-        if rules := read_rules(recipe.vocabulary.rewrite, language, recipe.pivot):
-            values["vocabulary"]["rules"] = [list(rule) for rule in rules]
+        values["vocabulary"] |= _rules(recipe, language)
     if "se" in phases:
         values["se"]["related_data"] = _related_data(encoding_sources(recipe.se, language), recipe, language)
         values["se"]["teacher"] = [identity(source, recipe.hub) for source in recipe.se.teachers(recipe.pivot)]
@@ -79,9 +79,19 @@ def mixed_data(sources: Sequence[PartSource], recipe: Recipe) -> dict[str, Any]:
 
 
 def _related_data(sources: Sequence[PartSource], recipe: Recipe, language: str) -> dict[str, Any]:
-    """The data of other languages that a language is trained on, by language."""
-    others = [part for part in sources if part.language != language]
-    return {part.language: describe_data(part.source, recipe, part.language) for part in others}
+    """The data of other languages that a language is trained on, by language, and the rules that rewrite it."""
+    described = {}
+    for part in sources:
+        if part.language != language:
+            described[part.language] = describe_data(part.source, recipe, part.language)
+            described[part.language] |= _rules(recipe, part.language)
+    return described
+
+
+def _rules(recipe: Recipe, language: str) -> dict[str, Any]:
+    """The number and the hash of the rules that rewrite a language's text, which stand in its tokenizer."""
+    rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
+    return {"rules": len(rules), "rules_sha256": hashlib.sha256(repr(rules).encode()).hexdigest()} if rules else {}
 
 
 def fingerprint(module: str, recipe: Recipe) -> str:

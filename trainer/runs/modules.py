@@ -76,9 +76,13 @@ def compose(
             f"that trains embeddings; the module of {module.language} has embeddings of its own"
         )
     Composition(copy).activate(dataclasses.replace(module, tokenizer=None, embeddings=None))
-    rules = read_rules(recipe.vocabulary.rewrite, module.language, recipe.pivot)
-    prompts = [base.prompt, *base.prompts.values()]
-    return copy, rewriting(copy.tokenizers.of(module.language), rules, prompts)
+    return copy, whole_tokenizer(copy, module.language, recipe)
+
+
+def whole_tokenizer(base: BaseEncoder, language: str, recipe: Recipe) -> PreTrainedTokenizerFast:
+    """The base's tokenizer for a language, with the rules that rewrite the language's text."""
+    rules = read_rules(recipe.vocabulary.rewrite, language, recipe.pivot)
+    return rewriting(base.tokenizers.of(language), rules, [base.prompt, *base.prompts.values()])
 
 
 def new_bottlenecks(base: BaseEncoder, recipe: Recipe, language: str) -> Bottlenecks:

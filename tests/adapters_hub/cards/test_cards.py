@@ -130,7 +130,7 @@ def test_the_text_is_the_golden_one(name: str) -> None:
 
 def test_a_card_says_what_relations_a_module_learnt_and_where_it_started() -> None:
     section = {"objective": "relational", "related": ["tur", "uzn"], "start_module": "5" * 64}
-    settings = {"se": section, "vocabulary": {"rules": [["a", "b"], ["c", "d"]]}}
+    settings = {"se": section, "vocabulary": {"rules": 2}}
     text = " ".join(render_card(dataclasses.replace(KAZ, training={"settings": settings}), "org/kaz").split())
     assert "those that the untouched base encoder sees among their translations" in text
     assert "and likewise for Turkish and Northern Uzbek. The base encoder stayed frozen" in text
